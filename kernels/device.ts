@@ -1,0 +1,55 @@
+/** What a backend must be able to do: four passes over a tensor, from which op_table.ts composes every kernel. */
+import type {TensorInfo} from '@tensorflow/tfjs-core';
+import type {Fit, Levels, Rounding, Side} from './grid';
+
+/**
+ * Every tensor as [outer, channels, inner]: element i belongs to channel floor(i / inner) % channels. Per tensor is
+ * channels = 1, the last axis is inner = 1, and any other axis is the same program.
+ */
+export interface View {
+  readonly outer: number;
+  readonly channels: number;
+  readonly inner: number;
+  /** The shape of a range's min or max: [] per tensor, [channels] per channel. */
+  readonly rangeShape: readonly number[];
+}
+
+/** A range: two numbers, two tensors of `View.rangeShape`, or the one tensor [2, channels] that `measure` makes. */
+export type Range =
+  | {readonly kind: 'numbers'; readonly min: number; readonly max: number}
+  | {readonly kind: 'tensors'; readonly min: TensorInfo; readonly max: TensorInfo}
+  | {readonly kind: 'measured'; readonly both: TensorInfo};
+
+/** How a range becomes a grid, and x a level on it. */
+export interface Scheme {
+  readonly fit: Fit;
+  readonly rounding: Rounding;
+  readonly levels: Levels;
+  /** Whether x is held inside the bounds first: all but QuantizeAndDequantize with a measured range do. */
+  readonly clamped: boolean;
+}
+
+/**
+ * One backend's passes. x and dy are float32 and never empty; the grid is derived where the pass runs; numbers are
+ * uniforms, so that nothing is compiled anew for other ranges or widths. The caller disposes the inputs.
+ */
+export interface Device {
+  /** x on its grid, of x's shape. One dispatch. */
+  project(x: TensorInfo, range: Range, view: View, scheme: Scheme): TensorInfo;
+  /** dy where x lies on `side`, else dy * 0, of x's shape. One dispatch. */
+  route(dy: TensorInfo, x: TensorInfo, range: Range, view: View, scheme: Scheme, side: Side): TensorInfo;
+  /** The sum of `route` per channel, of `view.rangeShape`. At most two dispatches. */
+  routeSum(dy: TensorInfo, x: TensorInfo, range: Range, view: View, scheme: Scheme, side: Side): TensorInfo;
+  /** The smallest and largest x per channel, NaN skipped, as one tensor [2, channels]. At most two dispatches. */
+  measure(x: TensorInfo, view: View): TensorInfo;
+  /** Frees what `measure` made. */
+  dispose(tensor: TensorInfo): void;
+}
+
+/** The view of `shape` per slice of `axis`, or per tensor without one. */
+export function viewOf(shape: readonly number[], axis?: number): View {
+  const size = (dims: readonly number[]) => dims.reduce((product, dim) => product * dim, 1);
+  if (axis === undefined) return {outer: 1, channels: 1, inner: size(shape), rangeShape: []};
+  const channels = shape[axis] ?? 1;
+  return {outer: size(shape.slice(0, axis)), channels, inner: size(shape.slice(axis + 1)), rangeShape: [channels]};
+}

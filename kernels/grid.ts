@@ -1,0 +1,140 @@
+/**
+ * The specification: TensorFlow's quantization arithmetic, one float32 rounding per step, in TensorFlow's order.
+ *
+ * Every backend repeats these functions, under the same names and in the same order (shaders/quantize.glsl,
+ * shaders/quantize.wgsl). Nothing here knows tfjs. Verified bit for bit against TensorFlow 2.21 (test/golden).
+ */
+
+/** The ends of the integer grid. */
+export interface Levels {
+  readonly qmin: number;
+  readonly qmax: number;
+}
+
+/** A quantization grid, all in float32. */
+export interface Grid {
+  /** The value of one step. */
+  readonly scale: number;
+  /** Steps per unit. Not 1 / scale: TensorFlow rounds the two separately. */
+  readonly inverse: number;
+  /** How many steps lie between `low` and 0. */
+  readonly zero: number;
+  /** The bounds to which x is clamped and outside of which its gradient goes to the bounds. */
+  readonly low: number;
+  readonly high: number;
+  /** The range was 0/0: everything is 0, and the gradient passes. */
+  readonly empty: boolean;
+}
+
+/** How a range becomes a grid: nudged so that 0 is a level, adjusted to its longer side, or taken raw. */
+export type Fit = 'nudge' | 'adjust' | 'raw';
+
+/** How a distance becomes a level: floor(s * inverse + ½), floor(s / scale + ½), to even, or floor(v + ½). */
+export type Rounding = 'multiply' | 'divide' | 'even' | 'up';
+
+/** Where a gradient goes: to x inside the range, to min below it, to max above it. */
+export type Side = 'inside' | 'below' | 'above';
+
+const f32 = Math.fround;
+const SMALLEST_NORMAL = 2 ** -126;
+const LARGEST_FLOAT = (2 - 2 ** -23) * 2 ** 127;
+
+/** FakeQuant's integer grid of `numBits`, without its lowest level if `narrowRange`. */
+export function fakeQuantLevels(numBits: number, narrowRange: boolean): Levels {
+  return {qmin: narrowRange ? 1 : 0, qmax: 2 ** numBits - 1};
+}
+
+/** QuantizeAndDequantize's integer grid: `narrowRange` counts only if signed. */
+export function quantizeAndDequantizeLevels(numBits: number, signed: boolean, narrowRange: boolean): Levels {
+  return signed
+    ? {qmin: -(2 ** (numBits - 1)) + (narrowRange ? 1 : 0), qmax: 2 ** (numBits - 1) - 1}
+    : {qmin: 0, qmax: 2 ** numBits - 1};
+}
+
+/** TensorFlow computes with denormals flushed to zero. */
+function flush(x: number): number {
+  return Math.abs(x) < SMALLEST_NORMAL ? 0 : x;
+}
+
+/** Half away from zero, for z >= 0. floor(z + 0.5) would send 0.49999997 to 1. */
+function roundHalfAway(z: number): number {
+  const whole = Math.floor(z);
+  return z - whole >= 0.5 ? whole + 1 : whole;
+}
+
+/** Half to even, in float32. */
+function roundHalfEven(v: number): number {
+  const whole = Math.floor(v);
+  const rest = v - whole;
+  return rest < 0.5 || (rest === 0.5 && whole % 2 === 0) ? whole : whole + 1;
+}
+
+/** FakeQuant's grid: moves the range so that 0 is exactly one of its levels. */
+export function nudge(low: number, high: number, levels: Levels): Grid {
+  const min = flush(f32(low));
+  const max = flush(f32(high));
+  const {qmin, qmax} = levels;
+  const extent = flush(f32(max - min));
+  const scale = flush(f32(extent / f32(qmax - qmin)));
+  const inverse = flush(f32(f32(qmax - qmin) / extent));
+  const z = f32(qmin - flush(f32(min / scale)));
+  const zeroPoint = z < qmin ? qmin : z > qmax ? qmax : roundHalfAway(z);
+  const nudgedMin = flush(f32(f32(qmin - zeroPoint) * scale));
+  const nudgedMax = flush(f32(f32(qmax - zeroPoint) * scale));
+  const zero = Math.floor(f32(f32(-nudgedMin * inverse) + 0.5));
+  return {scale, inverse, zero, low: nudgedMin, high: nudgedMax, empty: min === 0 && max === 0};
+}
+
+/** QuantizeAndDequantize's grid: symmetric about 0, as fine as the longer side of the range allows. */
+export function adjust(low: number, high: number, levels: Levels): Grid {
+  const min = flush(f32(low));
+  const max = flush(f32(high));
+  const qmin = f32(levels.qmin);
+  const qmax = f32(levels.qmax);
+  const fromMin = f32(qmin * min) > 0 ? f32(qmin / min) : LARGEST_FLOAT;
+  const fromMax = f32(qmax * max) > 0 ? f32(qmax / max) : LARGEST_FLOAT;
+  if (fromMin < fromMax) {
+    const scale = flush(f32(min / qmin));
+    return {scale, inverse: fromMin, zero: 0, low: min, high: flush(f32(qmax * scale)), empty: false};
+  }
+  const scale = flush(f32(max / qmax));
+  return {scale, inverse: fromMax, zero: 0, low: flush(f32(qmin * scale)), high: max, empty: false};
+}
+
+/** The range as it was given, for QuantizeAndDequantize's gradient. */
+export function raw(low: number, high: number): Grid {
+  return {scale: 1, inverse: 1, zero: 0, low: flush(f32(low)), high: flush(f32(high)), empty: false};
+}
+
+/** The grid of a range. */
+export function gridOf(fit: Fit, low: number, high: number, levels: Levels): Grid {
+  return fit === 'nudge' ? nudge(low, high, levels) : fit === 'adjust' ? adjust(low, high, levels) : raw(low, high);
+}
+
+/** x held inside the grid's bounds. NaN stays; with low > high, low wins. */
+export function clamp(x: number, grid: Grid): number {
+  const c = x > grid.high ? grid.high : x;
+  return c < grid.low ? grid.low : c;
+}
+
+/** FakeQuant's value of x: the level nearest to x, times the scale. One multiplication, so the level is recoverable. */
+export function project(x: number, grid: Grid, rounding: 'multiply' | 'divide'): number {
+  if (grid.empty) return 0;
+  const s = f32(clamp(x, grid) - grid.low);
+  const steps = rounding === 'divide' ? f32(s / grid.scale) : f32(s * grid.inverse);
+  return f32(Math.floor(f32(f32(steps - grid.zero) + 0.5)) * grid.scale);
+}
+
+/** QuantizeAndDequantize's value of x, which the caller has clamped if the range was given. */
+export function snap(x: number, grid: Grid, rounding: 'even' | 'up'): number {
+  const steps = f32(x * grid.inverse);
+  return f32((rounding === 'even' ? roundHalfEven(steps) : Math.floor(f32(steps + 0.5))) * grid.scale);
+}
+
+/** dy where x lies on `side` of the bounds, else dy * 0. x = NaN lies on no side. */
+export function route(dy: number, x: number, grid: Grid, side: Side): number {
+  if (grid.empty) return side === 'inside' ? dy : 0;
+  const v = flush(x);
+  const on = side === 'inside' ? v >= grid.low && v <= grid.high : side === 'below' ? v < grid.low : v > grid.high;
+  return f32(dy * (on ? 1 : 0));
+}
