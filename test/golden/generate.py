@@ -1,0 +1,581 @@
+"""Writes cases.json and data.bin: inputs, and what TensorFlow makes of them.
+
+    python3 -m venv /tmp/golden && /tmp/golden/bin/pip install -r requirements.txt
+    /tmp/golden/bin/python generate.py
+
+Every expected output is TensorFlow's own, from its eager CPU kernels; formulas here only place inputs where they hurt: on the
+bounds of a grid, halfway between its levels, and one float beside either. Running it again writes the same bytes.
+
+cases.json holds {"tensorflow", "cases"}; a case is {"name", "op", "attrs", "inputs", "outputs"}, a tensor {"shape", "at",
+"length"}: `length` float32 values, little-endian, from index `at` of data.bin, repeated in turn where the shape asks for more.
+
+Left out, because TensorFlow has no answer worth keeping:
+- QuantizeAndDequantizeV4, unsigned, with a measured range below zero: no scale fits, and it returns values near 1e35.
+- QuantizeAndDequantizeV4, one bit, signed, narrow: the grid has the single level 0, and it returns infinities and NaN.
+- QuantizeAndDequantizeV4 with a scalar range that is NaN or min > max: refused, so there is no output.
+- FakeQuantWithMinMaxVarsPerChannel on a scalar: aborts the process.
+"""
+
+import collections
+import json
+import math
+import os
+import pathlib
+import zlib
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import numpy as np
+import tensorflow as tf
+
+F = np.float32
+NAN, INF = math.nan, math.inf
+HERE = pathlib.Path(__file__).parent
+
+RANGES = {
+    "[0, 1]": (0, 1),
+    "[-6, 6]": (-6, 6),
+    "lopsided": (-0.1, 3.7),
+    "mostly negative": (-5.3, 0.7),
+    "positive": (1, 2),
+    "negative": (-2, -1),
+    "far from zero": (100, 100.5),
+    "1e-6": (-1e-6, 3e-6),
+    "1e-20": (-2e-20, 1e-20),
+    "1e-30": (-1e-30, 2.5e-30),
+    "1e-36": (-1e-36, 3e-36),
+    "1e-38 (denormal steps)": (-2e-38, 5e-38),
+    "1e20": (-1e20, 3e20),
+    "1e38": (-1e38, 2e38),
+    "wider than float32": (-3e38, 3e38),
+}
+
+DEGENERATE = {
+    "0/0": (0, 0),
+    "-0/0": (-0.0, 0),
+    "1/1": (1, 1),
+    "-1/-1": (-1, -1),
+    "2/1": (2, 1),
+    "1/-1": (1, -1),
+    "-1/-2": (-1, -2),
+    "NaN/1": (NAN, 1),
+    "-1/NaN": (-1, NAN),
+    "NaN/NaN": (NAN, NAN),
+    "-Infinity/1": (-INF, 1),
+    "-1/Infinity": (-1, INF),
+    "-Infinity/Infinity": (-INF, INF),
+    "Infinity/-Infinity": (INF, -INF),
+    "Infinity/Infinity": (INF, INF),
+    "-Infinity/-Infinity": (-INF, -INF),
+    "denormal/denormal": (-1e-40, 1e-40),
+    "same denormal": (1e-40, 1e-40),
+    "denormal/1": (1e-40, 1),
+    "-1/denormal": (-1, 1e-40),
+    "0/denormal": (0, 1e-40),
+    "denormal, swapped": (1e-40, -1e-40),
+}
+
+SHAPES = [(), (0,), (1,), (3,), (4,), (5,), (257,), (2, 0, 3), (1, 1), (3, 5), (4, 4), (0, 4), (7, 1, 3), (2, 3, 257), (2, 1, 3, 2), (1, 2, 3, 2, 2), (2, 1, 2, 3, 1, 2)]
+AXIS_SHAPES = [(5,), (3, 4), (2, 3, 4), (2, 3, 2, 3), (2, 1, 3, 2, 2), (1, 2, 2, 3, 2, 2)]
+EMPTY_AXES = [((0,), 0), ((0, 3), 1), ((3, 0), 0), ((3, 0), 1), ((2, 0, 3), 0), ((2, 0, 3), 1)]
+
+
+# --- TensorFlow -------------------------------------------------------------------------------------------------------------
+
+raw = tf.raw_ops
+
+
+def bits_of(attrs):
+    return {"num_bits": attrs["numBits"], "narrow_range": attrs["narrowRange"]}
+
+
+def args(attrs, inputs):
+    return [raw.FakeQuantWithMinMaxArgs(inputs=inputs, min=attrs["min"], max=attrs["max"], **bits_of(attrs))]
+
+
+def args_gradient(attrs, gradients, inputs):
+    return [raw.FakeQuantWithMinMaxArgsGradient(gradients=gradients, inputs=inputs, min=attrs["min"], max=attrs["max"], **bits_of(attrs))]
+
+
+def vars_(attrs, inputs, min, max):
+    return [raw.FakeQuantWithMinMaxVars(inputs=inputs, min=min, max=max, **bits_of(attrs))]
+
+
+def vars_gradient(attrs, gradients, inputs, min, max):
+    return raw.FakeQuantWithMinMaxVarsGradient(gradients=gradients, inputs=inputs, min=min, max=max, **bits_of(attrs))
+
+
+def per_channel(attrs, inputs, min, max):
+    """TensorFlow knows only the last axis; the wanted one is moved there and back."""
+    last = np.moveaxis(inputs, attrs["axis"], -1)
+    y = raw.FakeQuantWithMinMaxVarsPerChannel(inputs=last, min=min, max=max, **bits_of(attrs))
+    return [np.moveaxis(y.numpy(), -1, attrs["axis"])]
+
+
+def per_channel_gradient(attrs, gradients, inputs, min, max):
+    axis = attrs["axis"]
+    dx, dmin, dmax = raw.FakeQuantWithMinMaxVarsPerChannelGradient(
+        gradients=np.moveaxis(gradients, axis, -1), inputs=np.moveaxis(inputs, axis, -1), min=min, max=max, **bits_of(attrs))
+    return [np.moveaxis(dx.numpy(), -1, axis), dmin, dmax]
+
+
+def quantize_and_dequantize(attrs, input, inputMin, inputMax):
+    """V4 refuses a given range along an axis; V3 computes it, though only with ties to even, and slice by slice V4 does too."""
+    axis, given, half_up = attrs["axis"], attrs["rangeGiven"], attrs["roundMode"] == "HALF_UP"
+    common = {"signed_input": attrs["signedInput"], "range_given": given, "narrow_range": attrs["narrowRange"]}
+
+    def v4(x, low, high, axis):
+        return raw.QuantizeAndDequantizeV4(
+            input=x, input_min=low, input_max=high, axis=axis, num_bits=attrs["numBits"], round_mode=attrs["roundMode"], **common)
+
+    if axis < 0 or not given:
+        return [v4(input, inputMin, inputMax, axis)]
+    if not half_up:
+        return [raw.QuantizeAndDequantizeV3(
+            input=input, input_min=inputMin, input_max=inputMax, axis=axis, num_bits=attrs["numBits"], **common)]
+    slices = np.moveaxis(input, axis, 0)
+    done = [v4(x, low, high, -1).numpy() for x, low, high in zip(slices, inputMin, inputMax)]
+    return [np.moveaxis(np.reshape(done, slices.shape), 0, axis)]
+
+
+def quantize_and_dequantize_grad(attrs, gradients, input, inputMin, inputMax):
+    return raw.QuantizeAndDequantizeV4Grad(gradients=gradients, input=input, input_min=inputMin, input_max=inputMax, axis=attrs["axis"])
+
+
+OPS = {
+    "FakeQuantWithMinMaxArgs": args,
+    "FakeQuantWithMinMaxArgsGradient": args_gradient,
+    "FakeQuantWithMinMaxVars": vars_,
+    "FakeQuantWithMinMaxVarsGradient": vars_gradient,
+    "FakeQuantWithMinMaxVarsPerChannel": per_channel,
+    "FakeQuantWithMinMaxVarsPerChannelGradient": per_channel_gradient,
+    "QuantizeAndDequantizeV4": quantize_and_dequantize,
+    "QuantizeAndDequantizeV4Grad": quantize_and_dequantize_grad,
+}
+ARGS, ARGS_GRADIENT, VARS, VARS_GRADIENT, CHANNEL, CHANNEL_GRADIENT, QDQ, QDQ_GRADIENT = OPS
+
+
+# --- The files --------------------------------------------------------------------------------------------------------------
+
+class Golden:
+    def __init__(self):
+        self.cases, self.names = [], set()
+        self.data, self.places = bytearray(), {}
+
+    def tensor(self, values, shape=None):
+        values = np.asarray(values, F)
+        flat = np.where(np.isnan(values), F(NAN), values).ravel()  # one NaN: its sign and payload are nobody's promise
+        key = flat.tobytes()
+        if key not in self.places:
+            self.places[key] = len(self.data) // 4
+            self.data += key
+        return {"shape": list(values.shape if shape is None else shape), "at": self.places[key], "length": flat.size}
+
+    def record(self, name, op, attrs, inputs, outputs):
+        name = f"{op}: {name}"
+        assert name not in self.names, name
+        self.names.add(name)
+        self.cases.append({"name": name, "op": op, "attrs": attrs, "inputs": inputs, "outputs": outputs})
+
+    def add(self, name, op, attrs, **inputs):
+        inputs = {key: np.asarray(value, F) for key, value in inputs.items()}
+        outputs = [np.asarray(y) for y in OPS[op](attrs, **inputs)]
+        self.record(name, op, attrs, {key: self.tensor(x) for key, x in inputs.items()}, [self.tensor(y) for y in outputs])
+
+    def add_tiled(self, name, op, attrs, shape, tiled, **rest):
+        """A huge tensor that repeats a pattern: TensorFlow computes all of it, the file holds one period."""
+        full = {key: np.resize(np.asarray(x, F), shape) for key, x in tiled.items()}
+        period = len(next(iter(tiled.values())))
+        outputs = []
+        for y in OPS[op](attrs, **full, **{key: np.asarray(x, F) for key, x in rest.items()}):
+            y = np.asarray(y)
+            head = y.ravel()[:period] if y.shape == shape else y
+            assert y.shape != shape or np.array_equal(np.resize(head, shape), y, equal_nan=True), name
+            outputs.append(self.tensor(head, y.shape))
+        inputs = {key: self.tensor(x, shape) for key, x in tiled.items()} | {key: self.tensor(x) for key, x in rest.items()}
+        self.record(name, op, attrs, inputs, outputs)
+
+    def write(self):
+        lines = ",\n".join(json.dumps(case, separators=(",", ":"), allow_nan=False) for case in self.cases)
+        text = f'{{"tensorflow":"{tf.__version__}","cases":[\n{lines}\n]}}\n'
+        (HERE / "cases.json").write_text(text)
+        (HERE / "data.bin").write_bytes(self.data)
+        for op, count in collections.Counter(case["op"] for case in self.cases).items():
+            print(f"{op:45}{count:6}")
+        print(f"{'cases':45}{len(self.cases):6}")
+        print(f"{'bytes: cases.json + data.bin':45}{len(text) + len(self.data):6} = {len(text)} + {len(self.data)}")
+
+
+# --- Values -----------------------------------------------------------------------------------------------------------------
+
+SPECIAL = [NAN, INF, -INF, 0.0, -0.0, 1e-40, -1e-40, 1e-45, -1e-45, 3e38, -3e38]
+
+
+def random(*seed):
+    return np.random.Generator(np.random.PCG64(zlib.crc32(repr(seed).encode())))
+
+
+def beside(values):
+    """The values and their float32 neighbours."""
+    values = np.asarray(values, F)
+    return np.concatenate([values, np.nextafter(values, F(-INF)), np.nextafter(values, F(INF))])
+
+
+def sane(low, high):
+    """A range to draw inputs from, also where the range under test is none."""
+    low, high = sorted((float(F(low)), float(F(high)))) if math.isfinite(low) and math.isfinite(high) else (-1.0, 1.0)
+    return (low, high) if high - low > 1e-39 else (low - 1, high + 1)
+
+
+def inputs_on(size, edges, origin, step, levels, low, high):
+    """`size` floats: edges and midpoints of a grid with their neighbours, specials, and what is left at random around the range."""
+    rng = random(size, edges, step, levels)
+    with np.errstate(over="ignore"):
+        ties = origin + (rng.integers(*levels, 8) + 0.5) * step
+        width = high - low
+        spread = rng.uniform(low - 0.15 * width, high + 0.15 * width, max(size, 80)).astype(F)
+        first = np.concatenate([beside(edges), beside(ties), SPECIAL]).astype(F)
+    if size < len(first):
+        return rng.permutation(first)[:size]
+    return rng.permutation(np.concatenate([first, spread[:size - len(first)]]))
+
+
+def fake_quant_inputs(low, high, bits=8, narrow=False, size=72):
+    low, high = sane(low, high)
+    steps = 2**bits - 1 - narrow
+    step = (high - low) / steps
+    zero = min(max(round(-low / step), 0), steps)
+    nudged = (-zero * step, (steps - zero) * step)
+    return inputs_on(size, (*nudged, low, high), nudged[0], step, (0, steps), *nudged)
+
+
+def symmetric_grid(low, high, bits, signed, narrow):
+    """The grid of QuantizeAndDequantize: its first and last level, and its step."""
+    first = -2**(bits - 1) + narrow if signed else 0
+    last = 2**(bits - 1) - 1 if signed else 2**bits - 1
+    steps = [bound / level for bound, level in ((low, first), (high, last)) if bound * level > 0]
+    return first, last, max(steps, default=1.0)
+
+
+def symmetric_inputs(low, high, bits=8, signed=True, narrow=False, size=72):
+    low, high = sane(low, high)
+    first, last, step = symmetric_grid(low, high, bits, signed, narrow)
+    return inputs_on(size, (first * step, last * step, low, high), 0, step, (first, max(last, first + 1)), low, high)
+
+
+def measured_inputs(low, high, *grid, size=72):
+    """Inputs whose extremes are the range, so nothing beyond it and nothing that is not finite."""
+    x = np.clip(symmetric_inputs(low, high, *grid, size=size), F(low), F(high))
+    x[np.isnan(x)] = F(low)
+    if size > 1:
+        x[0], x[-1] = low, high
+    return x
+
+
+def slopes(size, seed=0):
+    """Incoming gradients, multiples of 1/256: their sums are exact in whatever order they are taken."""
+    return (random("slopes", size, seed).integers(-1024, 1025, size) / 256).astype(F)
+
+
+def plain(value):
+    return float(F(value))
+
+
+def fake_quant_attrs(bits, narrow, **more):
+    return {**more, "numBits": bits, "narrowRange": narrow}
+
+
+def grid_name(bits, narrow):
+    return f"{bits} bits{', narrow' if narrow else ''}"
+
+
+BITS = [(bits, narrow) for bits in range(2, 17) for narrow in (False, True)]
+
+
+# --- FakeQuant per tensor ---------------------------------------------------------------------------------------------------
+
+def fake_quant(golden, name, low, high, bits, narrow, x, ops):
+    """The same input through forward and gradient, with the range as attributes and as tensors."""
+    dy = slopes(x.size).reshape(x.shape)
+    attrs = fake_quant_attrs(bits, narrow)
+    bounds = {"min": plain(low), "max": plain(high)}
+    for op in ops:
+        gradients = {"gradients": dy} if op.endswith("Gradient") else {}
+        if op in (ARGS, ARGS_GRADIENT):
+            golden.add(name, op, {**bounds, **attrs}, **gradients, inputs=x)
+        else:
+            golden.add(name, op, attrs, **gradients, inputs=x, **bounds)
+
+
+def fake_quant_cases(golden):
+    every = (ARGS, ARGS_GRADIENT, VARS, VARS_GRADIENT)
+    for bits, narrow in BITS:
+        for title, ops in (("[-6, 6]", every), ("lopsided", every), ("positive", (ARGS, VARS))):
+            low, high = RANGES[title]
+            fake_quant(golden, f"{title}, {grid_name(bits, narrow)}", low, high, bits, narrow, fake_quant_inputs(low, high, bits, narrow), ops)
+    for title, (low, high) in RANGES.items():
+        for bits, narrow in ((8, False), (4, True)):
+            name = f"range {title}, {grid_name(bits, narrow)}"
+            fake_quant(golden, name, low, high, bits, narrow, fake_quant_inputs(low, high, bits, narrow), every)
+    for title, (low, high) in DEGENERATE.items():
+        for bits, narrow in ((8, False), (3, True)):
+            name = f"degenerate {title}, {grid_name(bits, narrow)}"
+            fake_quant(golden, name, low, high, bits, narrow, fake_quant_inputs(low, high, bits, narrow), (VARS, VARS_GRADIENT))
+    for shape in SHAPES:
+        x = fake_quant_inputs(-0.7, 1.9, 5, size=math.prod(shape)).reshape(shape)
+        fake_quant(golden, f"shape {list(shape)}", -0.7, 1.9, 5, False, x, every)
+
+
+def odd_slopes(size):
+    """Incoming gradients that are not finite, or far from 1, each for its own case."""
+    ones = slopes(size)
+    spots = np.arange(size) % 7 == 3
+    return {
+        "NaN in dy": np.where(spots, F(NAN), ones),
+        "Infinity in dy": np.where(spots, F(INF), ones),
+        "-Infinity in dy": np.where(spots, F(-INF), ones),
+        "both infinities in dy": np.where(spots, F(INF), np.where(np.roll(spots, 1), F(-INF), ones)),
+        "dy near 1e30": ones * F(2.0**100),
+        "dy near 1e-30": ones * F(2.0**-100),
+        "dy of 0 and -0": np.copysign(F(0), ones),
+    }
+
+
+def fake_quant_slope_cases(golden):
+    low, high = -0.7, 1.9
+    x = fake_quant_inputs(low, high, 6)
+    inside = np.linspace(-0.5, 1.5, 72, dtype=F)
+    bounds, attrs = {"min": plain(low), "max": plain(high)}, fake_quant_attrs(6, False)
+    for title, dy in odd_slopes(72).items():
+        golden.add(title, ARGS_GRADIENT, {**bounds, **attrs}, gradients=dy, inputs=x)
+        golden.add(title, VARS_GRADIENT, attrs, gradients=dy, inputs=x, **bounds)
+        golden.add(f"{title}, all inside", VARS_GRADIENT, attrs, gradients=dy, inputs=inside, **bounds)
+        golden.add(f"{title}, 0/0", VARS_GRADIENT, attrs, gradients=dy, inputs=x, min=0, max=0)
+
+
+# --- FakeQuant per channel --------------------------------------------------------------------------------------------------
+
+def columns(ranges, bits, narrow, rows=24):
+    """[rows, channels]: every channel on a grid of its own."""
+    return np.stack([fake_quant_inputs(low, high, bits, narrow, size=72)[:rows] for low, high in ranges], axis=-1)
+
+
+def channel_pair(golden, name, ranges, bits, narrow, axis, x, ops=(CHANNEL, CHANNEL_GRADIENT)):
+    low, high = np.asarray(ranges, F).reshape(-1, 2).T
+    attrs = fake_quant_attrs(bits, narrow, axis=axis)
+    for op in ops:
+        gradients = {"gradients": slopes(x.size).reshape(x.shape)} if op == CHANNEL_GRADIENT else {}
+        golden.add(name, op, attrs, **gradients, inputs=x, min=low, max=high)
+
+
+def channel_fill(shape, axis, pool):
+    """Ranges and inputs for any shape: the channels along the axis take their ranges from the pool in turn."""
+    ranges = [pool[i % len(pool)] for i in range(shape[axis])]
+    rest = math.prod(shape) // shape[axis] if shape[axis] else 0
+    lanes = [fake_quant_inputs(*r, 5, size=72 * -(-rest // 72))[:rest] for r in ranges]
+    x = np.reshape(lanes, (shape[axis], *(d for i, d in enumerate(shape) if i != axis % len(shape))))
+    return ranges, np.moveaxis(x.astype(F), 0, axis)
+
+
+def channel_cases(golden):
+    mixed = [RANGES["[-6, 6]"], RANGES["lopsided"], RANGES["negative"]]
+    apart = [RANGES["positive"], RANGES["1e-6"], RANGES["1e20"]]
+    extreme = [RANGES["1e-36"], RANGES["far from zero"], RANGES["1e38"], RANGES["1e-30"]]
+    both = (CHANNEL, CHANNEL_GRADIENT)
+    for bits, narrow in BITS:
+        for title, ranges, ops in (("everyday", mixed, both), ("far apart", apart, both), ("extreme", extreme, (CHANNEL,))):
+            x = columns(ranges, bits, narrow)
+            channel_pair(golden, f"{title} ranges, {grid_name(bits, narrow)}", ranges, bits, narrow, -1, x, ops)
+    for title, odd in DEGENERATE.items():
+        ranges = [mixed[0], odd, mixed[1]]
+        channel_pair(golden, f"one channel degenerate {title}", ranges, 8, False, 1, columns(ranges, 8, False))
+    for title in ("1e-38 (denormal steps)", "wider than float32"):
+        ranges = [RANGES[title], mixed[1]]
+        channel_pair(golden, f"one channel {title}", ranges, 8, False, 1, columns(ranges, 8, False))
+    channel_pair(golden, "all channels 0/0", [(0, 0)] * 3, 8, False, -1, columns([(0, 0)] * 3, 8, False))
+
+
+def channel_shape_cases(golden):
+    pool = [RANGES["lopsided"], RANGES["[-6, 6]"], (0, 0), RANGES["negative"], RANGES["positive"]]
+    whole = [(shape, axis) for shape in AXIS_SHAPES for axis in range(-len(shape), len(shape))]
+    odd = [((1,), 0), ((257,), 0), ((1, 1), 1), ((4, 4), 0), ((3, 5), 1), ((7, 1, 3), 1), ((7, 1, 3), -1), ((2, 3, 257), 1), ((2, 3, 257), 2), ((257, 3), 0)]
+    for shape, axis in whole + odd + EMPTY_AXES:
+        ranges, x = channel_fill(shape, axis, pool)
+        channel_pair(golden, f"shape {list(shape)}, axis {axis}", ranges, 5, False, axis, x)
+
+
+def channel_slope_cases(golden):
+    ranges = [RANGES["lopsided"], (0, 0), RANGES["[-6, 6]"]]
+    x = columns(ranges, 6, False)
+    low, high = np.asarray(ranges, F).T
+    for title, dy in odd_slopes(72).items():
+        golden.add(title, CHANNEL_GRADIENT, fake_quant_attrs(6, False, axis=1), gradients=dy.reshape(x.shape), inputs=x, min=low, max=high)
+
+
+# --- QuantizeAndDequantize --------------------------------------------------------------------------------------------------
+
+QDQ_BITS = (1, 2, 3, 4, 8, 16, 17, 24, 31)
+ROUND_MODES = ("HALF_TO_EVEN", "HALF_UP")
+
+
+def qdq(golden, name, x, low, high, bits=8, signed=True, narrow=False, given=True, axis=-1, modes=ROUND_MODES):
+    if not given:
+        low, high = np.zeros_like(low, F), np.zeros_like(high, F)
+    for mode in modes:
+        attrs = {"signedInput": signed, "numBits": bits, "rangeGiven": given, "roundMode": mode, "narrowRange": narrow, "axis": axis}
+        kind = f"{'signed' if signed else 'unsigned'} {grid_name(bits, narrow)}, {'given' if given else 'measured'}, {mode}"
+        golden.add(f"{name}, {kind}", QDQ, attrs, input=x, inputMin=low, inputMax=high)
+
+
+def qdq_cases(golden):
+    for bits in QDQ_BITS:
+        for signed, narrow in ((True, False), (True, True), (False, False)):
+            if (bits, signed, narrow) == (1, True, True):
+                continue
+            for title in ("lopsided", "mostly negative"):
+                low, high = RANGES[title]
+                grid = (bits, signed, narrow)
+                qdq(golden, title, symmetric_inputs(low, high, *grid), low, high, *grid)
+                if title == "lopsided":
+                    qdq(golden, title, measured_inputs(low, high, *grid), low, high, *grid, given=False)
+    for title, (low, high) in RANGES.items():
+        for signed in (True, False):
+            name = f"range {title}"
+            qdq(golden, name, symmetric_inputs(low, high, 8, signed), low, high, signed=signed)
+            if signed or high > 0:
+                qdq(golden, name, measured_inputs(low, high, 8, signed), low, high, signed=signed, given=False)
+    low, high = RANGES["lopsided"]
+    qdq(golden, "narrow is ignored", symmetric_inputs(low, high, 8, False), low, high, signed=False, narrow=True)
+    for shape in SHAPES:
+        size = math.prod(shape)
+        qdq(golden, f"shape {list(shape)}", symmetric_inputs(-0.7, 1.9, 5, size=size).reshape(shape), -0.7, 1.9, 5, modes=ROUND_MODES[:1])
+        qdq(golden, f"shape {list(shape)}", measured_inputs(-0.7, 1.9, 5, size=size).reshape(shape), -0.7, 1.9, 5, given=False, modes=ROUND_MODES[1:])
+
+
+def qdq_degenerate_cases(golden):
+    for title, (low, high) in DEGENERATE.items():
+        if not low <= high:
+            continue
+        for signed in (True, False):
+            x = symmetric_inputs(low, high, 8, signed)
+            qdq(golden, f"degenerate {title}", x, low, high, signed=signed)
+    usual = measured_inputs(-1, 2, 8)
+    odd = {
+        "NaN among": np.where(np.arange(72) % 9 == 4, F(NAN), usual),
+        "NaN first": np.where(np.arange(72) < 9, F(NAN), usual),
+        "NaN last": np.where(np.arange(72) > 60, F(NAN), usual),
+        "all NaN": np.full(9, NAN),
+        "one Infinity": np.where(np.arange(72) == 9, F(INF), usual),
+        "one -Infinity": np.where(np.arange(72) == 9, F(-INF), usual),
+        "both infinities": np.where(np.arange(72) == 9, F(INF), np.where(np.arange(72) == 40, F(-INF), usual)),
+        "all Infinity": np.full(9, INF),
+        "all 0": np.zeros(9),
+        "all -0": np.full(9, -0.0),
+        "all 3": np.full(9, 3),
+        "denormals": np.array([1e-40, -1e-40, 1e-45, -1e-45, 0, -0.0, 1e-39]),
+        "denormals and 1": np.array([1e-40, -1e-40, 1e-45, -1e-45, 0, -0.0, 1]),
+    }
+    for title, x in odd.items():
+        for signed in (True, False):
+            if signed or np.nanmax(x, initial=0) > 0:
+                qdq(golden, f"measured, {title}", x, 0, 0, signed=signed, given=False, modes=ROUND_MODES[:1])
+    qdq(golden, "measured, all -3", np.full(9, -3), 0, 0, given=False)
+
+
+def axis_inputs(shape, axis, pool, make):
+    ranges = [pool[i % len(pool)] for i in range(shape[axis])]
+    rest = math.prod(shape) // shape[axis] if shape[axis] else 0
+    x = np.reshape([make(low, high, size=rest) for low, high in ranges], (shape[axis], *(d for i, d in enumerate(shape) if i != axis)))
+    return np.asarray(ranges, F).reshape(-1, 2).T, np.moveaxis(x.astype(F), 0, axis)
+
+
+def qdq_axis_cases(golden):
+    pool = [RANGES["lopsided"], RANGES["[-6, 6]"], RANGES["mostly negative"], RANGES["positive"], (0, 0)]
+    upward = [RANGES["lopsided"], RANGES["[-6, 6]"], RANGES["positive"]]
+    whole = [(shape, axis) for shape in AXIS_SHAPES for axis in range(len(shape))]
+    for index, (shape, axis) in enumerate(whole + EMPTY_AXES + [((40, 3), 1), ((3, 257), 0), ((2, 3, 257), 1)]):
+        name, signed, mode = f"shape {list(shape)}, axis {axis}", index % 3 > 0, ROUND_MODES[index % 2:][:1]
+        (low, high), x = axis_inputs(shape, axis, pool, lambda *r, size: symmetric_inputs(*r, 4, signed, size=size))
+        qdq(golden, name, x, low, high, 4, signed, axis=axis)
+        (low, high), x = axis_inputs(shape, axis, pool, lambda *r, size: measured_inputs(*r, 4, True, size=size))
+        qdq(golden, name, x, low, high, 4, given=False, axis=axis, modes=mode)
+    for bits in QDQ_BITS:
+        (low, high), x = axis_inputs((30, 3), 1, upward, lambda *r, size: symmetric_inputs(*r, bits, False, size=size))
+        qdq(golden, "by column", x, low, high, bits, False, axis=1)
+        (low, high), x = axis_inputs((30, 3), 1, upward, lambda *r, size: measured_inputs(*r, bits, False, size=size))
+        qdq(golden, "by column", x, low, high, bits, False, given=False, axis=1)
+    for title, odd in DEGENERATE.items():
+        x = np.stack([symmetric_inputs(*r) for r in (pool[0], odd, pool[1])])[:, :36]
+        low, high = np.asarray([pool[0], odd, pool[1]], F).T
+        qdq(golden, f"one slice degenerate {title}", x, low, high, axis=0, modes=ROUND_MODES[:1])
+
+
+def qdq_gradient(golden, name, x, low, high, axis=-1, dy=None):
+    dy = slopes(x.size).reshape(x.shape) if dy is None else dy
+    golden.add(name, QDQ_GRADIENT, {"axis": axis}, gradients=dy, input=x, inputMin=low, inputMax=high)
+
+
+def qdq_gradient_cases(golden):
+    pool = [RANGES["lopsided"], RANGES["[-6, 6]"], (0, 0), RANGES["negative"]]
+    for title, (low, high) in (RANGES | DEGENERATE).items():
+        qdq_gradient(golden, f"range {title}", symmetric_inputs(low, high), low, high)
+        ranges = np.asarray([pool[0], (low, high), pool[1]], F)
+        x = np.stack([symmetric_inputs(*r) for r in ranges])[:, :36]
+        qdq_gradient(golden, f"one slice {title}", x, *ranges.T, axis=0)
+    for shape in SHAPES:
+        qdq_gradient(golden, f"shape {list(shape)}", symmetric_inputs(-0.7, 1.9, 5, size=math.prod(shape)).reshape(shape), -0.7, 1.9)
+    whole = [(shape, axis) for shape in AXIS_SHAPES for axis in range(len(shape))]
+    for shape, axis in whole + EMPTY_AXES + [((40, 3), 1), ((2, 3, 257), 1)]:
+        (low, high), x = axis_inputs(shape, axis, pool, symmetric_inputs)
+        qdq_gradient(golden, f"shape {list(shape)}, axis {axis}", x, low, high, axis)
+    for title, dy in odd_slopes(72).items():
+        qdq_gradient(golden, title, symmetric_inputs(-0.7, 1.9), -0.7, 1.9, dy=dy)
+
+
+# --- Huge tensors: more workgroups than one dimension of a dispatch may have -----------------------------------------------
+
+def huge_slopes(size):
+    """Halves, so few that even 17 million of them add up exactly in float32."""
+    return (random("huge", size).integers(1, 5, size) / 2).astype(F)
+
+
+def huge_cases(golden):
+    low, high = plain(-0.7), plain(1.9)
+    bounds, attrs = {"min": low, "max": high}, fake_quant_attrs(8, False)
+    x = fake_quant_inputs(low, high, size=1021)
+    pair = {"gradients": huge_slopes(1021), "inputs": x}
+    golden.add_tiled("huge", VARS, attrs, (17000003,), {"inputs": x}, **bounds)
+    golden.add_tiled("huge", VARS_GRADIENT, attrs, (17000003,), pair, **bounds)
+    golden.add_tiled("huge", ARGS, {**bounds, **attrs}, (4194307,), {"inputs": x})
+    golden.add_tiled("huge", ARGS_GRADIENT, {**bounds, **attrs}, (4194307,), pair)
+    signed = {"signedInput": True, "numBits": 8, "rangeGiven": True, "roundMode": "HALF_TO_EVEN", "narrowRange": False, "axis": -1}
+    golden.add_tiled("huge, given", QDQ, signed, (4194307,), {"input": symmetric_inputs(low, high, size=1021)}, inputMin=low, inputMax=high)
+    measured = {**signed, "rangeGiven": False, "roundMode": "HALF_UP"}
+    golden.add_tiled("huge, measured", QDQ, measured, (4194307,), {"input": measured_inputs(low, high, size=1021)}, inputMin=0, inputMax=0)
+    pair = {"gradients": huge_slopes(1021), "input": x}
+    golden.add_tiled("huge", QDQ_GRADIENT, {"axis": -1}, (4194307,), pair, inputMin=low, inputMax=high)
+    huge_channel_cases(golden, signed)
+
+
+def huge_channel_cases(golden, signed):
+    shape, width, rows = (131073, 33), 33, 31
+    pool = [RANGES["lopsided"], RANGES["[-6, 6]"], (0, 0), RANGES["negative"]]
+    (low, high), x = axis_inputs((rows, width), 1, pool, lambda *r, size: fake_quant_inputs(*r, size=size))
+    dy, x = huge_slopes(rows * width), x.ravel()
+    attrs = fake_quant_attrs(8, False, axis=1)
+    golden.add_tiled("huge, last axis", CHANNEL, attrs, shape, {"inputs": x}, min=low, max=high)
+    golden.add_tiled("huge, last axis", CHANNEL_GRADIENT, attrs, shape, {"gradients": dy, "inputs": x}, min=low, max=high)
+    golden.add_tiled("huge, last axis", QDQ, {**signed, "axis": 1}, shape, {"input": x}, inputMin=low, inputMax=high)
+    golden.add_tiled("huge, last axis", QDQ_GRADIENT, {"axis": 1}, shape, {"gradients": dy, "input": x}, inputMin=low, inputMax=high)
+
+
+def main():
+    golden = Golden()
+    for part in (fake_quant_cases, fake_quant_slope_cases, channel_cases, channel_shape_cases, channel_slope_cases,
+                 qdq_cases, qdq_degenerate_cases, qdq_axis_cases, qdq_gradient_cases, huge_cases):
+        part(golden)
+    golden.write()
+
+
+if __name__ == "__main__":
+    main()
