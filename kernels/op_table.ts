@@ -1,0 +1,160 @@
+/** The ops, one row each: TensorFlow's kernel name, and how the passes of a device make up the kernel. */
+import {type TensorInfo, util, zeros} from '@tensorflow/tfjs-core';
+import {type Device, type Range, type Scheme, type View, viewOf} from './device';
+import {fakeQuantLevels, quantizeAndDequantizeLevels, type Rounding, type Side} from './grid';
+
+export type Inputs = Readonly<Record<string, TensorInfo>>;
+
+/**
+ * What a gradient kernel can be asked for: the gradient of the inputs, or of a bound, or the terms of a bound's sum
+ * (which second derivatives need). Each is computed only when asked for.
+ */
+export type Wrt = 'inputs' | 'min' | 'max' | 'minTerms' | 'maxTerms';
+
+/** The attributes of the FakeQuant kernels. `min` and `max` are Args', `axis` PerChannel's, `wrt` the gradients'. */
+export interface FakeQuantAttrs {
+  numBits: number;
+  narrowRange: boolean;
+  min?: number;
+  max?: number;
+  axis?: number;
+  wrt?: readonly Wrt[];
+}
+
+/** The attributes of QuantizeAndDequantizeV4; its gradient has `axis` and `wrt`. */
+export interface QuantizeAndDequantizeAttrs {
+  signedInput: boolean;
+  numBits: number;
+  rangeGiven: boolean;
+  roundMode: 'HALF_TO_EVEN' | 'HALF_UP';
+  narrowRange: boolean;
+  axis: number;
+  wrt?: readonly Wrt[];
+}
+
+export interface OpRow<Attrs> {
+  readonly kernelName: string;
+  readonly kernel: (device: Device, inputs: Inputs, attrs: Attrs) => TensorInfo | TensorInfo[];
+}
+
+const ALL: readonly Wrt[] = ['inputs', 'min', 'max'];
+
+function input(inputs: Inputs, name: string): TensorInfo {
+  const tensor = inputs[name];
+  if (tensor === undefined) throw new Error(`Kernel input '${name}' is missing.`);
+  return tensor;
+}
+
+function rangeInputs(inputs: Inputs, min: string, max: string): Range {
+  return {kind: 'tensors', min: input(inputs, min), max: input(inputs, max)};
+}
+
+function isEmpty(x: TensorInfo): boolean {
+  return util.sizeFromShape(x.shape) === 0;
+}
+
+const SIDES: Readonly<Record<Wrt, Side>> = {
+  inputs: 'inside',
+  min: 'below',
+  max: 'above',
+  minTerms: 'below',
+  maxTerms: 'above',
+};
+
+/** The outputs of a gradient kernel that `wrt` names. */
+function gradient(device: Device, dy: TensorInfo, x: TensorInfo, range: Range, view: View, scheme: Scheme, wrt = ALL) {
+  return wrt.map(output => {
+    const summed = output === 'min' || output === 'max';
+    if (isEmpty(x)) return zeros(summed ? [...view.rangeShape] : x.shape);
+    const pass = summed ? device.routeSum : device.route;
+    return pass(dy, x, range, view, scheme, SIDES[output]);
+  });
+}
+
+/** A FakeQuant op and its gradient. They differ in where the range comes from and in how a distance becomes a level. */
+function fakeQuant(
+  name: string,
+  rounding: Rounding,
+  place: (x: TensorInfo, inputs: Inputs, attrs: FakeQuantAttrs) => {range: Range; view: View},
+  outputs: readonly Wrt[] = ALL,
+): OpRow<FakeQuantAttrs>[] {
+  const scheme = ({numBits, narrowRange}: FakeQuantAttrs): Scheme => ({
+    fit: 'nudge',
+    rounding,
+    levels: fakeQuantLevels(numBits, narrowRange),
+    clamped: true,
+  });
+  return [
+    {
+      kernelName: name,
+      kernel(device, inputs, attrs) {
+        const x = input(inputs, 'inputs');
+        const {range, view} = place(x, inputs, attrs);
+        return isEmpty(x) ? zeros(x.shape) : device.project(x, range, view, scheme(attrs));
+      },
+    },
+    {
+      kernelName: `${name}Gradient`,
+      kernel(device, inputs, attrs) {
+        const x = input(inputs, 'inputs');
+        const {range, view} = place(x, inputs, attrs);
+        return gradient(device, input(inputs, 'gradients'), x, range, view, scheme(attrs), attrs.wrt ?? outputs);
+      },
+    },
+  ];
+}
+
+export const FAKE_QUANT_OPS: readonly OpRow<FakeQuantAttrs>[] = [
+  ...fakeQuant(
+    'FakeQuantWithMinMaxArgs',
+    'multiply',
+    (x, _, {min = -6, max = 6}) => ({range: {kind: 'numbers', min, max}, view: viewOf(x.shape)}),
+    ['inputs'],
+  ),
+  ...fakeQuant('FakeQuantWithMinMaxVars', 'divide', (x, inputs) => ({
+    range: rangeInputs(inputs, 'min', 'max'),
+    view: viewOf(x.shape),
+  })),
+  ...fakeQuant('FakeQuantWithMinMaxVarsPerChannel', 'multiply', (x, inputs, {axis = -1}) => ({
+    range: rangeInputs(inputs, 'min', 'max'),
+    view: viewOf(x.shape, axis < 0 ? axis + x.shape.length : axis),
+  })),
+];
+
+export const QUANTIZE_AND_DEQUANTIZE_OPS: readonly OpRow<QuantizeAndDequantizeAttrs>[] = [
+  {
+    kernelName: 'QuantizeAndDequantizeV4',
+    kernel(device, inputs, {signedInput, numBits, rangeGiven, roundMode, narrowRange, axis}) {
+      const x = input(inputs, 'input');
+      if (isEmpty(x)) return zeros(x.shape);
+      const view = viewOf(x.shape, axis < 0 ? undefined : axis);
+      const scheme: Scheme = {
+        fit: 'adjust',
+        rounding: roundMode === 'HALF_UP' ? 'up' : 'even',
+        levels: quantizeAndDequantizeLevels(numBits, signedInput, narrowRange),
+        clamped: rangeGiven,
+      };
+      if (rangeGiven) return device.project(x, rangeInputs(inputs, 'inputMin', 'inputMax'), view, scheme);
+      const both = device.measure(x, view);
+      const y = device.project(x, {kind: 'measured', both}, view, scheme);
+      device.dispose(both);
+      return y;
+    },
+  },
+  {
+    kernelName: 'QuantizeAndDequantizeV4Grad',
+    kernel(device, inputs, {axis, wrt = ALL}) {
+      const x = input(inputs, 'input');
+      const range = rangeInputs(inputs, 'inputMin', 'inputMax');
+      const {shape} = input(inputs, 'inputMin');
+      const view = viewOf(x.shape, axis < 0 || shape.length === 0 ? undefined : axis);
+      // The bounds have no gradient in TensorFlow, and the mask is on the range as it was given.
+      const scheme: Scheme = {fit: 'raw', rounding: 'even', levels: {qmin: 0, qmax: 1}, clamped: true};
+      return wrt.flatMap(output =>
+        output === 'inputs'
+          ? gradient(device, input(inputs, 'gradients'), x, range, view, scheme, ['inputs'])
+          : zeros(shape),
+      );
+    },
+  },
+];

@@ -1,0 +1,59 @@
+/** Rows x backends -> registered kernels. A new backend is one line here. */
+import {
+  engine,
+  getKernel,
+  type KernelBackend,
+  type NamedAttrMap,
+  type NamedTensorMap,
+  registerKernel,
+  type Tensor,
+} from '@tensorflow/tfjs-core';
+import type {MathBackendCPU} from '@tensorflow/tfjs-backend-cpu';
+import type {MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
+import type {WebGPUBackend} from '@tensorflow/tfjs-backend-webgpu';
+import {cpu, host} from './cpu';
+import type {Device} from './device';
+import {FAKE_QUANT_OPS, type Inputs, type OpRow, QUANTIZE_AND_DEQUANTIZE_OPS} from './op_table';
+import {webgl} from './webgl';
+import {webgpu} from './webgpu';
+
+type DeviceOf = (backend: KernelBackend) => Device;
+
+const DEVICES: Readonly<Record<string, DeviceOf>> = {
+  cpu: backend => cpu(backend as MathBackendCPU),
+  webgl: backend => webgl(backend as MathBackendWebGL),
+  webgpu: backend => webgpu(backend as unknown as WebGPUBackend),
+  wasm: host,
+  tensorflow: host,
+};
+
+const ROWS = [...FAKE_QUANT_OPS, ...QUANTIZE_AND_DEQUANTIZE_OPS] as readonly OpRow<unknown>[];
+
+/** Registers every op for a backend, unless a copy of this package has done so before. */
+function registerOps(backendName: string, deviceOf: DeviceOf): void {
+  for (const {kernelName, kernel} of ROWS) {
+    if (getKernel(kernelName, backendName)) continue;
+    registerKernel({
+      kernelName,
+      backendName,
+      kernelFunc: ({inputs, attrs, backend}) => kernel(deviceOf(backend as KernelBackend), inputs as Inputs, attrs),
+    });
+  }
+}
+
+/** Registers every op for the backends known by name. They need not be installed. */
+export function registerKernels(): void {
+  for (const [backendName, deviceOf] of Object.entries(DEVICES)) registerOps(backendName, deviceOf);
+}
+
+/** Runs a kernel on the current backend, also on one that no table knows. */
+export function runKernel<Output extends Tensor | Tensor[]>(
+  kernelName: string,
+  inputs: NamedTensorMap,
+  attrs: object,
+): Output {
+  // Reading `backend` initializes it, or says what to await.
+  void engine().backend;
+  if (!getKernel(kernelName, engine().backendName)) registerOps(engine().backendName, host);
+  return engine().runKernel<Output>(kernelName, inputs, attrs as NamedAttrMap);
+}

@@ -1,0 +1,1 @@
+export {host as webgl} from './cpu';

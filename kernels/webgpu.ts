@@ -1,0 +1,1 @@
+export {host as webgpu} from './cpu';

@@ -1,0 +1,98 @@
+/** Arguments become tensors here, or errors that name the op, the argument, the value and the remedy. */
+import {Tensor, tensor, type TensorLike} from '@tensorflow/tfjs-core';
+
+/** The InvalidArgument of this package. */
+export function invalid(op: string, message: string): Error {
+  return new Error(`${op}: ${message}`);
+}
+
+/** A float32 tensor, as tfjs's ops take it: a tensor stays itself, numbers and arrays become one. */
+export function floatTensor<T extends Tensor>(op: string, name: string, value: T | TensorLike): T {
+  if (!(value instanceof Tensor)) {
+    if (!isNumeric(value)) {
+      throw invalid(
+        op,
+        `${name} must be a float32 tensor, a number or an array of numbers, but was ${describe(value)}.`,
+      );
+    }
+    return tensor(value, undefined, 'float32') as T;
+  }
+  if (value.isDisposed) throw invalid(op, `${name} is a disposed tensor. Keep it until the op has run (tf.keep).`);
+  if (value.dtype !== 'float32') {
+    throw invalid(op, `${name} must be a float32 tensor, but was ${value.dtype}. Cast it first: ${name}.toFloat().`);
+  }
+  return value;
+}
+
+function isNumeric(value: unknown): value is TensorLike {
+  if (typeof value === 'number' || typeof value === 'boolean') return true;
+  if (Array.isArray(value)) return value.every(isNumeric);
+  return ArrayBuffer.isView(value) && !(value instanceof DataView);
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === 'string') return `the string '${value}'`;
+  if (Array.isArray(value)) return 'an array that holds something else';
+  return `of type ${typeof value === 'object' ? value.constructor.name : typeof value}`;
+}
+
+/** TensorFlow's limits of num_bits: its documentation says 8, its code takes 16. */
+export function checkNumBits(op: string, numBits: number, lowest = 2, highest = 16): void {
+  if (Number.isInteger(numBits) && numBits >= lowest && numBits <= highest) return;
+  throw invalid(
+    op,
+    `numBits must be an integer between ${lowest} and ${highest}, inclusive, but was ${String(numBits)}.`,
+  );
+}
+
+/** A range given as numbers: `min < max`, or `min <= max` where TensorFlow allows an empty one. */
+export function checkNumberRange(op: string, min: unknown, max: unknown, allowEqual: boolean): void {
+  for (const [name, value] of [['min', min] as const, ['max', max] as const]) {
+    if (typeof value === 'number' && Number.isNaN(value)) throw invalid(op, `${name} must be a number, but was NaN.`);
+  }
+  if (typeof min !== 'number' || typeof max !== 'number') return;
+  const [low, high] = [Math.fround(min), Math.fround(max)];
+  if (low < high || (allowEqual && low === high)) return;
+  throw invalid(op, `min has to be smaller than max, was: ${min} >= ${max}. Swap or widen them.`);
+}
+
+/** min and max are scalars. */
+export function checkScalars(op: string, tensors: Readonly<Record<string, Tensor>>): void {
+  for (const [name, {rank, shape}] of Object.entries(tensors)) {
+    if (rank === 0) continue;
+    throw invalid(op, `${name} must be a scalar, but had shape [${shape}]. For a range per channel, name the axis.`);
+  }
+}
+
+/** min and max have one value for each slice of x along `axis`. */
+export function checkPerChannel(op: string, x: Tensor, axis: number, tensors: Readonly<Record<string, Tensor>>): void {
+  const channels = x.shape[axis];
+  for (const [name, {rank, shape}] of Object.entries(tensors)) {
+    if (rank === 1 && shape[0] === channels) continue;
+    throw invalid(
+      op,
+      `${name} must have shape [${channels}], one value for each slice of axis ${axis} of the input of shape ` +
+        `[${x.shape}], but had shape [${shape}].`,
+    );
+  }
+}
+
+/** The axis counted from 0. */
+export function checkAxis(op: string, x: Tensor, axis: number): number {
+  if (x.rank === 0) throw invalid(op, `a scalar has no channels; the input must have at least one dimension.`);
+  if (Number.isInteger(axis) && axis >= -x.rank && axis < x.rank) return axis < 0 ? axis + x.rank : axis;
+  throw invalid(
+    op,
+    `axis must be an integer in [${-x.rank}, ${x.rank}) for an input of shape [${x.shape}], but was ${axis}.`,
+  );
+}
+
+/** A gradient has the shape of what it is the gradient of. */
+export function checkSameShape(op: string, gradients: Tensor, inputs: Tensor): void {
+  if (gradients.rank === inputs.rank && gradients.shape.every((dim, i) => dim === inputs.shape[i])) return;
+  throw invalid(
+    op,
+    `gradient and input must be the same size, but gradients had shape [${gradients.shape}] and the input [${inputs.shape}].`,
+  );
+}

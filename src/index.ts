@@ -1,0 +1,15 @@
+/**
+ * TensorFlow's fake quantization for TensorFlow.js. Importing this registers the kernels and gradients of every op for
+ * every backend, and the chained methods.
+ *
+ * @packageDocumentation
+ */
+import {registerKernels} from '../kernels/register';
+import {addChainedMethods} from './chained';
+import {registerGradients} from './gradients';
+
+registerKernels();
+registerGradients();
+addChainedMethods();
+
+export * from './ops';
