@@ -79,7 +79,10 @@ DEGENERATE = {
     "denormal, swapped": (1e-40, -1e-40),
 }
 
-SHAPES = [(), (0,), (1,), (3,), (4,), (5,), (257,), (2, 0, 3), (1, 1), (3, 5), (4, 4), (0, 4), (7, 1, 3), (2, 3, 257), (2, 1, 3, 2), (1, 2, 3, 2, 2), (2, 1, 2, 3, 1, 2)]
+SHAPES = [
+    (), (0,), (1,), (3,), (4,), (5,), (257,), (1, 1), (3, 5), (4, 4), (0, 4), (2, 0, 3), (7, 1, 3), (2, 3, 257), (2, 1, 3, 2),
+    (1, 2, 3, 2, 2), (2, 1, 2, 3, 1, 2),
+]
 AXIS_SHAPES = [(5,), (3, 4), (2, 3, 4), (2, 3, 2, 3), (2, 1, 3, 2, 2), (1, 2, 2, 3, 2, 2)]
 EMPTY_AXES = [((0,), 0), ((0, 3), 1), ((3, 0), 0), ((3, 0), 1), ((2, 0, 3), 0), ((2, 0, 3), 1)]
 
@@ -98,7 +101,8 @@ def args(attrs, inputs):
 
 
 def args_gradient(attrs, gradients, inputs):
-    return [raw.FakeQuantWithMinMaxArgsGradient(gradients=gradients, inputs=inputs, min=attrs["min"], max=attrs["max"], **bits_of(attrs))]
+    return [raw.FakeQuantWithMinMaxArgsGradient(
+        gradients=gradients, inputs=inputs, min=attrs["min"], max=attrs["max"], **bits_of(attrs))]
 
 
 def vars_(attrs, inputs, min, max):
@@ -143,7 +147,8 @@ def quantize_and_dequantize(attrs, input, inputMin, inputMax):
 
 
 def quantize_and_dequantize_grad(attrs, gradients, input, inputMin, inputMax):
-    return raw.QuantizeAndDequantizeV4Grad(gradients=gradients, input=input, input_min=inputMin, input_max=inputMax, axis=attrs["axis"])
+    return raw.QuantizeAndDequantizeV4Grad(
+        gradients=gradients, input=input, input_min=inputMin, input_max=inputMax, axis=attrs["axis"])
 
 
 OPS = {
@@ -284,6 +289,14 @@ def slopes(size, seed=0):
     return (random("slopes", size, seed).integers(-1024, 1025, size) / 256).astype(F)
 
 
+def axis_inputs(shape, axis, pool, make):
+    """The bounds, [2, slices], and the inputs of any shape: slices along the axis take their ranges from the pool in turn."""
+    ranges = [pool[i % len(pool)] for i in range(shape[axis])]
+    others = [d for i, d in enumerate(shape) if i != axis % len(shape)]
+    slices = np.reshape([make(low, high, size=math.prod(others)) for low, high in ranges], (len(ranges), *others))
+    return np.asarray(ranges, F).reshape(-1, 2).T, np.moveaxis(slices.astype(F), 0, axis)
+
+
 def plain(value):
     return float(F(value))
 
@@ -319,7 +332,8 @@ def fake_quant_cases(golden):
     for bits, narrow in BITS:
         for title, ops in (("[-6, 6]", every), ("lopsided", every), ("positive", (ARGS, VARS))):
             low, high = RANGES[title]
-            fake_quant(golden, f"{title}, {grid_name(bits, narrow)}", low, high, bits, narrow, fake_quant_inputs(low, high, bits, narrow), ops)
+            name = f"{title}, {grid_name(bits, narrow)}"
+            fake_quant(golden, name, low, high, bits, narrow, fake_quant_inputs(low, high, bits, narrow), ops)
     for title, (low, high) in RANGES.items():
         for bits, narrow in ((8, False), (4, True)):
             name = f"range {title}, {grid_name(bits, narrow)}"
@@ -375,15 +389,6 @@ def channel_pair(golden, name, ranges, bits, narrow, axis, x, ops=(CHANNEL, CHAN
         golden.add(name, op, attrs, **gradients, inputs=x, min=low, max=high)
 
 
-def channel_fill(shape, axis, pool):
-    """Ranges and inputs for any shape: the channels along the axis take their ranges from the pool in turn."""
-    ranges = [pool[i % len(pool)] for i in range(shape[axis])]
-    rest = math.prod(shape) // shape[axis] if shape[axis] else 0
-    lanes = [fake_quant_inputs(*r, 5, size=72 * -(-rest // 72))[:rest] for r in ranges]
-    x = np.reshape(lanes, (shape[axis], *(d for i, d in enumerate(shape) if i != axis % len(shape))))
-    return ranges, np.moveaxis(x.astype(F), 0, axis)
-
-
 def channel_cases(golden):
     mixed = [RANGES["[-6, 6]"], RANGES["lopsided"], RANGES["negative"]]
     apart = [RANGES["positive"], RANGES["1e-6"], RANGES["1e20"]]
@@ -405,18 +410,19 @@ def channel_cases(golden):
 def channel_shape_cases(golden):
     pool = [RANGES["lopsided"], RANGES["[-6, 6]"], (0, 0), RANGES["negative"], RANGES["positive"]]
     whole = [(shape, axis) for shape in AXIS_SHAPES for axis in range(-len(shape), len(shape))]
-    odd = [((1,), 0), ((257,), 0), ((1, 1), 1), ((4, 4), 0), ((3, 5), 1), ((7, 1, 3), 1), ((7, 1, 3), -1), ((2, 3, 257), 1), ((2, 3, 257), 2), ((257, 3), 0)]
-    for shape, axis in whole + odd + EMPTY_AXES:
-        ranges, x = channel_fill(shape, axis, pool)
-        channel_pair(golden, f"shape {list(shape)}, axis {axis}", ranges, 5, False, axis, x)
+    odd = [((1,), 0), ((257,), 0), ((1, 1), 1), ((4, 4), 0), ((3, 5), 1), ((7, 1, 3), 1), ((7, 1, 3), -1), ((257, 3), 0)]
+    for shape, axis in whole + odd + [((2, 3, 257), 1), ((2, 3, 257), 2)] + EMPTY_AXES:
+        bounds, x = axis_inputs(shape, axis, pool, lambda *r, size: fake_quant_inputs(*r, 5, size=size))
+        channel_pair(golden, f"shape {list(shape)}, axis {axis}", bounds.T, 5, False, axis, x)
 
 
 def channel_slope_cases(golden):
     ranges = [RANGES["lopsided"], (0, 0), RANGES["[-6, 6]"]]
     x = columns(ranges, 6, False)
     low, high = np.asarray(ranges, F).T
+    attrs = fake_quant_attrs(6, False, axis=1)
     for title, dy in odd_slopes(72).items():
-        golden.add(title, CHANNEL_GRADIENT, fake_quant_attrs(6, False, axis=1), gradients=dy.reshape(x.shape), inputs=x, min=low, max=high)
+        golden.add(title, CHANNEL_GRADIENT, attrs, gradients=dy.reshape(x.shape), inputs=x, min=low, max=high)
 
 
 # --- QuantizeAndDequantize --------------------------------------------------------------------------------------------------
@@ -425,11 +431,15 @@ QDQ_BITS = (1, 2, 3, 4, 8, 16, 17, 24, 31)
 ROUND_MODES = ("HALF_TO_EVEN", "HALF_UP")
 
 
+def qdq_attrs(signed=True, bits=8, given=True, mode="HALF_TO_EVEN", narrow=False, axis=-1):
+    return {"signedInput": signed, "numBits": bits, "rangeGiven": given, "roundMode": mode, "narrowRange": narrow, "axis": axis}
+
+
 def qdq(golden, name, x, low, high, bits=8, signed=True, narrow=False, given=True, axis=-1, modes=ROUND_MODES):
     if not given:
         low, high = np.zeros_like(low, F), np.zeros_like(high, F)
     for mode in modes:
-        attrs = {"signedInput": signed, "numBits": bits, "rangeGiven": given, "roundMode": mode, "narrowRange": narrow, "axis": axis}
+        attrs = qdq_attrs(signed, bits, given, mode, narrow, axis)
         kind = f"{'signed' if signed else 'unsigned'} {grid_name(bits, narrow)}, {'given' if given else 'measured'}, {mode}"
         golden.add(f"{name}, {kind}", QDQ, attrs, input=x, inputMin=low, inputMax=high)
 
@@ -454,9 +464,11 @@ def qdq_cases(golden):
     low, high = RANGES["lopsided"]
     qdq(golden, "narrow is ignored", symmetric_inputs(low, high, 8, False), low, high, signed=False, narrow=True)
     for shape in SHAPES:
-        size = math.prod(shape)
-        qdq(golden, f"shape {list(shape)}", symmetric_inputs(-0.7, 1.9, 5, size=size).reshape(shape), -0.7, 1.9, 5, modes=ROUND_MODES[:1])
-        qdq(golden, f"shape {list(shape)}", measured_inputs(-0.7, 1.9, 5, size=size).reshape(shape), -0.7, 1.9, 5, given=False, modes=ROUND_MODES[1:])
+        name, size = f"shape {list(shape)}", math.prod(shape)
+        x = symmetric_inputs(-0.7, 1.9, 5, size=size).reshape(shape)
+        qdq(golden, name, x, -0.7, 1.9, 5, modes=ROUND_MODES[:1])
+        x = measured_inputs(-0.7, 1.9, 5, size=size).reshape(shape)
+        qdq(golden, name, x, -0.7, 1.9, 5, given=False, modes=ROUND_MODES[1:])
 
 
 def qdq_degenerate_cases(golden):
@@ -485,13 +497,6 @@ def qdq_degenerate_cases(golden):
             if signed or np.nanmax(x, initial=0) > 0:
                 qdq(golden, f"measured, {title}", x, 0, 0, signed=signed, given=False, modes=ROUND_MODES[:1])
     qdq(golden, "measured, all -3", np.full(9, -3), 0, 0, given=False)
-
-
-def axis_inputs(shape, axis, pool, make):
-    ranges = [pool[i % len(pool)] for i in range(shape[axis])]
-    rest = math.prod(shape) // shape[axis] if shape[axis] else 0
-    x = np.reshape([make(low, high, size=rest) for low, high in ranges], (shape[axis], *(d for i, d in enumerate(shape) if i != axis)))
-    return np.asarray(ranges, F).reshape(-1, 2).T, np.moveaxis(x.astype(F), 0, axis)
 
 
 def qdq_axis_cases(golden):
@@ -528,7 +533,8 @@ def qdq_gradient_cases(golden):
         x = np.stack([symmetric_inputs(*r) for r in ranges])[:, :36]
         qdq_gradient(golden, f"one slice {title}", x, *ranges.T, axis=0)
     for shape in SHAPES:
-        qdq_gradient(golden, f"shape {list(shape)}", symmetric_inputs(-0.7, 1.9, 5, size=math.prod(shape)).reshape(shape), -0.7, 1.9)
+        x = symmetric_inputs(-0.7, 1.9, 5, size=math.prod(shape)).reshape(shape)
+        qdq_gradient(golden, f"shape {list(shape)}", x, -0.7, 1.9)
     whole = [(shape, axis) for shape in AXIS_SHAPES for axis in range(len(shape))]
     for shape, axis in whole + EMPTY_AXES + [((40, 3), 1), ((2, 3, 257), 1)]:
         (low, high), x = axis_inputs(shape, axis, pool, symmetric_inputs)
@@ -573,16 +579,17 @@ def huge_cases(golden):
     golden.add_tiled("huge", VARS_GRADIENT, attrs, (17000003,), pair, **bounds)
     golden.add_tiled("huge", ARGS, {**bounds, **attrs}, (4194307,), {"inputs": x})
     golden.add_tiled("huge", ARGS_GRADIENT, {**bounds, **attrs}, (4194307,), pair)
-    signed = {"signedInput": True, "numBits": 8, "rangeGiven": True, "roundMode": "HALF_TO_EVEN", "narrowRange": False, "axis": -1}
-    golden.add_tiled("huge, given", QDQ, signed, (4194307,), {"input": symmetric_inputs(low, high, size=1021)}, inputMin=low, inputMax=high)
-    measured = {**signed, "rangeGiven": False, "roundMode": "HALF_UP"}
-    golden.add_tiled("huge, measured", QDQ, measured, (4194307,), {"input": measured_inputs(low, high, size=1021)}, inputMin=0, inputMax=0)
+    given, measured = qdq_attrs(), qdq_attrs(given=False, mode="HALF_UP")
+    x = symmetric_inputs(low, high, size=1021)
+    golden.add_tiled("huge, given", QDQ, given, (4194307,), {"input": x}, inputMin=low, inputMax=high)
+    x = measured_inputs(low, high, size=1021)
+    golden.add_tiled("huge, measured", QDQ, measured, (4194307,), {"input": x}, inputMin=0, inputMax=0)
     pair = {"gradients": huge_slopes(1021), "input": x}
     golden.add_tiled("huge", QDQ_GRADIENT, {"axis": -1}, (4194307,), pair, inputMin=low, inputMax=high)
-    huge_channel_cases(golden, signed)
+    huge_channel_cases(golden)
 
 
-def huge_channel_cases(golden, signed):
+def huge_channel_cases(golden):
     shape, width, rows = (131073, 33), 33, 31
     pool = [RANGES["lopsided"], RANGES["[-6, 6]"], (0, 0), RANGES["negative"]]
     (low, high), x = axis_inputs((rows, width), 1, pool, lambda *r, size: fake_quant_inputs(*r, size=size))
@@ -590,8 +597,9 @@ def huge_channel_cases(golden, signed):
     attrs = fake_quant_attrs(8, False, axis=1)
     golden.add_tiled("huge, last axis", CHANNEL, attrs, shape, {"inputs": x}, min=low, max=high)
     golden.add_tiled("huge, last axis", CHANNEL_GRADIENT, attrs, shape, {"gradients": dy, "inputs": x}, min=low, max=high)
-    golden.add_tiled("huge, last axis", QDQ, {**signed, "axis": 1}, shape, {"input": x}, inputMin=low, inputMax=high)
-    golden.add_tiled("huge, last axis", QDQ_GRADIENT, {"axis": 1}, shape, {"gradients": dy, "input": x}, inputMin=low, inputMax=high)
+    golden.add_tiled("huge, last axis", QDQ, qdq_attrs(axis=1), shape, {"input": x}, inputMin=low, inputMax=high)
+    pair = {"gradients": dy, "input": x}
+    golden.add_tiled("huge, last axis", QDQ_GRADIENT, {"axis": 1}, shape, pair, inputMin=low, inputMax=high)
 
 
 def main():
