@@ -1,0 +1,229 @@
+/**
+ * Graph models: TensorFlow's quantization ops in models that `tensorflowjs_converter` wrote. Without this entry
+ * FakeQuantWithMinMaxVars passes its input on and the others are unknown ops.
+ *
+ * @packageDocumentation
+ */
+import type {WebGPUBackend} from '@tensorflow/tfjs-backend-webgpu';
+import {type GraphNode, type OpExecutor, registerOp} from '@tensorflow/tfjs-converter';
+import {backend, customGrad, getBackend, io, type Scalar, type Tensor, type Tensor1D} from '@tensorflow/tfjs-core';
+import * as ops from './index';
+
+type Attrs = GraphNode['attrs'];
+
+/** An attribute, or TensorFlow's default, which the converter may have left out. */
+function attr<T extends number | boolean | string>(attrs: Attrs, name: string, byDefault: T): T {
+  return (attrs[name] ?? byDefault) as T;
+}
+
+function fakeQuantOptions(attrs: Attrs): ops.FakeQuantOptions {
+  return {numBits: attr(attrs, 'num_bits', 8), narrowRange: attr(attrs, 'narrow_range', false)};
+}
+
+function argsOptions(attrs: Attrs): ops.FakeQuantArgsOptions {
+  return {...fakeQuantOptions(attrs), min: attr(attrs, 'min', -6), max: attr(attrs, 'max', 6)};
+}
+
+function quantizeOptions(attrs: Attrs): ops.QuantizeAndDequantizeOptions {
+  return {
+    signedInput: attr(attrs, 'signed_input', true),
+    numBits: attr(attrs, 'num_bits', 8),
+    rangeGiven: attr(attrs, 'range_given', false),
+    // tfjs hands over strings in lower case.
+    roundMode: attr(attrs, 'round_mode', 'HALF_TO_EVEN').toUpperCase() as 'HALF_TO_EVEN' | 'HALF_UP',
+    narrowRange: attr(attrs, 'narrow_range', false),
+    axis: attr(attrs, 'axis', -1),
+  };
+}
+
+/** V2 and V3 compute what V4 does, but their gradient passes everywhere and never reaches the bounds. */
+function quantizeStraightThrough(x: Tensor, min: Tensor, max: Tensor, options: ops.QuantizeAndDequantizeOptions) {
+  return customGrad(input => ({
+    value: ops.quantizeAndDequantizeV4(input as Tensor, min, max, options),
+    gradFunc: (dy: Tensor) => dy.clone(),
+  }))(x);
+}
+
+/** Whether reading would stall the page, or lose the device of a software renderer. */
+function onlyOnWebGPU({dataId}: Tensor): boolean {
+  if (getBackend() !== 'webgpu') return false;
+  return (backend() as unknown as WebGPUBackend).tensorMap.get(dataId).values == null;
+}
+
+/** V3 takes its width as a tensor: a constant as a rule, read at once; one computed on WebGPU needs executeAsync. */
+function quantizeV3({inputs, attrs}: GraphNode): Tensor | Promise<Tensor> {
+  const [x, min, max, numBits] = inputs as [Tensor, Tensor, Tensor, Tensor];
+  const options = {...quantizeOptions(attrs), rangeGiven: attr(attrs, 'range_given', true)};
+  const quantize = (width: ArrayLike<number>) =>
+    quantizeStraightThrough(x, min, max, {...options, numBits: width[0] ?? NaN, roundMode: 'HALF_TO_EVEN'});
+  if (!onlyOnWebGPU(numBits)) return quantize(numBits.dataSync());
+  const later = numBits.data().then(quantize);
+  // execute() refuses a promise and abandons it with its inputs disposed.
+  later.catch(() => undefined);
+  return later;
+}
+
+const EXECUTORS: Readonly<Record<string, OpExecutor>> = {
+  FakeQuantWithMinMaxArgs: ({inputs, attrs}) => {
+    const [x] = inputs as [Tensor];
+    return ops.fakeQuantWithMinMaxArgs(x, argsOptions(attrs));
+  },
+  FakeQuantWithMinMaxArgsGradient: ({inputs, attrs}) => {
+    const [dy, x] = inputs as [Tensor, Tensor];
+    return ops.fakeQuantWithMinMaxArgsGradient(dy, x, argsOptions(attrs));
+  },
+  FakeQuantWithMinMaxVars: ({inputs, attrs}) => {
+    const [x, min, max] = inputs as [Tensor, Scalar, Scalar];
+    return ops.fakeQuantWithMinMaxVars(x, min, max, fakeQuantOptions(attrs));
+  },
+  FakeQuantWithMinMaxVarsGradient: ({inputs, attrs}) => {
+    const [dy, x, min, max] = inputs as [Tensor, Tensor, Scalar, Scalar];
+    return ops.fakeQuantWithMinMaxVarsGradient(dy, x, min, max, fakeQuantOptions(attrs));
+  },
+  FakeQuantWithMinMaxVarsPerChannel: ({inputs, attrs}) => {
+    const [x, min, max] = inputs as [Tensor, Tensor1D, Tensor1D];
+    return ops.fakeQuantWithMinMaxVarsPerChannel(x, min, max, fakeQuantOptions(attrs));
+  },
+  FakeQuantWithMinMaxVarsPerChannelGradient: ({inputs, attrs}) => {
+    const [dy, x, min, max] = inputs as [Tensor, Tensor, Tensor1D, Tensor1D];
+    return ops.fakeQuantWithMinMaxVarsPerChannelGradient(dy, x, min, max, fakeQuantOptions(attrs));
+  },
+  QuantizeAndDequantizeV2: ({inputs, attrs}) => {
+    const [x, min, max] = inputs as [Tensor, Tensor, Tensor];
+    return quantizeStraightThrough(x, min, max, quantizeOptions(attrs));
+  },
+  QuantizeAndDequantizeV3: quantizeV3,
+  QuantizeAndDequantizeV4: ({inputs, attrs}) => {
+    const [x, min, max] = inputs as [Tensor, Tensor, Tensor];
+    return ops.quantizeAndDequantizeV4(x, min, max, quantizeOptions(attrs));
+  },
+  QuantizeAndDequantizeV4Grad: ({inputs, attrs}) => {
+    const [dy, x, min, max] = inputs as [Tensor, Tensor, Tensor, Tensor];
+    return ops.quantizeAndDequantizeV4Grad(dy, x, min, max, {axis: attr(attrs, 'axis', -1)});
+  },
+};
+
+/**
+ * Makes `tf.loadGraphModel` execute TensorFlow's quantization ops: FakeQuantWithMinMaxArgs, Vars, VarsPerChannel and
+ * their Gradient ops, QuantizeAndDequantizeV2, V3, V4 and V4Grad, with TensorFlow's numbers, defaults and outputs.
+ *
+ * Call it before loading: tfjs binds a model's ops when it loads. Calling it again changes nothing. A model whose
+ * While or If bodies use a gradient op's second or third output must also be loaded through {@link mendGraph}.
+ *
+ * QuantizeAndDequantizeV3 reads `num_bits` from its tensor. Where a model computes that on the WebGPU backend,
+ * use `executeAsync`.
+ *
+ * @example
+ * ```js
+ * registerGraphOps();
+ * const model = await tf.loadGraphModel('model/model.json');
+ * ```
+ */
+export function registerGraphOps(): void {
+  for (const [opName, executor] of Object.entries(EXECUTORS)) registerOp(opName, executor);
+}
+
+interface NodeDef {
+  name: string;
+  op: string;
+  input?: string[];
+  attr?: Record<string, unknown>;
+}
+
+interface FunctionDef {
+  nodeDef?: NodeDef[];
+  /** What each returned value is: 'node:output name:0'. */
+  ret?: Record<string, string>;
+}
+
+interface GraphDef {
+  library?: {function?: FunctionDef[]};
+}
+
+const FAKE_QUANT_GRADIENTS = ['backprops_wrt_input', 'backprop_wrt_min', 'backprop_wrt_max'];
+
+/** The outputs of the ops with several, in order. */
+const OUTPUT_NAMES: Readonly<Record<string, readonly string[]>> = {
+  FakeQuantWithMinMaxVarsGradient: FAKE_QUANT_GRADIENTS,
+  FakeQuantWithMinMaxVarsPerChannelGradient: FAKE_QUANT_GRADIENTS,
+  QuantizeAndDequantizeV4Grad: ['input_backprop', 'input_min_backprop', 'input_max_backprop'],
+};
+
+/** 'node:output name:0' as 'node:index', where the node is one of `outputs`; undefined elsewhere. */
+function byIndex(reference: string, outputs: ReadonlyMap<string, readonly string[]>): string | undefined {
+  const [node = '', output = ''] = reference.split(':');
+  const index = outputs.get(node)?.indexOf(output) ?? -1;
+  return index < 0 ? undefined : `${node}:${index}`;
+}
+
+/**
+ * Names outputs by index within a function. Returned ones go through an Identity each, since tfjs keeps a single
+ * returned index for a node.
+ */
+function mendFunction(body: FunctionDef): FunctionDef {
+  const nodes = body.nodeDef ?? [];
+  const outputs = new Map(nodes.flatMap(({name, op}) => (OUTPUT_NAMES[op] ? [[name, OUTPUT_NAMES[op]]] : [])));
+  if (outputs.size === 0) return body;
+
+  const names = new Set(nodes.map(({name}) => name));
+  const returns: NodeDef[] = [];
+  const ret = {...body.ret};
+  for (const [key, reference] of Object.entries(ret)) {
+    const input = byIndex(reference, outputs);
+    if (input === undefined) continue;
+    let name = `${key}/returned`;
+    while (names.has(name)) name += '_';
+    returns.push({name, op: 'Identity', input: [input], attr: {T: {type: 'DT_FLOAT'}}});
+    ret[key] = `${name}:output:0`;
+  }
+  const mended = nodes.map(node =>
+    node.input ? {...node, input: node.input.map(name => byIndex(name, outputs) ?? name)} : node,
+  );
+  return {...body, nodeDef: [...mended, ...returns], ret};
+}
+
+/** The topology with all its functions mended; itself if there are none. */
+function mendTopology(topology: object): object {
+  const graph: GraphDef = topology;
+  const functions = graph.library?.function;
+  return functions ? {...graph, library: {...graph.library, function: functions.map(mendFunction)}} : graph;
+}
+
+/** As tf.loadGraphModel finds one. */
+function handlerOf(source: io.IOHandler | string, options: io.LoadOptions): io.IOHandler {
+  if (typeof source !== 'string') return source;
+  const handlers = options.requestInit ? [] : (io.getLoadHandlers(source, options) as io.IOHandler[]);
+  if (handlers.length > 1) throw new Error(`mendGraph: ${handlers.length} load handlers claim the URL '${source}'.`);
+  return handlers[0] ?? io.browserHTTPRequest(source, options);
+}
+
+/**
+ * Wraps the loading of a graph model so that the gradient ops' second and third outputs also arrive inside While and
+ * If bodies, where tfjs reads each of them as the first. Everything else loads as it is.
+ *
+ * @example
+ * ```js
+ * registerGraphOps();
+ * const model = await tf.loadGraphModel(mendGraph('model/model.json'));
+ * ```
+ *
+ * @param source - what `tf.loadGraphModel` takes: the model's URL, or an IOHandler.
+ * @param options - the load options that a URL is loaded with (`requestInit`, `onProgress`, ...).
+ * @returns an IOHandler for `tf.loadGraphModel`.
+ * @throws if `source` is neither a URL nor an IOHandler that can load. What loading throws reaches `tf.loadGraphModel`.
+ */
+export function mendGraph(source: io.IOHandler | string, options: io.LoadOptions = {}): io.IOHandler {
+  const isHandler = typeof source === 'object' && typeof source?.load === 'function';
+  if (!isHandler && (typeof source !== 'string' || source === '')) {
+    const was = typeof source === 'object' && source !== null ? 'an object without load()' : `'${String(source)}'`;
+    throw new Error(`mendGraph: source must be the model's URL or an IOHandler with a load method, but was ${was}.`);
+  }
+  const handler = handlerOf(source, options);
+  return {
+    load: async () => {
+      const artifacts = await handler.load?.();
+      if (!artifacts?.modelTopology) throw new Error(`mendGraph: the IOHandler loaded no model topology.`);
+      return {...artifacts, modelTopology: mendTopology(artifacts.modelTopology)};
+    },
+  };
+}
