@@ -2,7 +2,7 @@
 import {engine, type KernelBackend, type Tensor, type TensorInfo} from '@tensorflow/tfjs-core';
 import type {MathBackendCPU} from '@tensorflow/tfjs-backend-cpu';
 import type {Device, Range, Scheme, View} from './device';
-import {clamp, type Grid, gridOf, project, route, type Rounding, type Side, snap} from './grid';
+import {type Grid, gridOf, project, route, type Rounding, type Side, snap, unbounded} from './grid';
 
 /** How a device reaches its memory. */
 interface Memory {
@@ -30,13 +30,8 @@ function projectRun(x: Float32Array, y: Float32Array, from: number, to: number, 
   if (rounding === 'multiply' || rounding === 'divide') {
     for (let i = from; i < to; ++i) y[i] = project(x[i]!, grid, rounding);
   } else {
-    for (let i = from; i < to; ++i) y[i] = snap(clamp(x[i]!, grid), grid, rounding);
+    for (let i = from; i < to; ++i) y[i] = snap(x[i]!, grid, rounding);
   }
-}
-
-/** A measured range clamps nothing: rounding may make its bounds a little smaller than x. */
-function unbounded(grid: Grid): Grid {
-  return {...grid, low: -Infinity, high: Infinity};
 }
 
 function overMemory(memory: Memory): Device {

@@ -51,9 +51,9 @@ export function quantizeAndDequantizeLevels(numBits: number, signed: boolean, na
     : {qmin: 0, qmax: 2 ** numBits - 1};
 }
 
-/** TensorFlow computes with denormals flushed to zero. */
+/** TensorFlow computes with denormals flushed to zero, of their sign. */
 function flush(x: number): number {
-  return Math.abs(x) < SMALLEST_NORMAL ? 0 : x;
+  return Math.abs(x) < SMALLEST_NORMAL ? x * 0 : x;
 }
 
 /** Half away from zero, for z >= 0. floor(z + 0.5) would send 0.49999997 to 1. */
@@ -62,11 +62,11 @@ function roundHalfAway(z: number): number {
   return z - whole >= 0.5 ? whole + 1 : whole;
 }
 
-/** Half to even, in float32. */
+/** Half to even, in float32; -0.3 becomes -0. */
 function roundHalfEven(v: number): number {
   const whole = Math.floor(v);
   const rest = v - whole;
-  return rest < 0.5 || (rest === 0.5 && whole % 2 === 0) ? whole : whole + 1;
+  return rest < 0.5 || (rest === 0.5 && whole % 2 === 0) ? whole : Math.ceil(v);
 }
 
 /** FakeQuant's grid: moves the range so that 0 is exactly one of its levels. */
@@ -78,7 +78,8 @@ export function nudge(low: number, high: number, levels: Levels): Grid {
   const scale = flush(f32(extent / f32(qmax - qmin)));
   const inverse = flush(f32(f32(qmax - qmin) / extent));
   const z = f32(qmin - flush(f32(min / scale)));
-  const zeroPoint = z < qmin ? qmin : z > qmax ? qmax : roundHalfAway(z);
+  // An infinite range makes z NaN, which TensorFlow's conversion to an integer turns into 0.
+  const zeroPoint = z < qmin ? qmin : z > qmax ? qmax : z >= qmin ? roundHalfAway(z) : 0;
   const nudgedMin = flush(f32(f32(qmin - zeroPoint) * scale));
   const nudgedMax = flush(f32(f32(qmax - zeroPoint) * scale));
   const zero = Math.floor(f32(f32(-nudgedMin * inverse) + 0.5));
@@ -106,6 +107,11 @@ export function raw(low: number, high: number): Grid {
   return {scale: 1, inverse: 1, zero: 0, low: flush(f32(low)), high: flush(f32(high)), empty: false};
 }
 
+/** The same steps with no bounds. */
+export function unbounded(grid: Grid): Grid {
+  return {...grid, low: -Infinity, high: Infinity};
+}
+
 /** The grid of a range. */
 export function gridOf(fit: Fit, low: number, high: number, levels: Levels): Grid {
   return fit === 'nudge' ? nudge(low, high, levels) : fit === 'adjust' ? adjust(low, high, levels) : raw(low, high);
@@ -125,9 +131,9 @@ export function project(x: number, grid: Grid, rounding: 'multiply' | 'divide'):
   return f32(Math.floor(f32(f32(steps - grid.zero) + 0.5)) * grid.scale);
 }
 
-/** QuantizeAndDequantize's value of x, which the caller has clamped if the range was given. */
+/** QuantizeAndDequantize's value of x. A measured range clamps nothing: its grid is `unbounded`. */
 export function snap(x: number, grid: Grid, rounding: 'even' | 'up'): number {
-  const steps = f32(x * grid.inverse);
+  const steps = f32(clamp(flush(x), grid) * grid.inverse);
   return f32((rounding === 'even' ? roundHalfEven(steps) : Math.floor(f32(steps + 0.5))) * grid.scale);
 }
 

@@ -127,7 +127,6 @@ interface NodeDef {
   name: string;
   op: string;
   input?: string[];
-  attr?: Record<string, unknown>;
 }
 
 interface FunctionDef {
@@ -149,37 +148,35 @@ const OUTPUT_NAMES: Readonly<Record<string, readonly string[]>> = {
   QuantizeAndDequantizeV4Grad: ['input_backprop', 'input_min_backprop', 'input_max_backprop'],
 };
 
-/** 'node:output name:0' as 'node:index', where the node is one of `outputs`; undefined elsewhere. */
-function byIndex(reference: string, outputs: ReadonlyMap<string, readonly string[]>): string | undefined {
+/** Our 'node:output name:0' as 'node:index'. tfjs resolves those of its own ops. */
+function byIndex(reference: string, outputs: ReadonlyMap<string, readonly string[]>): string {
   const [node = '', output = ''] = reference.split(':');
   const index = outputs.get(node)?.indexOf(output) ?? -1;
-  return index < 0 ? undefined : `${node}:${index}`;
+  return index < 0 ? reference : `${node}:${index}`;
 }
 
 /**
- * Names outputs by index within a function. Returned ones go through an Identity each, since tfjs keeps a single
- * returned index for a node.
+ * Names our outputs by index within a function, and returns what nodes make through an Identity each: of several values
+ * returned from one node (also an inner If or While) tfjs takes the last for all, and it reads no names there.
  */
 function mendFunction(body: FunctionDef): FunctionDef {
   const nodes = body.nodeDef ?? [];
-  const outputs = new Map(nodes.flatMap(({name, op}) => (OUTPUT_NAMES[op] ? [[name, OUTPUT_NAMES[op]]] : [])));
-  if (outputs.size === 0) return body;
-
   const names = new Set(nodes.map(({name}) => name));
-  const returns: NodeDef[] = [];
+  const outputs = new Map(nodes.flatMap(({name, op}) => (OUTPUT_NAMES[op] ? [[name, OUTPUT_NAMES[op]]] : [])));
   const ret = {...body.ret};
+  const returned: NodeDef[] = [];
   for (const [key, reference] of Object.entries(ret)) {
-    const input = byIndex(reference, outputs);
-    if (input === undefined) continue;
+    // An argument that is passed on has no colon.
+    if (!reference.includes(':')) continue;
     let name = `${key}/returned`;
     while (names.has(name)) name += '_';
-    returns.push({name, op: 'Identity', input: [input], attr: {T: {type: 'DT_FLOAT'}}});
+    returned.push({name, op: 'Identity', input: [reference]});
     ret[key] = `${name}:output:0`;
   }
-  const mended = nodes.map(node =>
-    node.input ? {...node, input: node.input.map(name => byIndex(name, outputs) ?? name)} : node,
+  const nodeDef = [...nodes, ...returned].map(node =>
+    node.input ? {...node, input: node.input.map(reference => byIndex(reference, outputs))} : node,
   );
-  return {...body, nodeDef: [...mended, ...returns], ret};
+  return {...body, nodeDef, ret};
 }
 
 /** The topology with all its functions mended; itself if there are none. */
@@ -199,7 +196,7 @@ function handlerOf(source: io.IOHandler | string, options: io.LoadOptions): io.I
 
 /**
  * Wraps the loading of a graph model so that the gradient ops' second and third outputs also arrive inside While and
- * If bodies, where tfjs reads each of them as the first. Everything else loads as it is.
+ * If bodies, where tfjs reads each of them as the first. It changes the bodies' topology only.
  *
  * @example
  * ```js
