@@ -1,0 +1,16 @@
+// x on its grid.
+
+fn main(index: i32) {
+  let walk = walkOf(u32(index));
+  var grid = gridAt(walk.channel);
+  if (!CLAMPED) {
+    grid = unbounded(grid, uniforms.INFINITY);
+  }
+  for (var i = walk.first; i < walk.end; i += uniforms.step) {
+    if (ROUNDING == MULTIPLY || ROUNDING == DIVIDE) {
+      result[i] = project(x[i], grid, ROUNDING);
+    } else {
+      result[i] = snap(x[i], grid, ROUNDING);
+    }
+  }
+}

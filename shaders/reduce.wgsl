@@ -1,0 +1,56 @@
+// The partial results [OUTPUTS' halves][outer, channels, inner] of a pass become one value per channel and half.
+// WIDTH threads of a workgroup share one output: 1 where there is little to combine, else all of them.
+
+const SUM = 0u;
+const EXTREMES = 1u;
+const BLOCK = 16u;
+
+var<workgroup> shares: array<f32, WIDTH>;
+
+fn neutral(half: u32) -> f32 {
+  if (OF == SUM) {
+    return 0.0;
+  }
+  return select(uniforms.INFINITY, -uniforms.INFINITY, half == 1u);
+}
+
+fn combine(a: f32, b: f32, half: u32) -> f32 {
+  if (OF == SUM) {
+    return a + b;
+  }
+  return select(min(a, b), max(a, b), half == 1u);
+}
+
+fn main(index: i32) {
+  let output = u32(index) / WIDTH;
+  let share = u32(index) % WIDTH;
+  let half = output / uniforms.channels;
+  let channel = output % uniforms.channels;
+  let each = uniforms.outer * uniforms.inner;
+  let base = half * each * uniforms.channels;
+  let end = select(0u, each, output < uniforms.outputs);
+  var total = neutral(half);
+  var i = share;
+  while (i < end) {
+    let stop = min(end, i + BLOCK * WIDTH);
+    var block = neutral(half);
+    for (; i < stop; i += WIDTH) {
+      let at = (i / uniforms.inner * uniforms.channels + channel) * uniforms.inner + i % uniforms.inner;
+      block = combine(block, partials[base + at], half);
+    }
+    total = combine(total, block, half);
+  }
+  if (WIDTH > 1u) {
+    shares[share] = total;
+    for (var width = WIDTH / 2u; width > 0u; width /= 2u) {
+      workgroupBarrier();
+      if (share < width) {
+        shares[share] = combine(shares[share], shares[share + width], half);
+      }
+    }
+    total = shares[share];
+  }
+  if (share == 0u && output < uniforms.outputs) {
+    result[output] = total;
+  }
+}

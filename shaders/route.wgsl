@@ -1,0 +1,9 @@
+// dy where x lies on SIDE.
+
+fn main(index: i32) {
+  let walk = walkOf(u32(index));
+  let grid = gridAt(walk.channel);
+  for (var i = walk.first; i < walk.end; i += uniforms.step) {
+    result[i] = route(dy[i], x[i], grid, SIDE);
+  }
+}
