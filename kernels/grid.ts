@@ -56,7 +56,7 @@ function flush(x: number): number {
   return Math.abs(x) < SMALLEST_NORMAL ? x * 0 : x;
 }
 
-/** Half away from zero, for z >= 0. floor(z + 0.5) would send 0.49999997 to 1. */
+/** Half away from zero, for z not below 0. floor(z + 0.5) would send 0.49999997 to 1. */
 function roundHalfAway(z: number): number {
   const whole = Math.floor(z);
   return z - whole >= 0.5 ? whole + 1 : whole;
@@ -117,7 +117,7 @@ export function gridOf(fit: Fit, low: number, high: number, levels: Levels): Gri
   return fit === 'nudge' ? nudge(low, high, levels) : fit === 'adjust' ? adjust(low, high, levels) : raw(low, high);
 }
 
-/** x held inside the grid's bounds. NaN stays; with low > high, low wins. */
+/** x held inside the grid's bounds. NaN stays; where low exceeds high, low wins. */
 export function clamp(x: number, grid: Grid): number {
   const c = x > grid.high ? grid.high : x;
   return c < grid.low ? grid.low : c;

@@ -66,8 +66,9 @@ function gradient(device: Device, dy: TensorInfo, x: TensorInfo, range: Range, v
   return wrt.map(output => {
     const summed = output === 'min' || output === 'max';
     if (isEmpty(x)) return zeros(summed ? [...view.rangeShape] : x.shape);
-    const pass = summed ? device.routeSum : device.route;
-    return pass(dy, x, range, view, scheme, SIDES[output]);
+    return summed
+      ? device.routeSum(dy, x, range, view, scheme, SIDES[output])
+      : device.route(dy, x, range, view, scheme, SIDES[output]);
   });
 }
 

@@ -1,4 +1,4 @@
-/** Rows x backends -> registered kernels. A new backend is one line here. */
+/** Registers rows x backends as kernels. A new backend is one line here. */
 import {
   engine,
   getKernel,
@@ -46,14 +46,19 @@ export function registerKernels(): void {
   for (const [backendName, deviceOf] of Object.entries(DEVICES)) registerOps(backendName, deviceOf);
 }
 
+/** Its name. Asking for the backend initializes it, or throws what to await. */
+function currentBackend(): string {
+  const tfjs = engine();
+  return tfjs.backend && tfjs.backendName;
+}
+
 /** Runs a kernel on the current backend, also on one that no table knows. */
 export function runKernel<Output extends Tensor | Tensor[]>(
   kernelName: string,
   inputs: NamedTensorMap,
   attrs: object,
 ): Output {
-  // Reading `backend` initializes it, or says what to await.
-  void engine().backend;
-  if (!getKernel(kernelName, engine().backendName)) registerOps(engine().backendName, host);
+  const backendName = currentBackend();
+  if (!getKernel(kernelName, backendName)) registerOps(backendName, host);
   return engine().runKernel<Output>(kernelName, inputs, attrs as NamedAttrMap);
 }
