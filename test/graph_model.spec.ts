@@ -259,6 +259,9 @@ describe('mendGraph', () => {
     const onProgress = () => undefined;
     expect(await topologyOf(mendGraph('mend-graph-test://args', {onProgress}))).toBe(await topologyOf(handler));
     expect(asked).toEqual([{onProgress}]);
+    // With requestInit tfjs fetches whatever the URL looks like.
+    mendGraph('mend-graph-test://args', {requestInit: {}});
+    expect(asked.length).toBe(1);
   });
 
   it('takes an unknown URL for a path to fetch, as tfjs does', async () => {
