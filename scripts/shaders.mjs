@@ -7,12 +7,14 @@ import {WgslParser} from 'wgsl_reflect/wgsl_reflect.module.js';
 
 const SHADERS = fileURLToPath(new URL('../shaders/', import.meta.url));
 
+/** Good names that trip a parser: one takes an old keyword for its own, the other looks names up in a plain object. */
+const TRIPPING = /\b(block|valueOf)\b/g;
+
 const CHECKS = {
   '.glsl': text => {
-    for (const source of readings(text)) parse(source, {quiet: true, failOnWarn: false});
+    for (const source of readings(text)) parse(source, {quiet: true});
   },
-  // The parser does not know that a loop may start with nothing.
-  '.wgsl': text => new WgslParser().parse(text.replace(/\bfor \(;/g, 'for (var start = 0;')),
+  '.wgsl': text => new WgslParser().parse(text),
 };
 
 /** Parses every file of a folder; throws an error that names each file that is not a shader. */
@@ -26,7 +28,7 @@ export function checkShaders(folder = SHADERS) {
 
 function problemsOf(file, text, check) {
   try {
-    check(text);
+    check(text.replace(TRIPPING, '$1_'));
     return [];
   } catch (error) {
     const line = error.location?.start.line ?? error.token?.line;
