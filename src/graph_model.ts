@@ -44,23 +44,24 @@ function quantizeStraightThrough(x: Tensor, min: Tensor, max: Tensor, options: o
   }))(x);
 }
 
-/** Whether reading would stall the page, or lose the device of a software renderer. */
+/** Whether reading at once would stall the page, or lose the device of a software renderer. */
 function onlyOnWebGPU({dataId}: Tensor): boolean {
   if (getBackend() !== 'webgpu') return false;
   return (backend() as unknown as WebGPUBackend).tensorMap.get(dataId).values == null;
 }
 
-/** V3 takes its width as a tensor: a constant as a rule, read at once; one computed on WebGPU needs executeAsync. */
-function quantizeV3({inputs, attrs}: GraphNode): Tensor | Promise<Tensor> {
-  const [x, min, max, numBits] = inputs as [Tensor, Tensor, Tensor, Tensor];
-  const options = {...quantizeOptions(attrs), rangeGiven: attr(attrs, 'range_given', true)};
-  const quantize = (width: ArrayLike<number>) =>
-    quantizeStraightThrough(x, min, max, {...options, numBits: width[0] ?? NaN, roundMode: 'HALF_TO_EVEN'});
-  if (!onlyOnWebGPU(numBits)) return quantize(numBits.dataSync());
-  const later = numBits.data().then(quantize);
-  // execute() refuses a promise and abandons it with its inputs disposed.
-  later.catch(() => undefined);
-  return later;
+/** V3 takes its width as a tensor, a constant as a rule, and always rounds half to even. */
+function quantizeV3({inputs, attrs}: GraphNode): Tensor {
+  const [x, min, max, width] = inputs as [Tensor, Tensor, Tensor, Tensor];
+  if (onlyOnWebGPU(width)) {
+    throw new Error(
+      'QuantizeAndDequantizeV3: num_bits was computed on the GPU, and WebGPU cannot read it at once. ' +
+        'Make it a constant or an input of the model, or use another backend.',
+    );
+  }
+  const numBits = width.dataSync()[0] ?? NaN;
+  const options = {...quantizeOptions(attrs), rangeGiven: attr(attrs, 'range_given', true), numBits};
+  return quantizeStraightThrough(x, min, max, {...options, roundMode: 'HALF_TO_EVEN'});
 }
 
 const EXECUTORS: Readonly<Record<string, OpExecutor>> = {
@@ -110,8 +111,8 @@ const EXECUTORS: Readonly<Record<string, OpExecutor>> = {
  * Call it before loading: tfjs binds a model's ops when it loads. Calling it again changes nothing. A model whose
  * While or If bodies use a gradient op's second or third output must also be loaded through {@link mendGraph}.
  *
- * QuantizeAndDequantizeV3 reads `num_bits` from its tensor. Where a model computes that on the WebGPU backend,
- * use `executeAsync`.
+ * QuantizeAndDequantizeV3 reads `num_bits` from its tensor. On WebGPU that must be a constant, an input, or computed
+ * from few numbers (which tfjs does on the CPU); else executing throws.
  *
  * @example
  * ```js

@@ -160,14 +160,13 @@ describe('registerGraphOps', () => {
     model.dispose();
   });
 
-  it('executes V3 with a width that was computed on the GPU', async () => {
-    if (getBackend() !== 'webgpu') return pending('only WebGPU cannot read at once');
+  it('tells of a num_bits that WebGPU cannot read at once', async () => {
+    if (getBackend() !== 'webgpu') return pending('the other backends can');
     const forward = env().getBool('WEBGPU_CPU_FORWARD');
     env().set('WEBGPU_CPU_FORWARD', false);
     const {model, run} = await load('quantize_v3_bits');
-    expect(() => model.execute(inputTensors(run.inputs))).toThrowError(/executeAsync/);
-    const [result] = await executeAsync(model, run);
-    await check('given', result, run.outputs['given'] as ExpectedOutput);
+    await expectAsync(execute(model, run)).toBeRejectedWithError(/num_bits was computed on the GPU/);
+    await expectAsync(executeAsync(model, run)).toBeRejectedWithError(/num_bits was computed on the GPU/);
     env().set('WEBGPU_CPU_FORWARD', forward);
     model.dispose();
   });
