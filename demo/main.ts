@@ -1,0 +1,113 @@
+/** The page: a form for the plan, progress while it trains, then table and curves. */
+import * as tf from '../src/tf';
+import '@tensorflow/tfjs-backend-webgpu';
+import {plotCurves, summarize, type Summary} from './summary';
+import {branchEpoch, compare, epochCount, type Plan, type Score} from './train';
+
+const BACKENDS = ['webgpu', 'webgl', 'cpu'];
+const DEFAULTS = {backend: 'auto', bits: '8,4,3,2', epochs: '12', seed: '1', seeds: '3'};
+
+declare global {
+  interface Window {
+    /** For whoever drives the page: trains as the form says. */
+    train(): Promise<{caption: string; summary: Summary}>;
+    /** Called, if there, after each epoch. */
+    onEpoch?(done: number, total: number): void;
+  }
+}
+
+const element = <T extends HTMLElement>(selector: string) => document.querySelector<T>(selector) as T;
+const form = element<HTMLFormElement>('form');
+const field = (name: string) => form.elements.namedItem(name) as HTMLInputElement;
+
+function fillForm(): void {
+  field('backend').append(...['auto', ...BACKENDS].map(name => new Option(name)));
+  const query = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(DEFAULTS)) field(name).value = query.get(name) ?? value;
+}
+
+function planOf(data: FormData): Plan {
+  const number = (name: string) => Number(data.get(name));
+  return {
+    bits: String(data.get('bits')).split(',').map(Number),
+    epochs: number('epochs'),
+    seed: number('seed'),
+    seeds: number('seeds'),
+  };
+}
+
+/** Makes the asked-for backend tfjs's own, or the best there is for `auto`. */
+async function openBackend(asked: string): Promise<string> {
+  for (const name of asked === 'auto' ? BACKENDS : [asked]) {
+    if (tf.findBackendFactory(name) && (await tf.setBackend(name))) return name;
+  }
+  throw new Error(`This browser offers no ${asked} backend. Choose another, or auto.`);
+}
+
+function show(scores: readonly Score[], plan: Plan, summary: Summary): void {
+  const row = (cells: readonly string[], tag: 'th' | 'td') => {
+    const line = document.createElement('tr');
+    line.append(
+      ...cells.map((text, i) => Object.assign(document.createElement(i === 0 ? 'th' : tag), {textContent: text})),
+    );
+    return line;
+  };
+  const head = document.createElement('thead');
+  const body = document.createElement('tbody');
+  head.append(row(['Weights and activations', 'Float', 'Quantized after training', 'Quantization-aware'], 'th'));
+  body.append(row(['32 bits', summary.float, '', ''], 'td'));
+  for (const {bits, PTQ, QAT} of summary.rows) body.append(row([`${bits} bits`, '', PTQ, QAT], 'td'));
+  element('#table').replaceChildren(head, body);
+  element('#curves').replaceChildren(plotCurves(scores, plan));
+  element('#results').hidden = false;
+}
+
+async function train(): ReturnType<Window['train']> {
+  const data = new FormData(form);
+  const plan = planOf(data);
+  const backend = await openBackend(String(data.get('backend')));
+  const total = epochCount(plan);
+  const start = performance.now();
+  const tensors = tf.memory().numTensors;
+  const scores: Score[] = [];
+  let done = 0;
+  const report = (text: string) => {
+    element('#progress').hidden = false;
+    element<HTMLProgressElement>('progress').value = done / total;
+    element('#status').textContent = `${text} on ${backend}: ${done} of ${total} epochs`;
+  };
+
+  report('Training');
+  for await (const score of compare(plan)) {
+    scores.push(score);
+    if (score.method === 'PTQ') continue;
+    done += 1;
+    report('Training');
+    show(scores, plan, summarize(scores, plan));
+    window.onEpoch?.(done, total);
+    await tf.nextFrame();
+  }
+  report('Trained');
+  const seconds = Math.round((performance.now() - start) / 1000);
+  const caption =
+    `Test accuracy in percent, mean ± standard deviation of ${plan.seeds} seeds, ${plan.epochs} epochs each; ` +
+    `QAT branches off from float after ${branchEpoch(plan)}. Trained in ${seconds} s on ${backend}.`;
+  element('#caption').textContent = caption;
+  const leaked = tf.memory().numTensors - tensors;
+  if (leaked > 0) throw new Error(`${leaked} tensors were not disposed.`);
+  return {caption, summary: summarize(scores, plan)};
+}
+
+fillForm();
+window.train = train;
+form.addEventListener('submit', event => {
+  event.preventDefault();
+  const controls = element<HTMLButtonElement>('button');
+  controls.disabled = true;
+  train()
+    .catch((error: unknown) => {
+      element('#progress').hidden = false;
+      element('#status').textContent = String(error);
+    })
+    .finally(() => (controls.disabled = false));
+});

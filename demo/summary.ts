@@ -1,0 +1,58 @@
+/** Scores as a table and as a plot. */
+import * as Plot from '@observablehq/plot';
+import {branchEpoch, type Method, type Plan, type Score} from './train';
+
+/** Accuracies after the last epoch, as text. */
+export interface Summary {
+  readonly float: string;
+  readonly rows: readonly {readonly bits: number; readonly PTQ: string; readonly QAT: string}[];
+}
+
+export function summarize(scores: readonly Score[], plan: Plan): Summary {
+  const cell = (method: Method, bits?: number) =>
+    describe(
+      scores
+        .filter(score => score.method === method && score.bits === bits && score.epoch === plan.epochs)
+        .map(score => score.accuracy),
+    );
+  return {
+    float: cell('float'),
+    rows: plan.bits.map(bits => ({bits, PTQ: cell('PTQ', bits), QAT: cell('QAT', bits)})),
+  };
+}
+
+/** Mean and sample standard deviation: 92.9 ± 0.6. */
+function describe(values: readonly number[]): string {
+  if (values.length === 0) return '–';
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  if (values.length === 1) return mean.toFixed(1);
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return `${mean.toFixed(1)} ± ${Math.sqrt(squares / (values.length - 1)).toFixed(1)}`;
+}
+
+const COLORS = {float: '#8a94a6', PTQ: '#e07a1f', QAT: '#2f80ed'};
+
+/** Accuracy over epochs, averaged over seeds: a panel per width, float in each for comparison. */
+export function plotCurves(scores: readonly Score[], plan: Plan): Element {
+  const curve = {x: 'epoch', y: 'accuracy', z: 'method', stroke: 'method', strokeWidth: 2};
+  const float = scores.filter(score => score.method === 'float');
+  const quantized = scores.filter(score => score.method !== 'float');
+  return Plot.plot({
+    width: 960,
+    height: 340,
+    marginTop: 40,
+    marginBottom: 40,
+    insetTop: 6,
+    style: {fontSize: '13px', background: 'transparent'},
+    x: {label: 'epochs', domain: [1, plan.epochs], ticks: 4, tickFormat: 'd'},
+    y: {label: 'test accuracy, %', domain: [0, 100], grid: true},
+    fx: {label: null, domain: plan.bits, tickFormat: (bits: number) => `${bits} bits`},
+    color: {domain: Object.keys(COLORS), range: Object.values(COLORS)},
+    marks: [
+      Plot.ruleX([branchEpoch(plan)], {stroke: 'currentColor', strokeOpacity: 0.3, strokeDasharray: '3,3'}),
+      Plot.lineY(float, Plot.groupX({y: 'mean'}, curve)),
+      Plot.lineY(quantized, Plot.groupX({y: 'mean'}, {...curve, fx: 'bits'})),
+      Plot.dot(quantized, Plot.groupX({y: 'mean'}, {...curve, fx: 'bits', r: 2.5, fill: 'method'})),
+    ],
+  });
+}

@@ -1,0 +1,121 @@
+/** Trains the network in float and for few bits, and compares what it then knows. */
+import * as tf from '../src/tf';
+import {batchesOf, type Digits, loadDigits} from './digits';
+import {DigitNet, FakeQuantizer, FLOAT, type Quantizer} from './model';
+
+export interface Plan {
+  /** Widths of weights and activations alike. */
+  readonly bits: readonly number[];
+  /** Epochs that every network gets in all. */
+  readonly epochs: number;
+  /** The first seed, and how many from it on. */
+  readonly seed: number;
+  readonly seeds: number;
+}
+
+/** `PTQ`: quantized after training. `QAT`: quantization-aware training. */
+export type Method = 'float' | 'PTQ' | 'QAT';
+
+/** Test accuracy in percent after `epoch` epochs. */
+export interface Score {
+  readonly method: Method;
+  /** Undefined for float. */
+  readonly bits: number | undefined;
+  readonly seed: number;
+  readonly epoch: number;
+  readonly accuracy: number;
+}
+
+const BATCH = 64;
+const LEARNING_RATE = 3e-3;
+const CALIBRATION_BATCHES = 8;
+
+/** The epoch at which quantization-aware training branches off from float training: after about three quarters. */
+export function branchEpoch({epochs}: Plan): number {
+  return epochs - Math.max(1, Math.round(epochs / 4));
+}
+
+/** How many epochs the whole comparison trains. Each ends with a score that is not PTQ's. */
+export function epochCount(plan: Plan): number {
+  return plan.seeds * (plan.epochs + plan.bits.length * (plan.epochs - branchEpoch(plan)));
+}
+
+/** Runs the comparison on tfjs's current backend, giving each score as soon as it is known. */
+export async function* compare(plan: Plan): AsyncGenerator<Score> {
+  const digits = await loadDigits();
+  for (let seed = plan.seed; seed < plan.seed + plan.seeds; seed++) yield* compareOnce(plan, digits, seed);
+  tf.dispose(digits);
+}
+
+async function* compareOnce(plan: Plan, digits: Awaited<ReturnType<typeof loadDigits>>, seed: number) {
+  const branch = branchEpoch(plan);
+  const net = new DigitNet(1000 * seed);
+
+  async function* train(quantizer: Quantizer, from: number, to: number): AsyncGenerator<number> {
+    const optimizer = tf.train.adam(LEARNING_RATE);
+    for (let epoch = from + 1; epoch <= to; epoch++) {
+      trainEpoch(net, quantizer, optimizer, batchesOf(digits.train, BATCH, 1000 * seed + epoch));
+      yield epoch;
+    }
+    optimizer.dispose();
+  }
+  const score = async (quantizer: Quantizer) => accuracy(net, quantizer, digits.test);
+
+  for await (const epoch of train(FLOAT, 0, branch)) {
+    yield {method: 'float', bits: undefined, seed, epoch, accuracy: await score(FLOAT)} as const;
+  }
+  const branched = net.variables.map(variable => variable.clone());
+
+  for await (const epoch of train(FLOAT, branch, plan.epochs)) {
+    yield {method: 'float', bits: undefined, seed, epoch, accuracy: await score(FLOAT)} as const;
+    for (const bits of plan.bits) {
+      const quantizer = new FakeQuantizer(bits);
+      calibrate(net, quantizer, batchesOf(digits.train, BATCH, 1000 * seed));
+      yield {method: 'PTQ', bits, seed, epoch, accuracy: await score(quantizer)} as const;
+      quantizer.dispose();
+    }
+  }
+
+  for (const bits of plan.bits) {
+    net.variables.forEach((variable, i) => variable.assign(branched[i] as tf.Tensor));
+    const quantizer = new FakeQuantizer(bits);
+    for await (const epoch of train(quantizer, branch, plan.epochs)) {
+      yield {method: 'QAT', bits, seed, epoch, accuracy: await score(quantizer)} as const;
+    }
+    quantizer.dispose();
+  }
+  tf.dispose(branched);
+  net.dispose();
+}
+
+function trainEpoch(net: DigitNet, quantizer: Quantizer, optimizer: tf.Optimizer, batches: Iterable<Digits>): void {
+  quantizer.observing = true;
+  for (const batch of batches) {
+    const loss = () => {
+      const scores = net.predict(batch.images, quantizer);
+      return tf.losses.softmaxCrossEntropy(tf.oneHot(batch.labels, 10), scores).asScalar();
+    };
+    optimizer.minimize(loss, false, net.variables);
+    tf.dispose(batch);
+  }
+}
+
+/** Shows the quantizer training images, so that it knows the activations' ranges. */
+function calibrate(net: DigitNet, quantizer: Quantizer, batches: Iterable<Digits>): void {
+  quantizer.observing = true;
+  let seen = 0;
+  for (const batch of batches) {
+    tf.tidy(() => void net.predict(batch.images, quantizer));
+    tf.dispose(batch);
+    if (++seen === CALIBRATION_BATCHES) return;
+  }
+}
+
+/** The share of images whose digit gets the highest score, in percent. */
+async function accuracy(net: DigitNet, quantizer: Quantizer, {images, labels}: Digits): Promise<number> {
+  quantizer.observing = false;
+  const right = tf.tidy(() => tf.mean(tf.equal(tf.argMax(net.predict(images, quantizer), 1), labels).toFloat()));
+  const [share = NaN] = await right.data();
+  right.dispose();
+  return 100 * share;
+}
