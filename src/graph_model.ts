@@ -187,10 +187,18 @@ function mendTopology(topology: object): object {
   return functions ? {...graph, library: {...graph.library, function: functions.map(mendFunction)}} : graph;
 }
 
+function checkSource(source: unknown): void {
+  if (typeof source === 'string' && source !== '') return;
+  const isObject = typeof source === 'object' && source !== null;
+  if (isObject && 'load' in source && typeof source.load === 'function') return;
+  const was = isObject ? 'an object without load()' : (JSON.stringify(source) ?? typeof source);
+  throw new Error(`mendGraph: source must be the model's URL or an IOHandler with a load method, but was ${was}.`);
+}
+
 /** As tf.loadGraphModel finds one. */
 function handlerOf(source: io.IOHandler | string, options: io.LoadOptions): io.IOHandler {
   if (typeof source !== 'string') return source;
-  const handlers = options.requestInit ? [] : (io.getLoadHandlers(source, options) as io.IOHandler[]);
+  const handlers = options.requestInit ? [] : io.getLoadHandlers(source, options);
   if (handlers.length > 1) throw new Error(`mendGraph: ${handlers.length} load handlers claim the URL '${source}'.`);
   return handlers[0] ?? io.browserHTTPRequest(source, options);
 }
@@ -211,11 +219,7 @@ function handlerOf(source: io.IOHandler | string, options: io.LoadOptions): io.I
  * @throws if `source` is neither a URL nor an IOHandler that can load. What loading throws reaches `tf.loadGraphModel`.
  */
 export function mendGraph(source: io.IOHandler | string, options: io.LoadOptions = {}): io.IOHandler {
-  const isHandler = typeof source === 'object' && typeof source?.load === 'function';
-  if (!isHandler && (typeof source !== 'string' || source === '')) {
-    const was = typeof source === 'object' && source !== null ? 'an object without load()' : `'${String(source)}'`;
-    throw new Error(`mendGraph: source must be the model's URL or an IOHandler with a load method, but was ${was}.`);
-  }
+  checkSource(source);
   const handler = handlerOf(source, options);
   return {
     load: async () => {

@@ -1,7 +1,7 @@
 /** Models that the real converter wrote give what TensorFlow gave before their conversion. */
 import '@tensorflow/tfjs';
 import {deregisterOp, type GraphModel, loadGraphModel} from '@tensorflow/tfjs-converter';
-import {dispose, env, getBackend, grad, io, memory, ready, type Tensor, tensor1d, zeros} from '@tensorflow/tfjs-core';
+import {dispose, env, getBackend, grad, io, memory, ready, type Tensor, zeros} from '@tensorflow/tfjs-core';
 import {mendGraph, registerGraphOps} from '../src/graph_model';
 import {type Case, type ExpectedOutput, inputTensors, modelHandler, readExpected, unpack} from './graph_models/models';
 
@@ -135,7 +135,7 @@ describe('registerGraphOps', () => {
       const [result] = await execute(model, run);
       const expected = unpack(run.outputs['conv'] as ExpectedOutput);
       const actual = (await result?.data<'float32'>()) ?? [];
-      dispose([result as Tensor]);
+      dispose([result]);
       model.dispose();
       return Math.max(...Array.from(actual, (value, i) => Math.abs(value - (expected[i] ?? NaN))));
     };
@@ -161,7 +161,10 @@ describe('registerGraphOps', () => {
   });
 
   it('tells of a num_bits that WebGPU cannot read at once', async () => {
-    if (getBackend() !== 'webgpu') return pending('the other backends can');
+    if (getBackend() !== 'webgpu') {
+      pending('the other backends can');
+      return;
+    }
     const forward = env().getBool('WEBGPU_CPU_FORWARD');
     env().set('WEBGPU_CPU_FORWARD', false);
     const {model, run} = await load('quantize_v3_bits');
@@ -265,10 +268,6 @@ describe('mendGraph', () => {
 
   it('takes an unknown URL for a path to fetch, as tfjs does', async () => {
     const paths: string[] = [];
-    spyOn(globalThis, 'fetch').and.callFake(path => {
-      paths.push(String(path));
-      return Promise.reject(new Error('offline'));
-    });
     spyOn(env().platform, 'fetch').and.callFake(path => {
       paths.push(path);
       return Promise.reject(new Error('offline'));
@@ -279,9 +278,9 @@ describe('mendGraph', () => {
   });
 
   it('refuses what is neither a URL nor a handler', () => {
-    for (const bad of [undefined, null, 7, '', {}, {load: 'x'}, tensor1d([1])]) {
+    for (const [i, bad] of [undefined, null, 7, '', {}, {load: 'x'}, new Float32Array(1)].entries()) {
       expect(() => mendGraph(bad as unknown as string))
-        .withContext(String(bad))
+        .withContext(`source ${i}`)
         .toThrowError(/^mendGraph: source must be the model's URL or an IOHandler with a load method/);
     }
   });
