@@ -26,7 +26,7 @@ interface Input {
 interface Pass {
   /** Names everything in `code` that varies: tfjs compares keys, not code. */
   readonly key: string;
-  readonly code: string;
+  readonly code: () => string;
   readonly inputs: readonly Input[];
   readonly uniforms: Uniforms;
   readonly threads: number;
@@ -34,7 +34,7 @@ interface Pass {
   readonly shape: readonly number[];
 }
 
-const WORKGROUP_SIZE = 128;
+const WORKGROUP_SIZE = 64;
 
 class QuantizationProgram implements WebGPUProgram {
   readonly dispatchLayout = {x: []};
@@ -46,20 +46,16 @@ class QuantizationProgram implements WebGPUProgram {
   readonly uniforms: string;
   dispatch: [number, number, number];
   shaderKey: string;
-  readonly #code: string;
+  readonly getUserCode: () => string;
 
   constructor({key, code, inputs, uniforms, threads, components}: Pass) {
     this.shaderKey = `quantization_${key}`;
-    this.#code = code;
+    this.getUserCode = code;
     this.variableNames = inputs.map(({name}) => name);
     this.variableComponents = inputs.map(input => input.components);
     this.outputComponent = components;
     this.uniforms = Object.entries(uniforms).reduce((text, [name, [type]]) => `${text}${name} : ${type}, `, '');
     this.dispatch = [Math.ceil(threads / WORKGROUP_SIZE), 1, 1];
-  }
-
-  getUserCode(): string {
-    return this.#code;
   }
 }
 
@@ -221,7 +217,7 @@ function walking({name, body, constants = {}, tensors, grids}: Walking, width: W
   const inputs = Object.entries(tensors).map(([input, tensor]) => ({name: input, tensor, components: width.lanes}));
   return {
     key: [name, width.lanes, width.channels, ...Object.values(constants), grids?.key].join('_'),
-    code: [arithmetic(width), ...definitions, walkText, fold, grids?.code, body].join('\n'),
+    code: () => [arithmetic(width), ...definitions, walkText, fold, grids?.code, body].join('\n'),
     inputs: [...inputs, ...(grids?.inputs ?? [])],
     uniforms: {...walkUniforms(walk), ...grids?.uniforms},
     threads: walk.threads,
@@ -256,7 +252,7 @@ function fold(
   const together = outer * inner <= FEW ? 1 : WORKGROUP_SIZE;
   const folded = run(backend, {
     key: `reduce_${of}_${together}`,
-    code: `const OF = ${of};\nconst WIDTH = ${together}u;\n${reduceBody}`,
+    code: () => `const OF = ${of};\nconst WIDTH = ${together}u;\n${reduceBody}`,
     inputs: [{name: 'partials', tensor: partials, components: 1}],
     uniforms: {
       outer: ['u32', outer],

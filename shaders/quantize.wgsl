@@ -43,6 +43,7 @@ const ABOVE = 2u;
 
 const SMALLEST_NORMAL = 0x1p-126f;
 const SIGN = 0x80000000u;
+const INFINITY_BITS = 0x7f800000u;
 const LARGEST_FLOAT = 0x1.fffffep+127f;
 
 // Zeros of either sign by their bits, since compilers take x * 0.0 for 0.0.
@@ -55,6 +56,11 @@ fn flush(x: Lanes) -> Lanes {
 fn flushed(v: Channels) -> Channels {
   let zero = bitcast<Channels>(bitcast<ChannelBits>(v) & ChannelBits(SIGN));
   return select(v, zero, abs(v) < Channels(SMALLEST_NORMAL));
+}
+
+// By its bits: a compiler may take comparisons of floats to never see NaN.
+fn isNaN(x: Lanes) -> LaneMask {
+  return (bitcast<LaneBits>(x) & LaneBits(~SIGN)) > LaneBits(INFINITY_BITS);
 }
 
 fn roundHalfAway(z: Channels) -> Channels {
@@ -130,7 +136,7 @@ fn gridOf(fit: u32, low: Channels, high: Channels, levels: Levels) -> Grid {
 
 fn clamp(x: Lanes, grid: Grid) -> Lanes {
   let c = select(x, Lanes(grid.high), x > Lanes(grid.high));
-  return select(c, Lanes(grid.low), c < Lanes(grid.low));
+  return select(select(c, Lanes(grid.low), c < Lanes(grid.low)), x, isNaN(x));
 }
 
 fn project(x: Lanes, grid: Grid, rounding: u32) -> Lanes {
@@ -163,7 +169,7 @@ fn route(dy: Lanes, x: Lanes, grid: Grid, side: u32) -> Lanes {
   } else {
     there = v > Lanes(grid.high);
   }
-  let routed = dy * select(Lanes(0.0), Lanes(1.0), there);
+  let routed = dy * select(Lanes(0.0), Lanes(1.0), there & !isNaN(x));
   var ofEmpty = Lanes(0.0);
   if (side == INSIDE) {
     ofEmpty = dy;

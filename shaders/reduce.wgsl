@@ -1,5 +1,5 @@
-// The partial results [OUTPUTS' halves][outer, channels, inner] of a pass become one value per channel and half.
-// WIDTH threads of a workgroup share one output: 1 where there is little to combine, else all of them.
+// The partial results of a pass, [outer, channels, inner] once or, for EXTREMES, once for the smallest and once for
+// the largest, become one value per channel each. An output is made by WIDTH threads: one, or a whole workgroup.
 
 const SUM = 0u;
 const EXTREMES = 1u;
@@ -40,17 +40,16 @@ fn main(index: i32) {
     }
     total = combine(total, block, half);
   }
+  // One barrier and a short loop: a tree has many barriers, each dear on a software renderer.
   if (WIDTH > 1u) {
     shares[share] = total;
-    for (var width = WIDTH / 2u; width > 0u; width /= 2u) {
-      workgroupBarrier();
-      if (share < width) {
-        shares[share] = combine(shares[share], shares[share + width], half);
-      }
-    }
-    total = shares[share];
+    workgroupBarrier();
   }
-  if (share == 0u && output < uniforms.outputs) {
-    result[output] = total;
+  if (share > 0u || output >= uniforms.outputs) {
+    return;
   }
+  for (var other = 1u; other < WIDTH; other++) {
+    total = combine(total, shares[other], half);
+  }
+  result[output] = total;
 }
