@@ -1,0 +1,43 @@
+// Partial extremes: (lowest, highest) of the even channel, then of the odd one. NaN compares false, so it is skipped.
+
+vec2 widen(vec2 extremes, float x) {
+  return vec2(x < extremes.x ? x : extremes.x, x > extremes.y ? x : extremes.y);
+}
+
+void main() {
+  Walk walk = walkOf(indexOfFragment());
+  vec2 even = vec2(infinity, -infinity);
+  vec2 odd = even;
+  for (int block = 0; block < 1024; ++block) {
+    if (walk.at >= walk.end) break;
+    for (int i = 0; i < 64; ++i) {
+      if (walk.at >= walk.end) break;
+      vec4 x = lanesOf(X_LIE, X, Source(xAt.xy, xAt.z), walk.t, walk.place, matrix);
+#if defined(RAGGED)
+      bvec4 inside = insideOf(walk.t, matrix);
+#if defined(LANES_COLUMNS)
+      x = vec4(x.rg, inside.b ? x.b : x.r, inside.a ? x.a : x.g);
+#elif defined(LANES_ROWS)
+      x = vec4(x.r, inside.g ? x.g : x.r, x.b, inside.a ? x.a : x.b);
+#else
+      x = vec4(x.r, inside.g ? x.g : x.r, inside.b ? x.b : x.r, inside.a ? x.a : x.r);
+#endif
+#endif
+      even = widen(even, x.r);
+#if defined(PACKED)
+#if defined(LANES_COLUMNS)
+      even = widen(even, x.b);
+      odd = widen(widen(odd, x.g), x.a);
+#elif defined(LANES_ROWS)
+      even = widen(even, x.g);
+      odd = widen(widen(odd, x.b), x.a);
+#else
+      even = widen(widen(even, x.g), x.b);
+      odd = widen(odd, x.a);
+#endif
+#endif
+      advance(walk);
+    }
+  }
+  setOutput(vec4(even, odd));
+}

@@ -1,0 +1,33 @@
+// The extremes of two neighbouring channels' partial extremes, as a texel of the packed matrix [2, channels].
+
+vec4 widen(vec4 extremes, vec4 partial) {
+  return vec4(
+    partial.x < extremes.x ? partial.x : extremes.x,
+    partial.y > extremes.y ? partial.y : extremes.y,
+    partial.z < extremes.z ? partial.z : extremes.z,
+    partial.w > extremes.w ? partial.w : extremes.w
+  );
+}
+
+vec4 extremesOf(int channel) {
+  vec4 extremes = vec4(infinity, -infinity, infinity, -infinity);
+  for (int chunk = 0; chunk < 65536; ++chunk) {
+    if (chunk >= plan.x) break;
+    extremes = widen(extremes, partialOf(channel, chunk));
+  }
+  return extremes;
+}
+
+void main() {
+  int pair = getOutputCoords().y / 2;
+#if defined(LANES_SAME)
+  vec4 one = extremesOf(2 * pair);
+  vec4 two = extremesOf(2 * pair + 1 < view.x ? 2 * pair + 1 : 2 * pair);
+  one = widen(one, one.zwzw);
+  two = widen(two, two.zwzw);
+  setOutput(vec4(one.x, two.x, one.y, two.y));
+#else
+  vec4 both = extremesOf(pair);
+  setOutput(both.xzyw);
+#endif
+}

@@ -1,0 +1,123 @@
+// The GLSL twin of kernels/grid.ts: the same functions under the same names, in the same order. All of it is float32
+// already, so what is fround there is nothing here. NaN must survive: comparisons keep it, min, max and clamp may not.
+
+struct Levels {
+  float qmin;
+  float qmax;
+};
+
+struct Grid {
+  float scale;
+  float inverse;
+  float zero;
+  float low;
+  float high;
+  bool empty;
+  // GLSL ES has no infinite number for the bounds of an unbounded grid.
+  bool bounded;
+};
+
+// Fit
+const int NUDGE = 0;
+const int ADJUST = 1;
+const int RAW = 2;
+
+// Rounding
+const int MULTIPLY = 0;
+const int DIVIDE = 1;
+const int EVEN = 2;
+const int UP = 3;
+
+// Side
+const int INSIDE = 0;
+const int BELOW = 1;
+const int ABOVE = 2;
+
+const float SMALLEST_NORMAL = 1.1754943508222875e-38;
+const float LARGEST_FLOAT = 3.4028234663852886e38;
+
+// Compilers turn x * 0.0 into 0.0, which would lose the sign.
+float flush(float x) {
+  return abs(x) < SMALLEST_NORMAL ? (x < 0.0 ? -0.0 : x > 0.0 ? 0.0 : x) : x;
+}
+
+float roundHalfAway(float z) {
+  float whole = floor(z);
+  return z - whole >= 0.5 ? whole + 1.0 : whole;
+}
+
+float roundHalfEven(float v) {
+  float whole = floor(v);
+  float rest = v - whole;
+  bool even = whole == 2.0 * floor(0.5 * whole);
+  return rest < 0.5 || (rest == 0.5 && even) ? whole : ceil(v);
+}
+
+Grid nudge(float low, float high, Levels levels) {
+  float least = flush(low);
+  float most = flush(high);
+  float qmin = levels.qmin;
+  float qmax = levels.qmax;
+  float extent = flush(most - least);
+  float scale = flush(extent / (qmax - qmin));
+  float stepsPerUnit = flush((qmax - qmin) / extent);
+  float z = qmin - flush(least / scale);
+  float zeroPoint = z < qmin ? qmin : z > qmax ? qmax : z >= qmin ? roundHalfAway(z) : 0.0;
+  float nudgedMin = flush((qmin - zeroPoint) * scale);
+  float nudgedMax = flush((qmax - zeroPoint) * scale);
+  float zero = floor(-nudgedMin * stepsPerUnit + 0.5);
+  return Grid(scale, stepsPerUnit, zero, nudgedMin, nudgedMax, least == 0.0 && most == 0.0, true);
+}
+
+Grid adjust(float low, float high, Levels levels) {
+  float least = flush(low);
+  float most = flush(high);
+  float qmin = levels.qmin;
+  float qmax = levels.qmax;
+  float fromMin = qmin * least > 0.0 ? qmin / least : LARGEST_FLOAT;
+  float fromMax = qmax * most > 0.0 ? qmax / most : LARGEST_FLOAT;
+  if (fromMin < fromMax) {
+    float scale = flush(least / qmin);
+    return Grid(scale, fromMin, 0.0, least, flush(qmax * scale), false, true);
+  }
+  float scale = flush(most / qmax);
+  return Grid(scale, fromMax, 0.0, flush(qmin * scale), most, false, true);
+}
+
+Grid raw(float low, float high) {
+  return Grid(1.0, 1.0, 0.0, flush(low), flush(high), false, true);
+}
+
+Grid unbounded(Grid grid) {
+  return Grid(grid.scale, grid.inverse, grid.zero, grid.low, grid.high, grid.empty, false);
+}
+
+Grid gridOf(int fit, float low, float high, Levels levels) {
+  if (fit == NUDGE) return nudge(low, high, levels);
+  if (fit == ADJUST) return adjust(low, high, levels);
+  return raw(low, high);
+}
+
+// `clamp` in grid.ts, a name that GLSL has taken.
+float clampTo(float x, Grid grid) {
+  float c = x > grid.high && grid.bounded ? grid.high : x;
+  return c < grid.low && grid.bounded ? grid.low : c;
+}
+
+float project(float x, Grid grid, int rounding) {
+  float s = clampTo(x, grid) - grid.low;
+  float steps = rounding == DIVIDE ? s / grid.scale : s * grid.inverse;
+  return grid.empty ? 0.0 : floor((steps - grid.zero) + 0.5) * grid.scale;
+}
+
+float snap(float x, Grid grid, int rounding) {
+  float steps = clampTo(flush(x), grid) * grid.inverse;
+  return (rounding == EVEN ? roundHalfEven(steps) : floor(steps + 0.5)) * grid.scale;
+}
+
+float route(float dy, float x, Grid grid, int side) {
+  float v = flush(x);
+  bool on = side == INSIDE ? v >= grid.low && v <= grid.high : side == BELOW ? v < grid.low : v > grid.high;
+  if (grid.empty) return side == INSIDE ? dy : 0.0;
+  return dy * (on ? 1.0 : 0.0);
+}

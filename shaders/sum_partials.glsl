@@ -1,0 +1,25 @@
+// The sum of a channel's partial sums.
+
+void main() {
+  int channel = getOutputCoords();
+#if defined(LANES_SAME)
+  int texelChannel = channel;
+  bool odd = false;
+#else
+  int texelChannel = channel / 2;
+  bool odd = channel == 2 * texelChannel + 1;
+#endif
+  float total = 0.0;
+  for (int block = 0; block < 1024; ++block) {
+    if (64 * block >= plan.x) break;
+    float part = 0.0;
+    for (int i = 0; i < 64; ++i) {
+      int chunk = 64 * block + i;
+      if (chunk >= plan.x) break;
+      vec4 partial = partialOf(texelChannel, chunk);
+      part += odd ? partial.g : partial.r;
+    }
+    total += part;
+  }
+  setOutput(total);
+}
