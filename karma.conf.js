@@ -1,0 +1,70 @@
+// The specs in a browser, on one backend:
+//   npx karma start --browsers Chromium --backend webgpu
+// scripts/test.mjs runs all of them; it reads the results from the file that RESULTS names.
+const fs = require('node:fs');
+const path = require('node:path');
+
+/** Writes what each spec found as JSON, for a summary over all browsers. */
+function ResultsReporter() {
+  const specs = [];
+  this.onSpecComplete = (_browser, {fullName, success, skipped, time, log, properties}) => {
+    specs.push({name: fullName, success, skipped, time, log, ...properties});
+    if (!success && !process.env.RESULTS) console.error(`${fullName}\n${log.join('\n')}`);
+  };
+  this.onBrowserError = (_browser, error) =>
+    specs.push({name: 'browser', success: false, log: [String(error.message ?? error)]});
+  this.onRunComplete = (_browsers, {error, disconnected}) => {
+    const failed = specs.filter(({success}) => !success).length;
+    const complete = !error && !disconnected;
+    if (!process.env.RESULTS) console.log(`${specs.length - failed} specs passed, ${failed} failed`);
+    else fs.writeFileSync(process.env.RESULTS, JSON.stringify({complete, specs}));
+  };
+}
+
+module.exports = async config => {
+  const {chromiumFlags, findBrowser, firefoxPrefs} = await import('./scripts/browsers.mjs');
+  const {bundleSpecs} = await import('./scripts/bundle_specs.mjs');
+  const backend = config.backend ?? 'webgl2';
+  const [browser = 'Chromium'] = config.browsers;
+  const {path: program, env} = await findBrowser(browser.toLowerCase());
+  process.env[browser === 'Chromium' ? 'CHROME_BIN' : 'FIREFOX_BIN'] = program;
+  Object.assign(process.env, env);
+  const bundle = path.join(__dirname, '.cache', 'test', `${browser}-${backend}.mjs`);
+  await bundleSpecs('browser', bundle);
+
+  config.set({
+    basePath: __dirname,
+    frameworks: ['jasmine'],
+    plugins: [
+      'karma-jasmine',
+      'karma-chrome-launcher',
+      'karma-firefox-launcher',
+      {'reporter:results': ['type', ResultsReporter]},
+    ],
+    reporters: ['results'],
+    files: [
+      {pattern: bundle, type: 'module', watched: false},
+      {pattern: 'test/golden/*.{json,bin}', included: false, watched: false},
+      {pattern: 'test/graph_models/*.json', included: false, watched: false},
+      {pattern: 'test/graph_models/*/*.{json,bin}', included: false, watched: false},
+      {pattern: 'node_modules/@tensorflow/tfjs-backend-wasm/dist/*.wasm', included: false, watched: false},
+    ],
+    client: {
+      setup: {backend, gpu: Boolean(config.gpu)},
+      clearContext: false,
+      captureConsole: Boolean(config.verbose),
+      jasmine: {random: false},
+    },
+    browsers: [browser],
+    customLaunchers: {
+      Chromium: {base: 'ChromeHeadless', flags: chromiumFlags()},
+      Firefox: {base: 'Firefox', prefs: firefoxPrefs()},
+    },
+    singleRun: true,
+    autoWatch: false,
+    logLevel: config.LOG_WARN,
+    captureTimeout: 120_000,
+    browserNoActivityTimeout: 300_000,
+    browserDisconnectTimeout: 20_000,
+  });
+};

@@ -1,0 +1,37 @@
+/** Bundles the specs for Node or for a browser. */
+import {readdirSync} from 'node:fs';
+import {fileURLToPath} from 'node:url';
+import {build} from 'esbuild';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+
+/** This one leaves the backend unusable. */
+const LAST = 'device_lost.spec.ts';
+
+/** @param {'node' | 'browser'} platform */
+export async function bundleSpecs(platform, outfile) {
+  const specs = readdirSync(`${ROOT}/test`).filter(file => file.endsWith('.spec.ts') && file !== LAST);
+  const imports = [...specs, LAST].map(file => `() => import('./${file}')`);
+  await build({
+    stdin: {contents: `import {start} from './main';\nawait start([${imports}]);`, resolveDir: `${ROOT}/test`},
+    bundle: true,
+    format: 'esm',
+    platform,
+    mainFields: ['module', 'main'],
+    external: ['node:*'],
+    loader: {'.glsl': 'text', '.wgsl': 'text'},
+    sourcemap: 'inline',
+    target: 'es2022',
+    logLevel: 'error',
+    // The wasm backend's Node build asks for these.
+    banner: platform === 'node' ? {js: NODE_GLOBALS} : {},
+    outfile,
+  });
+  return outfile;
+}
+
+const NODE_GLOBALS = `import {createRequire} from 'node:module';
+import {fileURLToPath} from 'node:url';
+const require = createRequire(import.meta.url);
+const __filename = fileURLToPath(import.meta.url);
+const __dirname = fileURLToPath(new URL('.', import.meta.url));`;

@@ -1,0 +1,56 @@
+/** Every op and gradient gives what TensorFlow gives, from wherever its inputs are. */
+import {type Case, type Golden, hasRoute, mismatchOf, readGolden, type Route, sizeOf} from './golden';
+import {RESIDENCIES, type Residency} from './residency';
+
+/** Larger cases are about the number of workgroups and need not be asked in every way. */
+const LARGE = 1e5;
+
+const ROUTES: readonly Route[] = ['op', 'tape'];
+
+/** So many cases are on their way at a time: reading them one by one would wait for the GPU each time. */
+const TOGETHER = 64;
+
+async function mismatchesOf(golden: Golden, cases: readonly Case[], residency: Residency, route: Route) {
+  const found: string[] = [];
+  for (let i = 0; i < cases.length; i += TOGETHER) {
+    const answers = cases.slice(i, i + TOGETHER).map(one => mismatchOf(golden, one, residency, route));
+    found.push(...(await Promise.all(answers)).filter(mismatch => mismatch !== undefined));
+  }
+  return found;
+}
+
+/** How many mismatches a failed spec describes. */
+const DESCRIBED = 5;
+
+async function defineGoldenSpecs(): Promise<void> {
+  const golden = await readGolden();
+  const names = [...new Set(golden.cases.map(({op}) => op))];
+
+  function define(title: string, cases: readonly Case[], residency: Residency, route: Route): void {
+    if (cases.length === 0) return;
+    it(`${title}: ${cases.length} cases, inputs ${residency}${route === 'tape' ? ', by tf.grads' : ''}`, async () => {
+      const mismatches = await mismatchesOf(golden, cases, residency, route);
+      setSpecProperty('cases', cases.length);
+      setSpecProperty('mismatches', mismatches.length);
+      expect(mismatches.length).withContext(mismatches.slice(0, DESCRIBED).join('\n')).toBe(0);
+    });
+  }
+
+  describe('golden', () => {
+    it('holds at least 1000 cases of 8 ops', () => {
+      expect(golden.cases.length).toBeGreaterThanOrEqual(1000);
+      expect(names.length).toBe(8);
+    });
+
+    for (const op of names) {
+      const cases = golden.cases.filter(one => one.op === op);
+      for (const route of ROUTES) {
+        const asked = cases.filter(one => hasRoute(one, route) && sizeOf(one) < LARGE);
+        for (const residency of RESIDENCIES) define(op, asked, residency, route);
+      }
+      for (const one of cases.filter(one => sizeOf(one) >= LARGE)) define(one.name, [one], 'host', 'op');
+    }
+  });
+}
+
+await defineGoldenSpecs();
