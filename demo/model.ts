@@ -110,25 +110,26 @@ class Layer {
   }
 }
 
-/** Two convolutions with a depthwise one between them, then two dense layers: 4,162 numbers to learn. */
+/**
+ * Three convolutions, then a dense layer. As in MobileNet, those that see neighbours are depthwise and the one that mixes
+ * channels is 1x1: the fastest kinds to train.
+ */
 export class DigitNet {
   private readonly first: Layer;
   private readonly depthwise: Layer;
-  private readonly second: Layer;
-  private readonly hidden: Layer;
+  private readonly pointwise: Layer;
   private readonly digits: Layer;
 
   constructor(seed: number) {
     this.first = new Layer([3, 3, 1, 8], 3, seed);
     this.depthwise = new Layer([3, 3, 8, 1], 2, seed + 1);
-    this.second = new Layer([3, 3, 8, 16], 3, seed + 2);
-    this.hidden = new Layer([64, 32], 1, seed + 3);
-    this.digits = new Layer([32, 10], 1, seed + 4);
+    this.pointwise = new Layer([1, 1, 8, 32], 3, seed + 2);
+    this.digits = new Layer([4 * 4 * 32, 10], 1, seed + 3);
   }
 
   /** What is learned. */
   get variables(): tf.Variable[] {
-    const layers = [this.first, this.depthwise, this.second, this.hidden, this.digits];
+    const layers = [this.first, this.depthwise, this.pointwise, this.digits];
     return layers.flatMap(({weight, bias}) => [weight, bias]);
   }
 
@@ -138,15 +139,14 @@ export class DigitNet {
     const relu = <T extends tf.Tensor>(name: string, x: tf.Tensor) => quantizer.relu(name, tf.relu(x)) as T;
 
     const pixels = quantizer.input(images);
-    const first = tf.conv2d(pixels, weight<tf.Tensor4D>(this.first), 1, 'same').add(this.first.bias);
+    const first = tf.depthwiseConv2d(pixels, weight<tf.Tensor4D>(this.first), 1, 'same').add(this.first.bias);
     const strokes = relu<tf.Tensor4D>('first', first);
-    const depthwise = tf.depthwiseConv2d(strokes, weight<tf.Tensor4D>(this.depthwise), 1, 'same');
+    const depthwise = tf.depthwiseConv2d(strokes, weight<tf.Tensor4D>(this.depthwise), 2, 'same');
     const parts = relu<tf.Tensor4D>('depthwise', depthwise.add(this.depthwise.bias));
-    const second = tf.conv2d(parts, weight<tf.Tensor4D>(this.second), 2, 'same').add(this.second.bias);
-    const shapes = relu<tf.Tensor4D>('second', second);
-    const flat = tf.maxPool(shapes, 2, 2, 'valid').reshape<tf.Tensor2D>([-1, 64]);
-    const hidden = relu<tf.Tensor2D>('hidden', flat.matMul(weight(this.hidden)).add(this.hidden.bias));
-    return quantizer.output('digits', hidden.matMul<tf.Tensor2D>(weight(this.digits)).add(this.digits.bias));
+    const pointwise = tf.conv2d(parts, weight<tf.Tensor4D>(this.pointwise), 1, 'same').add(this.pointwise.bias);
+    const shapes = relu<tf.Tensor4D>('pointwise', pointwise);
+    const flat = shapes.reshape<tf.Tensor2D>([-1, 4 * 4 * 32]);
+    return quantizer.output('digits', flat.matMul<tf.Tensor2D>(weight(this.digits)).add(this.digits.bias));
   }
 
   dispose(): void {

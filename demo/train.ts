@@ -27,7 +27,7 @@ export interface Score {
 }
 
 const BATCH = 64;
-const LEARNING_RATE = 3e-3;
+const LEARNING_RATE = {beforeBranch: 1e-2, afterBranch: 3e-3};
 const CALIBRATION_BATCHES = 8;
 
 /** The epoch at which quantization-aware training branches off from float training: after about three quarters. */
@@ -52,7 +52,7 @@ async function* compareOnce(plan: Plan, digits: Awaited<ReturnType<typeof loadDi
   const net = new DigitNet(1000 * seed);
 
   async function* train(quantizer: Quantizer, from: number, to: number): AsyncGenerator<number> {
-    const optimizer = tf.train.adam(LEARNING_RATE);
+    const optimizer = tf.train.adam(from < branch ? LEARNING_RATE.beforeBranch : LEARNING_RATE.afterBranch);
     for (let epoch = from + 1; epoch <= to; epoch++) {
       trainEpoch(net, quantizer, optimizer, batchesOf(digits.train, BATCH, 1000 * seed + epoch));
       yield epoch;
