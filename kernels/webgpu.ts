@@ -140,7 +140,7 @@ function between(low: number, value: number, high: number): number {
 /** A thread that writes what it reads takes enough to pay for its grids; 2^18 threads fill any GPU. */
 function threadsToMap(view: View, width: Width): number {
   const lanes = (view.outer * view.channels * view.inner) / width.lanes;
-  return between(2 ** 13, lanes / (width.channels === 1 ? 16 : 32), 2 ** 18);
+  return between(2 ** 13, lanes / (width.lanes === width.channels ? 32 : 16), 2 ** 18);
 }
 
 /** A thread that writes one partial result takes much, to leave little for the second stage. */
