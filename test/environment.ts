@@ -67,6 +67,13 @@ export async function valuesOf(tensor: tf.Tensor): Promise<Float32Array> {
   return onWebGPU ? tensor.data<'float32'>() : tensor.dataSync<'float32'>();
 }
 
+/** tfjs batches commands, and WebGPU validates them when they are submitted. */
+function submit(): void {
+  webgpu().ensureCommandEncoderReady();
+  webgpu().endComputePassEncoder();
+  webgpu().submitQueue();
+}
+
 /** Runs `work`, which submits to the GPU, and gives what WebGPU's validation has against it. */
 export function validated<T>(work: () => T): {result: T; problem: Promise<string | undefined>} {
   if (!onWebGPU) return {result: work(), problem: Promise.resolve(undefined)};
@@ -74,8 +81,7 @@ export function validated<T>(work: () => T): {result: T; problem: Promise<string
   device.pushErrorScope('validation');
   try {
     const result = work();
-    // tfjs batches commands; what it has recorded is validated when it is submitted.
-    webgpu().submitQueue();
+    submit();
     return {result, problem: device.popErrorScope().then(error => error?.message)};
   } catch (error) {
     void device.popErrorScope();
@@ -93,7 +99,7 @@ export function failOnGpuErrors(): void {
     webgpu().device.pushErrorScope('validation');
   });
   afterEach(async () => {
-    webgpu().submitQueue();
+    submit();
     const error = await webgpu().device.popErrorScope();
     if (error) errors.push(error.message);
     for (const message of errors) fail(`WebGPU: ${message}`);

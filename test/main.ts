@@ -11,7 +11,7 @@ export async function start(specFiles: readonly (() => Promise<unknown>)[]): Pro
   const karma = (globalThis as {__karma__?: Karma}).__karma__;
   const run = karma?.loaded.bind(karma);
   if (karma) karma.loaded = () => undefined;
-  jasmine.DEFAULT_TIMEOUT_INTERVAL = 180_000;
+  jasmine.DEFAULT_TIMEOUT_INTERVAL = 90_000;
   try {
     await startBackend();
     failOnLeaks();
