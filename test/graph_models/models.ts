@@ -1,5 +1,6 @@
 /** The models of this folder and what TensorFlow made of them. */
 import {type DataType, io, type NamedTensorMap, type ShapeMap, tensor} from '@tensorflow/tfjs-core';
+import {readFile} from '../environment';
 
 /** Numbers as generate.py packs them. */
 export interface Packed {
@@ -20,19 +21,8 @@ export interface Case {
   readonly outputs: Readonly<Record<string, ExpectedOutput>>;
 }
 
-const FOLDER = 'test/graph_models';
-
-/** A file of this folder: from the disk in Node, started in the repository's root; from karma's server in a browser. */
-async function read(path: string): Promise<ArrayBuffer> {
-  if (typeof window !== 'undefined') {
-    const response = await fetch(`/base/${FOLDER}/${path}`);
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${response.statusText}`);
-    return response.arrayBuffer();
-  }
-  // A name that bundlers for the browser do not follow.
-  const module = ['node:fs', 'promises'].join('/');
-  const {readFile} = (await import(module)) as typeof import('node:fs/promises');
-  return new Uint8Array(await readFile(`${FOLDER}/${path}`)).buffer;
+function read(path: string): Promise<ArrayBuffer> {
+  return readFile(`test/graph_models/${path}`);
 }
 
 async function readJson<T>(path: string): Promise<T> {
