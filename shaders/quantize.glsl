@@ -36,9 +36,9 @@ const int ABOVE = 2;
 const float SMALLEST_NORMAL = 1.1754943508222875e-38;
 const float LARGEST_FLOAT = 3.4028234663852886e38;
 
-// Compilers turn x * 0.0 into 0.0, which would lose the sign.
+// Compilers turn x * 0.0 into 0.0, which would lose the sign; a factor they do not know stays.
 float flush(float x) {
-  return abs(x) < SMALLEST_NORMAL ? (x < 0.0 ? -0.0 : x > 0.0 ? 0.0 : x) : x;
+  return x * (abs(x) < SMALLEST_NORMAL ? 0.0 : 1.0);
 }
 
 float roundHalfAway(float z) {
