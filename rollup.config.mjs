@@ -14,7 +14,7 @@ const ENTRIES = {
 const external = /^@tensorflow\//;
 
 const plugins = [
-  {name: 'check-shaders', buildStart: checkShaders},
+  {name: 'check-shaders', buildStart: () => checkShaders()},
   nodeResolve(),
   esbuild({target: 'es2020', loaders: {'.glsl': 'text', '.wgsl': 'text'}}),
 ];

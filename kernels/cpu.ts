@@ -1,21 +1,18 @@
-/** The specification in loops, over the memory of the cpu backend or of any backend that can be read. */
+/** The passes on a CPU, over the memory of the cpu backend, of wasm's, or of any other backend that can be read. */
 import {engine, type KernelBackend, type Tensor, type TensorInfo} from '@tensorflow/tfjs-core';
 import type {MathBackendCPU} from '@tensorflow/tfjs-backend-cpu';
+import type {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
 import type {Device, Range, Scheme, View} from './device';
-import {type Grid, gridOf, project, route, type Rounding, type Side, snap, unbounded} from './grid';
+import {type Grid, gridOf, unbounded} from './grid';
+import {loops} from './loops';
+import {simd} from './simd';
 
 /** How a device reaches its memory. */
 interface Memory {
   read(tensor: TensorInfo): Float32Array;
-  make(values: Float32Array, shape: number[]): TensorInfo;
+  /** A new tensor of values that `fill` computes. Only `fill` reads tensors: making one may move the others. */
+  make(shape: number[], fill: (values: Float32Array) => void): TensorInfo;
   dispose(tensor: TensorInfo): void;
-}
-
-/** Calls `pass` for each run of elements that share a channel. */
-function forEachRun({outer, channels, inner}: View, pass: (channel: number, from: number, to: number) => void): void {
-  for (let o = 0, at = 0; o < outer; ++o) {
-    for (let c = 0; c < channels; ++c, at += inner) pass(c, at, at + inner);
-  }
 }
 
 function gridsOf(memory: Memory, range: Range, {channels}: View, {fit, levels}: Scheme): Grid[] {
@@ -26,72 +23,60 @@ function gridsOf(memory: Memory, range: Range, {channels}: View, {fit, levels}: 
   return Array.from({length: channels}, (_, c) => gridOf(fit, mins[c]!, maxs[c]!, levels));
 }
 
-function projectRun(x: Float32Array, y: Float32Array, from: number, to: number, grid: Grid, rounding: Rounding): void {
-  if (rounding === 'multiply' || rounding === 'divide') {
-    for (let i = from; i < to; ++i) y[i] = project(x[i]!, grid, rounding);
-  } else {
-    for (let i = from; i < to; ++i) y[i] = snap(x[i]!, grid, rounding);
-  }
-}
-
 function overMemory(memory: Memory): Device {
-  const like = (x: TensorInfo, values: Float32Array) => memory.make(values, x.shape);
   return {
     project(x, range, view, scheme) {
-      const values = memory.read(x);
-      const grids = gridsOf(memory, range, view, scheme).map(grid => (scheme.clamped ? grid : unbounded(grid)));
-      const y = new Float32Array(values.length);
-      forEachRun(view, (c, from, to) => projectRun(values, y, from, to, grids[c]!, scheme.rounding));
-      return like(x, y);
+      return memory.make(x.shape, y => {
+        const grids = gridsOf(memory, range, view, scheme).map(grid => (scheme.clamped ? grid : unbounded(grid)));
+        (simd(view) ?? loops).project(memory.read(x), y, grids, view, scheme.rounding);
+      });
     },
     route(dy, x, range, view, scheme, side) {
-      const [gradients, values] = [memory.read(dy), memory.read(x)];
-      const grids = gridsOf(memory, range, view, scheme);
-      const dx = new Float32Array(values.length);
-      forEachRun(view, (c, from, to) => {
-        const grid = grids[c]!;
-        for (let i = from; i < to; ++i) dx[i] = route(gradients[i]!, values[i]!, grid, side);
+      return memory.make(x.shape, dx => {
+        const grids = gridsOf(memory, range, view, scheme);
+        (simd(view) ?? loops).route(memory.read(dy), memory.read(x), dx, grids, view, side);
       });
-      return like(x, dx);
     },
-    routeSum(dy, x, range, view, scheme, side: Side) {
-      const [gradients, values] = [memory.read(dy), memory.read(x)];
-      const grids = gridsOf(memory, range, view, scheme);
-      const sums = new Float64Array(view.channels);
-      forEachRun(view, (c, from, to) => {
-        const grid = grids[c]!;
-        let sum = 0;
-        for (let i = from; i < to; ++i) sum += route(gradients[i]!, values[i]!, grid, side);
-        sums[c]! += sum;
+    routeSum(dy, x, range, view, scheme, side) {
+      return memory.make([...view.rangeShape], sums => {
+        const grids = gridsOf(memory, range, view, scheme);
+        sums.set((simd(view) ?? loops).routeSum(memory.read(dy), memory.read(x), grids, view, side));
       });
-      return memory.make(Float32Array.from(sums), [...view.rangeShape]);
     },
     measure(x, view) {
-      const values = memory.read(x);
-      const both = new Float32Array(2 * view.channels).fill(Infinity, 0, view.channels).fill(-Infinity, view.channels);
-      forEachRun(view, (c, from, to) => {
-        let low = both[c]!;
-        let high = both[view.channels + c]!;
-        for (let i = from; i < to; ++i) {
-          const v = values[i]!;
-          if (v < low) low = v;
-          if (v > high) high = v;
-        }
-        both[c] = low;
-        both[view.channels + c] = high;
-      });
-      return memory.make(both, [2, view.channels]);
+      return memory.make([2, view.channels], both => both.set((simd(view) ?? loops).measure(memory.read(x), view)));
     },
     dispose: tensor => memory.dispose(tensor),
   };
+}
+
+/** A new array of a shape's size, filled. */
+function filled(shape: readonly number[], fill: (values: Float32Array) => void): Float32Array {
+  const values = new Float32Array(shape.reduce((size, dim) => size * dim, 1));
+  fill(values);
+  return values;
 }
 
 /** tfjs's cpu backend: its arrays are used in place. */
 export function cpu(backend: MathBackendCPU): Device {
   return overMemory({
     read: ({dataId}) => backend.data.get(dataId).values as Float32Array,
-    make: (values, shape) => backend.makeTensorInfo(shape, 'float32', values),
+    make: (shape, fill) => backend.makeTensorInfo(shape, 'float32', filled(shape, fill)),
     dispose: tensor => backend.disposeIntermediateTensorInfo(tensor),
+  });
+}
+
+/** tfjs's wasm backend: its heap is used in place. It may move when it grows, so the views are taken after that. */
+export function wasm(backend: BackendWasm): Device {
+  const view = (tensor: TensorInfo) => backend.typedArrayFromHeap(tensor) as Float32Array;
+  return overMemory({
+    read: view,
+    make(shape, fill) {
+      const made = backend.makeOutput(shape, 'float32');
+      fill(view(made));
+      return made;
+    },
+    dispose: tensor => void backend.disposeData(tensor.dataId),
   });
 }
 
@@ -99,7 +84,7 @@ export function cpu(backend: MathBackendCPU): Device {
 export function host(backend: KernelBackend): Device {
   return overMemory({
     read: ({dataId}) => backend.readSync(dataId) as Float32Array,
-    make: (values, shape) => engine().makeTensor(values, shape, 'float32'),
+    make: (shape, fill) => engine().makeTensor(filled(shape, fill), shape, 'float32'),
     dispose: tensor => engine().disposeTensor(tensor as Tensor),
   });
 }

@@ -9,9 +9,10 @@ import {
   type Tensor,
 } from '@tensorflow/tfjs-core';
 import type {MathBackendCPU} from '@tensorflow/tfjs-backend-cpu';
+import type {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
 import type {MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
 import type {WebGPUBackend} from '@tensorflow/tfjs-backend-webgpu';
-import {cpu, host} from './cpu';
+import {cpu, host, wasm} from './cpu';
 import type {Device} from './device';
 import {FAKE_QUANT_OPS, type Inputs, type OpRow, QUANTIZE_AND_DEQUANTIZE_OPS} from './op_table';
 import {webgl} from './webgl';
@@ -23,7 +24,7 @@ const DEVICES: Readonly<Record<string, DeviceOf>> = {
   cpu: backend => cpu(backend as MathBackendCPU),
   webgl: backend => webgl(backend as MathBackendWebGL),
   webgpu: backend => webgpu(backend as unknown as WebGPUBackend),
-  wasm: host,
+  wasm: backend => wasm(backend as BackendWasm),
   tensorflow: host,
 };
 
