@@ -3,7 +3,7 @@ import {type DataType, io, type NamedTensorMap, type ShapeMap, tensor} from '@te
 import {readFile} from '../environment';
 
 /** Numbers as generate.py packs them. */
-export interface Packed {
+interface Packed {
   readonly dtype: 'float32' | 'int32' | 'bool';
   readonly shape: number[];
   readonly data: string;
