@@ -1,0 +1,140 @@
+/** What is measured: the rows, each on its shapes. Data only, shared by the command and by the code that runs. */
+
+/** A tensor's shape, and the axis that has a range for each of its slices. */
+export interface Case {
+  readonly shape: readonly number[];
+  readonly axis?: number;
+}
+
+export interface Row {
+  readonly name: RowName;
+  readonly title: string;
+  /** What "the cost of one memory pass" is for this row, on the same backend and tensor. */
+  readonly yardstick: string;
+  readonly cases: readonly Case[];
+}
+
+export type RowName =
+  | 'forward'
+  | 'forward-lean'
+  | 'per-channel'
+  | 'dx'
+  | 'gradient'
+  | 'gradient-per-channel'
+  | 'training'
+  | 'v4-measured'
+  | 'v4-given'
+  | 'sums'
+  | 'min-max';
+
+export const K = 2 ** 10;
+export const M = 2 ** 20;
+
+const flat: readonly Case[] = [K, 16 * K, 256 * K, M, 4 * M, 16 * M, 4_000_037].map(size => ({shape: [size]}));
+
+const activations: readonly Case[] = [
+  {shape: [8, 112, 112, 32]},
+  {shape: [32, 56, 56, 64]},
+  {shape: [1, 224, 224, 3]},
+  {shape: [64, 1024]},
+];
+
+/** 4M elements, as many of them as of the TensorFlow figures. */
+const columns32: Case = {shape: [(4 * M) / 32, 32], axis: 1};
+
+function onEachAxis(shape: readonly number[]): Case[] {
+  return shape.map((_, axis) => ({shape, axis}));
+}
+
+const channels: readonly Case[] = [
+  columns32,
+  ...onEachAxis([16, 64, 64, 64]),
+  ...activations.map(({shape}) => ({shape, axis: shape.length - 1})),
+  ...onEachAxis([3, 3, 256, 256]),
+  ...onEachAxis([3, 3, 512, 1]),
+];
+
+const sums: readonly Case[] = [
+  ...[1, 4, 16, 64, 256, 1024, 4096].map(count => ({shape: [(4 * M) / count, count], axis: 1})),
+  ...onEachAxis([16, 64, 64, 64]).slice(0, 3),
+];
+
+/** Rows for a whole training step (a MobileNet-like block, the digits model) belong here, as 'step-…'. */
+export const ROWS: readonly Row[] = [
+  {name: 'forward', title: 'forward, per tensor', yardstick: 'relu', cases: [...flat, ...activations]},
+  {
+    name: 'forward-lean',
+    title: 'forward, per tensor, against the shortest composition',
+    yardstick: 'relu',
+    cases: [{shape: [4 * M]}],
+  },
+  {name: 'per-channel', title: 'forward, per channel', yardstick: 'relu', cases: channels},
+  {name: 'dx', title: 'dx', yardstick: 'gradient of relu', cases: [...flat, ...activations]},
+  {
+    name: 'gradient',
+    title: 'dx + dmin + dmax',
+    yardstick: 'gradient of relu',
+    cases: flat,
+  },
+  {
+    name: 'gradient-per-channel',
+    title: 'dx + dmin + dmax, per channel',
+    yardstick: 'gradient of relu',
+    cases: [columns32, ...onEachAxis([16, 64, 64, 64])],
+  },
+  {
+    name: 'training',
+    title: 'forward, then dx + dmin + dmax, through tf.grads',
+    yardstick: 'relu and its gradient',
+    cases: [{shape: [4 * M]}, ...activations],
+  },
+  {
+    name: 'v4-measured',
+    title: 'QuantizeAndDequantizeV4, range measured',
+    yardstick: 'relu',
+    cases: [...flat, ...activations],
+  },
+  {name: 'v4-given', title: 'QuantizeAndDequantizeV4, range given', yardstick: 'relu', cases: flat},
+  {name: 'sums', title: 'dmin alone, per channel', yardstick: 'relu', cases: sums},
+  {
+    name: 'min-max',
+    title: 'smallest and largest x',
+    yardstick: 'max',
+    cases: [...flat, columns32, ...onEachAxis([16, 64, 64, 64])],
+  },
+];
+
+/** The cases that `sizes` asks for (element counts like 4M, or shapes like 8x112x112x32), or all. */
+export function casesOf(row: Row, sizes: readonly string[] | undefined): readonly Case[] {
+  if (sizes === undefined) return row.cases;
+  const wanted = sizes.map(shapeOf);
+  const known = row.cases.filter(({shape}) => wanted.some(each => String(each) === String(shape)));
+  const added = wanted
+    .filter(shape => shape.length === 1 && row.cases.some(each => each.axis === undefined))
+    .filter(shape => !known.some(each => String(each.shape) === String(shape)));
+  return [...known, ...added.map(shape => ({shape}))];
+}
+
+/** '4M' as [4194304], '3x3x512x1' as [3, 3, 512, 1]; throws on anything else. */
+export function shapeOf(text: string): number[] {
+  return text.split('x').map(part => {
+    const [, digits, unit] = /^(\d+)([kKM]?)$/.exec(part) ?? [];
+    const dim = Number(digits) * (unit === 'M' ? M : unit ? K : 1);
+    if (!(dim > 0))
+      throw new Error(`a size is a number like 1000, 4k or 16M, or a shape like 64x1024, but not '${text}'`);
+    return dim;
+  });
+}
+
+/** A case in words: '4M', '4000037', '8x112x112x32 axis 3'. */
+export function nameOf({shape, axis}: Case): string {
+  return shape.map(sizeName).join('x') + (axis === undefined ? '' : ` axis ${axis}`);
+}
+
+function sizeName(dim: number): string {
+  return dim >= M && dim % M === 0 ? `${dim / M}M` : dim >= K && dim % K === 0 ? `${dim / K}k` : String(dim);
+}
+
+export function elementsOf({shape}: Case): number {
+  return shape.reduce((product, dim) => product * dim, 1);
+}

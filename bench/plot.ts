@@ -1,0 +1,75 @@
+/** The page of plots: time against size, both logarithmic, for a row and a backend at a time. */
+import * as Plot from '@observablehq/plot';
+import {elementsOf, ROWS} from './catalogue';
+import {backendName} from './goals';
+import type {Run} from './report';
+
+/** Put here by whoever bundles the page. */
+declare const RUN: Run;
+
+interface Point {
+  readonly panel: string;
+  readonly who: string;
+  readonly elements: number;
+  readonly ms: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+const COLORS: Readonly<Record<string, string>> = {
+  ours: '#2f80ed',
+  yardstick: '#8a94a6',
+  composed: '#e07a1f',
+  copy: '#3aa76d',
+};
+
+function pointsOf(run: Run, row: string): Point[] {
+  return run.sessions
+    .flatMap(({report}) => report?.results ?? [])
+    .filter(result => result.row === row)
+    .flatMap(result =>
+      Object.entries(result.timings ?? {}).map(([who, {ms}]) => ({
+        panel: backendName(result),
+        who,
+        elements: elementsOf(result.case),
+        ms: ms.median,
+        low: ms.min,
+        high: ms.max,
+      })),
+    );
+}
+
+function plotOf(points: readonly Point[]): Element {
+  const at = {x: 'elements', stroke: 'who', fx: 'panel'};
+  return Plot.plot({
+    width: 1100,
+    height: 360,
+    marginLeft: 56,
+    style: {fontSize: '13px', background: 'transparent'},
+    x: {type: 'log', base: 2, label: 'elements', tickFormat: '~s', ticks: 5},
+    y: {type: 'log', label: 'ms', grid: true},
+    fx: {label: null},
+    color: {domain: Object.keys(COLORS), range: Object.values(COLORS), legend: true},
+    marks: [
+      Plot.ruleX(points, {...at, y1: 'low', y2: 'high', strokeOpacity: 0.5}),
+      Plot.lineY(points, Plot.groupX({y: 'median'}, {...at, y: 'ms', z: 'who', strokeWidth: 1.5})),
+      Plot.dot(points, {...at, y: 'ms', r: 2.5, fill: 'who'}),
+    ],
+  });
+}
+
+function show(run: Run): void {
+  const {cpu, cores} = run.machine;
+  const about = document.createElement('p');
+  about.textContent = `${run.date.slice(0, 10)}, ${cpu}, ${cores} cores; median of ${run.rounds}, bars from smallest to largest.`;
+  document.body.append(about);
+  for (const {name, title, yardstick} of ROWS) {
+    const points = pointsOf(run, name);
+    if (points.length === 0) continue;
+    const heading = document.createElement('h2');
+    heading.textContent = `${title} (yardstick: ${yardstick})`;
+    document.body.append(heading, plotOf(points));
+  }
+}
+
+show(RUN);

@@ -1,0 +1,171 @@
+/** What each row runs: this package's op, the backend's own yardstick, and the composition, on the same tensors. */
+import * as tf from '@tensorflow/tfjs-core';
+import type {Wrt} from '../kernels/op_table';
+import * as ops from '../src/index';
+import type {Case, RowName} from './catalogue';
+import * as composed from './composed';
+import {RANGE, ranges, values} from './data';
+
+type T = tf.Tensor;
+
+/** How near a composed result must come to ours before anything is timed. */
+export type Nearness =
+  /** Where rounding falls on the other side of a tie, it may be one step of the grid off, in one value of a thousand. */
+  | {readonly kind: 'step'; readonly step: number}
+  /** Sums of float32 in another order. */
+  | {readonly kind: 'sum'; readonly terms: number}
+  | {readonly kind: 'equal'};
+
+export interface Contest {
+  readonly ours: () => T[];
+  readonly yardstick: () => T[];
+  readonly composed: () => T[];
+  /** For each output. */
+  readonly near: readonly Nearness[];
+}
+
+/** The tensors of a case, all on the device. */
+interface Operands {
+  readonly x: T;
+  readonly dy: T;
+  readonly min: T;
+  readonly max: T;
+  /** `min` and `max` in a shape that broadcasts against x. */
+  readonly low: T;
+  readonly high: T;
+  readonly axis: number | undefined;
+}
+
+/** Puts a tensor where a preceding op would have left it. */
+function resident(numbers: Float32Array | number, shape: readonly number[]): T {
+  return tf.tidy(() => tf.mul(tf.tensor(typeof numbers === 'number' ? [numbers] : numbers, [...shape]), tf.scalar(1)));
+}
+
+export function operandsOf({shape, axis}: Case): Operands {
+  const size = tf.util.sizeFromShape([...shape]);
+  const perChannel = axis === undefined ? undefined : ranges(shape[axis]!);
+  const rangeShape = axis === undefined ? [] : [shape[axis]!];
+  const min = resident(perChannel?.min ?? RANGE.min, rangeShape);
+  const max = resident(perChannel?.max ?? RANGE.max, rangeShape);
+  return {
+    x: resident(values(size, 1), shape),
+    dy: resident(values(size, 2), shape),
+    min,
+    max,
+    low: composed.alongAxis(min, shape.length, axis),
+    high: composed.alongAxis(max, shape.length, axis),
+    axis,
+  };
+}
+
+export function disposeOperands(operands: Operands): void {
+  tf.dispose(Object.values(operands).filter(value => value instanceof tf.Tensor));
+}
+
+const STEP: Nearness = {kind: 'step', step: (1.2 * (RANGE.max - RANGE.min)) / 255};
+const EQUAL: Nearness = {kind: 'equal'};
+
+function sumOf({x, min}: Operands): Nearness {
+  return {kind: 'sum', terms: x.size / min.size};
+}
+
+function relu({x}: Operands): T[] {
+  return [tf.relu(x)];
+}
+
+/** As tfjs's registered gradient computes it. */
+function reluGradient({x, dy}: Operands): T[] {
+  return Object.values(tf.getGradient('Relu').gradFunc(dy, [x], {})).map(gradient => gradient());
+}
+
+function forward({x, min, max, axis}: Operands): T {
+  return axis === undefined
+    ? ops.fakeQuantWithMinMaxVars(x, min as tf.Scalar, max as tf.Scalar)
+    : ops.fakeQuantWithMinMaxVarsPerChannel(x, min as tf.Tensor1D, max as tf.Tensor1D, {axis});
+}
+
+function gradient({x, dy, min, max, axis}: Operands): T[] {
+  return axis === undefined
+    ? ops.fakeQuantWithMinMaxVarsGradient(dy, x, min as tf.Scalar, max as tf.Scalar)
+    : ops.fakeQuantWithMinMaxVarsPerChannelGradient(dy, x, min as tf.Tensor1D, max as tf.Tensor1D, {axis});
+}
+
+/** One output of the gradient kernel, as tf.grad asks for it. */
+function gradientOf({x, dy, min, max, axis}: Operands, wrt: Wrt): T[] {
+  const kernel = axis === undefined ? 'FakeQuantWithMinMaxVarsGradient' : 'FakeQuantWithMinMaxVarsPerChannelGradient';
+  const attrs = {numBits: 8, narrowRange: false, wrt: [wrt], ...(axis === undefined ? {} : {axis})};
+  return tf.engine().runKernel<T[]>(kernel, {gradients: dy, inputs: x, min, max}, attrs);
+}
+
+function bothRows(o: Operands): Contest {
+  return {
+    ours: () => [forward(o)],
+    yardstick: () => relu(o),
+    composed: () => [composed.fakeQuant(o.x, o.low, o.high)],
+    near: [STEP],
+  };
+}
+
+function gradientRows(o: Operands): Contest {
+  return {
+    ours: () => gradient(o),
+    yardstick: () => reluGradient(o),
+    composed: () => composed.gradient(o.dy, o.x, o.low, o.high, o.axis),
+    near: [EQUAL, sumOf(o), sumOf(o)],
+  };
+}
+
+const CONTESTS: Readonly<Record<RowName, (operands: Operands) => Contest>> = {
+  forward: bothRows,
+  'forward-lean': o => ({...bothRows(o), composed: () => [composed.fakeQuantLean(o.x, o.low, o.high)]}),
+  'per-channel': bothRows,
+  dx: o => ({
+    ours: () => gradientOf(o, 'inputs'),
+    yardstick: () => reluGradient(o),
+    composed: () => [composed.dx(o.dy, o.x, o.low, o.high)],
+    near: [EQUAL],
+  }),
+  gradient: gradientRows,
+  'gradient-per-channel': gradientRows,
+  training: o => ({
+    ours: () => tf.grads((x, min, max) => ops.fakeQuant(x, min, max))([o.x, o.min, o.max], o.dy),
+    yardstick: () => [tf.grad(x => tf.relu(x))(o.x, o.dy)],
+    composed: () => tf.grads((x, min, max) => composed.trainable(x, min, max))([o.x, o.min, o.max], o.dy),
+    near: [EQUAL, sumOf(o), sumOf(o)],
+  }),
+  'v4-measured': o => ({
+    ours: () => [ops.quantizeAndDequantizeV4(o.x)],
+    yardstick: () => relu(o),
+    composed: () => [composed.quantizeMeasured(o.x)],
+    near: [{kind: 'step', step: 4 / 127}],
+  }),
+  'v4-given': o => ({
+    ours: () => [ops.quantizeAndDequantizeV4(o.x, o.min, o.max, {rangeGiven: true})],
+    yardstick: () => relu(o),
+    composed: () => [composed.quantizeGiven(o.x, o.min, o.max)],
+    near: [{kind: 'step', step: RANGE.max / 127}],
+  }),
+  sums: o => ({
+    ours: () => gradientOf(o, 'min'),
+    yardstick: () => relu(o),
+    composed: () => [composed.dmin(o.dy, o.x, o.low, o.high, o.axis)],
+    near: [sumOf(o)],
+  }),
+  'min-max': o => ({
+    ours: () => [measured(o)],
+    yardstick: () => [tf.max(o.x, composed.othersOf(o.x.rank, o.axis))],
+    composed: () => [tf.stack(composed.minMax(o.x, o.axis))],
+    near: [EQUAL],
+  }),
+};
+
+/** Both extremes in one tensor. Not there yet in every version of the package. */
+function measured({x, axis}: Operands): T {
+  const {minMax} = ops as {minMax?: (x: T, axis?: number) => T};
+  if (minMax === undefined) throw new Error('minMax is not there yet');
+  return minMax(x, axis);
+}
+
+export function contestOf(row: RowName, operands: Operands): Contest {
+  return CONTESTS[row](operands);
+}

@@ -1,0 +1,217 @@
+/** `npm run bench`: measures this package against the backends' own ops and against compositions. See --help. */
+import {existsSync} from 'node:fs';
+import {mkdir, writeFile} from 'node:fs/promises';
+import {cpus, totalmem} from 'node:os';
+import {dirname, join, resolve} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {parseArgs} from 'node:util';
+import {spawnSync} from 'node:child_process';
+import {gzipSync} from 'node:zlib';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const OUT = join(ROOT, 'out');
+const here = name => fileURLToPath(new URL(name, import.meta.url));
+
+const BACKENDS = ['webgpu', 'webgl', 'cpu', 'wasm'];
+const ROUNDS = 11;
+
+const HELP = `npm run bench -- [options]
+
+Times this package's ops against the backend's own relu (or its gradient, or max) and against the same op composed from
+tfjs ops: in one run, in turn, on the same tensors. Counts dispatches, programs and bytes at the backend. Prints tables and
+writes out/bench.json and out/bench.html (plots). webgpu and webgl run in a browser, cpu and wasm in Node.
+
+  --backend LIST   of webgpu, webgl (packed and unpacked), cpu, wasm (all)
+  --browser NAME   chromium or firefox (chromium)
+  --op LIST        rows to measure: their names are in the error of a wrong one (all)
+  --sizes LIST     elements like 1k, 4M, 4000037, or shapes like 64x1024 (those of each row)
+  --quick          few sizes: a look, not a result
+  --rounds N       timed rounds, at least 11 (11)
+  --tensorflow     also times TensorFlow's CPU kernels on one thread, on the same data (installs tensorflow-cpu once)
+  --node           runs webgpu in Node, through npm webgpu (Dawn), on a GPU where there is one
+  --json FILE      where to write what was measured (out/bench.json)
+  --results        also writes bench/RESULTS.md
+  --help           this text
+`;
+
+const QUICK_SIZES = ['1k', '256k', '1M', '64x1024', '1x224x224x3'];
+
+class UsageError extends Error {}
+
+function readOptions() {
+  const text = {type: 'string'};
+  const flag = {type: 'boolean', default: false};
+  const options = {
+    backend: text,
+    browser: {type: 'string', default: 'chromium'},
+    op: text,
+    sizes: text,
+    rounds: {type: 'string', default: String(ROUNDS)},
+    json: {type: 'string', default: join(OUT, 'bench.json')},
+    quick: flag,
+    tensorflow: flag,
+    node: flag,
+    results: flag,
+    help: flag,
+  };
+  let values;
+  try {
+    ({values} = parseArgs({options}));
+  } catch (error) {
+    throw new UsageError(error.message);
+  }
+  const list = given => given?.split(',').map(part => part.trim());
+  return {...values, backend: list(values.backend), op: list(values.op), sizes: list(values.sizes)};
+}
+
+function checkOptions(options, {ROWS, shapeOf}) {
+  const names = ROWS.map(({name}) => name);
+  const among = (option, given, known) => {
+    const odd = given?.find(name => !known.includes(name));
+    if (odd !== undefined) throw new UsageError(`--${option} takes ${known.join(', ')}, but not '${odd}'.`);
+  };
+  among('backend', options.backend, BACKENDS);
+  among('browser', [options.browser], ['chromium', 'firefox']);
+  among('op', options.op, names);
+  if (!/^\d+$/.test(options.rounds) || Number(options.rounds) < ROUNDS) {
+    throw new UsageError(`--rounds takes integers from ${ROUNDS}, but not '${options.rounds}'.`);
+  }
+  if (options.node && options.backend?.some(name => name !== 'webgpu')) {
+    throw new UsageError('--node is for webgpu; cpu and wasm run in Node anyway.');
+  }
+  try {
+    options.sizes?.forEach(shapeOf);
+  } catch (error) {
+    throw new UsageError(`--sizes: ${error.message}.`);
+  }
+}
+
+function installPackages() {
+  if (existsSync(join(ROOT, 'node_modules'))) return;
+  console.log('Installing packages …');
+  const {status} = spawnSync('npm', ['ci'], {cwd: ROOT, stdio: 'inherit', shell: process.platform === 'win32'});
+  if (status !== 0) throw new Error('npm ci failed: see its message above.');
+}
+
+/** One plan for each row on each backend, WebGL in both of its layouts. */
+function plansOf({backend, op, sizes, quick, rounds, node}, {ROWS, casesOf}) {
+  const backends = node ? ['webgpu'] : (backend ?? BACKENDS);
+  const layouts = backends.flatMap(name => (name === 'webgl' ? [true, false] : [true]).map(packed => ({name, packed})));
+  const chosen = sizes ?? (quick ? QUICK_SIZES : undefined);
+  const rows = ROWS.filter(row => (op?.includes(row.name) ?? true) && casesOf(row, chosen).length > 0);
+  return layouts.flatMap(({name, packed}) =>
+    rows.map(row => ({backend: name, packed, row: row.name, rounds: Number(rounds), ...(chosen && {sizes: chosen})})),
+  );
+}
+
+/** Hosts are opened when first needed. */
+function openHosts({browser, node}, {browserHost, nodeHost}) {
+  const hosts = new Map();
+  const open = key => (key === 'browser' ? browserHost(browser) : nodeHost({usesGpu: node}));
+  return {
+    async of({backend}) {
+      const key = node || backend === 'cpu' || backend === 'wasm' ? 'node' : 'browser';
+      if (!hosts.has(key)) hosts.set(key, await open(key));
+      return hosts.get(key);
+    },
+    closeAll: () => Promise.all([...hosts.values()].map(host => host.close())),
+  };
+}
+
+async function measure(plans, hosts, {tableOf, ROWS}) {
+  const {Presets, SingleBar} = await import('cli-progress');
+  const bar = new SingleBar(
+    {format: '{bar} {percentage}% | {what} | {duration_formatted}', clearOnComplete: true, hideCursor: true},
+    Presets.shades_classic,
+  );
+  const sessions = [];
+  for (const [at, plan] of plans.entries()) {
+    const title = `${plan.backend} ${ROWS.find(({name}) => name === plan.row).title}`;
+    bar.start(plans.length, at, {what: title});
+    const session = {plan, host: ''};
+    try {
+      const host = await hosts.of(plan);
+      session.host = host.name;
+      session.report = await host.run(plan, (done, of, name) => bar.update(at + done / of, {what: `${title} ${name}`}));
+    } catch (error) {
+      session.error = error.message;
+    }
+    bar.stop();
+    sessions.push(session);
+    console.log(tableOf(session));
+  }
+  return sessions;
+}
+
+function machine() {
+  const [{model}] = cpus();
+  const memory = Math.round(totalmem() / 2 ** 30);
+  return {cpu: model.trim(), cores: cpus().length, memory, system: `${process.platform} ${process.arch}`};
+}
+
+/** What a page pays that loads the ops. */
+async function entryBytes() {
+  const [{default: builds}, {rollup}] = await Promise.all([import('../rollup.config.mjs'), import('rollup')]);
+  const outputs = builds.flatMap(build => [build.output].flat().map(output => ({build, output})));
+  const {build, output} = outputs.find(each => each.output.file === 'dist/tfjs-quantization.min.js');
+  const bundle = await rollup(build);
+  const {output: files} = await bundle.generate(output);
+  await bundle.close();
+  return gzipSync(files[0].code, {level: 9}).length;
+}
+
+async function timeTensorFlow({TENSORFLOW_CASES, RANGE, elementsOf, ranges, values}) {
+  const {timeTensorFlow: time} = await import('./tensorflow.mjs');
+  const cases = TENSORFLOW_CASES.map(({shape, axis}) => {
+    const {min, max} = axis === undefined ? RANGE : ranges(shape[axis]);
+    return axis === undefined ? {shape, min, max} : {shape, axis, min: [...min], max: [...max]};
+  });
+  const most = Math.max(...TENSORFLOW_CASES.map(elementsOf));
+  return time({cases, x: values(most, 1), dy: values(most, 2)});
+}
+
+async function writeAll(run, {json, results}, {bundleForPage, resultsText}) {
+  await Promise.all([OUT, dirname(resolve(json))].map(folder => mkdir(folder, {recursive: true})));
+  await writeFile(json, `${JSON.stringify(run, undefined, 1)}\n`);
+  const script = await bundleForPage(here('plot.ts'), {minify: true, define: {RUN: JSON.stringify(run)}});
+  const style = 'body {max-width: 1140px; margin: 2em auto; font: 15px system-ui}';
+  const page = `<!doctype html><meta charset="utf-8"><title>Benchmark</title><style>${style}</style><body><h1>Benchmark</h1><script type="module">${script.replaceAll('</script', '<\\/script')}</script>`;
+  await writeFile(join(OUT, 'bench.html'), page);
+  if (results) await writeFile(here('RESULTS.md'), resultsText(run));
+  console.log(`Written: ${json}, ${join(OUT, 'bench.html')}${results ? ', bench/RESULTS.md' : ''}.`);
+}
+
+async function main() {
+  const options = readOptions();
+  if (options.help) return console.log(HELP);
+  installPackages();
+  const pages = await import('../scripts/page.mjs');
+  const parts = await pages.importTypeScript(here('parts.ts'));
+  checkOptions(options, parts);
+  pages.ensureDisplay(options.browser);
+  const hosts = openHosts(options, await import('./hosts.mjs'));
+  try {
+    const sessions = await measure(plansOf(options, parts), hosts, parts);
+    const tensorflow = options.tensorflow ? await timeTensorFlow(parts) : undefined;
+    const run = {
+      date: new Date().toISOString(),
+      machine: machine(),
+      rounds: Number(options.rounds),
+      entryBytes: await entryBytes(),
+      sessions,
+      ...(tensorflow && {tensorflow}),
+    };
+    console.log(`\n${parts.goalTable(run)}`);
+    await writeAll(run, options, {...pages, ...parts});
+    const failed = sessions.some(({report, error}) => error ?? report.results.some(result => result.error));
+    if (failed) process.exitCode = 1;
+  } finally {
+    await hosts.closeAll();
+  }
+}
+
+main().catch(error => {
+  const misused = error instanceof UsageError;
+  console.error(misused ? `${error.message} See --help.` : error.message);
+  process.exitCode = misused ? 2 : 1;
+});

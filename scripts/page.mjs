@@ -1,0 +1,75 @@
+/** Bundles TypeScript with its shaders, serves it as a page on localhost, and opens browsers without a window. */
+import {spawnSync} from 'node:child_process';
+import {createServer} from 'node:http';
+import {basename, join} from 'node:path';
+import {fileURLToPath, pathToFileURL} from 'node:url';
+import {build} from 'esbuild';
+import {launch} from 'puppeteer-core';
+import {chromiumFlags, displayPrefix, findBrowser, firefoxPrefs} from './browsers.mjs';
+
+const CACHE = fileURLToPath(new URL('../.cache/', import.meta.url));
+
+const BUNDLE = {
+  bundle: true,
+  logLevel: 'error',
+  loader: {'.glsl': 'text', '.wgsl': 'text'},
+};
+
+/** Bundles a module for a page and returns its text. */
+export async function bundleForPage(entry, options = {}) {
+  const {outputFiles} = await build({
+    ...BUNDLE,
+    entryPoints: [entry],
+    format: 'esm',
+    target: 'es2022',
+    write: false,
+    ...options,
+  });
+  return outputFiles[0].text;
+}
+
+/** Bundles a module for Node and returns the path of the file. Packages with binaries stay outside. */
+export async function bundleForNode(entry) {
+  const outfile = join(CACHE, 'bundles', basename(entry).replace(/\.ts$/, '.cjs'));
+  const external = ['webgpu', 'cli-table3', 'cli-progress'];
+  const node = {platform: 'node', format: 'cjs', target: 'node20', mainFields: ['module', 'main']};
+  await build({...BUNDLE, ...node, entryPoints: [entry], external, outfile});
+  return outfile;
+}
+
+/** Imports a TypeScript module into this process. */
+export async function importTypeScript(entry) {
+  const {default: exports} = await import(pathToFileURL(await bundleForNode(entry)).href);
+  return exports;
+}
+
+/** Serves a page that does nothing but run `script`. Only localhost: browsers give WebGPU to pages of https or of this machine. */
+export async function servePage(script) {
+  const answers = {
+    '/': ['text/html', '<!doctype html><meta charset="utf-8"><script type="module" src="/script.js"></script>'],
+    '/script.js': ['text/javascript', script],
+  };
+  const server = createServer(({url}, response) => {
+    const [type, text] = answers[url] ?? [];
+    response.writeHead(type ? 200 : 404, {'content-type': `${type ?? 'text/plain'};charset=utf-8`}).end(text);
+  });
+  await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
+  return {address: `http://localhost:${server.address().port}/`, stop: () => server.close()};
+}
+
+/** Opens a browser that has WebGL and WebGPU, without a window. Calls in it may take as long as they want. */
+export async function openBrowser(name) {
+  const {path, env} = await findBrowser(name);
+  const common = {executablePath: path, env: {...process.env, ...env}, protocolTimeout: 0};
+  return name === 'firefox'
+    ? launch({...common, browser: 'firefox', headless: false, extraPrefsFirefox: firefoxPrefs()})
+    : launch({...common, args: chromiumFlags()});
+}
+
+/** Firefox needs a display for WebGL: where there is none, runs this program again in a virtual one and ends. */
+export function ensureDisplay(name) {
+  const [command, ...prefix] = name === 'firefox' ? displayPrefix() : [];
+  if (command === undefined) return;
+  const {status} = spawnSync(command, [...prefix, process.execPath, ...process.argv.slice(1)], {stdio: 'inherit'});
+  process.exit(status ?? 1);
+}
