@@ -1,5 +1,5 @@
 // The specs in a browser, on one backend:
-//   npx karma start --browsers Chromium --backend webgpu
+//   npx karma start --browsers Chromium --backend webgpu [--specs golden] [--gpu] [--verbose]
 // scripts/test.mjs runs all of them; it reads the results from the file that RESULTS names.
 const fs = require('node:fs');
 const path = require('node:path');
@@ -30,7 +30,7 @@ module.exports = async config => {
   process.env[browser === 'Chromium' ? 'CHROME_BIN' : 'FIREFOX_BIN'] = program;
   Object.assign(process.env, env);
   const bundle = path.join(__dirname, '.cache', 'test', `${browser}-${backend}.mjs`);
-  await bundleSpecs('browser', bundle);
+  await bundleSpecs('browser', bundle, config.specs);
 
   config.set({
     basePath: __dirname,
@@ -64,6 +64,8 @@ module.exports = async config => {
     autoWatch: false,
     logLevel: config.LOG_WARN,
     captureTimeout: 120_000,
+    // A spec may keep the page busy for so long.
+    pingTimeout: 120_000,
     browserNoActivityTimeout: 300_000,
     browserDisconnectTimeout: 20_000,
   });

