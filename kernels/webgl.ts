@@ -25,8 +25,8 @@ import {gridOf, type Side} from './grid';
 type TextureData = ReturnType<MathBackendWebGL['texData']['get']>;
 type Uniform = NonNullable<GPGPUProgram['customUniforms']>[number]['type'];
 
-/** tfjs's PackingScheme.DENSE. */
-const DENSE = 0;
+/** tfjs's enum is not exported, only its type: the texture's shape comes from us. */
+const DENSE = 0 as NonNullable<GPGPUProgram['outPackingScheme']>;
 
 /** A tensor on the GPU, in texels: one element each, or 2x2 of the last two dimensions if packed. */
 interface Resident {
@@ -293,8 +293,9 @@ interface Output {
 
 /** An input as a bare texture, whatever it holds, so that tfjs neither repacks it nor compiles for its shape. */
 function bare(data: TextureData): TextureData {
-  const {slice: _, ...rest} = data;
-  return {...rest, isPacked: false, shape: [2], texShape: [2, 2]};
+  const alias = {...data, isPacked: false, shape: [2], texShape: [2, 2] as [number, number]};
+  delete alias.slice;
+  return alias;
 }
 
 function joined(parts: readonly Part[]): Part {
@@ -384,7 +385,7 @@ export function webgl(backend: MathBackendWebGL): Device {
     const dataParts = Object.entries(data).map(([name, input]) => dataPart(name, input, domain, lead.width));
     const ragged = constantPart(isRagged(domain) ? {RAGGED: ''} : {});
     const common = [domainPart(domain), planPart(plan), shared];
-    const [height, width] = util.sizeToSquarishShape(plan.chunks * domain.channels) as [number, number];
+    const [height, width] = util.sizeToSquarishShape(plan.chunks * domain.channels);
     const partials = dispatch(
       backend,
       [eachText, walkText, ...texts.walk],
