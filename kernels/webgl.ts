@@ -26,6 +26,7 @@ type TextureData = ReturnType<MathBackendWebGL['texData']['get']>;
 type Uniform = NonNullable<GPGPUProgram['customUniforms']>[number]['type'];
 
 /** tfjs's enum is not exported, only its type: the texture's shape comes from us. */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment
 const DENSE = 0 as NonNullable<GPGPUProgram['outPackingScheme']>;
 
 /** A tensor on the GPU, in texels: one element each, or 2x2 of the last two dimensions if packed. */
