@@ -9,7 +9,9 @@ const TRAIN_COUNT = 1437;
 /** `images`: [count, 8, 8, 1], 0 for paper to 1 for ink. `labels`: [count], int32, 0 to 9. */
 export type Digits = {readonly images: tf.Tensor4D; readonly labels: tf.Tensor1D};
 
-export async function loadDigits(): Promise<{train: Digits; test: Digits}> {
+export type DigitSplit = {readonly train: Digits; readonly test: Digits};
+
+export async function loadDigits(): Promise<DigitSplit> {
   const bytes = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
   const records = new Uint8Array(await new Response(bytes).arrayBuffer());
   const count = records.length / (PIXELS + 1);

@@ -90,8 +90,8 @@ async function train(): ReturnType<Window['train']> {
   report('Trained');
   const seconds = Math.round((performance.now() - start) / 1000);
   const caption =
-    `Test accuracy in percent, mean ± standard deviation of ${plan.seeds} seeds, ${plan.epochs} epochs each; ` +
-    `QAT branches off from float after ${branchEpoch(plan)}. Trained in ${seconds} s on ${backend}.`;
+    `Test accuracy in percent after ${plan.epochs} epochs${plan.seeds > 1 ? `, mean ± standard deviation of ${plan.seeds} seeds` : ''}; ` +
+    `QAT branches off from float after ${branchEpoch(plan)} (dashed line). Trained in ${seconds} s on ${backend}.`;
   element('#caption').textContent = caption;
   const leaked = tf.memory().numTensors - tensors;
   if (leaked > 0) throw new Error(`${leaked} tensors were not disposed.`);

@@ -71,6 +71,7 @@ async function servePage(plan) {
     entryPoints: [join(PAGE, 'main.ts')],
     outdir: PAGE,
     bundle: true,
+    write: false,
     format: 'esm',
     target: 'es2022',
     logLevel: 'error',
@@ -102,7 +103,7 @@ async function trainIn(page) {
     bar.update(done);
   });
   try {
-    return await page.evaluate(() => window.train());
+    return await page.evaluate('train()');
   } finally {
     bar.stop();
   }
@@ -122,6 +123,7 @@ function printTable(Table, {float, rows}) {
 /** Saves the page as it stands, without what only serves to train, and the plot alone. */
 async function save(page) {
   const [html, svg] = await page.evaluate(() => {
+    /* global document, XMLSerializer */
     for (const part of document.querySelectorAll('form, script, progress')) part.remove();
     const plot = document.querySelector('#curves svg');
     return [`<!doctype html>\n${document.documentElement.outerHTML}\n`, new XMLSerializer().serializeToString(plot)];

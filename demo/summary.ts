@@ -34,25 +34,40 @@ const COLORS = {float: '#8a94a6', PTQ: '#e07a1f', QAT: '#2f80ed'};
 
 /** Accuracy over epochs, averaged over seeds: a panel per width, float in each for comparison. */
 export function plotCurves(scores: readonly Score[], plan: Plan): Element {
-  const curve = {x: 'epoch', y: 'accuracy', z: 'method', stroke: 'method', strokeWidth: 2};
-  const float = scores.filter(score => score.method === 'float');
-  const quantized = scores.filter(score => score.method !== 'float');
+  const branch = branchEpoch(plan);
+  const only = (method: Method) => scores.filter(score => score.method === method);
+  // Where it branches off, a network trained for few bits is the float one, quantized.
+  const start = only('PTQ').filter(score => score.epoch === branch);
+  const quantized = [...only('PTQ'), ...only('QAT'), ...start.map(score => ({...score, method: 'QAT'}))];
+  const curve = {x: 'epoch', y: 'accuracy', z: 'method', stroke: 'method'};
+  const legend = Object.entries(COLORS).map(([text, fill], i) =>
+    Plot.text([text], {
+      fx: plan.bits.slice(-1),
+      frameAnchor: 'top-right',
+      textAnchor: 'start',
+      dx: 10,
+      dy: 20 * i,
+      fill,
+    }),
+  );
   return Plot.plot({
     width: 960,
     height: 340,
     marginTop: 40,
+    marginRight: 50,
     marginBottom: 40,
     insetTop: 6,
     style: {fontSize: '13px', background: 'transparent'},
     x: {label: 'epochs', domain: [1, plan.epochs], ticks: 4, tickFormat: 'd'},
-    y: {label: 'test accuracy, %', domain: [0, 100], grid: true},
+    y: {label: 'test accuracy, %', domain: [0, 100], grid: true, tickSize: 0},
     fx: {label: null, domain: plan.bits, tickFormat: (bits: number) => `${bits} bits`},
     color: {domain: Object.keys(COLORS), range: Object.values(COLORS)},
     marks: [
-      Plot.ruleX([branchEpoch(plan)], {stroke: 'currentColor', strokeOpacity: 0.3, strokeDasharray: '3,3'}),
-      Plot.lineY(float, Plot.groupX({y: 'mean'}, curve)),
+      Plot.ruleX([branch], {stroke: 'currentColor', strokeOpacity: 0.3, strokeDasharray: '3,3'}),
+      Plot.lineY(only('float'), Plot.groupX({y: 'mean'}, curve)),
       Plot.lineY(quantized, Plot.groupX({y: 'mean'}, {...curve, fx: 'bits'})),
       Plot.dot(quantized, Plot.groupX({y: 'mean'}, {...curve, fx: 'bits', r: 2.5, fill: 'method'})),
+      ...legend,
     ],
   });
 }

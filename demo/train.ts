@@ -1,6 +1,6 @@
 /** Trains the network in float and for few bits, and compares what it then knows. */
 import * as tf from '../src/tf';
-import {batchesOf, type Digits, loadDigits} from './digits';
+import {batchesOf, type Digits, type DigitSplit, loadDigits} from './digits';
 import {DigitNet, FakeQuantizer, FLOAT, type Quantizer} from './model';
 
 export interface Plan {
@@ -47,11 +47,11 @@ export async function* compare(plan: Plan): AsyncGenerator<Score> {
   tf.dispose(digits);
 }
 
-async function* compareOnce(plan: Plan, digits: Awaited<ReturnType<typeof loadDigits>>, seed: number) {
+async function* compareOnce(plan: Plan, digits: DigitSplit, seed: number): AsyncGenerator<Score> {
   const branch = branchEpoch(plan);
   const net = new DigitNet(1000 * seed);
 
-  async function* train(quantizer: Quantizer, from: number, to: number): AsyncGenerator<number> {
+  function* train(quantizer: Quantizer, from: number, to: number): Generator<number> {
     const optimizer = tf.train.adam(from < branch ? LEARNING_RATE.beforeBranch : LEARNING_RATE.afterBranch);
     for (let epoch = from + 1; epoch <= to; epoch++) {
       trainEpoch(net, quantizer, optimizer, batchesOf(digits.train, BATCH, 1000 * seed + epoch));
@@ -60,27 +60,31 @@ async function* compareOnce(plan: Plan, digits: Awaited<ReturnType<typeof loadDi
     optimizer.dispose();
   }
   const score = async (quantizer: Quantizer) => accuracy(net, quantizer, digits.test);
-
-  for await (const epoch of train(FLOAT, 0, branch)) {
-    yield {method: 'float', bits: undefined, seed, epoch, accuracy: await score(FLOAT)} as const;
-  }
-  const branched = net.variables.map(variable => variable.clone());
-
-  for await (const epoch of train(FLOAT, branch, plan.epochs)) {
-    yield {method: 'float', bits: undefined, seed, epoch, accuracy: await score(FLOAT)} as const;
+  async function* scoreQuantized(epoch: number): AsyncGenerator<Score> {
     for (const bits of plan.bits) {
       const quantizer = new FakeQuantizer(bits);
       calibrate(net, quantizer, batchesOf(digits.train, BATCH, 1000 * seed));
-      yield {method: 'PTQ', bits, seed, epoch, accuracy: await score(quantizer)} as const;
+      yield {method: 'PTQ', bits, seed, epoch, accuracy: await score(quantizer)};
       quantizer.dispose();
     }
+  }
+
+  for (const epoch of train(FLOAT, 0, branch)) {
+    yield {method: 'float', bits: undefined, seed, epoch, accuracy: await score(FLOAT)};
+  }
+  yield* scoreQuantized(branch);
+  const branched = net.variables.map(variable => variable.clone());
+
+  for (const epoch of train(FLOAT, branch, plan.epochs)) {
+    yield {method: 'float', bits: undefined, seed, epoch, accuracy: await score(FLOAT)};
+    yield* scoreQuantized(epoch);
   }
 
   for (const bits of plan.bits) {
     net.variables.forEach((variable, i) => variable.assign(branched[i] as tf.Tensor));
     const quantizer = new FakeQuantizer(bits);
-    for await (const epoch of train(quantizer, branch, plan.epochs)) {
-      yield {method: 'QAT', bits, seed, epoch, accuracy: await score(quantizer)} as const;
+    for (const epoch of train(quantizer, branch, plan.epochs)) {
+      yield {method: 'QAT', bits, seed, epoch, accuracy: await score(quantizer)};
     }
     quantizer.dispose();
   }
