@@ -57,12 +57,15 @@ export async function servePage(script) {
   return {address: `http://localhost:${server.address().port}/`, stop: () => server.close()};
 }
 
+/** Firefox rounds its clock to whole milliseconds otherwise. */
+const EXACT_CLOCK = {'privacy.reduceTimerPrecision': false};
+
 /** Opens a browser that has WebGL and WebGPU, without a window. Calls in it may take as long as they want. */
 export async function openBrowser(name) {
   const {path, env} = await findBrowser(name);
   const common = {executablePath: path, env: {...process.env, ...env}, protocolTimeout: 0};
   return name === 'firefox'
-    ? launch({...common, browser: 'firefox', headless: false, extraPrefsFirefox: firefoxPrefs()})
+    ? launch({...common, browser: 'firefox', headless: false, extraPrefsFirefox: {...firefoxPrefs(), ...EXACT_CLOCK}})
     : launch({...common, args: chromiumFlags()});
 }
 

@@ -5,6 +5,8 @@
  * @packageDocumentation
  */
 import {registerKernels} from '../kernels/register';
+// Once more for its types: a bundle of declarations leaves out what only values are taken from.
+import './chained';
 import {addChainedMethods} from './chained';
 import {registerGradients} from './gradients';
 

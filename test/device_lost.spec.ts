@@ -10,7 +10,7 @@ async function outcomeOf(op: (x: tf.Tensor) => tf.Tensor): Promise<string> {
   const patience = new Promise<string>(resolve => {
     timer = setTimeout(() => resolve('no answer'), 3000);
   });
-  const answer = async () => `answered ${await op(x).data()}`;
+  const answer = async () => `answered ${String(await op(x).data())}`;
   const outcome = await Promise.race([answer().catch(String), patience]);
   clearTimeout(timer);
   return outcome;

@@ -42,7 +42,7 @@ export async function readFile(path: string): Promise<ArrayBuffer> {
   }
   const {readFile} = await import('node:fs/promises');
   const {buffer, byteOffset, byteLength} = await readFile(path);
-  return (buffer as ArrayBuffer).slice(byteOffset, byteOffset + byteLength);
+  return buffer.slice(byteOffset, byteOffset + byteLength);
 }
 
 /** Starts the backend of this run and makes sure that it is that one: tfjs would fall back on another silently. */

@@ -60,7 +60,7 @@ const vars = (t: Tensors, attrs: Attrs) =>
 const perChannel = (t: Tensors, attrs: Attrs) =>
   ops.fakeQuantWithMinMaxVarsPerChannel(t['inputs']!, t['min'] as tf.Tensor1D, t['max'] as tf.Tensor1D, attrs);
 const quantize = (t: Tensors, attrs: Attrs) =>
-  ops.quantizeAndDequantizeV4(t['input']!, t['inputMin']!, t['inputMax']!, attrs);
+  ops.quantizeAndDequantizeV4(t['input']!, t['inputMin'], t['inputMax'], attrs);
 
 const CALLS: Readonly<Record<string, Readonly<Partial<Record<Route, Call>>>>> = {
   FakeQuantWithMinMaxArgs: {op: args},
