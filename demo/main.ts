@@ -26,13 +26,12 @@ function fillForm(): void {
   for (const [name, value] of Object.entries(DEFAULTS)) field(name).value = query.get(name) ?? value;
 }
 
-function planOf(data: FormData): Plan {
-  const number = (name: string) => Number(data.get(name));
+function readPlan(): Plan {
   return {
-    bits: String(data.get('bits')).split(',').map(Number),
-    epochs: number('epochs'),
-    seed: number('seed'),
-    seeds: number('seeds'),
+    bits: [...new Set(field('bits').value.split(',').map(Number))],
+    epochs: field('epochs').valueAsNumber,
+    seed: field('seed').valueAsNumber,
+    seeds: field('seeds').valueAsNumber,
   };
 }
 
@@ -54,18 +53,17 @@ function show(scores: readonly Score[], plan: Plan, summary: Summary): void {
   };
   const head = document.createElement('thead');
   const body = document.createElement('tbody');
-  head.append(row(['Weights and activations', 'Float', 'Quantized after training', 'Quantization-aware'], 'th'));
-  body.append(row(['32 bits', summary.float, '', ''], 'td'));
-  for (const {bits, PTQ, QAT} of summary.rows) body.append(row([`${bits} bits`, '', PTQ, QAT], 'td'));
+  head.append(row(['Bits', 'Float', 'PTQ', 'QAT'], 'th'));
+  body.append(row(['32', summary.float, '', ''], 'td'));
+  for (const {bits, PTQ, QAT} of summary.rows) body.append(row([`${bits}`, '', PTQ, QAT], 'td'));
   element('#table').replaceChildren(head, body);
   element('#curves').replaceChildren(plotCurves(scores, plan));
   element('#results').hidden = false;
 }
 
 async function train(): ReturnType<Window['train']> {
-  const data = new FormData(form);
-  const plan = planOf(data);
-  const backend = await openBackend(String(data.get('backend')));
+  const plan = readPlan();
+  const backend = await openBackend(field('backend').value);
   const total = epochCount(plan);
   const start = performance.now();
   const tensors = tf.memory().numTensors;
@@ -77,6 +75,7 @@ async function train(): ReturnType<Window['train']> {
     element('#status').textContent = `${text} on ${backend}: ${done} of ${total} epochs`;
   };
 
+  element('#caption').textContent = '';
   report('Training');
   for await (const score of compare(plan)) {
     scores.push(score);
@@ -102,12 +101,12 @@ fillForm();
 window.train = train;
 form.addEventListener('submit', event => {
   event.preventDefault();
-  const controls = element<HTMLButtonElement>('button');
-  controls.disabled = true;
+  const button = element<HTMLButtonElement>('button');
+  button.disabled = true;
   train()
     .catch((error: unknown) => {
       element('#progress').hidden = false;
       element('#status').textContent = String(error);
     })
-    .finally(() => (controls.disabled = false));
+    .finally(() => (button.disabled = false));
 });

@@ -87,7 +87,7 @@ function variable(compute: () => tf.Tensor): tf.Variable {
 
 /** What `compute` returns, as a constant: no gradient flows through it. */
 function constant<T extends tf.Tensor>(compute: () => T): T {
-  return tf.customGrad(() => ({value: compute(), gradFunc: () => []}))() as T;
+  return tf.customGrad(() => ({value: compute(), gradFunc: () => []}))();
 }
 
 /** All axes of a tensor of this rank but one. */
