@@ -1,8 +1,7 @@
 /** Which backend this run of the tests is for, and the files they read: the same in Node and in browsers. */
-import '@tensorflow/tfjs-backend-cpu';
+import '@tensorflow/tfjs';
 import {setWasmPaths} from '@tensorflow/tfjs-backend-wasm';
 import type {MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
-import '@tensorflow/tfjs-backend-webgl';
 import type {WebGPUBackend} from '@tensorflow/tfjs-backend-webgpu';
 import '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';

@@ -1,0 +1,116 @@
+/** What holds for every input, whatever TensorFlow's arithmetic in detail. */
+import * as tf from '@tensorflow/tfjs-core';
+import fc from 'fast-check';
+import {fakeQuantLevels, type Grid, nudge} from '../kernels/grid';
+import {fakeQuantWithMinMaxArgs, fakeQuantWithMinMaxVars, fakeQuantWithMinMaxVarsPerChannel} from '../src/index';
+import {ulpOf} from './acceptance';
+import {setup, valuesOf} from './environment';
+
+const f32 = Math.fround;
+
+/** A GPU is asked for each run on its own and answers slowly. */
+const RUNS = setup.backend === 'cpu' || setup.backend === 'wasm' ? 200 : 25;
+
+/** By how many ulp of the range a value may miss its neighbourhood: three roundings on the way and one back. */
+const SLACK_ULPS = 4;
+
+const bound = fc.float({min: f32(-1e6), max: f32(1e6), noNaN: true});
+const range = fc
+  .tuple(bound, bound)
+  .map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const)
+  // Narrower ranges have steps below the smallest normal number.
+  .filter(([min, max]) => max - min > 1e-20);
+const width = fc.record({numBits: fc.integer({min: 2, max: 16}), narrowRange: fc.boolean()});
+
+/** Values around the range, inside and beyond both ends. */
+const values = fc.array(fc.float({min: -1, max: 2, noNaN: true}), {minLength: 1, maxLength: 40});
+
+type Options = {readonly numBits: number; readonly narrowRange: boolean};
+type Forward = (x: tf.Tensor, min: number, max: number, options: Options) => tf.Tensor;
+
+const OPS: Readonly<Record<string, Forward>> = {
+  Args: (x, min, max, options) => fakeQuantWithMinMaxArgs(x, {min, max, ...options}),
+  Vars: (x, min, max, options) => fakeQuantWithMinMaxVars(x, min, max, options),
+  PerChannel: (x, min, max, options) =>
+    fakeQuantWithMinMaxVarsPerChannel(x.reshape([-1, 1]), [min], [max], options).reshape(x.shape),
+};
+
+interface Run {
+  readonly x: readonly number[];
+  readonly y: readonly number[];
+  readonly grid: Grid;
+  readonly again: (x: readonly number[]) => Promise<readonly number[]>;
+}
+
+/** Checks a property of an op for many inputs. */
+async function forAll(forward: Forward, property: (run: Run) => Promise<void> | void): Promise<void> {
+  await fc.assert(
+    fc.asyncProperty(range, width, values, async ([min, max], options, places) => {
+      const x = places.map(place => f32(min + place * (max - min)));
+      const again = async (inputs: readonly number[]) => {
+        const y = tf.tidy(() => forward(tf.tensor1d([...inputs]), min, max, options));
+        const outputs = await valuesOf(y);
+        y.dispose();
+        return Array.from(outputs);
+      };
+      const grid = nudge(min, max, fakeQuantLevels(options.numBits, options.narrowRange));
+      await property({x, y: await again(x), grid, again});
+    }),
+    {numRuns: RUNS, seed: 2026},
+  );
+  // fast-check throws where a property fails; jasmine wants to have counted something.
+  expect().nothing();
+}
+
+function demand(condition: boolean, message: () => string): void {
+  if (!condition) throw new Error(message());
+}
+
+for (const [name, forward] of Object.entries(OPS)) {
+  describe(`for all inputs, ranges and widths, FakeQuant ${name}`, () => {
+    it('gives a level times the scale', () =>
+      forAll(forward, ({y, grid}) => {
+        for (const value of y) {
+          const level = Math.round(value / grid.scale);
+          demand(f32(level * grid.scale) === value, () => `${value} is no multiple of ${grid.scale}`);
+        }
+      }));
+
+    it('leaves its own results as they are', () =>
+      forAll(forward, async ({y, again}) => {
+        const twice = await again(y);
+        y.forEach((value, i) => demand(twice[i] === value, () => `${value} became ${twice[i]}`));
+      }));
+
+    it('is monotone', () =>
+      forAll(forward, ({x, y}) => {
+        const order = x.map((_, i) => i).sort((i, j) => x[i]! - x[j]!);
+        for (let k = 1; k < order.length; ++k) {
+          const [i, j] = [order[k - 1]!, order[k]!];
+          demand(y[i]! <= y[j]!, () => `${x[i]} <= ${x[j]}, but ${y[i]} > ${y[j]}`);
+        }
+      }));
+
+    it('moves what is inside by half a step at most', () =>
+      forAll(forward, ({x, y, grid}) => {
+        const slack = SLACK_ULPS * ulpOf(Math.max(Math.abs(grid.low), Math.abs(grid.high)));
+        x.forEach((value, i) => {
+          const inside = Math.min(Math.max(value, grid.low), grid.high);
+          const distance = Math.abs(y[i]! - inside);
+          demand(
+            distance <= grid.scale / 2 + slack,
+            () => `${value} became ${y[i]}, ${distance / grid.scale} steps off`,
+          );
+        });
+      }));
+
+    it('keeps zero', () =>
+      forAll(forward, async ({again}) => {
+        const zeros = await again([0, -0]);
+        demand(
+          zeros.every(value => Object.is(value, 0)),
+          () => `zero became ${zeros}`,
+        );
+      }));
+  });
+}
