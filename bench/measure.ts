@@ -81,8 +81,12 @@ function runOnce(contestant: Contestant): void {
   tf.dispose(tf.tidy(contestant));
 }
 
-/** A sample of less than this many milliseconds is of several runs: waiting for the device would hide them. */
+/**
+ * A shorter sample, in milliseconds, is of several runs: waiting for the device would hide them. Where waiting itself takes long
+ * (Firefox looks every 100 ms whether WebGPU is done), ten times that.
+ */
 const LONG_ENOUGH = 10;
+const MANY = 1000;
 
 async function sample(contestant: Contestant, runs: number, probe: Probe): Promise<number> {
   await probe.finish();
@@ -94,13 +98,13 @@ async function sample(contestant: Contestant, runs: number, probe: Probe): Promi
 
 async function race(contestants: Readonly<Record<string, Contestant>>, rounds: number, probe: Probe) {
   const names = Object.keys(contestants);
+  const longEnough = Math.max(LONG_ENOUGH, 10 * (await latency(probe)));
   const runs: Record<string, number> = {};
   const times: Record<string, number[]> = {};
   const counts: Record<string, Counts> = {};
   for (const name of names) {
     counts[name] = probe.count(() => runOnce(contestants[name]!));
-    await sample(contestants[name]!, 2, probe);
-    runs[name] = runsFor(await sample(contestants[name]!, 1, probe));
+    runs[name] = await warmUp(contestants[name]!, longEnough, probe);
     times[name] = [];
   }
   for (let round = 0; round < rounds; ++round) {
@@ -123,8 +127,23 @@ async function race(contestants: Readonly<Record<string, Contestant>>, rounds: n
   };
 }
 
-function runsFor(milliseconds: number): number {
-  return Math.min(200, Math.max(1, Math.ceil(LONG_ENOUGH / milliseconds)));
+/** Runs until nothing is new any more, and finds how many runs make a sample. */
+async function warmUp(contestant: Contestant, longEnough: number, probe: Probe): Promise<number> {
+  await sample(contestant, 2, probe);
+  for (let runs = 1; ;) {
+    const milliseconds = (await sample(contestant, runs, probe)) * runs;
+    if (milliseconds >= longEnough || runs >= MANY) return runs;
+    runs = Math.min(MANY, runs * Math.max(2, Math.ceil(longEnough / Math.max(1, milliseconds))));
+  }
+}
+
+/** How long the device takes to say that it is done with next to nothing. */
+async function latency(probe: Probe): Promise<number> {
+  const nothing = () => [tf.add(tf.scalar(1), tf.scalar(2))];
+  await sample(nothing, 1, probe);
+  const times = [];
+  for (let i = 0; i < 5; ++i) times.push(await sample(nothing, 1, probe));
+  return spread(times).median;
 }
 
 function ratios(numerators: readonly number[], denominators: readonly number[]): number[] {

@@ -6,7 +6,7 @@ import {fileURLToPath} from 'node:url';
 
 const PACKAGE = 'tensorflow-cpu==2.21.0';
 const CACHE = fileURLToPath(new URL('../.cache/bench/', import.meta.url));
-const SCRIPT = fileURLToPath(new URL('tensorflow.py', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('time_tensorflow.py', import.meta.url));
 
 /** The virtual environment's Python, made if it is not there. */
 function setUpPython() {
@@ -41,7 +41,7 @@ export function timeTensorFlow({cases, x, dy}) {
   writeFileSync(join(data, 'dy.bin'), dy);
   const output = execFileSync(python, [SCRIPT], {
     input: JSON.stringify({data, cases}),
-    stdio: ['pipe', 'pipe', 'ignore'],
+    stdio: 'pipe',
     encoding: 'utf8',
   });
   return JSON.parse(output);
