@@ -11,7 +11,7 @@ declare global {
   interface Window {
     /** For whoever drives the page: trains as the form says. */
     train(): Promise<{caption: string; summary: Summary}>;
-    /** Called, if there, after each epoch. */
+    /** Called, if there, at the start and after each epoch. */
     onEpoch?(done: number, total: number): void;
   }
 }
@@ -69,24 +69,24 @@ async function train(): ReturnType<Window['train']> {
   const tensors = tf.memory().numTensors;
   const scores: Score[] = [];
   let done = 0;
-  const report = (text: string) => {
+  const report = () => {
     element('#progress').hidden = false;
     element<HTMLProgressElement>('progress').value = done / total;
-    element('#status').textContent = `${text} on ${backend}: ${done} of ${total} epochs`;
+    element('#status').textContent = `Training on ${backend}: ${done} of ${total} epochs`;
+    window.onEpoch?.(done, total);
   };
 
   element('#caption').textContent = '';
-  report('Training');
+  report();
   for await (const score of compare(plan)) {
     scores.push(score);
     if (score.method === 'PTQ') continue;
     done += 1;
-    report('Training');
+    report();
     show(scores, plan, summarize(scores, plan));
-    window.onEpoch?.(done, total);
     await tf.nextFrame();
   }
-  report('Trained');
+  element('#status').textContent = `Trained on ${backend}: ${total} epochs`;
   const seconds = Math.round((performance.now() - start) / 1000);
   const caption =
     `Test accuracy in percent after ${plan.epochs} epochs${plan.seeds > 1 ? `, mean ± standard deviation of ${plan.seeds} seeds` : ''}; ` +

@@ -105,7 +105,8 @@ class Layer {
   constructor(shape: number[], axis: number, seed: number) {
     const inputs = others(shape.length, axis).reduce((product, dim) => product * (shape[dim] ?? 1), 1);
     this.weight = variable(() => tf.truncatedNormal(shape, 0, Math.sqrt(2 / inputs), 'float32', seed));
-    this.bias = variable(() => tf.zeros([shape[axis] ?? 1]));
+    // Of rank 2, because the WebGPU backend adds a vector to every row several times slower than a matrix of one row.
+    this.bias = variable(() => tf.zeros([1, shape[axis] ?? 1]));
     this.axis = axis;
   }
 }
@@ -144,8 +145,7 @@ export class DigitNet {
     const depthwise = tf.depthwiseConv2d(strokes, weight<tf.Tensor4D>(this.depthwise), 2, 'same');
     const parts = relu<tf.Tensor4D>('depthwise', depthwise.add(this.depthwise.bias));
     const pointwise = tf.conv2d(parts, weight<tf.Tensor4D>(this.pointwise), 1, 'same').add(this.pointwise.bias);
-    const shapes = relu<tf.Tensor4D>('pointwise', pointwise);
-    const flat = shapes.reshape<tf.Tensor2D>([-1, 4 * 4 * 32]);
+    const flat = relu<tf.Tensor4D>('pointwise', pointwise).reshape<tf.Tensor2D>([-1, 4 * 4 * 32]);
     return quantizer.output('digits', flat.matMul<tf.Tensor2D>(weight(this.digits)).add(this.digits.bias));
   }
 

@@ -94,12 +94,10 @@ async function openBrowser() {
 /** Trains in the page, with a progress bar here, and returns what the page found. */
 async function trainIn(page) {
   const {Presets, SingleBar} = await import('cli-progress');
-  const bar = new SingleBar(
-    {format: '{bar} {percentage}% | {value} of {total} epochs | {eta_formatted} left'},
-    Presets.shades_classic,
-  );
+  const format = '{bar} {percentage}% | {value} of {total} epochs | {eta_formatted} left';
+  const bar = new SingleBar({format, noTTYOutput: true, notTTYSchedule: 15_000}, Presets.shades_classic);
   await page.exposeFunction('onEpoch', (done, total) => {
-    if (done === 1) bar.start(total, 0);
+    if (done === 0) bar.start(total, 0);
     bar.update(done);
   });
   try {
