@@ -45,7 +45,7 @@ describe('gradients', () => {
   it('of Vars go to the inputs, min and max', () =>
     expectValues(
       () =>
-        tf.grads((x, min, max) => fakeQuantWithMinMaxVars(x!, min as tf.Scalar, max as tf.Scalar))(
+        tf.grads((x, min, max) => fakeQuantWithMinMaxVars(x, min as tf.Scalar, max as tf.Scalar))(
           [tf.tensor1d(X), tf.scalar(-1), tf.scalar(1)],
           tf.tensor1d(DY),
         ),
@@ -74,7 +74,7 @@ describe('gradients', () => {
     expectValues(
       () =>
         tf.grads((x, min, max) =>
-          fakeQuantWithMinMaxVarsPerChannel(x!, min as tf.Tensor1D, max as tf.Tensor1D, {axis: 0}),
+          fakeQuantWithMinMaxVarsPerChannel(x, min as tf.Tensor1D, max as tf.Tensor1D, {axis: 0}),
         )([tf.tensor2d([X, X]), tf.tensor1d([-1, -10]), tf.tensor1d([1, 10])], tf.tensor2d([DY, DY])),
       [
         [...times(DY, INSIDE), ...DY],
@@ -86,7 +86,7 @@ describe('gradients', () => {
   it('of V4 pass between the bounds as given', () =>
     expectValues(
       () =>
-        tf.grads((x, min, max) => quantizeAndDequantizeV4(x!, min, max, {rangeGiven: true}))(
+        tf.grads((x, min, max) => quantizeAndDequantizeV4(x, min, max, {rangeGiven: true}))(
           [tf.tensor1d(X), tf.scalar(-2), tf.scalar(0.7)],
           tf.tensor1d(DY),
         ),

@@ -1,0 +1,198 @@
+/** Training leaks nothing and compiles nothing twice, and an op is as few device programs as promised. */
+import * as tf from '@tensorflow/tfjs-core';
+import {
+  fakeQuant,
+  fakeQuantWithMinMaxArgs,
+  fakeQuantWithMinMaxVarsPerChannel,
+  quantizeAndDequantizeV4,
+} from '../src/index';
+import {onWebGL, onWebGPU, valuesOf, webgl, webgpu} from './environment';
+import {RESIDENCIES, type Residency, tensorAt} from './residency';
+
+function held() {
+  const {numTensors, numDataBuffers} = tf.memory();
+  return {numTensors, numDataBuffers};
+}
+
+/** A tensor and the variable that starts from it are two. */
+function variable(values: number[], shape: number[]): tf.Variable {
+  return tf.tidy(() => tf.variable(tf.tensor(values, shape)));
+}
+
+/** A small model with every way to quantize, whose ranges are trained too. */
+class Model {
+  readonly #weights = variable([0.3, -0.8, 0.5, 1.2, -0.1, 0.7], [3, 2]);
+  readonly #min = variable([-0.2], []);
+  readonly #max = variable([1], []);
+  readonly #lows = variable([-1, -1], [2]);
+  readonly #highs = variable([0.4, 1], [2]);
+  readonly #inputs = tf.tensor2d([1, 0.5, -0.3, 0.2, 0.9, -1.1], [2, 3]);
+  readonly #optimizer = tf.train.sgd(0.01);
+
+  step(numBits: number): void {
+    const loss = this.#optimizer.minimize(() => this.#loss(numBits), true);
+    loss?.dispose();
+  }
+
+  values(): Promise<Float32Array[]> {
+    return Promise.all([this.#weights, this.#min, this.#highs].map(valuesOf));
+  }
+
+  dispose(): void {
+    tf.dispose([this.#weights, this.#min, this.#max, this.#lows, this.#highs, this.#inputs]);
+    this.#optimizer.dispose();
+  }
+
+  #loss(numBits: number): tf.Scalar {
+    const weights = fakeQuantWithMinMaxVarsPerChannel(
+      this.#weights as tf.Tensor,
+      this.#lows as tf.Tensor as tf.Tensor1D,
+      this.#highs as tf.Tensor as tf.Tensor1D,
+      {numBits},
+    );
+    const x = quantizeAndDequantizeV4(this.#inputs, undefined, undefined, {numBits});
+    const hidden = fakeQuant(tf.matMul(x, weights as tf.Tensor2D), this.#min as tf.Tensor, this.#max as tf.Tensor, {
+      numBits,
+    });
+    return tf.sum(tf.square(tf.sub(fakeQuantWithMinMaxArgs(hidden, {min: -2, max: 2, numBits}), 1)));
+  }
+}
+
+describe('training', () => {
+  it('holds no more tensors and buffers after 100 steps than after one', async () => {
+    const model = new Model();
+    model.step(8);
+    const [before, first] = [held(), await model.values()];
+    for (let i = 0; i < 100; ++i) model.step(8);
+    expect(held()).toEqual(before);
+    const last = await model.values();
+    first.forEach((values, i) => expect(last[i]).not.toEqual(values));
+    model.dispose();
+  });
+});
+
+/** The programs that a GPU's backend has run, those of tfjs itself included: repacking and copying count. */
+function watchPrograms(): jasmine.Spy {
+  const spy = onWebGPU ? spyOn(webgpu(), 'runWebGPUProgram') : spyOn(webgl(), 'runWebGLProgram');
+  spy.and.callThrough();
+  return spy as jasmine.Spy;
+}
+
+/** How many programs the backend has compiled. */
+function compiled(): number {
+  const caches = tf.backend() as unknown as {binaryCache: object; pipelineCache: object};
+  return Object.keys(onWebGPU ? caches.pipelineCache : caches.binaryCache).length;
+}
+
+const SHAPE = [6, 10, 7];
+const VALUES = Float32Array.from({length: 420}, (_, i) => Math.sin(i) * 3);
+
+type Quantize = (x: tf.Tensor, min: tf.Tensor, max: tf.Tensor) => tf.Tensor;
+
+interface Row {
+  readonly name: string;
+  readonly quantize: Quantize;
+  readonly rangeShape: readonly number[];
+  readonly trainsRange: boolean;
+}
+
+const ROWS: readonly Row[] = [
+  {name: 'Args', quantize: x => fakeQuantWithMinMaxArgs(x), rangeShape: [], trainsRange: false},
+  {name: 'Vars', quantize: (x, min, max) => fakeQuant(x, min, max), rangeShape: [], trainsRange: true},
+  ...SHAPE.map((channels, axis) => ({
+    name: `PerChannel along axis ${axis}`,
+    quantize: (x: tf.Tensor, min: tf.Tensor, max: tf.Tensor) => fakeQuant(x, min, max, {axis}),
+    rangeShape: [channels],
+    trainsRange: true,
+  })),
+  {
+    name: 'V4 of a given range',
+    quantize: (x, min, max) => quantizeAndDequantizeV4(x, min, max, {rangeGiven: true}),
+    rangeShape: [],
+    trainsRange: false,
+  },
+];
+
+const MEASURED: Row = {
+  name: 'V4',
+  quantize: x => quantizeAndDequantizeV4(x),
+  rangeShape: [],
+  trainsRange: false,
+};
+
+/** The programs that an op takes, or the backward pass to one of its inputs. They are counted the second time. */
+function programsOf({quantize, rangeShape}: Row, residency: Residency, spy: jasmine.Spy, wrt?: number): number {
+  const size = tf.util.sizeFromShape([...rangeShape]);
+  const inputs = [
+    tensorAt(residency, VALUES, SHAPE),
+    tensorAt(residency, new Float32Array(size).fill(-1), rangeShape),
+    tensorAt(residency, new Float32Array(size).fill(1), rangeShape),
+  ] as const;
+  const dy = tensorAt(residency, VALUES, SHAPE);
+  const forward = () => quantize(...inputs);
+  const both = (index: number) =>
+    tf.grad(wanted => {
+      const [x, min, max] = inputs.map((input, i) => (i === index ? wanted : input));
+      return quantize(x!, min!, max!);
+    })(inputs[index]!, dy);
+  const count = (work: () => tf.Tensor) => {
+    tf.dispose(tf.tidy(work));
+    spy.calls.reset();
+    tf.dispose(tf.tidy(work));
+    return spy.calls.count();
+  };
+  const programs = wrt === undefined ? count(forward) : count(() => both(wrt)) - count(forward);
+  tf.dispose([...inputs, dy]);
+  return programs;
+}
+
+function defineProgramSpecs(): void {
+  for (const residency of RESIDENCIES.filter(each => each !== 'host')) {
+    for (const row of ROWS) {
+      it(`of ${row.name}, inputs ${residency}: one forward, one for dx`, () => {
+        const spy = watchPrograms();
+        expect(programsOf(row, residency, spy))
+          .withContext('forward')
+          .toBe(1);
+        expect(programsOf(row, residency, spy, 0))
+          .withContext('dx')
+          .toBe(1);
+      });
+    }
+
+    for (const row of ROWS.filter(({trainsRange}) => trainsRange)) {
+      it(`of ${row.name}, inputs ${residency}: one or two for each of dmin and dmax`, () => {
+        const spy = watchPrograms();
+        for (const wrt of [1, 2]) expect([1, 2]).toContain(programsOf(row, residency, spy, wrt));
+      });
+    }
+
+    it(`of V4 of a measured range, inputs ${residency}: two at most to measure`, () => {
+      expect([2, 3]).toContain(programsOf(MEASURED, residency, watchPrograms()));
+    });
+  }
+
+  it('are not compiled anew for other ranges and widths', () => {
+    const model = new Model();
+    model.step(8);
+    const x = tensorAt(RESIDENCIES[1]!, VALUES, SHAPE);
+    const quantize = (max: number, numBits: number) =>
+      tf.tidy(() => {
+        fakeQuant(x, -1, max, {numBits});
+        fakeQuant(x, tf.scalar(-1), tf.scalar(max), {numBits});
+      });
+    quantize(1, 8);
+    const before = compiled();
+    expect(before).toBeGreaterThan(0);
+    for (const numBits of [2, 4, 16]) {
+      model.step(numBits);
+      quantize(numBits / 3, numBits);
+    }
+    expect(compiled()).toBe(before);
+    model.dispose();
+    x.dispose();
+  });
+}
+
+// The other backends run no programs on a device.
+if (onWebGL || onWebGPU) describe('device programs', defineProgramSpecs);
