@@ -5,6 +5,7 @@ import type {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
 import type {Device, Range, Scheme, View} from './device';
 import {type Grid, gridOf, unbounded} from './grid';
 import {loops} from './loops';
+import {observe} from './observe';
 import {simd} from './simd';
 
 /** How a device reaches its memory. */
@@ -44,7 +45,21 @@ function overMemory(memory: Memory): Device {
       });
     },
     measure(x, view) {
-      return memory.make([2, view.channels], both => both.set((simd(view) ?? loops).measure(memory.read(x), view)));
+      return memory.make([2, ...view.rangeShape], both =>
+        both.set((simd(view) ?? loops).measure(memory.read(x), view)),
+      );
+    },
+    observe(measured, moving, {channels, rangeShape}, rule) {
+      return memory.make([3, ...rangeShape], next => {
+        const [batch, before] = [memory.read(measured), memory.read(moving)];
+        for (let c = 0; c < channels; ++c) {
+          const range = {low: before[c]!, high: before[channels + c]!, weight: before[2 * channels + c]!};
+          const {low, high, weight} = observe(range, batch[c]!, batch[channels + c]!, rule);
+          next[c] = low;
+          next[channels + c] = high;
+          next[2 * channels + c] = weight;
+        }
+      });
     },
     dispose: tensor => memory.dispose(tensor),
   };

@@ -1,6 +1,7 @@
 /** What a backend must be able to do: four passes over a tensor, from which op_table.ts composes every kernel. */
 import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {Fit, Levels, Rounding, Side} from './grid';
+import type {ObserveRule} from './observe';
 
 /**
  * Every tensor as [outer, channels, inner]: element i belongs to channel floor(i / inner) % channels. Per tensor is
@@ -14,7 +15,7 @@ export interface View {
   readonly rangeShape: readonly number[];
 }
 
-/** A range: two numbers, two tensors of `View.rangeShape`, or the one tensor [2, channels] that `measure` makes. */
+/** A range: two numbers, two tensors of `View.rangeShape`, or one tensor whose first rows are the lows and the highs. */
 export type Range =
   | {readonly kind: 'numbers'; readonly min: number; readonly max: number}
   | {readonly kind: 'tensors'; readonly min: TensorInfo; readonly max: TensorInfo}
@@ -40,8 +41,10 @@ export interface Device {
   route(dy: TensorInfo, x: TensorInfo, range: Range, view: View, scheme: Scheme, side: Side): TensorInfo;
   /** The sum of `route` per channel, of `view.rangeShape`. At most two dispatches. */
   routeSum(dy: TensorInfo, x: TensorInfo, range: Range, view: View, scheme: Scheme, side: Side): TensorInfo;
-  /** The smallest and largest x per channel, NaN skipped, as one tensor [2, channels]. At most two dispatches. */
+  /** The smallest and largest x per channel, NaN skipped, as one tensor [2, ...rangeShape]. At most two dispatches. */
   measure(x: TensorInfo, view: View): TensorInfo;
+  /** The moving range [3, ...rangeShape] (lows, highs, weights) after a measured batch. One dispatch. */
+  observe(measured: TensorInfo, moving: TensorInfo, view: View, rule: ObserveRule): TensorInfo;
   /** Frees what `measure` made. */
   dispose(tensor: TensorInfo): void;
 }

@@ -1,7 +1,8 @@
 /** The ops, one row each: TensorFlow's kernel name, and how the passes of a device make up the kernel. */
-import {type TensorInfo, util, zeros} from '@tensorflow/tfjs-core';
+import {clone, type Tensor, tensor, type TensorInfo, util, zeros} from '@tensorflow/tfjs-core';
 import {type Device, type Range, type Scheme, type View, viewOf} from './device';
 import {fakeQuantLevels, quantizeAndDequantizeLevels, type Rounding, type Side} from './grid';
+import type {ObserveRule} from './observe';
 
 export type Inputs = Readonly<Record<string, TensorInfo>>;
 
@@ -30,6 +31,14 @@ export interface QuantizeAndDequantizeAttrs {
   narrowRange: boolean;
   axis: number;
   wrt?: readonly Wrt[];
+}
+
+/** The attributes of the kernels beyond TensorFlow, whose range is one tensor: rows of lows, of highs, and of weights. */
+export interface RangeAttrs {
+  /** Counted from 0; left out for one range per tensor. */
+  axis?: number;
+  numBits: number;
+  narrowRange: boolean;
 }
 
 export interface OpRow<Attrs> {
@@ -156,6 +165,55 @@ export const QUANTIZE_AND_DEQUANTIZE_OPS: readonly OpRow<QuantizeAndDequantizeAt
           ? gradient(device, input(inputs, 'gradients'), x, range, view, scheme, ['inputs'])
           : zeros(shape),
       );
+    },
+  },
+];
+
+/** Per tensor as Vars computes, per channel as PerChannel does. */
+function rangeScheme({axis, numBits, narrowRange}: RangeAttrs): Scheme {
+  const rounding = axis === undefined ? 'divide' : 'multiply';
+  return {fit: 'nudge', rounding, levels: fakeQuantLevels(numBits, narrowRange), clamped: true};
+}
+
+export const RANGE_OPS: readonly OpRow<RangeAttrs & ObserveRule>[] = [
+  {
+    kernelName: 'MinMax',
+    kernel(device, inputs, {axis}) {
+      const x = input(inputs, 'x');
+      const view = viewOf(x.shape, axis);
+      if (!isEmpty(x)) return device.measure(x, view);
+      const nothing = [Infinity, -Infinity].flatMap(bound => new Array<number>(view.channels).fill(bound));
+      return tensor(nothing, [2, ...view.rangeShape]);
+    },
+  },
+  {
+    kernelName: 'FakeQuantWithRange',
+    kernel(device, inputs, attrs) {
+      const x = input(inputs, 'inputs');
+      const range: Range = {kind: 'measured', both: input(inputs, 'range')};
+      return isEmpty(x) ? zeros(x.shape) : device.project(x, range, viewOf(x.shape, attrs.axis), rangeScheme(attrs));
+    },
+  },
+  {
+    kernelName: 'FakeQuantWithRangeGradient',
+    kernel(device, inputs, attrs) {
+      const x = input(inputs, 'inputs');
+      const range: Range = {kind: 'measured', both: input(inputs, 'range')};
+      const view = viewOf(x.shape, attrs.axis);
+      return gradient(device, input(inputs, 'gradients'), x, range, view, rangeScheme(attrs), ['inputs'])[0]!;
+    },
+  },
+  {
+    // Measures, moves the range and rounds with the moved one: [y, range].
+    kernelName: 'FakeQuantWithMovingRange',
+    kernel(device, inputs, attrs) {
+      const [x, before] = [input(inputs, 'inputs'), input(inputs, 'range')];
+      if (isEmpty(x)) return [zeros(x.shape), clone(before as Tensor)];
+      const view = viewOf(x.shape, attrs.axis);
+      const measured = device.measure(x, view);
+      const both = device.observe(measured, before, view, attrs);
+      device.dispose(measured);
+      return [device.project(x, {kind: 'measured', both}, view, rangeScheme(attrs)), both];
     },
   },
 ];

@@ -10,6 +10,7 @@ import type {GPGPUProgram, MathBackendWebGL} from '@tensorflow/tfjs-backend-webg
 import eachText from '../shaders/each.glsl';
 import measureText from '../shaders/measure.glsl';
 import measurePartialsText from '../shaders/measure_partials.glsl';
+import observeText from '../shaders/observe.glsl';
 import partialsText from '../shaders/partials.glsl';
 import projectText from '../shaders/project.glsl';
 import quantizeText from '../shaders/quantize.glsl';
@@ -21,6 +22,7 @@ import texelsText from '../shaders/texels.glsl';
 import walkText from '../shaders/walk.glsl';
 import type {Device, Range, Scheme, View} from './device';
 import {gridOf, type Side} from './grid';
+import {OBSERVERS} from './observe';
 
 type TextureData = ReturnType<MathBackendWebGL['texData']['get']>;
 type Uniform = NonNullable<GPGPUProgram['customUniforms']>[number]['type'];
@@ -429,8 +431,28 @@ export function webgl(backend: MathBackendWebGL): Device {
       const out = {shape: [2, view.channels], packed: true, intermediate: true};
       return reduce(texts, x, residentData(backend, {X: x}), view, () => [], infinity, out);
     },
+    observe(measured, moving, {channels, rangeShape}, {observer, rate, debias, ratio}) {
+      const [batch, before] = [resident(backend, measured, false), resident(backend, moving, false)];
+      const part: Part = {
+        defines: {},
+        inputs: {MEASURED: batch, MOVING: before},
+        uniforms: {
+          measuredAt: ['ivec4', elementsAt(batch, measured)],
+          movingAt: ['ivec4', elementsAt(before, moving)],
+          channels: ['int', [channels]],
+          rule: ['ivec2', [OBSERVERS.indexOf(observer), debias ? 1 : 0]],
+          steps: ['vec2', [rate, ratio]],
+        },
+      };
+      return dispatch(backend, [eachText, observeText], [part], {shape: [3, ...rangeShape], packed: false});
+    },
     dispose: tensor => backend.disposeIntermediateTensorInfo(tensor),
   };
+}
+
+/** Where the elements of a small tensor are: its texture's size, its start, its columns if it is packed. */
+function elementsAt({width, height, start, packed}: Resident, {shape}: TensorInfo): number[] {
+  return [width, height, start, packed ? matrixOf(shape).columns : 0];
 }
 
 function sidePart(side: Side): Part {

@@ -4,6 +4,7 @@ import type {WebGPUBackend, WebGPUProgram} from '@tensorflow/tfjs-backend-webgpu
 import foldOwn from '../shaders/fold_own.wgsl';
 import foldShared from '../shaders/fold_shared.wgsl';
 import measureBody from '../shaders/measure.wgsl';
+import observeText from '../shaders/observe.wgsl';
 import projectBody from '../shaders/project.wgsl';
 import quantize from '../shaders/quantize.wgsl';
 import reduceBody from '../shaders/reduce.wgsl';
@@ -12,6 +13,7 @@ import sumBody from '../shaders/sum.wgsl';
 import walkText from '../shaders/walk.wgsl';
 import type {Device, Range, Scheme, View} from './device';
 import type {Side} from './grid';
+import {OBSERVERS} from './observe';
 
 /** A uniform of a program: its type in WGSL and its value. */
 type Uniforms = Readonly<Record<string, readonly ['u32' | 'f32', number]>>;
@@ -301,7 +303,27 @@ export function webgpu(backend: WebGPUBackend): Device {
     measure(x, given) {
       const view = simplest(given);
       const pass = {name: 'measure', body: measureBody, tensors: {x}};
-      return fold(backend, view, [2, view.channels], 'EXTREMES', pass);
+      return fold(backend, view, [2, ...view.rangeShape], 'EXTREMES', pass);
+    },
+    observe(measured, moving, {channels, rangeShape}, {observer, rate, debias, ratio}) {
+      return run(backend, {
+        key: 'observe',
+        code: () => observeText,
+        inputs: [
+          {name: 'measured', tensor: measured, components: 1},
+          {name: 'moving', tensor: moving, components: 1},
+        ],
+        uniforms: {
+          channels: ['u32', channels],
+          observer: ['u32', OBSERVERS.indexOf(observer)],
+          debias: ['u32', debias ? 1 : 0],
+          rate: ['f32', rate],
+          ratio: ['f32', ratio],
+        },
+        threads: channels,
+        components: 1,
+        shape: [3, ...rangeShape],
+      });
     },
     dispose: ({dataId}) => {
       backend.disposeData(dataId);

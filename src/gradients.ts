@@ -3,6 +3,7 @@ import {
   add,
   broadcastTo,
   getGradient,
+  type NamedAttrMap,
   type NamedTensorMap,
   registerGradient,
   reshape,
@@ -121,10 +122,43 @@ function registerSecondOrder({gradientName, names, trainsRange}: Differentiable)
   });
 }
 
+/** Ranges that are measured are not trained: dx is the mask of the range that the forward pass used. */
+function registerRangeGradients(): void {
+  const pass = (dy: Tensor, x: Tensor, range: Tensor, attrs: NamedAttrMap) =>
+    runKernel<Tensor>('FakeQuantWithRangeGradient', {gradients: dy, inputs: x, range}, attrs);
+  registerGradient({
+    kernelName: 'FakeQuantWithRange',
+    inputsToSave: ['inputs', 'range'],
+    gradFunc: (dy, [x, range], attrs) => ({
+      inputs: () => pass(dy as Tensor, x!, range!, attrs),
+      range: () => zerosLike(range!),
+    }),
+  });
+  registerGradient({
+    kernelName: 'FakeQuantWithMovingRange',
+    inputsToSave: ['inputs'],
+    outputsToSave: [false, true],
+    gradFunc: (dys, [x, range], attrs) => ({
+      inputs: () => pass((dys as Tensor[])[0]!, x!, range!, attrs),
+      range: () => zerosLike(range!),
+    }),
+  });
+  registerGradient({
+    kernelName: 'FakeQuantWithRangeGradient',
+    inputsToSave: ['inputs', 'range'],
+    gradFunc: (dy, [x, range], attrs) => ({
+      gradients: () => pass(dy as Tensor, x!, range!, attrs),
+      inputs: () => zerosLike(x!),
+      range: () => zerosLike(range!),
+    }),
+  });
+}
+
 /** Registers every gradient, unless a copy of this package has done so before. */
 export function registerGradients(): void {
   for (const differentiable of OPS) {
     if (!getGradient(differentiable.kernelName)) registerForward(differentiable);
     if (!getGradient(differentiable.gradientName)) registerSecondOrder(differentiable);
   }
+  if (!getGradient('FakeQuantWithRange')) registerRangeGradients();
 }

@@ -15,3 +15,4 @@ registerGradients();
 addChainedMethods();
 
 export * from './ops';
+export {minMax} from './range';
