@@ -25,7 +25,8 @@ export type RowName =
   | 'v4-measured'
   | 'v4-given'
   | 'sums'
-  | 'min-max';
+  | 'min-max'
+  | 'moving-range';
 
 export const K = 2 ** 10;
 export const M = 2 ** 20;
@@ -102,6 +103,12 @@ export const ROWS: readonly Row[] = [
     yardstick: 'max',
     cases: [...flat, columns32, ...onEachAxis([16, 64, 64, 64])],
   },
+  {
+    name: 'moving-range',
+    title: 'a step of an activation quantizer: measure, move the range, quantize',
+    yardstick: 'relu',
+    cases: [{shape: [4 * M]}, ...activations],
+  },
 ];
 
 /** The cases that `sizes` asks for (element counts like 4M, or shapes like 8x112x112x32), or all. */
@@ -126,12 +133,17 @@ export function shapeOf(text: string): number[] {
   });
 }
 
+/** Whether a case is of one of the sizes that rows without an axis share. */
+export function isFlat({shape, axis}: Case): boolean {
+  return shape.length === 1 && axis === undefined;
+}
+
 /** A case in words: '4M', '4000037', '8x112x112x32 axis 3'. */
 export function nameOf({shape, axis}: Case): string {
   return shape.map(sizeName).join('x') + (axis === undefined ? '' : ` axis ${axis}`);
 }
 
-function sizeName(dim: number): string {
+export function sizeName(dim: number): string {
   return dim >= M && dim % M === 0 ? `${dim / M}M` : dim >= K && dim % K === 0 ? `${dim / K}k` : String(dim);
 }
 

@@ -102,6 +102,13 @@ function symmetricScale(min: T, max: T): T {
   return tf.maximum(tf.div(min, -128), tf.div(max, 127));
 }
 
+/** Moves a range towards that of x and quantizes x to it: [y, low, high]. */
+export function quantizeMoving(x: T, low: T, high: T, rate: number): [T, T, T] {
+  const moved = (from: T, to: T) => tf.sub(from, tf.mul(tf.sub(from, to), rate));
+  const [newLow, newHigh] = [moved(low, tf.min(x)), moved(high, tf.max(x))];
+  return [fakeQuant(x, newLow, newHigh), newLow, newHigh];
+}
+
 export function minMax(x: T, axis?: number): [T, T] {
   const others = othersOf(x.rank, axis);
   return [tf.min(x, others), tf.max(x, others)];

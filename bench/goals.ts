@@ -1,5 +1,5 @@
 /** The figures to reach, and what was measured of them. */
-import {type Case, casesOf, elementsOf, K, M, nameOf, ROWS, type RowName} from './catalogue';
+import {type Case, casesOf, elementsOf, isFlat, K, M, nameOf, ROWS, type RowName} from './catalogue';
 import type {Result, Spread} from './measure';
 import type {Run} from './report';
 
@@ -27,7 +27,7 @@ function resultsOf(run: Run, row: RowName, backends: readonly string[]): Result[
 }
 
 function has(size: number): (each: Case) => boolean {
-  return each => each.axis === undefined && each.shape.length === 1 && elementsOf(each) === size;
+  return each => isFlat(each) && elementsOf(each) === size;
 }
 
 export function backendName({backend, packed}: {backend: string; packed: boolean}): string {
@@ -102,6 +102,14 @@ function recompiled(run: Run): Figure[] {
   return [...most].map(([where, value]) => ({where, value}));
 }
 
+function dispatches(row: RowName) {
+  return (run: Run): Figure[] =>
+    resultsOf(run, row, GPU).map(result => ({
+      where: `${backendName(result)} ${nameOf(result.case)}`,
+      value: result.timings!['ours']!.counts.dispatches,
+    }));
+}
+
 /** Ours on the cpu backend over TensorFlow's kernel on one thread. */
 function overTensorFlow(row: RowName, kernel: 'forward' | 'gradient', selects: (each: Case) => boolean) {
   return (run: Run): Figure[] =>
@@ -162,6 +170,9 @@ export const GOALS: readonly Goal[] = [
     figures: overTensorFlow('gradient-per-channel', 'gradient', any),
   },
   {title: 'minMax / max', bound: {most: 1.3}, figures: over('min-max', [...GPU, 'cpu'], large)},
+  {title: 'minMax: dispatches', bound: {most: 2}, figures: dispatches('min-max')},
+  {title: 'a step of an activation quantizer / relu', bound: {most: 2.3}, figures: over('moving-range', GPU)},
+  {title: 'a step of an activation quantizer: dispatches', bound: {most: 4}, figures: dispatches('moving-range')},
 ];
 
 /** The cases of which TensorFlow's times are wanted. */

@@ -1,6 +1,6 @@
 /** The page of plots: time against size, both logarithmic, for a row and a backend at a time. */
 import * as Plot from '@observablehq/plot';
-import {elementsOf, ROWS} from './catalogue';
+import {elementsOf, isFlat, K, M, ROWS, sizeName} from './catalogue';
 import {backendName} from './goals';
 import type {Run} from './report';
 
@@ -11,6 +11,7 @@ interface Point {
   readonly panel: string;
   readonly who: string;
   readonly elements: number;
+  readonly flat: boolean;
   readonly ms: number;
   readonly low: number;
   readonly high: number;
@@ -23,6 +24,8 @@ const COLORS: Readonly<Record<string, string>> = {
   copy: '#3aa76d',
 };
 
+const TICKS = [K, 32 * K, M, 16 * M];
+
 function pointsOf(run: Run, row: string): Point[] {
   return run.sessions
     .flatMap(({report}) => report?.results ?? [])
@@ -32,6 +35,7 @@ function pointsOf(run: Run, row: string): Point[] {
         panel: backendName(result),
         who,
         elements: elementsOf(result.case),
+        flat: isFlat(result.case),
         ms: ms.median,
         low: ms.min,
         high: ms.max,
@@ -46,13 +50,16 @@ function plotOf(points: readonly Point[]): Element {
     height: 360,
     marginLeft: 56,
     style: {fontSize: '13px', background: 'transparent'},
-    x: {type: 'log', base: 2, label: 'elements', tickFormat: '~s', ticks: 5},
+    x: {type: 'log', base: 2, label: 'elements', tickFormat: sizeName, ticks: TICKS},
     y: {type: 'log', label: 'ms', grid: true},
     fx: {label: null},
     color: {domain: Object.keys(COLORS), range: Object.values(COLORS), legend: true},
     marks: [
       Plot.ruleX(points, {...at, y1: 'low', y2: 'high', strokeOpacity: 0.5}),
-      Plot.lineY(points, Plot.groupX({y: 'median'}, {...at, y: 'ms', z: 'who', strokeWidth: 1.5})),
+      Plot.lineY(
+        points.filter(({flat}) => flat),
+        {...at, y: 'ms', z: 'who', sort: 'elements', strokeWidth: 1.5},
+      ),
       Plot.dot(points, {...at, y: 'ms', r: 2.5, fill: 'who'}),
     ],
   });

@@ -14,7 +14,7 @@ export interface Session {
   readonly error?: string;
 }
 
-export interface TensorFlowTimes {
+interface TensorFlowTimes {
   readonly version: string;
   readonly times: readonly {
     readonly shape: readonly number[];
@@ -54,7 +54,7 @@ function each(result: Result, text: (timing: Timing) => string): string {
   return [result.timings!['ours']!, result.timings!['composed']!].map(text).join(' : ');
 }
 
-export function number(value: number): string {
+function number(value: number): string {
   if (value === 0) return '0';
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
   return value.toFixed(Math.min(digits, 3));
@@ -141,7 +141,7 @@ function measuredText(goal: Goal, run: Run): string {
 }
 
 /** The goals as rows of a table: title, bound, measured. */
-export function goalRows(run: Run): [string, string, string][] {
+function goalRows(run: Run): [string, string, string][] {
   return GOALS.map(goal => [goal.title, boundText(goal), measuredText(goal, run)]);
 }
 

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type {Wrt} from '../kernels/op_table';
 import * as ops from '../src/index';
+import {fakeQuantWithMovingRange, type MovingRangeOptions} from '../src/range';
 import type {Case, RowName} from './catalogue';
 import * as composed from './composed';
 import {RANGE, ranges, values} from './data';
@@ -33,6 +34,8 @@ interface Operands {
   /** `min` and `max` in a shape that broadcasts against x. */
   readonly low: T;
   readonly high: T;
+  /** `min` and `max` as a moving range has them, if there is one per tensor. */
+  readonly range: T;
   readonly axis: number | undefined;
 }
 
@@ -54,6 +57,7 @@ export function operandsOf({shape, axis}: Case): Operands {
     max,
     low: composed.alongAxis(min, shape.length, axis),
     high: composed.alongAxis(max, shape.length, axis),
+    range: resident(Float32Array.of(RANGE.min, RANGE.max, 1), [3]),
     axis,
   };
 }
@@ -64,6 +68,15 @@ export function disposeOperands(operands: Operands): void {
 
 const STEP: Nearness = {kind: 'step', step: (1.2 * (RANGE.max - RANGE.min)) / 255};
 const EQUAL: Nearness = {kind: 'equal'};
+
+const MOVING: MovingRangeOptions = {
+  numBits: 8,
+  narrowRange: false,
+  observer: 'movingAverage',
+  decay: 0.99,
+  debias: false,
+  symmetric: false,
+};
 
 function sumOf({x, min}: Operands): Nearness {
   return {kind: 'sum', terms: x.size / min.size};
@@ -152,19 +165,18 @@ const CONTESTS: Readonly<Record<RowName, (operands: Operands) => Contest>> = {
     near: [sumOf(o)],
   }),
   'min-max': o => ({
-    ours: () => [measured(o)],
+    ours: () => [ops.minMax(o.x, o.axis)],
     yardstick: () => [tf.max(o.x, composed.othersOf(o.x.rank, o.axis))],
     composed: () => [tf.stack(composed.minMax(o.x, o.axis))],
     near: [EQUAL],
   }),
+  'moving-range': o => ({
+    ours: () => fakeQuantWithMovingRange(o.x, o.range, MOVING),
+    yardstick: () => relu(o),
+    composed: () => composed.quantizeMoving(o.x, o.min, o.max, 1 - MOVING.decay),
+    near: [STEP],
+  }),
 };
-
-/** Both extremes in one tensor. Not there yet in every version of the package. */
-function measured({x, axis}: Operands): T {
-  const {minMax} = ops as {minMax?: (x: T, axis?: number) => T};
-  if (minMax === undefined) throw new Error('minMax is not there yet');
-  return minMax(x, axis);
-}
 
 export function contestOf(row: RowName, operands: Operands): Contest {
   return CONTESTS[row](operands);

@@ -10,7 +10,9 @@ import {gzipSync} from 'node:zlib';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const OUT = join(ROOT, 'out');
-const here = name => fileURLToPath(new URL(name, import.meta.url));
+const PARTS = fileURLToPath(new URL('parts.ts', import.meta.url));
+const PLOT = fileURLToPath(new URL('plot.ts', import.meta.url));
+const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url));
 
 const BACKENDS = ['webgpu', 'webgl', 'cpu', 'wasm'];
 const ROUNDS = 11;
@@ -173,11 +175,11 @@ async function timeTensorFlow({TENSORFLOW_CASES, RANGE, elementsOf, ranges, valu
 async function writeAll(run, {json, results}, {bundleForPage, resultsText}) {
   await Promise.all([OUT, dirname(resolve(json))].map(folder => mkdir(folder, {recursive: true})));
   await writeFile(json, `${JSON.stringify(run, undefined, 1)}\n`);
-  const script = await bundleForPage(here('plot.ts'), {minify: true, define: {RUN: JSON.stringify(run)}});
+  const script = await bundleForPage(PLOT, {minify: true, define: {RUN: JSON.stringify(run)}});
   const style = 'body {max-width: 1140px; margin: 2em auto; font: 15px system-ui}';
   const page = `<!doctype html><meta charset="utf-8"><title>Benchmark</title><style>${style}</style><body><h1>Benchmark</h1><script type="module">${script.replaceAll('</script', '<\\/script')}</script>`;
   await writeFile(join(OUT, 'bench.html'), page);
-  if (results) await writeFile(here('RESULTS.md'), resultsText(run));
+  if (results) await writeFile(RESULTS, resultsText(run));
   console.log(`Written: ${json}, ${join(OUT, 'bench.html')}${results ? ', bench/RESULTS.md' : ''}.`);
 }
 
@@ -186,7 +188,7 @@ async function main() {
   if (options.help) return console.log(HELP);
   installPackages();
   const pages = await import('../scripts/page.mjs');
-  const parts = await pages.importTypeScript(here('parts.ts'));
+  const parts = await pages.importTypeScript(PARTS);
   checkOptions(options, parts);
   pages.ensureDisplay(options.browser);
   const hosts = openHosts(options, await import('./hosts.mjs'));
