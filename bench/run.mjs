@@ -1,6 +1,6 @@
 /** `npm run bench`: measures this package against the backends' own ops and against compositions. See --help. */
 import {existsSync} from 'node:fs';
-import {mkdir, writeFile} from 'node:fs/promises';
+import {mkdir, readFile, writeFile} from 'node:fs/promises';
 import {cpus, totalmem} from 'node:os';
 import {dirname, join, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
@@ -32,6 +32,7 @@ writes out/bench.json and out/bench.html (plots). webgpu and webgl run in a brow
   --tensorflow     also times TensorFlow's CPU kernels on one thread, on the same data (installs tensorflow-cpu once)
   --node           runs webgpu in Node, through npm webgpu (Dawn), on a GPU where there is one
   --json FILE      where to write what was measured (out/bench.json)
+  --update         keeps what that file holds of other rows and backends, if it is of this machine
   --results        also writes bench/RESULTS.md
   --help           this text
 `;
@@ -53,6 +54,7 @@ function readOptions() {
     quick: flag,
     tensorflow: flag,
     node: flag,
+    update: flag,
     results: flag,
     help: flag,
   };
@@ -172,6 +174,19 @@ async function timeTensorFlow({TENSORFLOW_CASES, RANGE, elementsOf, ranges, valu
   return time({cases, x: values(most, 1), dy: values(most, 2)});
 }
 
+/** The run with what an earlier one measured besides. */
+async function updated(run, {json, update}) {
+  if (!update || !existsSync(json)) return run;
+  const earlier = JSON.parse(await readFile(json, 'utf8'));
+  if (JSON.stringify(earlier.machine) !== JSON.stringify(run.machine)) {
+    throw new Error(`--update: ${json} is of another machine. Name another file, or leave --update out.`);
+  }
+  const keyOf = ({plan: {backend, packed, row}}) => `${backend} ${packed} ${row}`;
+  const now = new Set(run.sessions.map(keyOf));
+  const kept = earlier.sessions.filter(session => !now.has(keyOf(session)));
+  return {...earlier, ...run, sessions: [...kept, ...run.sessions]};
+}
+
 async function writeAll(run, {json, results}, {bundleForPage, resultsText}) {
   await Promise.all([OUT, dirname(resolve(json))].map(folder => mkdir(folder, {recursive: true})));
   await writeFile(json, `${JSON.stringify(run, undefined, 1)}\n`);
@@ -195,7 +210,7 @@ async function main() {
   try {
     const sessions = await measure(plansOf(options, parts), hosts, parts);
     const tensorflow = options.tensorflow ? await timeTensorFlow(parts) : undefined;
-    const run = {
+    const measured = {
       date: new Date().toISOString(),
       machine: machine(),
       rounds: Number(options.rounds),
@@ -203,6 +218,7 @@ async function main() {
       sessions,
       ...(tensorflow && {tensorflow}),
     };
+    const run = await updated(measured, options);
     console.log(`\n${parts.goalTable(run)}`);
     await writeAll(run, options, {...pages, ...parts});
     const failed = sessions.some(({report, error}) => error ?? report.results.some(result => result.error));
