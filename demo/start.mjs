@@ -60,7 +60,11 @@ function checkInteger(name, text, least, most) {
 function installPackages() {
   if (existsSync(join(ROOT, 'node_modules'))) return;
   console.log('Installing packages …');
-  const {status} = spawnSync('npm', ['install', '--no-audit', '--no-fund'], {cwd: ROOT, stdio: 'inherit', shell: process.platform === 'win32'});
+  const {status} = spawnSync('npm', ['install', '--no-audit', '--no-fund'], {
+    cwd: ROOT,
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+  });
   if (status !== 0) throw new Error('npm install failed: see its message above.');
 }
 
