@@ -206,6 +206,8 @@ async function main() {
   const parts = await pages.importTypeScript(PARTS);
   checkOptions(options, parts);
   pages.ensureDisplay(options.browser);
+  // First, as it stops where the build does.
+  const bytes = await entryBytes();
   const hosts = openHosts(options, await import('./hosts.mjs'));
   try {
     const sessions = await measure(plansOf(options, parts), hosts, parts);
@@ -214,7 +216,7 @@ async function main() {
       date: new Date().toISOString(),
       machine: machine(),
       rounds: Number(options.rounds),
-      entryBytes: await entryBytes(),
+      entryBytes: bytes,
       sessions,
       ...(tensorflow && {tensorflow}),
     };
