@@ -77,17 +77,18 @@ export function nudge(low: number, high: number, levels: Levels): Grid {
   const extent = flush(f32(max - min));
   const scale = flush(f32(extent / f32(qmax - qmin)));
   const inverse = flush(f32(f32(qmax - qmin) / extent));
-  const z = f32(qmin - flush(f32(min / scale)));
+  // What follows needs no flush: a tiny min / scale rounds to 0 anyway, and whole numbers times scale stay normal.
+  const z = f32(qmin - f32(min / scale));
   // An infinite range makes z NaN, which TensorFlow's conversion to an integer turns into 0.
   const zeroPoint = z < qmin ? qmin : z > qmax ? qmax : z >= qmin ? roundHalfAway(z) : 0;
-  const nudgedMin = flush(f32(f32(qmin - zeroPoint) * scale));
-  const nudgedMax = flush(f32(f32(qmax - zeroPoint) * scale));
+  const nudgedMin = f32(f32(qmin - zeroPoint) * scale);
+  const nudgedMax = f32(f32(qmax - zeroPoint) * scale);
   const zero = Math.floor(f32(f32(-nudgedMin * inverse) + 0.5));
   return {scale, inverse, zero, low: nudgedMin, high: nudgedMax, empty: min === 0 && max === 0};
 }
 
 /** QuantizeAndDequantize's grid: symmetric about 0, as fine as the longer side of the range allows. */
-export function adjust(low: number, high: number, levels: Levels): Grid {
+function adjust(low: number, high: number, levels: Levels): Grid {
   const min = flush(f32(low));
   const max = flush(f32(high));
   const qmin = f32(levels.qmin);
@@ -103,7 +104,7 @@ export function adjust(low: number, high: number, levels: Levels): Grid {
 }
 
 /** The range as it was given, for QuantizeAndDequantize's gradient. */
-export function raw(low: number, high: number): Grid {
+function raw(low: number, high: number): Grid {
   return {scale: 1, inverse: 1, zero: 0, low: flush(f32(low)), high: flush(f32(high)), empty: false};
 }
 
@@ -118,7 +119,7 @@ export function gridOf(fit: Fit, low: number, high: number, levels: Levels): Gri
 }
 
 /** x held inside the grid's bounds. NaN stays; where low exceeds high, low wins. */
-export function clamp(x: number, grid: Grid): number {
+function clamp(x: number, grid: Grid): number {
   const c = x > grid.high ? grid.high : x;
   return c < grid.low ? grid.low : c;
 }
