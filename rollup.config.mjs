@@ -13,10 +13,17 @@ const ENTRIES = {
 /** tfjs is a peer and stays outside. */
 const external = /^@tensorflow\//;
 
+/** Shaders ship without their comments and indentation. Their lines stay: #define and alias need them. */
+const smallShaders = {
+  name: 'small-shaders',
+  transform: (text, id) => (/\.(glsl|wgsl)$/.test(id) ? text.replace(/\s*\/\/.*$|^\s+/gm, '') : null),
+};
+
 const plugins = [
   {name: 'check-shaders', buildStart: () => checkShaders()},
+  smallShaders,
   nodeResolve(),
-  esbuild({target: 'es2020', loaders: {'.glsl': 'text', '.wgsl': 'text'}}),
+  esbuild({target: 'es2022', loaders: {'.glsl': 'text', '.wgsl': 'text'}}),
 ];
 
 function modules(format, ending) {
