@@ -1,5 +1,5 @@
 // The specs in a browser, on one backend:
-//   npx karma start --browsers Chromium --backend webgpu [--specs golden] [--gpu] [--verbose]
+//   npx karma start --browsers TestChromium --backend webgpu [--specs golden] [--gpu] [--verbose]
 // scripts/test.mjs runs all of them; it reads the results from the file that RESULTS names.
 const fs = require('node:fs');
 const path = require('node:path');
@@ -25,9 +25,10 @@ module.exports = async config => {
   const {chromiumFlags, findBrowser, firefoxPrefs} = await import('./scripts/browsers.mjs');
   const {bundleSpecs} = await import('./scripts/bundle_specs.mjs');
   const backend = config.backend ?? 'webgl2';
-  const [browser = 'Chromium'] = config.browsers;
-  const {path: program, env} = await findBrowser(browser.toLowerCase());
-  process.env[browser === 'Chromium' ? 'CHROME_BIN' : 'FIREFOX_BIN'] = program;
+  const [browser = 'TestChromium'] = config.browsers;
+  const isFirefox = browser === 'TestFirefox';
+  const {path: program, env} = await findBrowser(isFirefox ? 'firefox' : 'chromium');
+  process.env[isFirefox ? 'FIREFOX_BIN' : 'CHROME_BIN'] = program;
   Object.assign(process.env, env);
   const bundle = path.join(__dirname, '.cache', 'test', `${browser}-${backend}.mjs`);
   await bundleSpecs('browser', bundle, config.specs);
@@ -57,8 +58,8 @@ module.exports = async config => {
     },
     browsers: [browser],
     customLaunchers: {
-      Chromium: {base: 'ChromeHeadless', flags: chromiumFlags()},
-      Firefox: {base: 'Firefox', prefs: firefoxPrefs()},
+      TestChromium: {base: 'ChromeHeadless', flags: chromiumFlags()},
+      TestFirefox: {base: 'Firefox', prefs: firefoxPrefs()},
     },
     singleRun: true,
     autoWatch: false,

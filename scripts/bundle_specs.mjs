@@ -14,7 +14,9 @@ const LAST = 'device_lost.spec.ts';
  * @param {string} only - the files whose names contain it; all by default
  */
 export async function bundleSpecs(platform, outfile, only = '') {
-  const specs = readdirSync(`${ROOT}/test`).filter(file => file.endsWith('.spec.ts') && file !== LAST);
+  const specs = readdirSync(`${ROOT}/test`, {recursive: true}).filter(
+    file => file.endsWith('.spec.ts') && file !== LAST,
+  );
   const imports = [...specs, LAST].filter(file => file.includes(only)).map(file => `() => import('./${file}')`);
   await build({
     stdin: {contents: `import {start} from './main';\nawait start([${imports}]);`, resolveDir: `${ROOT}/test`},

@@ -14,6 +14,9 @@ const RESULTS = `${ROOT}.cache/test`;
 /** A configuration that does not end in this time has hung. */
 const PATIENCE_MS = 10 * 60_000;
 
+/** How much of a configuration's failures is shown. */
+const DESCRIBED = {specs: 15, lines: 10};
+
 const HELP = `npm test -- [options]
   --only node|package|chromium|firefox   where to run; everywhere by default
   --backend NAME                         cpu, webgl2, webgl1, webgpu or wasm; all by default
@@ -54,7 +57,7 @@ function commandOf(place, backend) {
   const specs = options.specs ? ['--specs', options.specs] : [];
   if (place === 'node') return ['node', 'scripts/test_node.mjs', ...specs];
   if (place === 'package') return ['node', 'scripts/test_package.mjs'];
-  const browser = place === 'chromium' ? 'Chromium' : 'Firefox';
+  const browser = place === 'chromium' ? 'TestChromium' : 'TestFirefox';
   const display = place === 'firefox' ? displayPrefix() : [];
   const gpu = options.gpu ? ['--gpu'] : [];
   const karma = ['node_modules/karma/bin/karma', 'start', 'karma.conf.js', '--browsers', browser, '--backend', backend];
@@ -101,14 +104,23 @@ function summarize(name, specs, seconds) {
     }
     summary.passed += Math.max(0, cases - failed);
     summary.failed += failed;
-    if (!success) summary.notes.push(`  FAILED: ${spec}\n    ${log.join('\n').replaceAll('\n', '\n    ')}`);
+    if (!success) summary.notes.push(describeFailure(spec, log));
   }
   return summary;
 }
 
+/** The beginning of what a spec says; all of it is in the results' file. */
+function describeFailure(spec, log) {
+  const lines = log.join('\n').split('\n');
+  const shown = lines.slice(0, DESCRIBED.lines).map(line => `\n    ${line.slice(0, 300)}`);
+  return `  FAILED: ${spec}${shown.join('')}`;
+}
+
 function report({name, seconds, specs, passed, failed, skipped, notes}) {
   const counts = `${passed + failed} cases in ${specs} specs, ${failed} mismatches${skipped ? `, ${skipped} skipped` : ''}`;
-  console.log([`${name.padEnd(16)} ${counts} (${seconds} s)`, ...notes].join('\n'));
+  const more = notes.length > DESCRIBED.specs ? [`  and ${notes.length - DESCRIBED.specs} more, in .cache/test`] : [];
+  const lines = [`${name.padEnd(16)} ${counts} (${seconds} s)`, ...notes.slice(0, DESCRIBED.specs), ...more];
+  console.log(lines.join('\n'));
 }
 
 function isAsked(place, backend) {
