@@ -31,7 +31,7 @@ export interface Run {
   readonly machine: {readonly cpu: string; readonly cores: number; readonly memory: number; readonly system: string};
   readonly rounds: number;
   /** Of the ops entry, minified and compressed. */
-  readonly entryBytes: number;
+  readonly entryBytes?: number;
   readonly sessions: readonly Session[];
   readonly tensorflow?: TensorFlowTimes;
 }

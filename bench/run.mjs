@@ -122,13 +122,13 @@ function openHosts({browser, node}, {browserHost, nodeHost}) {
   };
 }
 
-async function measure(plans, hosts, {tableOf, ROWS}) {
+/** Yields what came of each plan. */
+async function* measure(plans, hosts, {tableOf, ROWS}) {
   const {Presets, SingleBar} = await import('cli-progress');
   const bar = new SingleBar(
     {format: '{bar} {percentage}% | {what} | {duration_formatted}', clearOnComplete: true, hideCursor: true},
     Presets.shades_classic,
   );
-  const sessions = [];
   for (const [at, plan] of plans.entries()) {
     const title = `${plan.backend} ${ROWS.find(({name}) => name === plan.row).title}`;
     bar.start(plans.length, at, {what: title});
@@ -141,10 +141,9 @@ async function measure(plans, hosts, {tableOf, ROWS}) {
       session.error = error.message;
     }
     bar.stop();
-    sessions.push(session);
     console.log(tableOf(session));
+    yield session;
   }
-  return sessions;
 }
 
 function machine() {
@@ -153,8 +152,17 @@ function machine() {
   return {cpu: model.trim(), cores: cpus().length, memory, system: `${process.platform} ${process.arch}`};
 }
 
-/** What a page pays that loads the ops. */
+/** What a page pays that loads the ops; undefined if they cannot be built. */
 async function entryBytes() {
+  try {
+    return await builtBytes();
+  } catch (error) {
+    console.error(`The ops could not be built, so their size is not known: ${error.message}`);
+    return undefined;
+  }
+}
+
+async function builtBytes() {
   const [{default: builds}, {rollup}] = await Promise.all([import('../rollup.config.mjs'), import('rollup')]);
   const outputs = builds.flatMap(build => [build.output].flat().map(output => ({build, output})));
   const {build, output} = outputs.find(each => each.output.file === 'dist/tfjs-quantization.min.js');
@@ -174,28 +182,59 @@ async function timeTensorFlow({TENSORFLOW_CASES, RANGE, elementsOf, ranges, valu
   return time({cases, x: values(most, 1), dy: values(most, 2)});
 }
 
-/** The run with what an earlier one measured besides. */
-async function updated(run, {json, update}) {
+/** A run with nothing measured, or with what an earlier one measured. */
+async function beginRun({json, update, rounds}) {
+  const run = {date: new Date().toISOString(), machine: machine(), rounds: Number(rounds), sessions: []};
   if (!update || !existsSync(json)) return run;
   const earlier = JSON.parse(await readFile(json, 'utf8'));
   if (JSON.stringify(earlier.machine) !== JSON.stringify(run.machine)) {
     throw new Error(`--update: ${json} is of another machine. Name another file, or leave --update out.`);
   }
-  const keyOf = ({plan: {backend, packed, row}}) => `${backend} ${packed} ${row}`;
-  const now = new Set(run.sessions.map(keyOf));
-  const kept = earlier.sessions.filter(session => !now.has(keyOf(session)));
-  return {...earlier, ...run, sessions: [...kept, ...run.sessions]};
+  return {...earlier, date: run.date, rounds: run.rounds};
 }
 
-async function writeAll(run, {json, results}, {bundleForPage, resultsText}) {
-  await Promise.all([OUT, dirname(resolve(json))].map(folder => mkdir(folder, {recursive: true})));
+/** The run with a session, in place of an earlier one of the same row and backend. */
+function withSession(run, session) {
+  const keyOf = ({plan: {backend, packed, row}}) => `${backend} ${packed} ${row}`;
+  return {...run, sessions: [...run.sessions.filter(each => keyOf(each) !== keyOf(session)), session]};
+}
+
+async function writeJson(run, {json}) {
+  await mkdir(dirname(resolve(json)), {recursive: true});
   await writeFile(json, `${JSON.stringify(run, undefined, 1)}\n`);
+}
+
+async function writePlots(run, {bundleForPage}) {
   const script = await bundleForPage(PLOT, {minify: true, define: {RUN: JSON.stringify(run)}});
   const style = 'body {max-width: 1140px; margin: 2em auto; font: 15px system-ui}';
-  const page = `<!doctype html><meta charset="utf-8"><title>Benchmark</title><style>${style}</style><body><h1>Benchmark</h1><script type="module">${script.replaceAll('</script', '<\\/script')}</script>`;
-  await writeFile(join(OUT, 'bench.html'), page);
-  if (results) await writeFile(RESULTS, resultsText(run));
-  console.log(`Written: ${json}, ${join(OUT, 'bench.html')}${results ? ', bench/RESULTS.md' : ''}.`);
+  const head = `<!doctype html><meta charset="utf-8"><title>Benchmark</title><style>${style}</style>`;
+  const inline = `<script type="module">${script.replaceAll('</script', '<\\/script')}</script>`;
+  await mkdir(OUT, {recursive: true});
+  await writeFile(join(OUT, 'bench.html'), `${head}<body><h1>Benchmark</h1>${inline}`);
+}
+
+function hasFailed({error, report}) {
+  return error !== undefined || report.results.some(result => result.error);
+}
+
+async function measureAll(options, parts, pages) {
+  const hosts = openHosts(options, await import('./hosts.mjs'));
+  let run = await beginRun(options);
+  try {
+    for await (const session of measure(plansOf(options, parts), hosts, parts)) {
+      if (hasFailed(session)) process.exitCode = 1;
+      run = withSession(run, session);
+      await writeJson(run, options);
+    }
+  } finally {
+    await hosts.closeAll();
+  }
+  if (options.tensorflow) run = {...run, tensorflow: await timeTensorFlow(parts)};
+  run = {...run, entryBytes: await entryBytes()};
+  console.log(`\n${parts.goalTable(run)}`);
+  await Promise.all([writeJson(run, options), writePlots(run, pages)]);
+  if (options.results) await writeFile(RESULTS, parts.resultsText(run));
+  console.log(`Written: ${options.json}, ${join(OUT, 'bench.html')}${options.results ? ', bench/RESULTS.md' : ''}.`);
 }
 
 async function main() {
@@ -206,28 +245,7 @@ async function main() {
   const parts = await pages.importTypeScript(PARTS);
   checkOptions(options, parts);
   pages.ensureDisplay(options.browser);
-  // First, as it stops where the build does.
-  const bytes = await entryBytes();
-  const hosts = openHosts(options, await import('./hosts.mjs'));
-  try {
-    const sessions = await measure(plansOf(options, parts), hosts, parts);
-    const tensorflow = options.tensorflow ? await timeTensorFlow(parts) : undefined;
-    const measured = {
-      date: new Date().toISOString(),
-      machine: machine(),
-      rounds: Number(options.rounds),
-      entryBytes: bytes,
-      sessions,
-      ...(tensorflow && {tensorflow}),
-    };
-    const run = await updated(measured, options);
-    console.log(`\n${parts.goalTable(run)}`);
-    await writeAll(run, options, {...pages, ...parts});
-    const failed = sessions.some(({report, error}) => error ?? report.results.some(result => result.error));
-    if (failed) process.exitCode = 1;
-  } finally {
-    await hosts.closeAll();
-  }
+  await measureAll(options, parts, pages);
 }
 
 main().catch(error => {
