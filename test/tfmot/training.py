@@ -17,7 +17,8 @@ its moving variance is unbiased (n / (n - 1), n = BATCH * 64), unlike that of tf
 
 import json
 
-from common import decimals, flat, keras, np, tf, tfmot, write_json
+from common import decimals, flat, keras, np, tfmot, write_json
+from ties import TieMargin
 
 BATCH = 8
 STEPS = 5
@@ -53,31 +54,6 @@ def name_of(variable):
 
 def state_of(model):
     return {name_of(variable): variable.numpy() for variable in model.weights}
-
-
-class TieMargin:
-    """While entered, watches how near what is fake-quantized per tensor comes to a tie. It sees eager steps only."""
-
-    def __init__(self):
-        self.value = 0.5
-
-    def __enter__(self):
-        self._original = tf.quantization.fake_quant_with_min_max_vars
-        tf.quantization.fake_quant_with_min_max_vars = self._watch
-        return self
-
-    def __exit__(self, *_):
-        tf.quantization.fake_quant_with_min_max_vars = self._original
-
-    def _watch(self, inputs, low, high, num_bits, narrow_range):
-        if not tf.executing_eagerly():  # while a model is built
-            return self._original(inputs, low, high, num_bits=num_bits, narrow_range=narrow_range)
-        step = (float(high) - float(low)) / (2**num_bits - 1 - narrow_range)
-        x = inputs.numpy().astype(np.float64)
-        inside = x[(x > float(low)) & (x < float(high))]
-        if step > 0:
-            self.value = min(self.value, np.abs(inside / step % 1 - 0.5).min(initial=0.5))
-        return self._original(inputs, low, high, num_bits=num_bits, narrow_range=narrow_range)
 
 
 def run(seed, eager):
