@@ -66,8 +66,8 @@ module.exports = async config => {
     logLevel: config.LOG_WARN,
     captureTimeout: 120_000,
     // A spec may keep the page busy for so long.
-    pingTimeout: 120_000,
+    pingTimeout: 300_000,
     browserNoActivityTimeout: 300_000,
-    browserDisconnectTimeout: 20_000,
+    browserDisconnectTimeout: 60_000,
   });
 };

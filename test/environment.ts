@@ -88,16 +88,24 @@ export function validated<T>(work: () => T): {result: T; problem: Promise<string
   }
 }
 
-/** Fails any spec during which WebGPU reports an error, caught in a scope or not. */
+/** Fails any spec during which WebGPU reports an error, caught in a scope or not. A lost device is past reporting. */
 export function failOnGpuErrors(): void {
   let errors: string[] = [];
+  let lost = false;
   const note = (event: Event) => errors.push((event as GPUUncapturedErrorEvent).error.message);
-  beforeAll(() => webgpu().device.addEventListener('uncapturederror', note));
+  beforeAll(() => {
+    const {device} = webgpu();
+    device.addEventListener('uncapturederror', note);
+    void device.lost.then(() => {
+      lost = true;
+    });
+  });
   beforeEach(() => {
     errors = [];
     webgpu().device.pushErrorScope('validation');
   });
   afterEach(async () => {
+    if (lost) return;
     submit();
     const error = await webgpu().device.popErrorScope();
     if (error) errors.push(error.message);
