@@ -172,11 +172,16 @@ function wrongValue(one: Case, inputs: Values, outputs: readonly Float32Array[],
     let first = '';
     for (let i = 0; i < Math.min(expected.length, COUNTABLE); ++i) {
       if (isSame(actual[i]!, expected[i]!) || judge.accepts(index, i, actual[i]!, expected[i]!)) continue;
-      if (++wrong === 1) first = `[${i}] ${actual[i]} instead of ${expected[i]}${judge.context(i)}`;
+      if (++wrong === 1) first = `[${i}] ${shown(actual[i]!)} instead of ${shown(expected[i]!)}${judge.context(i)}`;
     }
     if (wrong > 0) return `output ${index}: ${wrong} of ${expected.length} wrong, first ${first}`;
   }
   return undefined;
+}
+
+/** With the sign of a zero. */
+function shown(value: number): string {
+  return Object.is(value, -0) ? '-0' : String(value);
 }
 
 /** Decides about values that are not TensorFlow's bits: sums may be rounded in another order, a GPU may be inexact. */
@@ -216,7 +221,7 @@ class Judge {
 
   /** What an element's value was computed from. */
   context(i: number): string {
-    return this.#x.length > i ? ` (x = ${this.#x[i]}, range ${this.#range(this.#channel(i))})` : '';
+    return this.#x.length > i ? ` (x = ${shown(this.#x[i]!)}, range ${this.#range(this.#channel(i))})` : '';
   }
 
   #channel(i: number): number {
