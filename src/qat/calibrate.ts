@@ -1,0 +1,153 @@
+/** Ranges of activations from samples, before the first step of training. */
+import {dispose, keep, type Tensor, tidy} from '@tensorflow/tfjs-core';
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {symmetricRatio} from '../../kernels/observe';
+import {quantizingLayers} from './control';
+import type {FakeQuantizer} from './fake_quantizer';
+import {type CalibrationMethod, Histogram} from './histogram';
+
+export type {CalibrationMethod};
+
+/** How far a calibration is. */
+export interface CalibrationProgress {
+  /** Samples seen. */
+  readonly done: number;
+  /** Samples in all; undefined for batches that are not counted beforehand. */
+  readonly total: number | undefined;
+}
+
+/** How {@link calibrate} goes about it. */
+export interface CalibrateOptions {
+  /** 'minMax' (the default), 'percentile', or 'mse': the range of the least squared error. */
+  readonly method?: CalibrationMethod;
+  /** Of 'percentile': how many of a hundred values stay inside; 99.99 by default. */
+  readonly percentile?: number;
+  /** Samples at a time, where tensors are given; 16 by default. */
+  readonly batchSize?: number;
+  /** Called after each batch. */
+  readonly onProgress?: (progress: CalibrationProgress) => void;
+}
+
+/** A batch: a tensor, or one for each of the model's inputs. */
+export type Batch = Tensor | readonly Tensor[];
+
+/** Tensors of all samples, or batches one after the other: an array is taken for a model's several inputs. */
+export type Samples = Batch | Iterable<Batch> | AsyncIterable<Batch>;
+
+/** How much of a debiased moving average the calibration is worth: about 70 batches at the decay of 0.99. */
+const WEIGHT = 0.5;
+
+function isTensors(samples: Samples): samples is Batch {
+  return Array.isArray(samples) || 'dataId' in samples;
+}
+
+function checkBatch(model: LayersModel, batch: readonly Tensor[]): void {
+  const {inputs, inputNames} = model;
+  if (batch.length !== inputs.length) {
+    throw new Error(
+      `calibrate: the model has ${inputs.length} inputs (${inputNames}), but ${batch.length} tensors were given.`,
+    );
+  }
+  const wrong = inputs.flatMap(({shape}, i) => {
+    const given = batch[i]!.shape;
+    if (given.length === shape.length && shape.every((dim, axis) => axis === 0 || dim === null || dim === given[axis]))
+      return [];
+    const wanted = shape.map(dim => dim ?? 'any');
+    return [`input ${inputNames[i]} takes samples of shape [${wanted}], but was given [${given}]`];
+  });
+  if (wrong.length > 0) throw new Error(`calibrate: ${wrong.join('; ')}. Stack samples along the first dimension.`);
+}
+
+/** Slices of tensors, or the batches themselves. */
+async function* batchesOf(model: LayersModel, samples: Samples, batchSize: number): AsyncGenerator<readonly Tensor[]> {
+  if (!isTensors(samples)) {
+    for await (const batch of samples) yield [batch].flat();
+    return;
+  }
+  const tensors = [samples].flat() as Tensor[];
+  checkBatch(model, tensors);
+  const total = tensors[0]!.shape[0];
+  for (let start = 0; start < total; start += batchSize) {
+    const size = Math.min(batchSize, total - start);
+    const slices = tidy(() => tensors.map(each => each.slice(start, size)));
+    yield slices;
+    dispose(slices);
+  }
+}
+
+/** One forward pass in which every activation is seen before it would be rounded. */
+async function watch(model: LayersModel, batch: readonly Tensor[], seen: ReadonlyMap<FakeQuantizer, Histogram>) {
+  const passed: {quantizer: FakeQuantizer; values: Tensor}[] = [];
+  for (const quantizer of seen.keys()) {
+    quantizer.watcher = x => passed.push({quantizer, values: keep(x.clone())});
+  }
+  try {
+    tidy(() => void model.apply(batch.length === 1 ? batch[0]! : [...batch]));
+  } finally {
+    for (const quantizer of seen.keys()) quantizer.watcher = undefined;
+  }
+  const bad = new Set<string>();
+  for (const {quantizer, values} of passed) {
+    const data = await values.data();
+    if (!seen.get(quantizer)!.add(data) || data.some(Number.isNaN)) bad.add(quantizer.name);
+    values.dispose();
+  }
+  return bad;
+}
+
+function fitted(
+  histogram: Histogram,
+  quantizer: FakeQuantizer,
+  {method = 'minMax', percentile = 99.99}: CalibrateOptions,
+) {
+  const {numBits, narrowRange, symmetric} = quantizer.options;
+  const levels = 2 ** numBits - (narrowRange ? 2 : 1);
+  const [low, high] =
+    method === 'minMax'
+      ? histogram.minMax()
+      : method === 'mse'
+        ? histogram.mse(levels)
+        : histogram.percentile(percentile);
+  const ratio = symmetricRatio(numBits, narrowRange);
+  if (!symmetric) return [Math.min(low, 0), Math.max(high, 0)] as const;
+  return [Math.min(low, high / ratio), Math.max(high, low * ratio)] as const;
+}
+
+/**
+ * Sets the ranges of all activations from samples, so that the first step of training, or a prediction, is rounded well.
+ * Training moves on from there. Weights are rounded meanwhile, activations are not.
+ *
+ * @param model - a quantized model.
+ * @param samples - a tensor (or one for each input) of all samples, or batches of them: some hundreds of samples do.
+ * @param options - the method, the batch size and a callback for the progress.
+ * @throws if the samples do not fit the model, or there are none; and after the others are set, if an activation was NaN.
+ */
+export async function calibrate(model: LayersModel, samples: Samples, options: CalibrateOptions = {}): Promise<void> {
+  const {batchSize = 16, onProgress, method = 'minMax', percentile = 99.99} = options;
+  if (!['minMax', 'percentile', 'mse'].includes(method)) {
+    throw new Error(`calibrate: method must be 'minMax', 'percentile' or 'mse', but was '${method}'.`);
+  }
+  if (!(percentile > 0 && percentile <= 100))
+    throw new Error(`calibrate: percentile must be in (0, 100], but was ${percentile}.`);
+  const layers = quantizingLayers('calibrate', model);
+  const seen = new Map(layers.flatMap(layer => layer.calibrated).map(quantizer => [quantizer, new Histogram()]));
+  const total = isTensors(samples) ? ([samples].flat() as Tensor[])[0]?.shape[0] : undefined;
+  const bad = new Set<string>();
+  let done = 0;
+  for await (const batch of batchesOf(model, samples, batchSize)) {
+    checkBatch(model, batch);
+    for (const name of await watch(model, batch, seen)) bad.add(name);
+    done += batch[0]!.shape[0];
+    onProgress?.({done, total});
+  }
+  if (done === 0) throw new Error('calibrate: there are no samples. Give it at least one batch.');
+  for (const [quantizer, histogram] of seen) {
+    if (histogram.max >= histogram.min) quantizer.setRange(...fitted(histogram, quantizer, options), WEIGHT);
+  }
+  for (const layer of layers) layer.settle();
+  if (bad.size === 0) return;
+  throw new Error(
+    `calibrate: activations were NaN in ${[...bad].join(', ')}; ranges are of the other values. ` +
+      'Look for NaN in the samples and in the weights.',
+  );
+}

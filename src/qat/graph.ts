@@ -1,0 +1,111 @@
+/** Walking models of tfjs-layers: their layers at any depth, and their graph without the nesting. */
+import {layers as tfLayers, type LayersModel, type LayerVariable, type SymbolicTensor} from '@tensorflow/tfjs-layers';
+
+export type Layer = tfLayers.Layer;
+export type Shape = (number | null)[];
+
+/** One symbolic call of a layer. */
+export interface Call {
+  readonly outboundLayer: Layer;
+  readonly inputTensors: SymbolicTensor[];
+  readonly outputTensors: SymbolicTensor[];
+  readonly callArgs?: Record<string, unknown>;
+}
+
+/** What a model has beyond its public face. */
+export interface Container extends Layer {
+  readonly layers: Layer[];
+  readonly inputs: SymbolicTensor[];
+  readonly outputs: SymbolicTensor[];
+  readonly nodesByDepth: Record<string, Call[]>;
+  readonly model?: Container | null;
+}
+
+/** Whether a layer is itself a model. */
+export function isContainer(layer: Layer): layer is Container {
+  return 'outputs' in layer && 'layers' in layer;
+}
+
+/** The graph of a model; a Sequential keeps its own inside, once it is built. */
+export function graphOf(model: Container): Container {
+  if (model.getClassName() !== 'Sequential') return model;
+  if (!model.model) model.build([]);
+  return model.model!;
+}
+
+/** A model's calls, each after those whose outputs it takes. */
+export function callsOf(model: Container): Call[] {
+  const {nodesByDepth} = graphOf(model);
+  const depths = Object.keys(nodesByDepth).map(Number);
+  return depths.sort((a, b) => b - a).flatMap(depth => nodesByDepth[String(depth)]!);
+}
+
+/** Layers inside a layer that are called by it: of wrappers and of recurrent layers. */
+export function innerLayers(layer: Layer): Layer[] {
+  const {forwardLayer, backwardLayer, layer: inner, cell, cells} = layer as unknown as Record<string, unknown>;
+  const own = forwardLayer
+    ? [forwardLayer, backwardLayer]
+    : [inner, cell, ...(Array.isArray(cells) ? (cells as unknown[]) : [])];
+  return own.filter((each): each is Layer => each instanceof tfLayers.Layer);
+}
+
+/** A model's layers that are no models, those of nested models included, each once. */
+export function leavesOf(model: Container): Layer[] {
+  const leaves = new Set<Layer>();
+  const visit = (container: Container) => {
+    for (const layer of graphOf(container).layers) {
+      if (isContainer(layer)) visit(layer);
+      else leaves.add(layer);
+    }
+  };
+  visit(model);
+  return [...leaves];
+}
+
+/** All the variables of a layer, in an order that does not depend on which of them are trained. */
+export function variablesOf(layer: Layer): LayerVariable[] {
+  if (isContainer(layer)) return leavesOf(layer).flatMap(variablesOf);
+  const own = layer as unknown as {_trainableWeights: LayerVariable[]; _nonTrainableWeights: LayerVariable[]};
+  const known = [...own._trainableWeights, ...own._nonTrainableWeights, ...innerLayers(layer).flatMap(variablesOf)];
+  return known.length === layer.weights.length ? known : layer.weights;
+}
+
+/** A call of a layer that is no model, between tensors that are known by number wherever they cross into a model. */
+export interface Op {
+  readonly layer: Layer;
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+}
+
+/** A model's graph without its nesting. */
+export interface FlatGraph {
+  readonly ops: readonly Op[];
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+}
+
+/** Flattens a model. An op that is called in several places is there as often. */
+export function flatten(model: Container): FlatGraph {
+  const ops: Op[] = [];
+  let count = 0;
+  const visit = (container: Container, given: readonly number[]): number[] => {
+    const graph = graphOf(container);
+    const ids = new Map(graph.inputs.map((input, i) => [input.id, given[i]!]));
+    for (const {outboundLayer, inputTensors, outputTensors} of callsOf(container)) {
+      if (outputTensors.every(({id}) => ids.has(id))) continue;
+      const inputs = inputTensors.map(({id}) => ids.get(id)!);
+      const outputs = isContainer(outboundLayer) ? visit(outboundLayer, inputs) : outputTensors.map(() => count++);
+      if (!isContainer(outboundLayer)) ops.push({layer: outboundLayer, inputs, outputs});
+      outputTensors.forEach(({id}, i) => ids.set(id, outputs[i]!));
+    }
+    return graph.outputs.map(({id}) => ids.get(id)!);
+  };
+  const inputs = graphOf(model).inputs.map(() => count++);
+  const outputs = visit(model, inputs);
+  return {ops, inputs, outputs};
+}
+
+/** A model as its users see it. */
+export function asContainer(model: LayersModel): Container {
+  return model;
+}

@@ -1,0 +1,112 @@
+/** A histogram that grows with what it sees, and the ranges that fit it. */
+
+const BINS = 4096;
+
+/** Which range represents values best. */
+export type CalibrationMethod = 'minMax' | 'percentile' | 'mse';
+
+/** Counts of values in bins around 0, whose width doubles when a value lies outside. */
+export class Histogram {
+  min = Infinity;
+  max = -Infinity;
+  #counts = new Float64Array(BINS);
+  /** The first bins to be made are as wide as the first values need. */
+  #width = 0;
+
+  /** Adds what is finite; tells whether anything was. */
+  add(values: ArrayLike<number>): boolean {
+    const before = [this.min, this.max];
+    let seen = false;
+    for (let i = 0; i < values.length; ++i) {
+      const value = values[i]!;
+      if (!Number.isFinite(value)) continue;
+      seen = true;
+      if (value < this.min) this.min = value;
+      if (value > this.max) this.max = value;
+    }
+    if (!seen) return false;
+    if (before[0] !== this.min || before[1] !== this.max) this.#fit(Math.max(-this.min, this.max));
+    for (let i = 0; i < values.length; ++i) {
+      const value = values[i]!;
+      if (Number.isFinite(value)) this.#counts[this.#bin(value)]!++;
+    }
+    return true;
+  }
+
+  /** The extremes. */
+  minMax(): [number, number] {
+    return [this.min, this.max];
+  }
+
+  /** The range that leaves out as much on either side, `percent` of all values staying in. */
+  percentile(percent: number): [number, number] {
+    const total = this.#counts.reduce((sum, count) => sum + count, 0);
+    const cut = (total * (100 - percent)) / 200;
+    const edge = (order: readonly number[]) => {
+      let passed = 0;
+      return order.find(i => (passed += this.#counts[i]!) > cut) ?? order[order.length - 1]!;
+    };
+    const order = [...this.#counts.keys()];
+    const [low, high] = [edge(order), edge([...order].reverse())];
+    return [
+      Math.max(this.min, this.#center(low) - this.#width / 2),
+      Math.min(this.max, this.#center(high) + this.#width / 2),
+    ];
+  }
+
+  /** The range on which a grid of `levels` steps moves the values least, in the mean square. */
+  mse(levels: number): [number, number] {
+    const [low, high] = [Math.min(this.min, 0), Math.max(this.max, 0)];
+    const filled = [...this.#counts.entries()].filter(([, count]) => count > 0);
+    const values = filled.map(([bin, count]) => [this.#center(bin), count] as const);
+    const error = (from: number, to: number) => squaredError(values, from, to, levels);
+    let best = [low, high] as [number, number];
+    // Both ends together, then each by itself around what was found.
+    const try_ = (candidates: [number, number][]) => {
+      for (const each of candidates) if (each[1] > each[0] && error(...each) < error(...best)) best = each;
+    };
+    try_(SHRINKS.map(shrink => [low * shrink, high * shrink]));
+    for (let round = 0; round < 2; ++round) {
+      try_(SHRINKS.map(shrink => [low * shrink, best[1]]));
+      try_(SHRINKS.map(shrink => [best[0], high * shrink]));
+    }
+    return best;
+  }
+
+  #bin(value: number): number {
+    return Math.min(BINS - 1, Math.max(0, Math.floor(value / this.#width) + BINS / 2));
+  }
+
+  #center(bin: number): number {
+    return (bin - BINS / 2 + 0.5) * this.#width;
+  }
+
+  /** Doubles the width until `extent` lies inside. */
+  #fit(extent: number): void {
+    if (this.#width === 0) this.#width = (2 * extent) / (BINS - 2) || Number.MIN_VALUE;
+    while (extent > (this.#width * BINS) / 2) {
+      const wider = new Float64Array(BINS);
+      this.#counts.forEach((count, i) => (wider[Math.floor((i - BINS / 2) / 2) + BINS / 2]! += count));
+      this.#counts = wider;
+      this.#width *= 2;
+    }
+  }
+}
+
+const SHRINKS = Array.from({length: 80}, (_, i) => 1 - i / 80);
+
+function squaredError(
+  values: readonly (readonly [number, number])[],
+  low: number,
+  high: number,
+  levels: number,
+): number {
+  const step = (high - low) / levels;
+  const zero = Math.round(-low / step);
+  let sum = 0;
+  for (const [value, count] of values) {
+    const level = Math.min(levels, Math.max(0, Math.round(value / step) + zero));
+    sum += count * ((level - zero) * step - value) ** 2;
+  }
+  return sum;
+}

@@ -1,0 +1,148 @@
+/** From a model to one that trains quantized. */
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {asContainer, type Container, flatten, graphOf, innerLayers, isContainer, type Layer, leavesOf} from './graph';
+import {activationOf, fixedRange, kindOf, slotsOf} from './kinds';
+import {bitProblems, planOf, type QuantizeOptions, type QuantizerConfig, throwProblems} from './options';
+import {place, type Place, type Placement, type PlacementOptions} from './placement';
+import {QuantizedInput, QuantizedLayer} from './quantized_layer';
+import {cloneLayer, rebuild, type Replacement} from './rebuild';
+
+/** The models that a model calls step by step, whose layers have graphs of their own. */
+function steppedModels(model: Container): Container[] {
+  const own = leavesOf(model)
+    .filter(layer => layer.getClassName() === 'TimeDistributed')
+    .map(layer => innerLayers(layer)[0]!)
+    .filter(isContainer);
+  return own.flatMap(each => [each, ...steppedModels(each)]);
+}
+
+/** A model's layers at any depth. */
+export function allLayers(model: Container): Layer[] {
+  return [model, ...steppedModels(model)].flatMap(leavesOf);
+}
+
+function checkBuilt(model: LayersModel): void {
+  if (!(model && isContainer(asContainer(model)))) {
+    throw new Error(
+      'quantizeModel: model must be a tf.LayersModel: what tf.sequential, tf.model or tf.loadLayersModel give.',
+    );
+  }
+  const {inputs, layers} = asContainer(model);
+  if (inputs.length > 0) return;
+  const remedy = layers.length > 0 ? 'Give its first layer an inputShape' : 'Add layers, the first with an inputShape';
+  throw new Error(`quantizeModel: model ${model.name} is not built, so its layers have no weights yet. ${remedy}.`);
+}
+
+function layerProblems(layers: readonly Layer[], {layers: named = {}, customLayers = {}}: QuantizeOptions): string[] {
+  const names = new Set(layers.map(({name}) => name));
+  const missing = Object.keys(named).filter(name => !names.has(name));
+  const quantized = layers.filter(({quantizers}: Layer & {quantizers?: unknown}) => quantizers !== undefined);
+  const unknown = layers.filter(layer => kindOf(layer, customLayers) === 'unknown' && named[layer.name] !== false);
+  return [
+    ...missing.map(name => `there is no layer ${name} to set options for. The model has: ${[...names].join(', ')}.`),
+    ...quantized
+      .slice(0, 1)
+      .map(({name}) => `the model is quantized already (layer ${name}). dequantizeModel makes it float again.`),
+    ...(quantized.length > 0 ? [] : unknown).map(
+      layer =>
+        `layer ${layer.name} is of the class ${layer.getClassName()}, which is not known. Name its weights ` +
+        `(customLayers: {${layer.getClassName()}: {kernel: {axis: -1}}}), or leave it as it is (layers: {${layer.name}: false}).`,
+    ),
+  ];
+}
+
+function customProblems(layers: readonly Layer[], {customLayers = {}}: QuantizeOptions): string[] {
+  return layers.flatMap(layer => {
+    const weights = Object.keys(customLayers[layer.getClassName()] ?? {});
+    const missing = weights.filter(
+      attr => !(layer as unknown as Record<string, {read?: unknown} | undefined>)[attr]?.read,
+    );
+    return missing.map(attr => `layer ${layer.name} (${layer.getClassName()}) has no weight in the attribute ${attr}.`);
+  });
+}
+
+class Quantization {
+  readonly #options: QuantizeOptions;
+  readonly #placements: readonly Placement[];
+
+  constructor(model: Container, options: QuantizeOptions) {
+    this.#options = options;
+    const rules = this.#rules();
+    this.#placements = [model, ...steppedModels(model)].map(each => place(flatten(each), rules));
+  }
+
+  replace(layer: Layer): Replacement {
+    const copy = cloneLayer(layer);
+    const found = this.#placements.map(({layers}) => layers.get(layer)).find(each => each !== undefined);
+    const wrapped = found && this.#wrapped(layer, copy, found);
+    return {layer: wrapped ?? copy, variables: {to: copy, from: layer}};
+  }
+
+  /** The layer that rounds a model's input. */
+  onInput(name: string, index: number): QuantizedInput | undefined {
+    const quantizer = planOf(this.#options, {name} as Layer, 'elementwise').activations;
+    if (!quantizer || !this.#placements[0]!.inputs[index]) return undefined;
+    return new QuantizedInput({name: `${name}_quantized`, quantizer});
+  }
+
+  #wrapped(layer: Layer, copy: Layer, {kind, before, output, folds}: Place): QuantizedLayer | undefined {
+    const {weights, activations} = planOf(this.#options, layer, kind);
+    const custom = this.#options.customLayers?.[layer.getClassName()];
+    const multiplies = kind === 'compute' || kind === 'recurrent' || kind === 'embedding' || kind === 'custom';
+    const hasWeights = weights && multiplies && slotsOf(layer, custom).length > 0;
+    const outputConfig = activations && outputQuantizer(activations, output, layer);
+    const beforeConfig = before ? activations : undefined;
+    if (!hasWeights && !outputConfig && !beforeConfig) return undefined;
+    return new QuantizedLayer({
+      layer: copy,
+      weights: hasWeights ? weights : null,
+      before: beforeConfig ?? null,
+      output: outputConfig ?? null,
+      customWeights: custom ? Object.entries(custom).map(([name, each]) => ({name, axis: each?.axis ?? null})) : null,
+      folds: Boolean(hasWeights && folds && weights.perChannel === false),
+    });
+  }
+
+  #rules(): PlacementOptions {
+    const {customLayers = {}, layers = {}} = this.#options;
+    return {
+      custom: customLayers,
+      isFloat: ({name}) => layers[name] === false,
+      perRow: layer => planOf(this.#options, layer, 'embedding').weights?.perChannel === true,
+    };
+  }
+}
+
+function outputQuantizer(config: QuantizerConfig, output: Place['output'], layer: Layer): QuantizerConfig | undefined {
+  if (output === 'none') return undefined;
+  const fixed = output === 'fixed' ? fixedRange(activationOf(layer), config.numBits) : undefined;
+  return fixed ? {...config, symmetric: false, narrowRange: false, fixed} : config;
+}
+
+/**
+ * A copy of `model` that trains quantized: weights and activations are rounded wherever an integer runtime would round
+ * them. The original is untouched; names, weights and trainable flags are kept.
+ *
+ * @param model - Sequential or functional, built; of any depth.
+ * @param options - widths and schemes, for all and by layer.
+ * @returns the quantized model, to compile, train, save and load as any other.
+ * @throws with all offending layers at once.
+ *
+ * @example
+ * ```ts
+ * const q = quantizeModel(model, {weights: {numBits: 4}, layers: {logits: {weights: {numBits: 8}}, embedding: false}});
+ * ```
+ */
+export function quantizeModel(model: LayersModel, options: QuantizeOptions = {}): LayersModel {
+  checkBuilt(model);
+  const container = asContainer(model);
+  graphOf(container);
+  const layers = allLayers(container);
+  const problems = [...bitProblems(options), ...layerProblems(layers, options), ...customProblems(layers, options)];
+  throwProblems('quantizeModel', problems);
+  const quantization = new Quantization(container, options);
+  return rebuild(model, {
+    replace: layer => quantization.replace(layer),
+    onInput: ({sourceLayer}, index) => quantization.onInput(sourceLayer.name, index),
+  });
+}

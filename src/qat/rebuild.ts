@@ -1,0 +1,133 @@
+/** Making a model again, call by call, with other layers in the places of some. */
+import type {Variable} from '@tensorflow/tfjs-core';
+import {input as newInput, type LayersModel, model as newModel, type SymbolicTensor} from '@tensorflow/tfjs-layers';
+import {
+  asContainer,
+  type Call,
+  callsOf,
+  type Container,
+  graphOf,
+  innerLayers,
+  isContainer,
+  type Layer,
+  variablesOf,
+} from './graph';
+import {configOf, layerFrom} from './quantized_layer';
+
+/** A layer for the place of another. */
+export interface Replacement {
+  readonly layer: Layer;
+  /** The layer within that gets the variables of `from`; left out where they are given otherwise. */
+  readonly variables?: {readonly to: Layer; readonly from: Layer};
+}
+
+/** How a model is made again. */
+export interface Rebuilding {
+  /** What comes in the place of a layer; undefined leaves the layer out. */
+  readonly replace: (layer: Layer) => Replacement | undefined;
+  /** A layer to call on one of the model's inputs. */
+  readonly onInput?: (input: SymbolicTensor, index: number) => Layer | undefined;
+}
+
+/** A layer of the same class and config, which holds no weights yet. */
+export function cloneLayer(layer: Layer): Layer {
+  const clone = layerFrom({className: layer.getClassName(), config: configOf(layer)});
+  clone.setFastWeightInitDuringBuild(true);
+  return clone;
+}
+
+/** Arguments that come from the tensors themselves are found again when the copy is called. */
+function argumentsOf({callArgs}: Call): Record<string, unknown> {
+  const found = ['mask', 'initialState', 'constants', 'training'];
+  return Object.fromEntries(Object.entries(callArgs ?? {}).filter(([name]) => !found.includes(name)));
+}
+
+class Rebuilder {
+  readonly #how: Rebuilding;
+  readonly #made = new Map<Layer, Replacement | undefined>();
+  readonly #models = new Map<Layer, LayersModel>();
+
+  constructor(how: Rebuilding) {
+    this.#how = how;
+  }
+
+  model(source: Container, isNested: boolean): LayersModel {
+    const known = this.#models.get(source);
+    if (known) return known;
+    const graph = graphOf(source);
+    const tensors = new Map<number, SymbolicTensor>();
+    const inputs = graph.inputs.map(({shape, dtype, sourceLayer}) =>
+      newInput({batchShape: shape, dtype, name: sourceLayer.name}),
+    );
+    inputs.forEach((input, i) => {
+      const layer = isNested ? undefined : this.#how.onInput?.(graph.inputs[i]!, i);
+      tensors.set(graph.inputs[i]!.id, layer ? (layer.apply(input) as SymbolicTensor) : input);
+    });
+    for (const call of callsOf(source)) this.#call(call, tensors);
+    const outputs = graph.outputs.map(({id}) => tensors.get(id)!);
+    const made = newModel({inputs, outputs, name: source.name});
+    (made as unknown as {trainable_: boolean}).trainable_ = source.trainable;
+    this.#models.set(source, made);
+    return made;
+  }
+
+  /** Copies what the layers know, once all of them are built. */
+  copyVariables(): void {
+    for (const replacement of this.#made.values()) {
+      if (!replacement?.variables) continue;
+      const {from: source, to: target} = replacement.variables;
+      const [from, to] = [variablesOf(source), variablesOf(target)];
+      to.forEach((variable, i) => {
+        // Not through write(), which would apply the constraint once more.
+        (variable.read() as Variable).assign(from[i]!.read());
+        variable.trainable = from[i]!.trainable;
+      });
+    }
+  }
+
+  /**
+   * A layer belongs to one model here, however often it is called: tfjs counts the calls, and would not free it. A model
+   * within a model is disposed of twice.
+   */
+  ownOnce(): void {
+    const count = (layer: Layer | undefined, references: number) => {
+      if (layer) (layer as unknown as {_refCount: number})._refCount = references;
+    };
+    for (const replacement of this.#made.values()) count(replacement?.layer, 1);
+    for (const nested of [...this.#models.values()].slice(0, -1)) count(nested, 2);
+  }
+
+  #call(call: Call, tensors: Map<number, SymbolicTensor>): void {
+    if (call.outputTensors.every(({id}) => tensors.has(id))) return;
+    const inputs = call.inputTensors.map(({id}) => tensors.get(id)!);
+    const layer = this.#layer(call.outboundLayer);
+    const applied = layer ? layer.apply(inputs.length === 1 ? inputs[0]! : inputs, argumentsOf(call)) : inputs;
+    const outputs = (Array.isArray(applied) ? applied : [applied]) as SymbolicTensor[];
+    call.outputTensors.forEach(({id}, i) => tensors.set(id, outputs[i]!));
+  }
+
+  #layer(source: Layer): Layer | undefined {
+    if (isContainer(source)) return this.model(source, true);
+    if (!this.#made.has(source)) this.#made.set(source, this.#replacement(source));
+    return this.#made.get(source)?.layer;
+  }
+
+  #replacement(source: Layer): Replacement | undefined {
+    const [inner] = innerLayers(source);
+    if (source.getClassName() !== 'TimeDistributed' || !inner || !isContainer(inner)) return this.#how.replace(source);
+    const layer = this.model(inner, true) as unknown as Layer;
+    const timeDistributed = source.constructor as new (args: object) => Layer;
+    return {layer: new timeDistributed({layer, name: source.name, trainable: source.trainable})};
+  }
+}
+
+/** Makes `model` again: its graph, names and trainable flags, and copies of its weights. */
+export function rebuild(model: LayersModel, how: Rebuilding): LayersModel {
+  const rebuilder = new Rebuilder(how);
+  const made = rebuilder.model(asContainer(model), false);
+  rebuilder.copyVariables();
+  rebuilder.ownOnce();
+  const metadata = model.getUserDefinedMetadata();
+  if (metadata) made.setUserDefinedMetadata(metadata);
+  return made;
+}

@@ -1,0 +1,276 @@
+/** quantizeModel: models of every shape become ones that train quantized, are saved and loaded, and leak nothing. */
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import {calibrate, quantizeModel, type QuantizeOptions} from '../src/qat/index';
+
+type Model = tfl.LayersModel;
+type Symbolic = tfl.SymbolicTensor;
+
+function seeded(shape: readonly number[], seed = 1): tf.Tensor {
+  return tf.randomNormal([...shape], 0, 1, 'float32', seed);
+}
+
+/** Every weight from a seed, with BatchNormalization's variances kept positive. */
+function seedWeights(model: Model): Model {
+  tf.tidy(() =>
+    model.setWeights(
+      model.weights.map(({shape, name}, i) => {
+        const values = seeded(shape as number[], i + 1).mul(0.5);
+        return name.includes('variance') ? values.abs().add(0.5) : values;
+      }),
+    ),
+  );
+  return model;
+}
+
+const {layers} = tfl;
+
+function sequential(...stack: tfl.layers.Layer[]): Model {
+  return tfl.sequential({layers: stack});
+}
+
+function image(): Symbolic {
+  return tfl.input({shape: [8, 8, 3], name: 'image'});
+}
+
+const MODELS: Readonly<Record<string, () => Model>> = {
+  'a separable network': () =>
+    sequential(
+      layers.conv2d({
+        inputShape: [8, 8, 3],
+        filters: 4,
+        kernelSize: 3,
+        padding: 'same',
+        activation: 'relu',
+        name: 'conv',
+      }),
+      layers.depthwiseConv2d({kernelSize: 3, depthMultiplier: 2, name: 'depthwise'}),
+      layers.batchNormalization({name: 'norm'}),
+      layers.reLU({name: 'relu'}),
+      layers.separableConv2d({filters: 5, kernelSize: 2, activation: 'elu', name: 'separable'}),
+      layers.maxPooling2d({poolSize: 2, name: 'pool'}),
+      layers.flatten({name: 'flat'}),
+      layers.dropout({rate: 0.2, seed: 7, name: 'drop'}),
+      layers.dense({units: 3, activation: 'softmax', name: 'logits'}),
+    ),
+  'residuals and a concatenation': () => {
+    const x = image();
+    const a = layers.conv2d({filters: 4, kernelSize: 3, padding: 'same', name: 'a'}).apply(x) as Symbolic;
+    const b = layers.conv2d({filters: 4, kernelSize: 3, padding: 'same', name: 'b'}).apply(a) as Symbolic;
+    const n = layers.batchNormalization({name: 'n'}).apply(b) as Symbolic;
+    const sum = layers.add({name: 'sum'}).apply([a, n]) as Symbolic;
+    const r = layers.activation({activation: 'relu', name: 'r'}).apply(sum) as Symbolic;
+    const p = layers.conv2d({filters: 2, kernelSize: 1, name: 'p'}).apply(r) as Symbolic;
+    const both = layers.concatenate({name: 'both'}).apply([r, p]) as Symbolic;
+    const mean = layers.globalAveragePooling2d({name: 'mean', dataFormat: 'channelsLast'}).apply(both) as Symbolic;
+    const y = layers.dense({units: 2, name: 'y'}).apply(mean) as Symbolic;
+    return tfl.model({inputs: x, outputs: y});
+  },
+  'a shared layer, two inputs and two outputs': () => {
+    const [left, right] = [tfl.input({shape: [6], name: 'left'}), tfl.input({shape: [6], name: 'right'})];
+    const shared = layers.dense({units: 4, activation: 'tanh', name: 'shared'});
+    const [l, r] = [shared.apply(left) as Symbolic, shared.apply(right) as Symbolic];
+    const product = layers.multiply({name: 'product'}).apply([l, r]) as Symbolic;
+    const one = layers.dense({units: 1, activation: 'sigmoid', name: 'one'}).apply(product) as Symbolic;
+    const two = layers.dense({units: 2, name: 'two'}).apply(product) as Symbolic;
+    return tfl.model({inputs: [left, right], outputs: [one, two]});
+  },
+  'nested models, one called twice': () => {
+    const inner = sequential(
+      layers.dense({units: 5, inputShape: [6], name: 'i1'}),
+      layers.leakyReLU({name: 'leaky'}),
+      layers.dense({units: 6, name: 'i2'}),
+    );
+    const outerInput = tfl.input({shape: [6], name: 'outer'});
+    const once = inner.apply(outerInput) as Symbolic;
+    const middle = tfl.model({
+      inputs: outerInput,
+      outputs: layers.reLU({name: 'after'}).apply(once) as Symbolic,
+      name: 'middle',
+    });
+    const x = tfl.input({shape: [6], name: 'x'});
+    const y = middle.apply(middle.apply(x)) as Symbolic;
+    return tfl.model({inputs: x, outputs: layers.dense({units: 2, name: 'out'}).apply(y) as Symbolic});
+  },
+  'a nested model first': () =>
+    sequential(
+      sequential(layers.dense({units: 4, inputShape: [5], name: 'd'}), layers.reLU({name: 'r'})),
+      sequential(layers.dense({units: 3, inputShape: [4], name: 'head'})),
+    ),
+  'recurrent layers': () =>
+    sequential(
+      layers.embedding({inputDim: 11, outputDim: 6, inputLength: 5, maskZero: true, name: 'embedding'}),
+      layers.bidirectional({
+        layer: layers.lstm({units: 4, returnSequences: true}),
+        mergeMode: 'concat',
+        name: 'bi',
+      }),
+      layers.timeDistributed({layer: layers.dense({units: 3, activation: 'relu'}), name: 'steps'}),
+      layers.gru({units: 3, name: 'gru'}),
+      layers.repeatVector({n: 2, name: 'repeat'}),
+      layers.simpleRNN({units: 2, name: 'rnn'}),
+      layers.dense({units: 2, name: 'out'}),
+    ),
+  'a model called step by step': () =>
+    sequential(
+      layers.timeDistributed({
+        inputShape: [3, 8, 8, 3],
+        layer: sequential(
+          layers.conv2d({inputShape: [8, 8, 3], filters: 2, kernelSize: 3, name: 'c'}),
+          layers.flatten({name: 'f'}),
+        ),
+        name: 'frames',
+      }),
+      layers.lstm({units: 2, name: 'lstm'}),
+    ),
+  'every other convolution': () => {
+    const x = image();
+    const t = layers.conv2dTranspose({filters: 2, kernelSize: 3, strides: 2, name: 't'}).apply(x) as Symbolic;
+    const rows = layers.reshape({targetShape: [17, 34], name: 'rows'}).apply(t) as Symbolic;
+    const c1 = layers.conv1d({filters: 3, kernelSize: 3, activation: 'swish', name: 'c1'}).apply(rows) as Symbolic;
+    const cube = layers.reshape({targetShape: [15, 1, 3, 1], name: 'cube'}).apply(c1) as Symbolic;
+    const c3 = layers.conv3d({filters: 2, kernelSize: [3, 1, 1], name: 'c3'}).apply(cube) as Symbolic;
+    return tfl.model({inputs: x, outputs: layers.flatten({name: 'flat'}).apply(c3) as Symbolic});
+  },
+};
+
+function inputsOf(model: Model, batch = 4): tf.Tensor[] {
+  return model.inputs.map(({shape, sourceLayer}, i) => {
+    const dims = [batch, ...shape.slice(1)] as number[];
+    if (sourceLayer.name.startsWith('embedding')) return tf.randomUniform(dims, 0, 11, 'float32', i).floor();
+    return seeded(dims, 100 + i);
+  });
+}
+
+function outputsOf(model: Model, inputs: tf.Tensor[]): tf.Tensor[] {
+  const y = model.predict(inputs.length === 1 ? inputs[0]! : inputs);
+  return Array.isArray(y) ? y : [y];
+}
+
+function valuesOf(tensors: tf.Tensor[]): number[][] {
+  return tensors.map(each => [...each.dataSync()]);
+}
+
+function predictionsOf(model: Model, inputs: tf.Tensor[]): number[][] {
+  return tf.tidy(() => valuesOf(outputsOf(model, inputs)));
+}
+
+function difference(one: number[][], other: number[][]): number {
+  return Math.max(...one.flatMap((values, i) => values.map((value, j) => Math.abs(value - other[i]![j]!))));
+}
+
+async function copyOf(model: Model): Promise<Model> {
+  let saved: tf.io.ModelArtifacts | undefined;
+  await model.save(
+    tf.io.withSaveHandler(artifacts => {
+      saved = artifacts;
+      return Promise.resolve({modelArtifactsInfo: {dateSaved: new Date(), modelTopologyType: 'JSON'}});
+    }),
+  );
+  // As through a file.
+  saved!.modelTopology = JSON.parse(JSON.stringify(saved!.modelTopology)) as object;
+  return tfl.loadLayersModel(tf.io.fromMemory(saved!));
+}
+
+async function step(model: Model, inputs: tf.Tensor[], epochs = 1): Promise<number> {
+  const targets = tf.tidy(() => outputsOf(model, inputs).map((y, i) => seeded(y.shape, 200 + i).abs()));
+  model.compile({optimizer: tf.train.sgd(0.01), loss: 'meanSquaredError'});
+  const {history} = await model.fit(
+    inputs.length === 1 ? inputs[0]! : inputs,
+    targets.length === 1 ? targets[0]! : targets,
+    {
+      epochs,
+      batchSize: 4,
+      shuffle: false,
+    },
+  );
+  tf.dispose(targets);
+  model.optimizer.dispose();
+  return history['loss']![epochs - 1] as number;
+}
+
+const PASSES: QuantizeOptions = {weights: false};
+
+describe('quantizeModel', () => {
+  beforeEach(() => {
+    spyOn(console, 'warn');
+    tf.engine().startScope();
+  });
+
+  afterEach(() => {
+    tf.engine().endScope();
+    tf.disposeVariables();
+  });
+
+  for (const [name, make] of Object.entries(MODELS)) {
+    describe(name, () => {
+      it('predicts as the original while there are no ranges, which it says once', async () => {
+        const model = seedWeights(make());
+        const inputs = inputsOf(model);
+        const before = predictionsOf(model, inputs);
+        const q = quantizeModel(model, PASSES);
+        expect(predictionsOf(q, inputs)).toEqual(before);
+        predictionsOf(q, inputs);
+        await Promise.resolve();
+        expect(console.warn).toHaveBeenCalledTimes(1);
+        expect(predictionsOf(model, inputs)).toEqual(before);
+        expect(q.inputNames).toEqual(model.inputNames);
+        expect(q.outputNames).toEqual(model.outputNames);
+      });
+
+      it('calibrated, predicts the better the more bits', async () => {
+        const model = seedWeights(make());
+        const inputs = inputsOf(model);
+        const original = predictionsOf(model, inputs);
+        const distances: number[] = [];
+        for (const numBits of [3, 8, 16]) {
+          const q = quantizeModel(model, {weights: {numBits}, activations: {numBits}});
+          await calibrate(q, inputs);
+          distances.push(difference(predictionsOf(q, inputs), original));
+        }
+        expect(distances[0]).toBeGreaterThan(distances[1]!);
+        expect(distances[1]).toBeGreaterThan(distances[2]!);
+        expect(distances[2]).toBeGreaterThan(0);
+        expect(distances[2]).toBeLessThan(2e-3);
+      });
+
+      it('trains, is saved and loaded with its ranges, and trains on', async () => {
+        const model = seedWeights(make());
+        const inputs = inputsOf(model);
+        const q = quantizeModel(model, {weights: {numBits: 4}});
+        const first = await step(q, inputs);
+        const last = await step(q, inputs, 20);
+        expect(last).toBeLessThan(first);
+        const again = await copyOf(q);
+        expect(predictionsOf(again, inputs)).toEqual(predictionsOf(q, inputs));
+        expect(await step(again, inputs)).toBeLessThan(first);
+        await Promise.resolve();
+        q.summary(undefined, undefined, () => undefined);
+      });
+
+      it('leaks nothing in training, and gives everything back', () => {
+        const model = seedWeights(make());
+        const inputs = inputsOf(model);
+        const {numTensors} = tf.memory();
+        const q = quantizeModel(model);
+        const optimizer = tf.train.sgd(0.01);
+        const loss = () => {
+          const outputs = [q.apply(inputs.length === 1 ? inputs[0]! : inputs, {training: true})].flat() as tf.Tensor[];
+          return tf.addN(outputs.map(y => tf.sum(tf.square(y)))) as tf.Scalar;
+        };
+        const variables = q.trainableWeights.map(weight => weight.read() as tf.Variable);
+        const train = () => optimizer.minimize(loss, true, variables)!.dispose();
+        train();
+        predictionsOf(q, inputs);
+        const before = tf.memory().numTensors;
+        for (let i = 0; i < 5; ++i) train();
+        predictionsOf(q, inputs);
+        expect(tf.memory().numTensors).toBe(before);
+        optimizer.dispose();
+        q.dispose();
+        expect(tf.memory().numTensors).toBe(numTensors);
+        predictionsOf(model, inputs);
+      });
+    });
+  }
+});
