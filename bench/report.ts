@@ -10,6 +10,8 @@ export interface Session {
   readonly plan: Plan;
   /** The browser or Node. */
   readonly host: string;
+  /** How many processes wanted a core over the last minute before; the benchmark itself is one or two of them. */
+  readonly load?: number;
   readonly report?: Report;
   readonly error?: string;
 }
@@ -161,12 +163,14 @@ function markdownTable(head: readonly string[], rows: readonly (readonly string[
 
 function machineText({machine, date, sessions}: Run): string {
   const hosts = new Set(sessions.map(({host}) => host));
+  const loads = sessions.flatMap(({load}) => load ?? []);
   const renderers = new Set(
     sessions.flatMap(({plan, report}) => (report ? [`${plan.backend}: ${report.renderer}`] : [])),
   );
   return [
     `- ${date.slice(0, 10)}; ${machine.cpu}, ${machine.cores} cores, ${machine.memory} GB, ${machine.system}`,
     `- ${[...hosts].join('; ')}`,
+    `- load average before a row, the benchmark itself included: ${number(Math.min(...loads))}–${number(Math.max(...loads))}`,
     ...[...renderers].filter(text => /gpu|gl/.test(text)).map(text => `- ${text}`),
   ].join('\n');
 }

@@ -1,7 +1,7 @@
 /** `npm run bench`: measures this package against the backends' own ops and against compositions. See --help. */
 import {existsSync} from 'node:fs';
 import {mkdir, readFile, writeFile} from 'node:fs/promises';
-import {cpus, totalmem} from 'node:os';
+import {cpus, loadavg, totalmem} from 'node:os';
 import {dirname, join, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
@@ -132,7 +132,7 @@ async function* measure(plans, hosts, {tableOf, ROWS}) {
   for (const [at, plan] of plans.entries()) {
     const title = `${plan.backend} ${ROWS.find(({name}) => name === plan.row).title}`;
     bar.start(plans.length, at, {what: title});
-    const session = {plan, host: ''};
+    const session = {plan, host: '', load: loadavg()[0]};
     try {
       const host = await hosts.of(plan);
       session.host = host.name;
