@@ -7,6 +7,8 @@
  */
 import {env, getKernel, type TensorInfo, util} from '@tensorflow/tfjs-core';
 import type {GPGPUProgram, MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
+import boundsText from '../shaders/bounds.glsl';
+import cornersText from '../shaders/corners.glsl';
 import eachText from '../shaders/each.glsl';
 import measureText from '../shaders/measure.glsl';
 import measurePartialsText from '../shaders/measure_partials.glsl';
@@ -85,8 +87,7 @@ class QuantizationProgram implements GPGPUProgram {
   readonly enableShapeUniforms = true;
 
   constructor(texts: readonly string[], {defines, inputs, uniforms}: Part, out: Output) {
-    const definitions = Object.entries(defines).map(([name, value]) => `#define ${name} ${value}`);
-    if (out.packed) definitions.push('#define PACKED_OUTPUT');
+    const definitions = definitionsOf({...defines, ...(out.packed && {PACKED_OUTPUT: ''})});
     this.userCode = [...definitions, quantizeText, texelsText, ...texts].join('\n');
     this.variableNames = Object.keys(inputs);
     this.customUniforms = Object.entries(uniforms).map(([name, [type]]) => ({name, type}));
@@ -96,14 +97,57 @@ class QuantizationProgram implements GPGPUProgram {
   }
 }
 
+function definitionsOf(defines: Readonly<Record<string, string>>): string[] {
+  return Object.entries(defines).map(([name, value]) => `#define ${name} ${value}`);
+}
+
+const VERTEX_PRELUDE = `#version 300 es
+precision highp float;
+precision highp int;
+precision highp sampler2D;`;
+
+const vertexShaders = new WeakMap<WebGLRenderingContext, Map<string, WebGLShader>>();
+
+/** The vertex shader that derives a range's grid. */
+function cornersOf(gl: WebGLRenderingContext, {defines, inputs, uniforms}: Part): WebGLShader {
+  const samplers = Object.keys(inputs).map(name => `uniform sampler2D ${name};`);
+  const others = Object.entries(uniforms).map(([name, [type]]) => `uniform ${type} ${name};`);
+  const declarations = [VERTEX_PRELUDE, ...definitionsOf(defines), ...samplers, ...others];
+  const text = [...declarations, quantizeText, texelsText, boundsText, cornersText].join('\n');
+  const known = vertexShaders.get(gl) ?? new Map<string, WebGLShader>();
+  vertexShaders.set(gl, known);
+  const shader = known.get(text) ?? gl.createShader(gl.VERTEX_SHADER)!;
+  if (!known.has(text)) {
+    gl.shaderSource(shader, text);
+    gl.compileShader(shader);
+    known.set(text, shader);
+  }
+  return shader;
+}
+
+/** Runs `work`, in which tfjs links what it compiles with another vertex shader than its own. */
+function withVertexShader<T>(gpgpu: object, shader: WebGLShader, work: () => T): T {
+  const context = gpgpu as {vertexShader: WebGLShader | undefined};
+  const {vertexShader} = context;
+  context.vertexShader = shader;
+  try {
+    return work();
+  } finally {
+    context.vertexShader = vertexShader;
+  }
+}
+
 function matrixOf(shape: readonly number[]): {rows: number; columns: number} {
   return {rows: shape.at(-2) ?? 1, columns: shape.at(-1) ?? 1};
 }
 
+/** Beyond this many elements tfjs packs in wrong places: it counts them in floats. */
+const MOST_PACKED = 2 ** 24;
+
 /** Puts a tensor on the GPU, where it is not there yet, as tfjs would for a packed or an unpacked program. */
 function resident(backend: MathBackendWebGL, tensor: TensorInfo, packed: boolean): Resident {
   let data = backend.texData.get(tensor.dataId);
-  if (data.texture == null && packed) {
+  if (data.texture == null && packed && util.sizeFromShape(tensor.shape) <= MOST_PACKED) {
     data.isPacked = true;
     data.shape = tensor.shape;
   }
@@ -160,15 +204,23 @@ function isRagged({packed, lanes, rows, columns}: Domain): boolean {
   return packed && ((rows % 2 === 1 && lanes !== 'rows') || (columns % 2 === 1 && lanes !== 'columns'));
 }
 
-/** Where an input's texels lie, seen from a program that goes through texels of a texture of `width`. */
-function lieOf(input: Resident, packed: boolean, width: number | undefined): string {
-  if (input.packed !== packed) return 'LOOSE';
-  return input.width === width && input.start === 0 ? 'ALIGNED' : 'MOVED';
+/** The size of the texture whose texels a program goes through, and whether those are the texels that it draws. */
+interface Ground {
+  readonly width: number;
+  readonly height: number;
+  readonly drawn: boolean;
 }
 
-function dataPart(name: string, input: Resident, {packed}: Domain, width: number | undefined): Part {
+/** Where an input's texels lie, seen from a program that goes through texels of `ground`. */
+function lieOf({packed, width, height, start}: Resident, domain: Domain, ground: Ground): string {
+  if (packed !== domain.packed) return 'LOOSE';
+  if (width !== ground.width || start !== 0) return 'MOVED';
+  return ground.drawn && height === ground.height ? 'OVERLAID' : 'ALIGNED';
+}
+
+function dataPart(name: string, input: Resident, domain: Domain, ground: Ground): Part {
   return {
-    defines: {[`${name}_LIE`]: lieOf(input, packed, width)},
+    defines: {[`${name}_LIE`]: lieOf(input, domain, ground)},
     inputs: {[name]: input},
     uniforms: {[`${name.toLowerCase()}At`]: ['ivec3', [input.width, input.height, input.start]]},
   };
@@ -178,22 +230,33 @@ function isPerChannel({channels, lanes}: Domain): boolean {
   return channels > 1 || lanes !== 'same';
 }
 
-function domainPart(domain: Domain): Part {
+function domainPart(domain: Domain, width: number): Part {
   const {packed, lanes, channels, inner, rows, columns} = domain;
   return {
     defines: {
       ...(packed && {PACKED: ''}),
       [`LANES_${lanes.toUpperCase()}`]: '',
       ...(isPerChannel(domain) && {PER_CHANNEL: ''}),
+      ...(inner === 1 && {INNER_ONE: ''}),
     },
     inputs: {},
-    uniforms: {view: ['ivec2', [channels, inner]], matrix: ['ivec2', [rows, columns]]},
+    uniforms: {
+      view: ['ivec3', [channels, inner, width % (channels * inner)]],
+      matrix: ['ivec2', [rows, columns]],
+    },
   };
 }
 
-/** The range's numbers, if it is two numbers or two scalars that have not left the CPU. */
-function numbersOf(backend: MathBackendWebGL, range: Range): [number, number] | undefined {
-  if (range.kind === 'numbers') return [range.min, range.max];
+type Bounds = Exclude<Range, {kind: 'numbers'}>;
+
+function rangePart(backend: MathBackendWebGL, range: Range, scheme: Scheme, domain: Domain): Part {
+  if (range.kind === 'numbers') return numbersPart([range.min, range.max], scheme);
+  const numbers = numbersOf(backend, range);
+  return numbers ? numbersPart(numbers, scheme) : boundsPart(backend, range, scheme, domain);
+}
+
+/** The range's numbers, if it is two scalars that have not left the CPU. */
+function numbersOf(backend: MathBackendWebGL, range: Bounds): [number, number] | undefined {
   if (range.kind === 'measured') return undefined;
   const [min, max] = [range.min, range.max].map(({dataId, shape}) =>
     util.sizeFromShape(shape) === 1 ? numberAt(backend.texData.get(dataId)) : undefined,
@@ -206,46 +269,60 @@ function numberAt({texture, values}: TextureData): number | undefined {
   return typeof first === 'number' ? first : undefined;
 }
 
-function rangePart(backend: MathBackendWebGL, range: Range, {fit, levels}: Scheme, domain: Domain): Part {
-  const numbers = numbersOf(backend, range);
-  if (numbers) {
-    const {scale, inverse, zero, low, high, empty} = gridOf(fit, ...numbers, levels);
-    const uniforms = {
-      gridSteps: ['vec3', [scale, inverse, zero]],
-      gridBounds: ['vec3', [low, high, empty ? 1 : 0]],
-    } as const;
-    return {defines: {RANGE_NUMBERS: ''}, inputs: {}, uniforms};
-  }
-  const defines = {FIT: fit.toUpperCase()};
-  const levelsUniform = ['vec2', [levels.qmin, levels.qmax]] as const;
-  if (range.kind === 'measured') {
-    const both = resident(backend, range.both, true);
-    return {
-      defines: {...defines, RANGE_MEASURED: ''},
-      inputs: {BOTH: both},
-      uniforms: {levels: levelsUniform, bothAt: ['ivec2', [both.width, both.height]]},
-    };
-  }
-  if (range.kind === 'numbers') throw new Error('A range of numbers is a grid of uniforms.');
-  const [low, high] = [resident(backend, range.min, false), resident(backend, range.max, false)];
+function numbersPart(numbers: readonly [number, number], {fit, levels}: Scheme): Part {
+  const {scale, inverse, zero, low, high, empty} = gridOf(fit, ...numbers, levels);
+  const uniforms = {
+    gridSteps: ['vec3', [scale, inverse, zero]],
+    gridBounds: ['vec3', [low, high, empty ? 1 : 0]],
+  } as const;
+  return {defines: {RANGE_NUMBERS: '', ...sharedDefines()}, inputs: {}, uniforms};
+}
+
+/** One grid for all texels; WebGL 1 has no way to hand it from the corners to them unchanged. */
+function sharedDefines(): Record<string, string> {
+  return {SHARED: '', ...(env().getNumber('WEBGL_VERSION') === 2 && {AT_CORNERS: ''})};
+}
+
+function boundsPart(backend: MathBackendWebGL, range: Bounds, {fit, levels}: Scheme, domain: Domain): Part {
+  const perChannel = isPerChannel(domain);
+  const bounds = boundsOf(backend, range, domain);
+  const [low, high] = bounds;
   return {
-    defines: {...defines, RANGE_TENSORS: ''},
-    inputs: {LOW: low, HIGH: high},
+    defines: {
+      FIT: fit.toUpperCase(),
+      IN_ROW: String(bounds.every(({height}) => height === 1)),
+      LOW_PACKED: String(low.packed),
+      ...(high ? {HIGH_PACKED: String(high.packed)} : {HIGH_LANE: isRow(range) ? 'g' : 'b'}),
+      ...(!perChannel && sharedDefines()),
+    },
+    inputs: {LOW: low, ...(high && {HIGH: high})},
     uniforms: {
-      levels: levelsUniform,
-      lowAt: ['ivec4', boundAt(low, domain)],
-      highAt: ['ivec4', boundAt(high, domain)],
+      levels: ['vec2', [levels.qmin, levels.qmax]],
+      lowAt: ['ivec4', boundAt(low, perChannel)],
+      ...(high && {highAt: ['ivec4', boundAt(high, perChannel)] as const}),
     },
   };
 }
 
-/** Per channel a bound's size, start and packing; per tensor its size and place. */
-function boundAt({width, height, start, packed}: Resident, domain: Domain): number[] {
-  return [
-    width,
-    height,
-    ...(isPerChannel(domain) ? [start, packed ? 1 : 0] : [start % width, Math.floor(start / width)]),
-  ];
+/** Where the lows and the highs are: in two sources, or in one packed matrix as its first rows. */
+function boundsOf(backend: MathBackendWebGL, range: Bounds, domain: Domain) {
+  if (range.kind === 'tensors') {
+    const packed = domain.lanes !== 'same';
+    return [resident(backend, range.min, packed), resident(backend, range.max, packed)] as const;
+  }
+  const low = resident(backend, range.both, true);
+  if (low.packed) return [low] as const;
+  const start = low.start + util.sizeFromShape(range.both.shape.slice(1));
+  return [low, {...low, start}] as const;
+}
+
+function isRow(range: Bounds): boolean {
+  return range.kind === 'measured' && range.both.shape.length === 1;
+}
+
+/** A bound's size, and per channel where it starts, per tensor its place. */
+function boundAt({width, height, start}: Resident, perChannel: boolean): number[] {
+  return [width, height, ...(perChannel ? [start, 0] : [start % width, Math.floor(start / width)])];
 }
 
 /**
@@ -324,27 +401,42 @@ function dispatch(
     return {dataId, shape: [2], dtype: 'float32'};
   });
   const texelShape = out.texelShape && ([...out.texelShape] as [number, number]);
-  try {
+  const run = () => {
     const program = new QuantizationProgram(texts, part, out);
     return backend.runWebGLProgram(program, aliases, 'float32', values, out.intermediate ?? false, texelShape);
+  };
+  try {
+    const {gpgpu} = backend;
+    return 'AT_CORNERS' in part.defines ? withVertexShader(gpgpu, cornersOf(gpgpu.gl, part), run) : run();
   } finally {
     for (const {dataId} of aliases) backend.texData.delete(dataId);
     for (const {temporary} of inputs) if (temporary) backend.disposeIntermediateTensorInfo(temporary);
   }
 }
 
-/** An output for `shape` whose texture is like that of `lead`, if tfjs can be brought to make it; else `width` is unknown. */
-function outputLike(lead: Resident, packed: boolean, shape: readonly number[]): Output & {width: number | undefined} {
+/** An output for `shape` whose texture is like that of `lead`, if tfjs can be brought to make it. */
+function outputLike(lead: Resident, packed: boolean, shape: readonly number[]): {out: Output; ground: Ground} {
   const size = util.sizeFromShape([...shape]);
+  const {width, height} = lead;
   if (packed) {
     const {rows, columns} = matrixOf(shape);
     const cube = [size / (rows * columns), rows, columns];
-    return {shape: cube, packed, texelShape: [lead.height, lead.width], width: lead.width};
+    return {out: {shape: cube, packed, texelShape: [height, width]}, ground: {width, height, drawn: true}};
   }
-  if (lead.width * lead.height === size) return {shape: [lead.height, lead.width], packed, width: lead.width};
-  const squarish = util.sizeToSquarishShape(size);
-  const wide = size > env().getNumber('WEBGL_MAX_TEXTURE_SIZE');
-  return {shape: [size], packed, width: wide ? squarish[1] : undefined};
+  if (width * height === size && height > 1) {
+    return {out: {shape: [height, width], packed}, ground: {width, height, drawn: true}};
+  }
+  return {out: {shape: [size], packed}, ground: {...rowTexture(size), drawn: true}};
+}
+
+/** The texture that tfjs makes for a row: one row, unless that is too long. */
+function rowTexture(size: number): {width: number; height: number} {
+  const longest = env().getNumber('WEBGL_MAX_TEXTURE_SIZE');
+  const given = env().getNumber('WEBGL_MAX_SIZE_FOR_NARROW_TEXTURE');
+  const squarifies = given === Infinity && env().getBool('WEBGL_AUTO_SQUARIFY_NARROW_TEXTURE_SHAPE');
+  if (size <= Math.min(longest, squarifies ? longest / 2 : given)) return {width: size, height: 1};
+  const [height, width] = util.sizeToSquarishShape(size);
+  return {width, height};
 }
 
 /** tfjs's WebGL backend. */
@@ -360,12 +452,12 @@ export function webgl(backend: MathBackendWebGL): Device {
     const inputs = Object.values(data);
     const lead = inputs.find(input => input.packed) ?? inputs[0]!;
     const domain = domainOf(lead.packed, x.shape, view);
-    const out = outputLike(lead, lead.packed, x.shape);
-    const dataParts = Object.entries(data).map(([name, input]) => dataPart(name, input, domain, out.width));
+    const {out, ground} = outputLike(lead, lead.packed, x.shape);
+    const dataParts = Object.entries(data).map(([name, input]) => dataPart(name, input, domain, ground));
     const made = dispatch(
       backend,
-      [rangeText, eachText, text],
-      [domainPart(domain), ...dataParts, ...parts(domain)],
+      [boundsText, rangeText, eachText, text],
+      [domainPart(domain, ground.width), ...dataParts, ...parts(domain)],
       out,
     );
     return {...made, shape: x.shape};
@@ -385,9 +477,10 @@ export function webgl(backend: MathBackendWebGL): Device {
     const lead = inputs.find(input => input.packed) ?? inputs[0]!;
     const domain = domainOf(lead.packed, x.shape, view);
     const plan = planOf(domain);
-    const dataParts = Object.entries(data).map(([name, input]) => dataPart(name, input, domain, lead.width));
+    const ground = {width: lead.width, height: lead.height, drawn: false};
+    const dataParts = Object.entries(data).map(([name, input]) => dataPart(name, input, domain, ground));
     const ragged = constantPart(isRagged(domain) ? {RAGGED: ''} : {});
-    const common = [domainPart(domain), planPart(plan), shared];
+    const common = [domainPart(domain, lead.width), planPart(plan), shared];
     const [height, width] = util.sizeToSquarishShape(plan.chunks * domain.channels);
     const partials = dispatch(
       backend,
@@ -398,7 +491,7 @@ export function webgl(backend: MathBackendWebGL): Device {
     const source = resident(backend, partials, true);
     const made = dispatch(
       backend,
-      [partialsText, texts.partials],
+      [eachText, partialsText, texts.partials],
       [...common, {defines: {}, inputs: {PARTIALS: source}, uniforms: {partialsAt: ['ivec2', [width, height]]}}],
       out,
     );
@@ -421,14 +514,15 @@ export function webgl(backend: MathBackendWebGL): Device {
     },
     routeSum(dy, x, range, view, scheme, side) {
       const data = residentData(backend, {X: x, DY: dy});
-      const texts = {walk: [rangeText, sumText], partials: sumPartialsText};
+      const texts = {walk: [boundsText, rangeText, sumText], partials: sumPartialsText};
       const parts = (domain: Domain) => [sidePart(side), rangePart(backend, range, scheme, domain)];
       return reduce(texts, x, data, view, parts, constantPart({}), {shape: view.rangeShape, packed: false});
     },
     measure(x, view) {
       const texts = {walk: [measureText], partials: measurePartialsText};
-      const infinity: Part = {defines: {}, inputs: {}, uniforms: {infinity: ['float', [Infinity]]}};
-      const out = {shape: [2, view.channels], packed: true, intermediate: true};
+      const defines = {...(view.rangeShape.length === 0 && {PER_TENSOR: ''})};
+      const infinity: Part = {defines, inputs: {}, uniforms: {infinity: ['float', [Infinity]]}};
+      const out = {shape: [2, ...view.rangeShape], packed: true, intermediate: true};
       return reduce(texts, x, residentData(backend, {X: x}), view, () => [], infinity, out);
     },
     observe(measured, moving, {channels, rangeShape}, {observer, rate, debias, ratio}) {

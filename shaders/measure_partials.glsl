@@ -1,4 +1,4 @@
-// The extremes of two neighbouring channels' partial extremes, as a texel of the packed matrix [2, channels].
+// The extremes of two neighbouring channels' partial extremes, as a texel of the packed matrix [2, channels]; or of the row [2].
 
 vec4 widen(vec4 extremes, vec4 partial) {
   return vec4(
@@ -19,13 +19,17 @@ vec4 extremesOf(int channel) {
 }
 
 void main() {
-  int pair = getOutputCoords().y / 2;
+  int pair = indexOfFragment();
 #if defined(LANES_SAME)
   vec4 one = extremesOf(2 * pair);
   vec4 two = extremesOf(2 * pair + 1 < view.x ? 2 * pair + 1 : 2 * pair);
   one = widen(one, one.zwzw);
   two = widen(two, two.zwzw);
+#if defined(PER_TENSOR)
+  setOutput(one);
+#else
   setOutput(vec4(one.x, two.x, one.y, two.y));
+#endif
 #else
   vec4 both = extremesOf(pair);
   setOutput(both.xzyw);

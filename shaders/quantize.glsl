@@ -1,5 +1,6 @@
 // The GLSL twin of kernels/grid.ts: the same functions under the same names, in the same order. All of it is float32
 // already, so what is fround there is nothing here. NaN must survive: comparisons keep it, min, max and clamp may not.
+// Parameters are const because software renderers copy the others.
 
 struct Levels {
   float qmin;
@@ -36,24 +37,33 @@ const int ABOVE = 2;
 const float SMALLEST_NORMAL = 1.1754943508222875e-38;
 const float LARGEST_FLOAT = 3.4028234663852886e38;
 
+// By its bits where GLSL has them: compilers may take comparisons of floats to never see NaN.
+bool isNaN(const float x) {
+#if __VERSION__ >= 300
+  return (floatBitsToInt(x) & 0x7fffffff) > 0x7f800000;
+#else
+  return !(x <= 0.0 || x > 0.0);
+#endif
+}
+
 // Compilers turn x * 0.0 into 0.0, which would lose the sign; a factor they do not know stays.
-float flush(float x) {
+float flush(const float x) {
   return x * (abs(x) < SMALLEST_NORMAL ? 0.0 : 1.0);
 }
 
-float roundHalfAway(float z) {
+float roundHalfAway(const float z) {
   float whole = floor(z);
   return z - whole >= 0.5 ? whole + 1.0 : whole;
 }
 
-float roundHalfEven(float v) {
+float roundHalfEven(const float v) {
   float whole = floor(v);
   float rest = v - whole;
   bool even = whole == 2.0 * floor(0.5 * whole);
   return rest < 0.5 || (rest == 0.5 && even) ? whole : ceil(v);
 }
 
-Grid nudge(float low, float high, Levels levels) {
+Grid nudge(const float low, const float high, const Levels levels) {
   float least = flush(low);
   float most = flush(high);
   float qmin = levels.qmin;
@@ -61,15 +71,15 @@ Grid nudge(float low, float high, Levels levels) {
   float extent = flush(most - least);
   float scale = flush(extent / (qmax - qmin));
   float stepsPerUnit = flush((qmax - qmin) / extent);
-  float z = qmin - flush(least / scale);
+  float z = qmin - least / scale;
   float zeroPoint = z < qmin ? qmin : z > qmax ? qmax : z >= qmin ? roundHalfAway(z) : 0.0;
-  float nudgedMin = flush((qmin - zeroPoint) * scale);
-  float nudgedMax = flush((qmax - zeroPoint) * scale);
+  float nudgedMin = (qmin - zeroPoint) * scale;
+  float nudgedMax = (qmax - zeroPoint) * scale;
   float zero = floor(-nudgedMin * stepsPerUnit + 0.5);
   return Grid(scale, stepsPerUnit, zero, nudgedMin, nudgedMax, least == 0.0 && most == 0.0, true);
 }
 
-Grid adjust(float low, float high, Levels levels) {
+Grid adjust(const float low, const float high, const Levels levels) {
   float least = flush(low);
   float most = flush(high);
   float qmin = levels.qmin;
@@ -84,38 +94,38 @@ Grid adjust(float low, float high, Levels levels) {
   return Grid(scale, fromMax, 0.0, flush(qmin * scale), most, false, true);
 }
 
-Grid raw(float low, float high) {
+Grid raw(const float low, const float high) {
   return Grid(1.0, 1.0, 0.0, flush(low), flush(high), false, true);
 }
 
-Grid unbounded(Grid grid) {
+Grid unbounded(const Grid grid) {
   return Grid(grid.scale, grid.inverse, grid.zero, grid.low, grid.high, grid.empty, false);
 }
 
-Grid gridOf(int fit, float low, float high, Levels levels) {
+Grid gridOf(const int fit, const float low, const float high, const Levels levels) {
   if (fit == NUDGE) return nudge(low, high, levels);
   if (fit == ADJUST) return adjust(low, high, levels);
   return raw(low, high);
 }
 
 // `clamp` in grid.ts, a name that GLSL has taken.
-float clampTo(float x, Grid grid) {
+float clampTo(const float x, const Grid grid) {
   float c = x > grid.high && grid.bounded ? grid.high : x;
-  return c < grid.low && grid.bounded ? grid.low : c;
+  return isNaN(x) ? x : c < grid.low && grid.bounded ? grid.low : c;
 }
 
-float project(float x, Grid grid, int rounding) {
+float project(const float x, const Grid grid, const int rounding) {
   float s = clampTo(x, grid) - grid.low;
   float steps = rounding == DIVIDE ? s / grid.scale : s * grid.inverse;
   return grid.empty ? 0.0 : floor((steps - grid.zero) + 0.5) * grid.scale;
 }
 
-float snap(float x, Grid grid, int rounding) {
+float snap(const float x, const Grid grid, const int rounding) {
   float steps = clampTo(flush(x), grid) * grid.inverse;
   return (rounding == EVEN ? roundHalfEven(steps) : floor(steps + 0.5)) * grid.scale;
 }
 
-float route(float dy, float x, Grid grid, int side) {
+float route(const float dy, const float x, const Grid grid, const int side) {
   float v = flush(x);
   bool on = side == INSIDE ? v >= grid.low && v <= grid.high : side == BELOW ? v < grid.low : v > grid.high;
   if (grid.empty) return side == INSIDE ? dy : 0.0;

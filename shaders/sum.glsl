@@ -5,10 +5,10 @@ vec4 routed(Walk walk, Grids grids) {
   vec4 dy = lanesOf(DY_LIE, DY, Source(dyAt.xy, dyAt.z), walk.t, walk.place, matrix);
 #if defined(PACKED)
   vec4 parts = vec4(
-    route(dy.r, x.r, grids.r, SIDE),
-    route(dy.g, x.g, grids.g, SIDE),
-    route(dy.b, x.b, grids.b, SIDE),
-    route(dy.a, x.a, grids.a, SIDE)
+    route(dy.r, x.r, grids.even, SIDE),
+    route(dy.g, x.g, grids.GRID_G, SIDE),
+    route(dy.b, x.b, grids.GRID_B, SIDE),
+    route(dy.a, x.a, grids.odd, SIDE)
   );
 #if defined(RAGGED)
   bvec4 inside = insideOf(walk.t, matrix);
@@ -17,7 +17,7 @@ vec4 routed(Walk walk, Grids grids) {
   return parts;
 #endif
 #else
-  return vec4(route(dy.r, x.r, grids.r, SIDE), 0.0, 0.0, 0.0);
+  return vec4(route(dy.r, x.r, grids.even, SIDE), 0.0, 0.0, 0.0);
 #endif
 }
 

@@ -1,7 +1,7 @@
 // The sum of a channel's partial sums.
 
 void main() {
-  int channel = getOutputCoords();
+  int channel = indexOfFragment();
 #if defined(LANES_SAME)
   int texelChannel = channel;
   bool odd = false;
