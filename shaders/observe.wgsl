@@ -20,8 +20,15 @@ struct ObserveRule {
   ratio: f32,
 }
 
+// 0, as no compiler knows: see quantize.wgsl.
+var<private> nothing: u32;
+
+fn rounded(v: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(v) ^ nothing);
+}
+
 fn approach(start: f32, goal: f32, rate: f32) -> f32 {
-  return start - (start - goal) * rate;
+  return start - rounded((start - goal) * rate);
 }
 
 fn observe(range: MovingRange, low: f32, high: f32, rule: ObserveRule) -> MovingRange {
@@ -34,7 +41,7 @@ fn observe(range: MovingRange, low: f32, high: f32, rule: ObserveRule) -> Moving
     batchLow = min(low, high / rule.ratio);
     batchHigh = max(high, low * rule.ratio);
   }
-  let weight = range.weight + (1.0 - range.weight) * rule.rate;
+  let weight = range.weight + rounded((1.0 - range.weight) * rule.rate);
   if (rule.observer == LAST_VALUE) {
     return MovingRange(batchLow, batchHigh, weight);
   }
@@ -46,6 +53,7 @@ fn observe(range: MovingRange, low: f32, high: f32, rule: ObserveRule) -> Moving
 }
 
 fn main(index: i32) {
+  nothing = bitcast<u32>(uniforms.INFINITY) ^ 0x7f800000u;
   let channel = u32(index);
   let channels = uniforms.channels;
   if (channel < channels) {

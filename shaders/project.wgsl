@@ -1,6 +1,7 @@
 // x on its grid.
 
 fn main(index: i32) {
+  nothing = bitcast<u32>(uniforms.INFINITY) ^ INFINITY_BITS;
   let walk = walkOf(u32(index));
   var grid = gridAt(walk.channel);
   if (!CLAMPED) {

@@ -46,6 +46,19 @@ const SIGN = 0x80000000u;
 const INFINITY_BITS = 0x7f800000u;
 const LARGEST_FLOAT = 0x1.fffffep+127f;
 
+// 0, as no compiler knows: main gets it from a uniform.
+var<private> nothing: u32;
+
+// v, rounded before it goes on: compilers may fuse a product with a sum, or take a sum in another order.
+fn rounded(v: Lanes) -> Lanes {
+  return bitcast<Lanes>(bitcast<LaneBits>(v) ^ LaneBits(nothing));
+}
+
+// The same for what belongs to a channel.
+fn settled(v: Channels) -> Channels {
+  return bitcast<Channels>(bitcast<ChannelBits>(v) ^ ChannelBits(nothing));
+}
+
 // Zeros of either sign by their bits, since compilers take x * 0.0 for 0.0.
 fn flush(x: Lanes) -> Lanes {
   let zero = bitcast<Lanes>(bitcast<LaneBits>(x) & LaneBits(SIGN));
@@ -89,7 +102,7 @@ fn nudge(low: Channels, high: Channels, levels: Levels) -> Grid {
   let zeroPoint = select(select(inside, qmax, z > qmax), qmin, z < qmin);
   let nudgedLow = flushed((qmin - zeroPoint) * scale);
   let nudgedHigh = flushed((qmax - zeroPoint) * scale);
-  let zero = floor(-nudgedLow * inverse + 0.5);
+  let zero = floor(settled(-nudgedLow * inverse) + 0.5);
   return Grid(
     scale, inverse, zero, nudgedLow, nudgedHigh, (lowest == Channels(0.0)) & (highest == Channels(0.0)));
 }
@@ -145,14 +158,14 @@ fn project(x: Lanes, grid: Grid, rounding: u32) -> Lanes {
   if (rounding == DIVIDE) {
     steps = s / Lanes(grid.scale);
   } else {
-    steps = s * Lanes(grid.inverse);
+    steps = rounded(s * Lanes(grid.inverse));
   }
-  let y = floor(steps - Lanes(grid.zero) + 0.5) * Lanes(grid.scale);
+  let y = floor(rounded(steps - Lanes(grid.zero)) + 0.5) * Lanes(grid.scale);
   return select(y, Lanes(0.0), LaneMask(grid.empty));
 }
 
 fn snap(x: Lanes, grid: Grid, rounding: u32) -> Lanes {
-  let steps = clamp(flush(x), grid) * Lanes(grid.inverse);
+  let steps = rounded(clamp(flush(x), grid) * Lanes(grid.inverse));
   if (rounding == EVEN) {
     return roundHalfEven(steps) * Lanes(grid.scale);
   }

@@ -3,6 +3,7 @@
 const BLOCK = 16u;
 
 fn main(index: i32) {
+  nothing = bitcast<u32>(uniforms.INFINITY) ^ INFINITY_BITS;
   let thread = u32(index);
   let walk = walkOf(thread);
   let grid = gridAt(walk.channel);
