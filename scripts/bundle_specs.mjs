@@ -8,6 +8,9 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 /** This one leaves the backend unusable. */
 const LAST = 'device_lost.spec.ts';
 
+/** Quantization-aware layers are not an entry of the package yet: their specs run in Node. */
+const IN_NODE_ONLY = /^qat/;
+
 /**
  * @param {'node' | 'browser'} platform
  * @param {string} outfile
@@ -15,7 +18,7 @@ const LAST = 'device_lost.spec.ts';
  */
 export async function bundleSpecs(platform, outfile, only = '') {
   const specs = readdirSync(`${ROOT}/test`, {recursive: true}).filter(
-    file => file.endsWith('.spec.ts') && file !== LAST,
+    file => file.endsWith('.spec.ts') && file !== LAST && (platform === 'node' || !IN_NODE_ONLY.test(file)),
   );
   const imports = [...specs, LAST].filter(file => file.includes(only)).map(file => `() => import('./${file}')`);
   await build({
