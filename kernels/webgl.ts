@@ -112,16 +112,15 @@ const vertexShaders = new WeakMap<WebGLRenderingContext, Map<string, WebGLShader
 function cornersOf(gl: WebGLRenderingContext, {defines, inputs, uniforms}: Part): WebGLShader {
   const samplers = Object.keys(inputs).map(name => `uniform sampler2D ${name};`);
   const others = Object.entries(uniforms).map(([name, [type]]) => `uniform ${type} ${name};`);
-  const declarations = [VERTEX_PRELUDE, ...definitionsOf(defines), ...samplers, ...others];
-  const text = [...declarations, quantizeText, texelsText, boundsText, cornersText].join('\n');
+  const declarations = [VERTEX_PRELUDE, ...definitionsOf(defines), ...samplers, ...others].join('\n');
   const known = vertexShaders.get(gl) ?? new Map<string, WebGLShader>();
   vertexShaders.set(gl, known);
-  const shader = known.get(text) ?? gl.createShader(gl.VERTEX_SHADER)!;
-  if (!known.has(text)) {
-    gl.shaderSource(shader, text);
-    gl.compileShader(shader);
-    known.set(text, shader);
-  }
+  const found = known.get(declarations);
+  if (found) return found;
+  const shader = gl.createShader(gl.VERTEX_SHADER)!;
+  gl.shaderSource(shader, [declarations, quantizeText, texelsText, boundsText, cornersText].join('\n'));
+  gl.compileShader(shader);
+  known.set(declarations, shader);
   return shader;
 }
 
