@@ -5,6 +5,7 @@ import {symmetricRatio} from '../../kernels/observe';
 import {quantizingLayers} from './control';
 import type {FakeQuantizer} from './fake_quantizer';
 import {type CalibrationMethod, Histogram} from './histogram';
+import {settle} from './layer_wrapper';
 
 export type {CalibrationMethod};
 
@@ -130,7 +131,9 @@ export async function calibrate(model: LayersModel, samples: Samples, options: C
   if (!(percentile > 0 && percentile <= 100))
     throw new Error(`calibrate: percentile must be in (0, 100], but was ${percentile}.`);
   const layers = quantizingLayers('calibrate', model);
-  const seen = new Map(layers.flatMap(layer => layer.calibrated).map(quantizer => [quantizer, new Histogram()]));
+  const roundings = layers.flatMap(layer => layer.roundings).filter(({of}) => of === 'activations');
+  const measured = roundings.filter(({fixed}) => !fixed);
+  const seen = new Map(measured.map(({quantizer}) => [quantizer, new Histogram()]));
   const total = isTensors(samples) ? ([samples].flat() as Tensor[])[0]?.shape[0] : undefined;
   const bad = new Set<string>();
   let done = 0;
@@ -144,7 +147,7 @@ export async function calibrate(model: LayersModel, samples: Samples, options: C
   for (const [quantizer, histogram] of seen) {
     if (histogram.max >= histogram.min) quantizer.setRange(...fitted(histogram, quantizer, options), WEIGHT);
   }
-  for (const layer of layers) layer.settle();
+  settle(roundings);
   if (bad.size === 0) return;
   throw new Error(
     `calibrate: activations were NaN in ${[...bad].join(', ')}; ranges are of the other values. ` +

@@ -2,15 +2,7 @@
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {asContainer, type Layer} from './graph';
 import {allLayers} from './quantize_model';
-import {QuantizedInput, QuantizedLayer} from './quantized_layer';
-
-/** A layer with quantizers. */
-export type Quantizing = QuantizedLayer | QuantizedInput;
-
-/** Whether a layer has quantizers. */
-export function isQuantizing(layer: Layer): layer is Quantizing {
-  return layer instanceof QuantizedLayer || layer instanceof QuantizedInput;
-}
+import {isQuantizing, type Quantizing, type Rounding, unwrapped} from './layer_wrapper';
 
 /** The layers with quantizers, at any depth; throws if there are none. */
 export function quantizingLayers(caller: string, model: LayersModel): Quantizing[] {
@@ -22,12 +14,9 @@ export function quantizingLayers(caller: string, model: LayersModel): Quantizing
 /** Which quantizers a switch is for. */
 export type QuantizerSelection = 'all' | 'weights' | 'activations';
 
-function selected(caller: string, model: LayersModel, which: QuantizerSelection) {
-  return quantizingLayers(caller, model).flatMap(layer => {
-    if (which === 'all') return layer.quantizers;
-    const weights = layer instanceof QuantizedLayer ? layer.weightQuantizers.map(({quantizer}) => quantizer) : [];
-    return which === 'weights' ? weights : layer.quantizers.filter(each => !weights.includes(each));
-  });
+function selected(caller: string, model: LayersModel, which: QuantizerSelection): Rounding[] {
+  const all = quantizingLayers(caller, model).flatMap(({roundings}) => roundings);
+  return all.filter(({of}) => which === 'all' || which === of);
 }
 
 /**
@@ -38,7 +27,7 @@ function selected(caller: string, model: LayersModel, which: QuantizerSelection)
  * @param which - 'weights', 'activations' or, by default, 'all'.
  */
 export function setFakeQuant(model: LayersModel, on: boolean, which: QuantizerSelection = 'all'): void {
-  for (const quantizer of selected('setFakeQuant', model, which)) quantizer.quantizing = on;
+  for (const {quantizer} of selected('setFakeQuant', model, which)) quantizer.quantizing = on;
 }
 
 /**
@@ -49,7 +38,7 @@ export function setFakeQuant(model: LayersModel, on: boolean, which: QuantizerSe
  * @param which - 'weights', 'all' or, by default, 'activations'.
  */
 export function freezeRanges(model: LayersModel, frozen = true, which: QuantizerSelection = 'activations'): void {
-  for (const layer of quantizingLayers('freezeRanges', model)) layer.freezeRanges(frozen, which);
+  for (const {quantizer, fixed} of selected('freezeRanges', model, which)) quantizer.observing = !frozen && !fixed;
 }
 
 /**
@@ -61,7 +50,7 @@ export function freezeRanges(model: LayersModel, frozen = true, which: Quantizer
  */
 export function freezeBatchNorm(model: LayersModel, frozen = true): void {
   for (const layer of allLayers(asContainer(model))) {
-    const inner = layer instanceof QuantizedLayer ? layer.layer : layer;
+    const inner = unwrapped(layer);
     if (inner.getClassName() !== 'BatchNormalization') continue;
     // On this one layer: `call` of its class, told that it is not training.
     const own = inner as unknown as {call?: Layer['call']};

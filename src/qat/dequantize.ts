@@ -1,10 +1,8 @@
 /** From a quantized model back to an ordinary one. */
-import type {Variable} from '@tensorflow/tfjs-core';
-import {tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {quantizingLayers} from './control';
-import {type Layer} from './graph';
-import {QuantizedInput, QuantizedLayer} from './quantized_layer';
+import type {Layer} from './graph';
+import {isQuantizing, LayerWrapper, unwrapped} from './layer_wrapper';
 import {cloneLayer, rebuild, type Replacement} from './rebuild';
 
 /**
@@ -15,24 +13,15 @@ import {cloneLayer, rebuild, type Replacement} from './rebuild';
  */
 export function dequantizeModel(model: LayersModel): LayersModel {
   quantizingLayers('dequantizeModel', model);
-  const copies = new Map<QuantizedLayer, Layer>();
+  const copies = new Map<LayerWrapper, Layer>();
   const replace = (layer: Layer): Replacement | undefined => {
-    if (layer instanceof QuantizedInput) return undefined;
-    const from = layer instanceof QuantizedLayer ? layer.layer : layer;
+    if (!(layer instanceof LayerWrapper) && isQuantizing(layer)) return undefined;
+    const from = unwrapped(layer);
     const copy = cloneLayer(from);
-    if (layer instanceof QuantizedLayer) copies.set(layer, copy);
+    if (layer instanceof LayerWrapper) copies.set(layer, copy);
     return {layer: copy, variables: {to: copy, from}};
   };
   const float = rebuild(model, {replace});
-  for (const [layer, copy] of copies) assignQuantized(layer, copy);
+  for (const [layer, copy] of copies) layer.assignRounded(copy);
   return float;
-}
-
-function assignQuantized(layer: QuantizedLayer, copy: Layer): void {
-  const targets = layer.slotsIn(copy);
-  layer.quantizedWeights().forEach((value, i) => {
-    const {host, attr} = targets[i]!;
-    tidy(() => (host[attr]!.read() as Variable).assign(value));
-    value.dispose();
-  });
 }

@@ -2,10 +2,11 @@
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {quantizingLayers} from './control';
 import type {FakeQuantizer} from './fake_quantizer';
-import {asContainer, flatten, type FlatGraph, type Layer} from './graph';
+import {asContainer, flatten, type Layer} from './graph';
 import {allLayers} from './quantize_model';
 import {place, type Place} from './placement';
-import {QuantizedInput, QuantizedLayer} from './quantized_layer';
+import {isQuantizing, unwrapped} from './layer_wrapper';
+import {QuantizedLayer} from './quantized_layer';
 
 /** One line of a description: a quantizer, or a layer that has none. */
 export interface QuantizationRow {
@@ -66,34 +67,26 @@ const NOTHING = {numBits: undefined, ranges: 0, min: undefined, max: undefined, 
 const MULTIPLIES = new Set(['compute', 'recurrent', 'embedding', 'custom']);
 
 function rowsOf(layer: Layer, place: Place | undefined): QuantizationRow[] {
-  const inner = layer instanceof QuantizedLayer ? layer.layer : layer;
-  const className = inner.getClassName();
-  const weights = layer instanceof QuantizedLayer ? layer.weightQuantizers : [];
-  const rows = weights.map(({slot, quantizer}) => rowOf(layer, className, slot.name, quantizer));
-  const {beforeQuantizer: before, outputQuantizer: output} = layer as Partial<QuantizedLayer>;
-  if (before) rows.push(rowOf(layer, className, 'before activation', before));
-  if (output) rows.push(rowOf(layer, className, 'output', output));
+  const className = unwrapped(layer).getClassName();
+  const roundings = isQuantizing(layer) ? layer.roundings : [];
+  const rows = roundings.map(({what, quantizer}) => rowOf(layer, className, what, quantizer));
   const left = {layer: layer.name, className, ...NOTHING};
-  if (place && MULTIPLIES.has(place.kind) && weights.length === 0) {
+  if (place && MULTIPLIES.has(place.kind) && !roundings.some(({of}) => of === 'weights')) {
     rows.push({...left, what: 'weights', note: 'not rounded: left out by the options'});
   }
-  if (!output && place)
+  if (place && !roundings.some(({what}) => what === 'output' || what === 'activation')) {
     rows.push({...left, what: 'output', note: `not rounded: ${place.reason || 'left out by the options'}`});
+  }
   return rows;
-}
-
-/** The graph as it was before layers were wrapped. */
-function unwrapped({ops, inputs, outputs}: FlatGraph): FlatGraph {
-  const unwrap = (layer: Layer) => (layer instanceof QuantizedLayer ? layer.layer : layer);
-  return {ops: ops.map(op => ({...op, layer: unwrap(op.layer)})), inputs, outputs};
 }
 
 function placesOf(model: LayersModel): ReadonlyMap<Layer, Place> {
   const custom = Object.fromEntries(
     allLayers(asContainer(model)).flatMap(layer => (layer instanceof QuantizedLayer ? layer.customClass : [])),
   );
-  const flat = unwrapped(flatten(asContainer(model)));
-  return place(flat, {custom, isFloat: () => false, perRow: () => false}).layers;
+  const {ops, inputs, outputs} = flatten(asContainer(model));
+  const original = {ops: ops.map(op => ({...op, layer: unwrapped(op.layer)})), inputs, outputs};
+  return place(original, {custom, isFloat: () => false, perRow: () => false}).layers;
 }
 
 /**
@@ -112,8 +105,8 @@ export function describeQuantization(model: LayersModel): QuantizationDescriptio
 }
 
 function placeOf(layer: Layer, places: ReadonlyMap<Layer, Place>): Place | undefined {
-  if (layer instanceof QuantizedInput) return undefined;
-  return places.get(layer instanceof QuantizedLayer ? layer.layer : layer);
+  const inner = unwrapped(layer);
+  return inner === layer && isQuantizing(layer) ? undefined : places.get(inner);
 }
 
 function cellsOf({layer, className, what, numBits, ranges, min, max, note}: QuantizationRow): string[] {

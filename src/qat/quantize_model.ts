@@ -4,8 +4,11 @@ import {asContainer, type Container, flatten, graphOf, innerLayers, isContainer,
 import {activationOf, fixedRange, kindOf, slotsOf} from './kinds';
 import {bitProblems, planOf, type QuantizeOptions, type QuantizerConfig, throwProblems} from './options';
 import {place, type Place, type Placement, type PlacementOptions} from './placement';
+import {isQuantizing} from './layer_wrapper';
 import {QuantizedInput, QuantizedLayer} from './quantized_layer';
 import {cloneLayer, rebuild, type Replacement} from './rebuild';
+import {QuantizeLayer, QuantizeWrapperV2} from './tfmot';
+import {placeAsTfmot} from './tfmot_placement';
 
 /** The models that a model calls step by step, whose layers have graphs of their own. */
 function steppedModels(model: Container): Container[] {
@@ -33,22 +36,27 @@ function checkBuilt(model: LayersModel): void {
   throw new Error(`quantizeModel: model ${model.name} is not built, so its layers have no weights yet. ${remedy}.`);
 }
 
-function layerProblems(layers: readonly Layer[], {layers: named = {}, customLayers = {}}: QuantizeOptions): string[] {
+/** Options for layers that are not there, and layers that are quantized already. */
+function namingProblems(layers: readonly Layer[], named: Exclude<QuantizeOptions['layers'], undefined>): string[] {
   const names = new Set(layers.map(({name}) => name));
   const missing = Object.keys(named).filter(name => !names.has(name));
-  const quantized = layers.filter(({quantizers}: Layer & {quantizers?: unknown}) => quantizers !== undefined);
-  const unknown = layers.filter(layer => kindOf(layer, customLayers) === 'unknown' && named[layer.name] !== false);
+  const [quantized] = layers.filter(isQuantizing);
   return [
     ...missing.map(name => `there is no layer ${name} to set options for. The model has: ${[...names].join(', ')}.`),
-    ...quantized
-      .slice(0, 1)
-      .map(({name}) => `the model is quantized already (layer ${name}). dequantizeModel makes it float again.`),
-    ...(quantized.length > 0 ? [] : unknown).map(
-      layer =>
-        `layer ${layer.name} is of the class ${layer.getClassName()}, which is not known. Name its weights ` +
-        `(customLayers: {${layer.getClassName()}: {kernel: {axis: -1}}}), or leave it as it is (layers: {${layer.name}: false}).`,
-    ),
+    ...(quantized
+      ? [`the model is quantized already (layer ${quantized.name}). dequantizeModel makes it float again.`]
+      : []),
   ];
+}
+
+function unknownProblems(layers: readonly Layer[], {layers: named = {}, customLayers = {}}: QuantizeOptions): string[] {
+  if (layers.some(isQuantizing)) return [];
+  const unknown = layers.filter(layer => kindOf(layer, customLayers) === 'unknown' && named[layer.name] !== false);
+  return unknown.map(
+    layer =>
+      `layer ${layer.name} is of the class ${layer.getClassName()}, which is not known. Name its weights ` +
+      `(customLayers: {${layer.getClassName()}: {kernel: {axis: -1}}}), or leave it as it is (layers: {${layer.name}: false}).`,
+  );
 }
 
 function customProblems(layers: readonly Layer[], {customLayers = {}}: QuantizeOptions): string[] {
@@ -119,6 +127,34 @@ function outputQuantizer(config: QuantizerConfig, output: Place['output'], layer
   return fixed ? {...config, symmetric: false, narrowRange: false, fixed} : config;
 }
 
+const TFMOT_INPUT = {
+  className: 'AllValuesQuantizer',
+  config: {numBits: 8, perAxis: false, symmetric: false, narrowRange: false},
+};
+
+function quantizeAsTfmot(model: LayersModel, {layers = {}, ...others}: QuantizeOptions): LayersModel {
+  const container = asContainer(model);
+  const nested = graphOf(container).layers.filter(isContainer);
+  const {places, problems} = placeAsTfmot(flatten(container));
+  const given = Object.keys(others).filter(name => name !== 'scheme');
+  throwProblems('quantizeModel', [
+    ...given.map(name => `scheme 'tfmot' is fixed and takes no ${name}. Leave it out, or the scheme.`),
+    ...namingProblems(allLayers(container), layers),
+    ...nested.map(({name}) => `model ${name} is inside another, which scheme 'tfmot' does not support.`),
+    ...(nested.length > 0 ? [] : problems.filter(({layer}) => layers[layer] !== false).map(({message}) => message)),
+  ]);
+  return rebuild(model, {
+    replace: layer => {
+      const copy = cloneLayer(layer);
+      const place = layers[layer.name] === false ? undefined : places.get(layer);
+      const wrapper = place && new QuantizeWrapperV2({layer: copy, name: `quant_${layer.name}`, ...place});
+      return {layer: wrapper ?? copy, variables: {to: copy, from: layer}};
+    },
+    onInput: (_, index) =>
+      new QuantizeLayer({name: index === 0 ? 'quantize_layer' : `quantize_layer_${index}`, quantizer: TFMOT_INPUT}),
+  });
+}
+
 /**
  * A copy of `model` that trains quantized: weights and activations are rounded wherever an integer runtime would round
  * them. The original is untouched; names, weights and trainable flags are kept.
@@ -138,7 +174,13 @@ export function quantizeModel(model: LayersModel, options: QuantizeOptions = {})
   const container = asContainer(model);
   graphOf(container);
   const layers = allLayers(container);
-  const problems = [...bitProblems(options), ...layerProblems(layers, options), ...customProblems(layers, options)];
+  if (options.scheme === 'tfmot') return quantizeAsTfmot(model, options);
+  const problems = [
+    ...bitProblems(options),
+    ...namingProblems(layers, options.layers ?? {}),
+    ...unknownProblems(layers, options),
+    ...customProblems(layers, options),
+  ];
   throwProblems('quantizeModel', problems);
   const quantization = new Quantization(container, options);
   return rebuild(model, {

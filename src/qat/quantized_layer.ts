@@ -8,6 +8,7 @@ import {
   add,
   type Tensor,
   tidy,
+  type Variable,
   where,
   abs,
   less,
@@ -16,6 +17,16 @@ import {
 import {initializers, layers as tfLayers, type LayerVariable} from '@tensorflow/tfjs-layers';
 import {FakeQuantizer, type RangeStore} from './fake_quantizer';
 import {innerLayers, type Layer, type Shape} from './graph';
+import {
+  activationSwap,
+  configOf,
+  layerFrom,
+  LayerWrapper,
+  type Rounding,
+  settle,
+  type Swap,
+  swapped,
+} from './layer_wrapper';
 import {type CustomWeights, type Slot, slotsOf} from './kinds';
 import type {QuantizerConfig} from './options';
 
@@ -63,34 +74,6 @@ function saved(config: SavedQuantizer | null, quantizer: FakeQuantizer | undefin
   if (!config) return null;
   const {observing, quantizing} = quantizer ?? {};
   return {...config, ...(quantizer && {observing, quantizing})};
-}
-
-/** The config of a layer; tfjs saves a depthwise kernel's regularizer as its constraint. */
-export function configOf(layer: Layer): Config {
-  const config = JSON.parse(JSON.stringify(layer.getConfig())) as Config;
-  if (layer.getClassName() !== 'DepthwiseConv2D') return config;
-  const {depthwiseConstraint: constraint} = layer as unknown as {depthwiseConstraint?: serialization.Serializable};
-  const serialized = constraint && {className: constraint.getClassName(), config: constraint.getConfig()};
-  return {...config, depthwiseConstraint: serialized ?? null};
-}
-
-/** Makes a layer from a config, as tfjs-layers does for its own wrappers. */
-export function layerFrom({className, config}: {className: string; config: Config}): Layer {
-  const [cls, fromConfig] = serialization.SerializationMap.getMap().classNameMap[className] ?? [];
-  if (!cls || !fromConfig)
-    throw new Error(`Unknown layer class ${className}. Register it: tf.serialization.registerClass.`);
-  return fromConfig(cls, config as never) as unknown as Layer;
-}
-
-/** Puts values in the place of a layer's own for one call. */
-function swapped<T>(swaps: readonly {host: object; attr: string; value: unknown}[], run: () => T): T {
-  const before = swaps.map(({host, attr}) => (host as Config)[attr]);
-  for (const {host, attr, value} of swaps) (host as Config)[attr] = value;
-  try {
-    return run();
-  } finally {
-    swaps.forEach(({host, attr}, i) => ((host as Config)[attr] = before[i]));
-  }
 }
 
 interface BatchNorm {
@@ -153,10 +136,9 @@ function rangeShape({host, attr, axis}: Slot, perChannel: boolean): Shape {
 }
 
 /** A layer that rounds: another layer, whose weights and activations are rounded wherever it is called. */
-export class QuantizedLayer extends tfLayers.Layer {
+export class QuantizedLayer extends LayerWrapper {
   static className = 'QuantizedLayer';
 
-  readonly layer: Layer;
   /** Rounds the weights. */
   weightQuantizers: WeightQuantizer[] = [];
   /** Rounds what the activation is given. */
@@ -166,18 +148,21 @@ export class QuantizedLayer extends tfLayers.Layer {
   readonly #args: QuantizedLayerArgs;
 
   constructor(args: QuantizedLayerArgs) {
-    const {name, batchInputShape, dtype} = args.layer;
-    super({name, ...(batchInputShape && {batchInputShape}), ...(dtype && {dtype})});
-    checkVersion(name, args.version);
-    this.layer = args.layer;
+    super(args.layer, args.layer.name);
+    checkVersion(args.layer.name, args.version);
     this.#args = args;
-    this.supportsMasking = args.layer.supportsMasking;
   }
 
-  /** All the quantizers. */
-  get quantizers(): FakeQuantizer[] {
-    const all = [...this.weightQuantizers.map(({quantizer}) => quantizer), this.beforeQuantizer, this.outputQuantizer];
-    return all.filter(each => each !== undefined);
+  /** What the layer rounds. */
+  get roundings(): Rounding[] {
+    const {beforeQuantizer: before, outputQuantizer: output, weightQuantizers: weights} = this;
+    return [
+      ...weights.map(({slot, quantizer}) => ({what: slot.name, of: 'weights' as const, quantizer})),
+      ...(before ? [{what: 'before activation', of: 'activations' as const, quantizer: before}] : []),
+      ...(output
+        ? [{what: 'output', of: 'activations' as const, quantizer: output, fixed: this.#args.output?.fixed}]
+        : []),
+    ];
   }
 
   /** The layer's class and its weights, if it is one of the user's own. */
@@ -186,42 +171,17 @@ export class QuantizedLayer extends tfLayers.Layer {
     return weights ? [[this.layer.getClassName(), weights]] : [];
   }
 
-  /** Those whose ranges are measured from activations. */
-  get calibrated(): FakeQuantizer[] {
-    const output = this.#args.output?.fixed ? undefined : this.outputQuantizer;
-    return [this.beforeQuantizer, output].filter(each => each !== undefined);
-  }
-
-  /** Sets a fixed range, from when on it rounds. */
-  settle(): void {
-    const fixed = this.#args.output?.fixed;
-    if (fixed && !this.outputQuantizer?.isSet()) this.outputQuantizer?.setRange(...fixed);
-  }
-
-  /** The weights that the layer computes with, in the order of {@link slotsIn}; the caller's to dispose. */
-  quantizedWeights(): Tensor[] {
+  override assignRounded(copy: Layer): void {
+    const targets = this.#slots(copy);
     const batchNorm = this.#args.folds ? this.#batchNorm() : undefined;
-    return this.weightQuantizers.map(weight => tidy(() => weight.quantized(batchNorm)));
-  }
-
-  /** Where the weights are in a layer of the same class. */
-  slotsIn(layer: Layer): Slot[] {
-    return this.#args.weights ? this.#slots(layer) : [];
-  }
-
-  /** Stops ranges from moving, or lets them move; fixed ones never do. */
-  freezeRanges(frozen: boolean, which: 'all' | 'weights' | 'activations'): void {
-    if (which !== 'activations') for (const {quantizer} of this.weightQuantizers) quantizer.observing = !frozen;
-    if (which === 'weights') return;
-    if (this.beforeQuantizer) this.beforeQuantizer.observing = !frozen;
-    if (this.outputQuantizer) this.outputQuantizer.observing = !frozen && !this.#args.output!.fixed;
+    this.weightQuantizers.forEach((weight, i) => {
+      const {host, attr} = targets[i]!;
+      tidy(() => (host[attr]!.read() as Variable).assign(weight.quantized(batchNorm)));
+    });
   }
 
   override build(inputShape: Shape | Shape[]): void {
-    if (!this.layer.built) {
-      this.layer.build(inputShape);
-      this.layer.built = true;
-    }
+    this.buildLayer(inputShape);
     const {weights, before, output} = this.#args;
     if (weights) this.weightQuantizers = this.#slots(this.layer).map(slot => this.#weightQuantizer(slot, weights));
     if (before) this.beforeQuantizer = this.#activationQuantizer('before_activation', before);
@@ -238,53 +198,10 @@ export class QuantizedLayer extends tfLayers.Layer {
       const {outputQuantizer: quantizer} = this;
       if (!quantizer) return outputs;
       // A fixed range too is set by the first batch: until then nothing is rounded.
-      if (training) this.settle();
+      if (training) settle(this.roundings);
       const round = (x: Tensor) => quantizer.apply(x, {training});
       return Array.isArray(outputs) ? [round(outputs[0]!), ...outputs.slice(1)] : round(outputs);
     });
-  }
-
-  override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
-    return this.layer.computeOutputShape(inputShape);
-  }
-
-  override computeMask(inputs: Tensors, mask?: Tensors): Tensors {
-    return this.layer.computeMask(inputs, mask);
-  }
-
-  // tfjs reads these before this class's constructor has run.
-  override get trainable(): boolean {
-    return this.layer?.trainable ?? true;
-  }
-
-  override set trainable(trainable: boolean) {
-    if (this.layer) this.layer.trainable = trainable;
-  }
-
-  override get trainableWeights(): LayerVariable[] {
-    return this.layer?.trainableWeights ?? [];
-  }
-
-  override get nonTrainableWeights(): LayerVariable[] {
-    const {_nonTrainableWeights: ranges} = this as unknown as {_nonTrainableWeights: LayerVariable[]};
-    return [...(this.layer?.nonTrainableWeights ?? []), ...ranges];
-  }
-
-  override get losses(): Layer['losses'] {
-    return this.layer?.losses ?? [];
-  }
-
-  override get stateful(): boolean {
-    return this.layer?.stateful ?? false;
-  }
-
-  override resetStates(): void {
-    this.layer.resetStates();
-  }
-
-  override setFastWeightInitDuringBuild(value: boolean): void {
-    super.setFastWeightInitDuringBuild(value);
-    this.layer.setFastWeightInitDuringBuild(value);
   }
 
   override getConfig(): serialization.ConfigDict {
@@ -333,7 +250,7 @@ export class QuantizedLayer extends tfLayers.Layer {
     return this.addWeight(`${name}_range`, shape, 'float32', initializers.zeros(), undefined, false);
   }
 
-  #weightSwaps() {
+  #weightSwaps(): Swap[] {
     const batchNorm = this.#args.folds ? this.#batchNorm() : undefined;
     return this.weightQuantizers.map(weight => {
       const rounded = weight.quantized(batchNorm);
@@ -341,17 +258,11 @@ export class QuantizedLayer extends tfLayers.Layer {
     });
   }
 
-  #activationSwaps(training: boolean) {
+  #activationSwaps(training: boolean): Swap[] {
     const quantizer = this.beforeQuantizer;
     if (!quantizer) return [];
     const host = this.layer.getClassName() === 'TimeDistributed' ? innerLayers(this.layer)[0]! : this.layer;
-    const {activation} = host as unknown as {activation: {apply(x: Tensor, axis?: number): Tensor}};
-    const value = {
-      // No name that tfjs would fuse.
-      getClassName: () => 'quantized',
-      apply: (x: Tensor, axis?: number) => activation.apply(quantizer.apply(x, {training}), axis),
-    };
-    return [{host, attr: 'activation', value}];
+    return [activationSwap(host, (x, activate) => activate(quantizer.apply(x, {training})))];
   }
 
   /** The BatchNormalization that follows. */
@@ -376,22 +287,9 @@ export class QuantizedInput extends tfLayers.Layer {
     this.supportsMasking = true;
   }
 
-  /** All the quantizers: one. */
-  get quantizers(): FakeQuantizer[] {
-    return this.outputQuantizer ? [this.outputQuantizer] : [];
-  }
-
-  /** Its quantizer, whose range is measured. */
-  get calibrated(): FakeQuantizer[] {
-    return this.quantizers;
-  }
-
-  /** There is no fixed range. */
-  settle(): void {}
-
-  /** Stops the range from moving, or lets it move. */
-  freezeRanges(frozen: boolean, which: 'all' | 'weights' | 'activations'): void {
-    if (this.outputQuantizer && which !== 'weights') this.outputQuantizer.observing = !frozen;
+  /** What the layer rounds. */
+  get roundings(): Rounding[] {
+    return this.outputQuantizer ? [{what: 'output', of: 'activations', quantizer: this.outputQuantizer}] : [];
   }
 
   override build(inputShape: Shape | Shape[]): void {

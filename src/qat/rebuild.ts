@@ -12,7 +12,7 @@ import {
   type Layer,
   variablesOf,
 } from './graph';
-import {configOf, layerFrom} from './quantized_layer';
+import {configOf, layerFrom} from './layer_wrapper';
 
 /** A layer for the place of another. */
 export interface Replacement {

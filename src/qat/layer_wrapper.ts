@@ -1,0 +1,152 @@
+/** What wrappers of layers share: the layer within, on which everything but rounding is left to. */
+import {serialization, type Tensor} from '@tensorflow/tfjs-core';
+import {layers as tfLayers, type LayerVariable} from '@tensorflow/tfjs-layers';
+import type {FakeQuantizer} from './fake_quantizer';
+import type {Layer, Shape} from './graph';
+
+export type Config = Record<string, unknown>;
+export type Tensors = Tensor | Tensor[];
+
+/** One thing that a layer rounds. */
+export interface Rounding {
+  /** A weight's name, 'before activation' or 'output'. */
+  readonly what: string;
+  readonly of: 'weights' | 'activations';
+  readonly quantizer: FakeQuantizer;
+  /** A range that never moves, and that counts from the first batch on. */
+  readonly fixed?: readonly [number, number] | undefined;
+}
+
+/** A layer that rounds. */
+export interface Quantizing extends Layer {
+  readonly roundings: readonly Rounding[];
+}
+
+/** Whether a layer rounds. */
+export function isQuantizing(layer: Layer): layer is Quantizing {
+  return 'roundings' in layer;
+}
+
+/** Sets fixed ranges, from when on they round. */
+export function settle(roundings: readonly Rounding[]): void {
+  for (const {fixed, quantizer} of roundings) if (fixed && !quantizer.isSet()) quantizer.setRange(...fixed);
+}
+
+/** The layer within a wrapper, or the layer itself. */
+export function unwrapped(layer: Layer): Layer {
+  return layer instanceof LayerWrapper ? layer.layer : layer;
+}
+
+/** The config of a layer; tfjs saves a depthwise kernel's regularizer as its constraint. */
+export function configOf(layer: Layer): Config {
+  const config = JSON.parse(JSON.stringify(layer.getConfig())) as Config;
+  if (layer.getClassName() !== 'DepthwiseConv2D') return config;
+  const {depthwiseConstraint: constraint} = layer as unknown as {depthwiseConstraint?: serialization.Serializable};
+  const serialized = constraint && {className: constraint.getClassName(), config: constraint.getConfig()};
+  return {...config, depthwiseConstraint: serialized ?? null};
+}
+
+/** Makes a layer from a config, as tfjs-layers does for its own wrappers. */
+export function layerFrom({className, config}: {className: string; config: Config}): Layer {
+  const [cls, fromConfig] = serialization.SerializationMap.getMap().classNameMap[className] ?? [];
+  if (!cls || !fromConfig)
+    throw new Error(`Unknown layer class ${className}. Register it: tf.serialization.registerClass.`);
+  return fromConfig(cls, config as never) as unknown as Layer;
+}
+
+/** A value for the place of a layer's own. */
+export interface Swap {
+  readonly host: object;
+  readonly attr: string;
+  readonly value: unknown;
+}
+
+/** Puts values in the place of a layer's own for one call. */
+export function swapped<T>(swaps: readonly Swap[], run: () => T): T {
+  const before = swaps.map(({host, attr}) => (host as Config)[attr]);
+  for (const {host, attr, value} of swaps) (host as Config)[attr] = value;
+  try {
+    return run();
+  } finally {
+    swaps.forEach(({host, attr}, i) => ((host as Config)[attr] = before[i]));
+  }
+}
+
+/** Has a layer's activation called by another function, apart from what comes before it. */
+export function activationSwap(host: object, apply: (x: Tensor, activate: (x: Tensor) => Tensor) => Tensor): Swap {
+  const {activation} = host as {activation: {apply(x: Tensor, axis?: number): Tensor}};
+  const value = {
+    // No name that tfjs would fuse.
+    getClassName: () => 'quantized',
+    apply: (x: Tensor, axis?: number) => apply(x, given => activation.apply(given, axis)),
+  };
+  return {host, attr: 'activation', value};
+}
+
+/** A layer around another. tfjs-layers has such a class, but does not export it. */
+export abstract class LayerWrapper extends tfLayers.Layer {
+  readonly layer: Layer;
+
+  constructor(layer: Layer, name: string) {
+    const {batchInputShape, dtype} = layer;
+    super({name, ...(batchInputShape && {batchInputShape}), ...(dtype && {dtype})});
+    this.layer = layer;
+    this.supportsMasking = layer.supportsMasking;
+  }
+
+  override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
+    return this.layer.computeOutputShape(inputShape);
+  }
+
+  override computeMask(inputs: Tensors, mask?: Tensors): Tensors {
+    return this.layer.computeMask(inputs, mask);
+  }
+
+  // tfjs reads these before this class's constructor has run.
+  override get trainable(): boolean {
+    return this.layer?.trainable ?? true;
+  }
+
+  override set trainable(trainable: boolean) {
+    if (this.layer) this.layer.trainable = trainable;
+  }
+
+  override get trainableWeights(): LayerVariable[] {
+    return this.layer?.trainableWeights ?? [];
+  }
+
+  override get nonTrainableWeights(): LayerVariable[] {
+    const {_nonTrainableWeights: ranges} = this as unknown as {_nonTrainableWeights: LayerVariable[]};
+    return [...(this.layer?.nonTrainableWeights ?? []), ...ranges];
+  }
+
+  override get losses(): Layer['losses'] {
+    return this.layer?.losses ?? [];
+  }
+
+  override get stateful(): boolean {
+    return this.layer?.stateful ?? false;
+  }
+
+  override resetStates(): void {
+    this.layer.resetStates();
+  }
+
+  override setFastWeightInitDuringBuild(value: boolean): void {
+    super.setFastWeightInitDuringBuild(value);
+    this.layer.setFastWeightInitDuringBuild(value);
+  }
+
+  /** What the wrapper rounds. */
+  abstract get roundings(): readonly Rounding[];
+
+  /** Gives another layer of the same class the weights that this one computes with. */
+  abstract assignRounded(copy: Layer): void;
+
+  /** Builds the layer within, unless it is built. */
+  protected buildLayer(inputShape: Shape | Shape[]): void {
+    if (this.layer.built) return;
+    this.layer.build(inputShape);
+    this.layer.built = true;
+  }
+}
