@@ -2,7 +2,7 @@
 import {engine, type KernelBackend, type Tensor, type TensorInfo} from '@tensorflow/tfjs-core';
 import type {MathBackendCPU} from '@tensorflow/tfjs-backend-cpu';
 import type {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
-import type {Device, Range, Scheme, View} from './device';
+import type {Device, Range, Routed, Scheme, View} from './device';
 import {type Grid, gridOf, unbounded} from './grid';
 import {loops} from './loops';
 import {observe} from './observe';
@@ -24,6 +24,13 @@ function gridsOf(memory: Memory, range: Range, {channels}: View, {fit, levels}: 
   return Array.from({length: channels}, (_, c) => gridOf(fit, mins[c]!, maxs[c]!, levels));
 }
 
+/** As the gradient ops ask for them: dx, and the sums of both sides. */
+const ALL_ROUTED: readonly Routed[] = [
+  {side: 'inside', summed: false},
+  {side: 'below', summed: true},
+  {side: 'above', summed: true},
+];
+
 function overMemory(memory: Memory): Device {
   return {
     project(x, range, view, scheme) {
@@ -32,17 +39,22 @@ function overMemory(memory: Memory): Device {
         (simd(view) ?? loops).project(memory.read(x), y, grids, view, scheme.rounding);
       });
     },
-    route(dy, x, range, view, scheme, side) {
-      return memory.make(x.shape, dx => {
-        const grids = gridsOf(memory, range, view, scheme);
-        (simd(view) ?? loops).route(memory.read(dy), memory.read(x), dx, grids, view, side);
-      });
-    },
-    routeSum(dy, x, range, view, scheme, side) {
-      return memory.make([...view.rangeShape], sums => {
-        const grids = gridsOf(memory, range, view, scheme);
-        sums.set((simd(view) ?? loops).routeSum(memory.read(dy), memory.read(x), grids, view, side));
-      });
+    route(dy, x, range, view, scheme, outputs) {
+      const passes = simd(view) ?? loops;
+      const grids = () => gridsOf(memory, range, view, scheme);
+      const sum = (values: Float64Array) => memory.make([...view.rangeShape], sums => sums.set(values));
+      if (ALL_ROUTED.every((all, i) => outputs[i]?.side === all.side && outputs[i]?.summed === all.summed)) {
+        let sums: ReturnType<typeof passes.routeAll>;
+        const dx = memory.make(x.shape, into => {
+          sums = passes.routeAll(memory.read(dy), memory.read(x), into, grids(), view);
+        });
+        return [dx, sum(sums!.below), sum(sums!.above)];
+      }
+      return outputs.map(({side, summed}) =>
+        summed
+          ? sum(passes.routeSum(memory.read(dy), memory.read(x), grids(), view, side))
+          : memory.make(x.shape, into => passes.route(memory.read(dy), memory.read(x), into, grids(), view, side)),
+      );
     },
     measure(x, view) {
       return memory.make([2, ...view.rangeShape], both =>

@@ -30,6 +30,12 @@ export interface Scheme {
   readonly clamped: boolean;
 }
 
+/** Which part of a gradient, and whether its sum. */
+export interface Routed {
+  readonly side: Side;
+  readonly summed: boolean;
+}
+
 /**
  * One backend's passes. x and dy are float32 and never empty; the grid is derived where the pass runs; numbers are
  * uniforms, so that nothing is compiled anew for other ranges or widths. The caller disposes the inputs.
@@ -37,10 +43,18 @@ export interface Scheme {
 export interface Device {
   /** x on its grid, of x's shape. One dispatch. */
   project(x: TensorInfo, range: Range, view: View, scheme: Scheme): TensorInfo;
-  /** dy where x lies on `side`, else dy * 0, of x's shape. One dispatch. */
-  route(dy: TensorInfo, x: TensorInfo, range: Range, view: View, scheme: Scheme, side: Side): TensorInfo;
-  /** The sum of `route` per channel, of `view.rangeShape`. At most two dispatches. */
-  routeSum(dy: TensorInfo, x: TensorInfo, range: Range, view: View, scheme: Scheme, side: Side): TensorInfo;
+  /**
+   * For each output dy where x lies on its side, else dy * 0: of x's shape in one dispatch, or summed per channel, of
+   * `view.rangeShape`, in at most two. Outputs that are asked for together share what work they can.
+   */
+  route(
+    dy: TensorInfo,
+    x: TensorInfo,
+    range: Range,
+    view: View,
+    scheme: Scheme,
+    outputs: readonly Routed[],
+  ): TensorInfo[];
   /** The smallest and largest x per channel, NaN skipped, as one tensor [2, ...rangeShape]. At most two dispatches. */
   measure(x: TensorInfo, view: View): TensorInfo;
   /** The moving range [3, ...rangeShape] (lows, highs, weights) after a measured batch. One dispatch. */

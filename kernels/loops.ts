@@ -8,6 +8,14 @@ export interface Passes {
   route(dy: Float32Array, x: Float32Array, into: Float32Array, grids: readonly Grid[], view: View, side: Side): void;
   /** One sum per channel. */
   routeSum(dy: Float32Array, x: Float32Array, grids: readonly Grid[], view: View, side: Side): Float64Array;
+  /** All three at once: `into` gets what passes inside, and the sums below and above are returned. */
+  routeAll(
+    dy: Float32Array,
+    x: Float32Array,
+    into: Float32Array,
+    grids: readonly Grid[],
+    view: View,
+  ): {below: Float64Array; above: Float64Array};
   /** The lowest x of each channel, then the highest. */
   measure(x: Float32Array, view: View): Float32Array;
 }
@@ -43,6 +51,13 @@ export const loops: Passes = {
       for (let i = from; i < to; ++i) sums[c]! += route(dy[i]!, x[i]!, grid, side);
     });
     return sums;
+  },
+  routeAll(dy, x, into, grids, view) {
+    loops.route(dy, x, into, grids, view, 'inside');
+    return {
+      below: loops.routeSum(dy, x, grids, view, 'below'),
+      above: loops.routeSum(dy, x, grids, view, 'above'),
+    };
   },
   measure(x, view) {
     const lows = new Float32Array(view.channels).fill(Infinity);

@@ -1,7 +1,7 @@
 /** The ops, one row each: TensorFlow's kernel name, and how the passes of a device make up the kernel. */
 import {clone, type Tensor, tensor, type TensorInfo, util, zeros} from '@tensorflow/tfjs-core';
-import {type Device, type Range, type Scheme, type View, viewOf} from './device';
-import {fakeQuantLevels, quantizeAndDequantizeLevels, type Rounding, type Side} from './grid';
+import {type Device, type Range, type Routed, type Scheme, type View, viewOf} from './device';
+import {fakeQuantLevels, quantizeAndDequantizeLevels, type Rounding} from './grid';
 import type {ObserveRule} from './observe';
 
 export type Inputs = Readonly<Record<string, TensorInfo>>;
@@ -62,23 +62,19 @@ function isEmpty(x: TensorInfo): boolean {
   return util.sizeFromShape(x.shape) === 0;
 }
 
-const SIDES: Readonly<Record<Wrt, Side>> = {
-  inputs: 'inside',
-  min: 'below',
-  max: 'above',
-  minTerms: 'below',
-  maxTerms: 'above',
+const ROUTED: Readonly<Record<Wrt, Routed>> = {
+  inputs: {side: 'inside', summed: false},
+  min: {side: 'below', summed: true},
+  max: {side: 'above', summed: true},
+  minTerms: {side: 'below', summed: false},
+  maxTerms: {side: 'above', summed: false},
 };
 
 /** The outputs of a gradient kernel that `wrt` names. */
 function gradient(device: Device, dy: TensorInfo, x: TensorInfo, range: Range, view: View, scheme: Scheme, wrt = ALL) {
-  return wrt.map(output => {
-    const summed = output === 'min' || output === 'max';
-    if (isEmpty(x)) return zeros(summed ? [...view.rangeShape] : x.shape);
-    return summed
-      ? device.routeSum(dy, x, range, view, scheme, SIDES[output])
-      : device.route(dy, x, range, view, scheme, SIDES[output]);
-  });
+  const outputs = wrt.map(output => ROUTED[output]);
+  if (isEmpty(x)) return outputs.map(({summed}) => zeros(summed ? [...view.rangeShape] : x.shape));
+  return device.route(dy, x, range, view, scheme, outputs);
 }
 
 /** A FakeQuant op and its gradient. They differ in where the range comes from and in how a distance becomes a level. */

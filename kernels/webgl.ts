@@ -23,7 +23,7 @@ import sumPartialsText from '../shaders/sum_partials.glsl';
 import texelsText from '../shaders/texels.glsl';
 import walkText from '../shaders/walk.glsl';
 import type {Device, Range, Scheme, View} from './device';
-import {gridOf, type Side} from './grid';
+import {gridOf} from './grid';
 import {OBSERVERS} from './observe';
 
 type TextureData = ReturnType<MathBackendWebGL['texData']['get']>;
@@ -377,6 +377,9 @@ function bare(data: TextureData): TextureData {
   return alias;
 }
 
+/** A 0 that no compiler knows: see `rounded` in shaders/quantize.glsl. */
+const NOTHING: Part = {defines: {}, inputs: {}, uniforms: {nothing: ['int', [0]]}};
+
 function joined(parts: readonly Part[]): Part {
   return {
     defines: Object.assign({}, ...parts.map(part => part.defines)) as Part['defines'],
@@ -391,7 +394,7 @@ function dispatch(
   parts: readonly Part[],
   out: Output,
 ): TensorInfo {
-  const part = joined(parts);
+  const part = joined([NOTHING, ...parts]);
   const inputs = Object.values(part.inputs);
   const values = Object.values(part.uniforms).map(([, value]) => [...value]);
   const aliases = inputs.map(({data}): TensorInfo => {
@@ -462,7 +465,7 @@ export function webgl(backend: MathBackendWebGL): Device {
     return {...made, shape: x.shape};
   }
 
-  /** Reduces every channel in two passes. */
+  /** Reduces every channel in one walk, and a second pass for each output. */
   function reduce(
     texts: {walk: readonly string[]; partials: string},
     x: TensorInfo,
@@ -470,7 +473,7 @@ export function webgl(backend: MathBackendWebGL): Device {
     view: View,
     parts: (domain: Domain) => Part[],
     shared: Part,
-    out: Output,
+    outputs: readonly (Output & {part?: Part})[],
   ) {
     const inputs = Object.values(data);
     const lead = inputs.find(input => input.packed) ?? inputs[0]!;
@@ -488,11 +491,9 @@ export function webgl(backend: MathBackendWebGL): Device {
       {shape: [2 * height, 2 * width], packed: true, intermediate: true},
     );
     const source = resident(backend, partials, true);
-    const made = dispatch(
-      backend,
-      [eachText, partialsText, texts.partials],
-      [...common, {defines: {}, inputs: {PARTIALS: source}, uniforms: {partialsAt: ['ivec2', [width, height]]}}],
-      out,
+    const at: Part = {defines: {}, inputs: {PARTIALS: source}, uniforms: {partialsAt: ['ivec2', [width, height]]}};
+    const made = outputs.map(({part, ...out}) =>
+      dispatch(backend, [eachText, partialsText, texts.partials], [...common, at, ...(part ? [part] : [])], out),
     );
     backend.disposeIntermediateTensorInfo(partials);
     return made;
@@ -507,22 +508,37 @@ export function webgl(backend: MathBackendWebGL): Device {
         rangePart(backend, range, scheme, domain),
       ]);
     },
-    route(dy, x, range, view, scheme, side) {
-      const data = residentData(backend, {X: x, DY: dy});
-      return each(routeText, x, data, view, domain => [sidePart(side), rangePart(backend, range, scheme, domain)]);
-    },
-    routeSum(dy, x, range, view, scheme, side) {
-      const data = residentData(backend, {X: x, DY: dy});
+    route(dy, x, range, view, scheme, outputs) {
+      const data = () => residentData(backend, {X: x, DY: dy});
+      const parts = (side: string) => (domain: Domain) => [
+        constantPart({SIDE: side}),
+        rangePart(backend, range, scheme, domain),
+      ];
+      const sides = outputs.filter(({summed}) => summed).map(({side}) => side);
       const texts = {walk: [boundsText, rangeText, sumText], partials: sumPartialsText};
-      const parts = (domain: Domain) => [sidePart(side), rangePart(backend, range, scheme, domain)];
-      return reduce(texts, x, data, view, parts, constantPart({}), {shape: view.rangeShape, packed: false});
+      const sumOf = (row: number) => ({shape: view.rangeShape, packed: false, part: rowPart(row)});
+      const sums =
+        sides.length > 0
+          ? reduce(
+              texts,
+              x,
+              data(),
+              view,
+              parts(sides.length > 1 ? 'BOTH' : sides[0]!.toUpperCase()),
+              constantPart({}),
+              sides.map((_, row) => sumOf(row)),
+            )
+          : [];
+      return outputs.map(({side, summed}) =>
+        summed ? sums[sides.indexOf(side)]! : each(routeText, x, data(), view, parts(side.toUpperCase())),
+      );
     },
     measure(x, view) {
       const texts = {walk: [measureText], partials: measurePartialsText};
       const defines = {...(view.rangeShape.length === 0 && {PER_TENSOR: ''})};
       const infinity: Part = {defines, inputs: {}, uniforms: {infinity: ['float', [Infinity]]}};
       const out = {shape: [2, ...view.rangeShape], packed: true, intermediate: true};
-      return reduce(texts, x, residentData(backend, {X: x}), view, () => [], infinity, out);
+      return reduce(texts, x, residentData(backend, {X: x}), view, () => [], infinity, [out])[0]!;
     },
     observe(measured, moving, {channels, rangeShape}, {observer, rate, debias, ratio}) {
       const [batch, before] = [resident(backend, measured, false), resident(backend, moving, false)];
@@ -532,7 +548,8 @@ export function webgl(backend: MathBackendWebGL): Device {
         uniforms: {
           measuredAt: ['ivec4', elementsAt(batch, measured)],
           movingAt: ['ivec4', elementsAt(before, moving)],
-          channels: ['int', [channels]],
+          view: ['ivec3', [channels, 1, 0]],
+          matrix: ['ivec2', [1, 1]],
           rule: ['ivec2', [OBSERVERS.indexOf(observer), debias ? 1 : 0]],
           steps: ['vec2', [rate, ratio]],
         },
@@ -548,6 +565,7 @@ function elementsAt({width, height, start, packed}: Resident, {shape}: TensorInf
   return [width, height, start, packed ? matrixOf(shape).columns : 0];
 }
 
-function sidePart(side: Side): Part {
-  return constantPart({SIDE: side.toUpperCase()});
+/** Which of a walk's two sums an output is. */
+function rowPart(row: number): Part {
+  return {defines: {}, inputs: {}, uniforms: {row: ['int', [row]]}};
 }

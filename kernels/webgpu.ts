@@ -235,36 +235,49 @@ function map(backend: WebGPUBackend, view: View, shape: readonly number[], width
 /** Up to this many partial results are combined by one thread, more by a workgroup. */
 const FEW = 64;
 
-/** A pass that leaves one value per channel, or two, of `shape`: in one dispatch if a thread has all of a channel. */
+/** What becomes of the partial results of a pass: extremes are two rows of one tensor, sums a tensor each. */
+type Reduction = 'SUM' | 'EXTREMES';
+
+/**
+ * A pass that leaves `rows` values per channel, in one dispatch if a thread has all of a channel. `outputs` says which
+ * rows go into one tensor.
+ */
 function fold(
   backend: WebGPUBackend,
   view: View,
-  shape: readonly number[],
-  of: 'SUM' | 'EXTREMES',
-  pass: Walking,
-): TensorInfo {
+  of: Reduction,
+  outputs: readonly {readonly rows: number; readonly shape: readonly number[]}[],
+  passes: (row?: number) => Walking,
+): TensorInfo[] {
   const width = widthOf(view);
   const walk = walkOf(view, width, threadsToFold(view, width));
-  const halves = of === 'SUM' ? 1 : 2;
   const {outer, together: inner} = walk;
-  const first = {...walking(pass, width, walk), components: width.channels};
-  if (outer * inner === 1) return run(backend, {...first, shape});
-  const partials = run(backend, {...first, shape: [halves * walk.threads * width.channels]});
-  const outputs = halves * view.channels;
+  const first = (pass: Walking) => ({...walking(pass, width, walk), components: width.channels});
+  if (outer * inner === 1) {
+    return outputs.map(({shape}, row) => run(backend, {...first(passes(outputs.length > 1 ? row : undefined)), shape}));
+  }
+  const rows = outputs.reduce((sum, output) => sum + output.rows, 0);
+  const partials = run(backend, {...first(passes()), shape: [rows * walk.threads * width.channels]});
   const together = outer * inner <= FEW ? 1 : WORKGROUP_SIZE;
-  const folded = run(backend, {
-    key: `reduce_${of}_${together}`,
-    code: () => `const OF = ${of};\nconst WIDTH = ${together}u;\n${reduceBody}`,
-    inputs: [{name: 'partials', tensor: partials, components: 1}],
-    uniforms: {
-      outer: ['u32', outer],
-      channels: ['u32', view.channels],
-      inner: ['u32', inner],
-      outputs: ['u32', outputs],
-    },
-    threads: outputs * together,
-    components: 1,
-    shape,
+  let start = 0;
+  const folded = outputs.map(output => {
+    const from = start;
+    start += output.rows * view.channels;
+    return run(backend, {
+      key: `reduce_${of}_${together}`,
+      code: () => `const OF = ${of};\nconst WIDTH = ${together}u;\n${reduceBody}`,
+      inputs: [{name: 'partials', tensor: partials, components: 1}],
+      uniforms: {
+        outer: ['u32', outer],
+        channels: ['u32', view.channels],
+        inner: ['u32', inner],
+        start: ['u32', from],
+        end: ['u32', start],
+      },
+      threads: output.rows * view.channels * together,
+      components: 1,
+      shape: output.shape,
+    });
   });
   backend.disposeData(partials.dataId);
   return folded;
@@ -272,11 +285,23 @@ function fold(
 
 /** tfjs's webgpu backend. */
 export function webgpu(backend: WebGPUBackend): Device {
-  const routing = (dy: TensorInfo, x: TensorInfo, range: Range, width: Width, scheme: Scheme, side: Side) => ({
-    constants: {SIDE: side.toUpperCase()},
-    tensors: {dy, x},
-    grids: gridsOf(range, scheme, width),
-  });
+  const routing = (
+    name: string,
+    body: string,
+    width: Width,
+    [dy, x]: readonly TensorInfo[],
+    range: Range,
+    scheme: Scheme,
+  ) => {
+    const grids = gridsOf(range, scheme, width);
+    return (side: Side | 'both') => ({
+      name,
+      body,
+      constants: {SIDE: side.toUpperCase()},
+      tensors: {dy: dy!, x: x!},
+      grids,
+    });
+  };
   return {
     project(x, range, given, scheme) {
       const view = simplest(given);
@@ -289,21 +314,28 @@ export function webgpu(backend: WebGPUBackend): Device {
         grids: gridsOf(range, scheme, width),
       });
     },
-    route(dy, x, range, given, scheme, side) {
+    route(dy, x, range, given, scheme, outputs) {
       const view = simplest(given);
       const width = widthOf(view);
-      const pass = {name: 'route', body: routeBody, ...routing(dy, x, range, width, scheme, side)};
-      return map(backend, view, x.shape, width, pass);
-    },
-    routeSum(dy, x, range, given, scheme, side) {
-      const view = simplest(given);
-      const pass = {name: 'sum', body: sumBody, ...routing(dy, x, range, widthOf(view), scheme, side)};
-      return fold(backend, view, view.rangeShape, 'SUM', pass);
+      const routed = routing('route', routeBody, width, [dy, x], range, scheme);
+      const summed = routing('sum', sumBody, width, [dy, x], range, scheme);
+      const sides = outputs.filter(output => output.summed).map(({side}) => side);
+      const shape = view.rangeShape;
+      const sums = fold(
+        backend,
+        view,
+        'SUM',
+        sides.map(() => ({rows: 1, shape})),
+        row => summed(row === undefined ? (sides.length > 1 ? 'both' : sides[0]!) : sides[row]!),
+      );
+      return outputs.map(output =>
+        output.summed ? sums[sides.indexOf(output.side)]! : map(backend, view, x.shape, width, routed(output.side)),
+      );
     },
     measure(x, given) {
       const view = simplest(given);
       const pass = {name: 'measure', body: measureBody, tensors: {x}};
-      return fold(backend, view, [2, ...view.rangeShape], 'EXTREMES', pass);
+      return fold(backend, view, 'EXTREMES', [{rows: 2, shape: [2, ...view.rangeShape]}], () => pass)[0]!;
     },
     observe(measured, moving, {channels, rangeShape}, {observer, rate, debias, ratio}) {
       return run(backend, {

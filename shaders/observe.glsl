@@ -19,14 +19,14 @@ struct ObserveRule {
 };
 
 float approach(float start, float goal, float rate) {
-  return start - (start - goal) * rate;
+  return start - rounded((start - goal) * rate);
 }
 
 MovingRange observe(MovingRange range, float low, float high, ObserveRule rule) {
   if (!(low <= high && abs(low) <= LARGEST_FLOAT && abs(high) <= LARGEST_FLOAT)) return range;
   float batchLow = min(low, rule.ratio == 0.0 ? 0.0 : high / rule.ratio);
   float batchHigh = max(high, rule.ratio == 0.0 ? 0.0 : low * rule.ratio);
-  float weight = range.weight + (1.0 - range.weight) * rule.rate;
+  float weight = range.weight + rounded((1.0 - range.weight) * rule.rate);
   if (rule.observer == LAST_VALUE) return MovingRange(batchLow, batchHigh, weight);
   if (rule.observer == ALL_VALUES) return MovingRange(min(range.low, batchLow), max(range.high, batchHigh), weight);
   float step = rule.debias ? rule.rate / weight : rule.rate;
@@ -45,14 +45,14 @@ float elementOf(sampler2D texture0, ivec4 at, int i) {
 
 // One element of [3, channels] per fragment.
 void main() {
-  ivec2 place = placeOf(indexOfFragment(), channels);
+  ivec2 place = placeOf(indexOfFragment(), view.x);
   MovingRange before = MovingRange(
     elementOf(MOVING, movingAt, place.x),
-    elementOf(MOVING, movingAt, channels + place.x),
-    elementOf(MOVING, movingAt, 2 * channels + place.x)
+    elementOf(MOVING, movingAt, view.x + place.x),
+    elementOf(MOVING, movingAt, 2 * view.x + place.x)
   );
   float low = elementOf(MEASURED, measuredAt, place.x);
-  float high = elementOf(MEASURED, measuredAt, channels + place.x);
+  float high = elementOf(MEASURED, measuredAt, view.x + place.x);
   MovingRange after = observe(before, low, high, ObserveRule(rule.x, steps.x, rule.y == 1, steps.y));
   setOutput(place.y == 0 ? after.low : place.y == 1 ? after.high : after.weight);
 }

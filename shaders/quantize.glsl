@@ -51,6 +51,15 @@ float flush(const float x) {
   return x * (abs(x) < SMALLEST_NORMAL ? 0.0 : 1.0);
 }
 
+// v, rounded before it goes on: compilers may fuse a product with a sum, or take a sum in another order.
+float rounded(const float v) {
+#if __VERSION__ >= 300
+  return intBitsToFloat(floatBitsToInt(v) ^ nothing);
+#else
+  return v;
+#endif
+}
+
 float roundHalfAway(const float z) {
   float whole = floor(z);
   return z - whole >= 0.5 ? whole + 1.0 : whole;
@@ -73,9 +82,9 @@ Grid nudge(const float low, const float high, const Levels levels) {
   float stepsPerUnit = flush((qmax - qmin) / extent);
   float z = qmin - least / scale;
   float zeroPoint = z < qmin ? qmin : z > qmax ? qmax : z >= qmin ? roundHalfAway(z) : 0.0;
-  float nudgedMin = (qmin - zeroPoint) * scale;
-  float nudgedMax = (qmax - zeroPoint) * scale;
-  float zero = floor(-nudgedMin * stepsPerUnit + 0.5);
+  float nudgedMin = rounded((qmin - zeroPoint) * scale);
+  float nudgedMax = rounded((qmax - zeroPoint) * scale);
+  float zero = floor(rounded(-nudgedMin * stepsPerUnit) + 0.5);
   return Grid(scale, stepsPerUnit, zero, nudgedMin, nudgedMax, least == 0.0 && most == 0.0, true);
 }
 
@@ -116,12 +125,12 @@ float clampTo(const float x, const Grid grid) {
 
 float project(const float x, const Grid grid, const int rounding) {
   float s = clampTo(x, grid) - grid.low;
-  float steps = rounding == DIVIDE ? s / grid.scale : s * grid.inverse;
-  return grid.empty ? 0.0 : floor((steps - grid.zero) + 0.5) * grid.scale;
+  float steps = rounding == DIVIDE ? s / grid.scale : rounded(s * grid.inverse);
+  return grid.empty ? 0.0 : floor(rounded(steps - grid.zero) + 0.5) * grid.scale;
 }
 
 float snap(const float x, const Grid grid, const int rounding) {
-  float steps = clampTo(flush(x), grid) * grid.inverse;
+  float steps = rounded(clampTo(flush(x), grid) * grid.inverse);
   return (rounding == EVEN ? roundHalfEven(steps) : floor(steps + 0.5)) * grid.scale;
 }
 

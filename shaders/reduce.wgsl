@@ -1,5 +1,6 @@
-// The partial results of a pass, [outer, channels, inner] once or, for EXTREMES, once for the smallest and once for
-// the largest, become one value per channel each. An output is made by WIDTH threads: one, or a whole workgroup.
+// The partial results of a pass, [outer, channels, inner] once or twice (the smallest and the largest, or two sums),
+// become one value per channel each: those from uniforms.start to uniforms.end. WIDTH threads make one: a single one,
+// or a whole workgroup.
 
 const SUM = 0u;
 const EXTREMES = 1u;
@@ -22,13 +23,13 @@ fn combine(a: f32, b: f32, half: u32) -> f32 {
 }
 
 fn main(index: i32) {
-  let output = u32(index) / WIDTH;
+  let output = uniforms.start + u32(index) / WIDTH;
   let share = u32(index) % WIDTH;
   let half = output / uniforms.channels;
   let channel = output % uniforms.channels;
   let each = uniforms.outer * uniforms.inner;
   let base = half * each * uniforms.channels;
-  let end = select(0u, each, output < uniforms.outputs);
+  let end = select(0u, each, output < uniforms.end);
   var total = neutral(half);
   var i = share;
   while (i < end) {
@@ -45,11 +46,11 @@ fn main(index: i32) {
     shares[share] = total;
     workgroupBarrier();
   }
-  if (share > 0u || output >= uniforms.outputs) {
+  if (share > 0u || output >= uniforms.end) {
     return;
   }
   for (var other = 1u; other < WIDTH; other++) {
     total = combine(total, shares[other], half);
   }
-  result[output] = total;
+  result[output - uniforms.start] = total;
 }

@@ -1,14 +1,16 @@
-// Partial sums of `route`: (even channel, odd channel). Blocks of 64 keep float32 accurate.
+// Partial sums of `route`: of the even channel and the odd one, and for BOTH sides first those below, then those above.
+// Blocks of 64 keep float32 accurate.
 
-vec4 routed(Walk walk, Grids grids) {
-  vec4 x = lanesOf(X_LIE, X, Source(xAt.xy, xAt.z), walk.t, walk.place, matrix);
-  vec4 dy = lanesOf(DY_LIE, DY, Source(dyAt.xy, dyAt.z), walk.t, walk.place, matrix);
+const int BOTH = 3;
+const int FIRST = SIDE == BOTH ? BELOW : SIDE;
+
+vec4 routed(const vec4 dy, const vec4 x, const Walk walk, const Grids grids, const int side) {
 #if defined(PACKED)
   vec4 parts = vec4(
-    route(dy.r, x.r, grids.even, SIDE),
-    route(dy.g, x.g, grids.GRID_G, SIDE),
-    route(dy.b, x.b, grids.GRID_B, SIDE),
-    route(dy.a, x.a, grids.odd, SIDE)
+    route(dy.r, x.r, grids.even, side),
+    route(dy.g, x.g, grids.GRID_G, side),
+    route(dy.b, x.b, grids.GRID_B, side),
+    route(dy.a, x.a, grids.odd, side)
   );
 #if defined(RAGGED)
   bvec4 inside = insideOf(walk.t, matrix);
@@ -17,7 +19,17 @@ vec4 routed(Walk walk, Grids grids) {
   return parts;
 #endif
 #else
-  return vec4(route(dy.r, x.r, grids.even, SIDE), 0.0, 0.0, 0.0);
+  return vec4(route(dy.r, x.r, grids.even, side), 0.0, 0.0, 0.0);
+#endif
+}
+
+vec2 folded(const vec4 sums) {
+#if defined(LANES_COLUMNS)
+  return sums.rg + sums.ba;
+#elif defined(LANES_ROWS)
+  return sums.rb + sums.ga;
+#else
+  return vec2((sums.r + sums.g) + (sums.b + sums.a), 0.0);
 #endif
 }
 
@@ -25,21 +37,21 @@ void main() {
   Walk walk = walkOf(indexOfFragment());
   Grids grids = gridsOf(walk.channel);
   vec4 total = vec4(0.0);
+  vec4 above = vec4(0.0);
   for (int block = 0; block < 1024; ++block) {
     if (walk.at >= walk.end) break;
     vec4 part = vec4(0.0);
+    vec4 partAbove = vec4(0.0);
     for (int i = 0; i < 64; ++i) {
       if (walk.at >= walk.end) break;
-      part += routed(walk, grids);
+      vec4 x = lanesOf(X_LIE, X, Source(xAt.xy, xAt.z), walk.t, walk.place, matrix);
+      vec4 dy = lanesOf(DY_LIE, DY, Source(dyAt.xy, dyAt.z), walk.t, walk.place, matrix);
+      part += routed(dy, x, walk, grids, FIRST);
+      if (SIDE == BOTH) partAbove += routed(dy, x, walk, grids, ABOVE);
       advance(walk);
     }
     total += part;
+    above += partAbove;
   }
-#if defined(LANES_COLUMNS)
-  setOutput(vec4(total.rg + total.ba, 0.0, 0.0));
-#elif defined(LANES_ROWS)
-  setOutput(vec4(total.rb + total.ga, 0.0, 0.0));
-#else
-  setOutput(vec4((total.r + total.g) + (total.b + total.a), 0.0, 0.0, 0.0));
-#endif
+  setOutput(vec4(folded(total), folded(above)));
 }

@@ -1,4 +1,4 @@
-// The sum of a channel's partial sums.
+// The sum of a channel's partial sums, of the first side or, in row 1, of the second.
 
 void main() {
   int channel = indexOfFragment();
@@ -17,7 +17,8 @@ void main() {
       int chunk = 64 * block + i;
       if (chunk >= plan.x) break;
       vec4 partial = partialOf(texelChannel, chunk);
-      part += odd ? partial.g : partial.r;
+      vec2 sums = row == 1 ? partial.ba : partial.rg;
+      part += odd ? sums.g : sums.r;
     }
     total += part;
   }

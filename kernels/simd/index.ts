@@ -15,6 +15,7 @@ interface Module {
   project(count: number, period: number, rounding: number): void;
   route(count: number, period: number, side: number): void;
   routeSum(count: number, period: number, side: number): void;
+  routeAll(count: number, period: number): void;
   measure(count: number, period: number): void;
 }
 
@@ -72,7 +73,7 @@ class Simd implements Passes {
     this.#result = new Float32Array(memory.buffer, result.value, CHUNK);
     this.#grids = new Float32Array(memory.buffer, grids.value, 5 * CHUNK);
     this.#empty = new Int32Array(memory.buffer, grids.value + this.#grids.byteLength, CHUNK);
-    this.#sums = new Float64Array(memory.buffer, totals.value, CHUNK);
+    this.#sums = new Float64Array(memory.buffer, totals.value, 2 * CHUNK);
     this.#extremes = new Float32Array(memory.buffer, totals.value, 2 * CHUNK);
   }
 
@@ -113,6 +114,26 @@ class Simd implements Passes {
       stretch.channels.forEach((channel, k) => (sums[channel]! += this.#sums[k]!));
     }
     return sums;
+  }
+
+  routeAll(dy: Float32Array, x: Float32Array, into: Float32Array, grids: readonly Grid[], view: View) {
+    const [below, above] = [new Float64Array(view.channels), new Float64Array(view.channels)];
+    for (const stretch of stretchesOf(view)!) {
+      this.#setGrids(grids, stretch);
+      this.#sums.fill(0, 0, stretch.channels.length).fill(0, CHUNK, CHUNK + stretch.channels.length);
+      this.#forEachChunk(stretch, (from, to, count, period) => {
+        this.#x.set(x.subarray(from, to));
+        this.#dy.set(dy.subarray(from, to));
+        this.#dy.fill(0, to - from, count);
+        this.#module.routeAll(count, period);
+        into.set(this.#result.subarray(0, to - from), from);
+      });
+      stretch.channels.forEach((channel, k) => {
+        below[channel]! += this.#sums[k]!;
+        above[channel]! += this.#sums[CHUNK + k]!;
+      });
+    }
+    return {below, above};
   }
 
   measure(x: Float32Array, view: View): Float32Array {

@@ -14,8 +14,8 @@ export const dy: usize = memory.data(65536, 16);
 export const result: usize = memory.data(65536, 16);
 /** scale, inverse, zero, low, high, and which grids are empty (all bits set): a column of CHUNK each. */
 export const grids: usize = memory.data(393216, 16);
-/** Sums in float64; or the lowest values, then the highest, in float32. */
-export const totals: usize = memory.data(131072, 16);
+/** Sums in float64, one column or two; or the lowest values, then the highest, in float32. */
+export const totals: usize = memory.data(262144, 16);
 
 const MULTIPLY: i32 = 0;
 const DIVIDE: i32 = 1;
@@ -23,6 +23,7 @@ const EVEN: i32 = 2;
 
 const INSIDE: i32 = 0;
 const BELOW: i32 = 1;
+const ABOVE: i32 = 2;
 
 // @ts-expect-error: a decorator of AssemblyScript
 @inline
@@ -114,16 +115,31 @@ export function route(count: usize, period: usize, side: i32): void {
   }
 }
 
+// @ts-expect-error: a decorator of AssemblyScript
+@inline
+function accumulate(sum: usize, routed: v128): void {
+  const upper = i8x16.shuffle(routed, routed, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
+  v128.store(sum, f64x2.add(v128.load(sum), f64x2.promote_low_f32x4(routed)));
+  v128.store(sum + 16, f64x2.add(v128.load(sum + 16), f64x2.promote_low_f32x4(upper)));
+}
+
 /** totals += dy where x lies on the side. */
 export function routeSum(count: usize, period: usize, side: i32): void {
   const end = count * 4;
   const stop = period * 4;
   for (let at: usize = 0, grid: usize = 0; at < end; at += 16, grid = next(grid, stop)) {
-    const routed = routeLanes(at, grid, side);
-    const sum = totals + 2 * grid;
-    const upper = i8x16.shuffle(routed, routed, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
-    v128.store(sum, f64x2.add(v128.load(sum), f64x2.promote_low_f32x4(routed)));
-    v128.store(sum + 16, f64x2.add(v128.load(sum + 16), f64x2.promote_low_f32x4(upper)));
+    accumulate(totals + 2 * grid, routeLanes(at, grid, side));
+  }
+}
+
+/** result = dy where x lies inside; the first column of totals += dy below, the second += dy above. */
+export function routeAll(count: usize, period: usize): void {
+  const end = count * 4;
+  const stop = period * 4;
+  for (let at: usize = 0, grid: usize = 0; at < end; at += 16, grid = next(grid, stop)) {
+    v128.store(result + at, routeLanes(at, grid, INSIDE));
+    accumulate(totals + 2 * grid, routeLanes(at, grid, BELOW));
+    accumulate(totals + 2 * COLUMN + 2 * grid, routeLanes(at, grid, ABOVE));
   }
 }
 
