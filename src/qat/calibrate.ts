@@ -1,5 +1,5 @@
 /** Ranges of activations from samples, before the first step of training. */
-import {dispose, keep, type Tensor, tidy} from '@tensorflow/tfjs-core';
+import {dispose, keep, Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {symmetricRatio} from '../../kernels/observe';
 import {quantizingLayers} from './control';
@@ -32,14 +32,14 @@ export interface CalibrateOptions {
 /** A batch: a tensor, or one for each of the model's inputs. */
 export type Batch = Tensor | readonly Tensor[];
 
-/** Tensors of all samples, or batches one after the other: an array is taken for a model's several inputs. */
+/** Tensors of all samples, or batches one after the other. An array of tensors is one for each of the model's inputs. */
 export type Samples = Batch | Iterable<Batch> | AsyncIterable<Batch>;
 
 /** How much of a debiased moving average the calibration is worth: about 70 batches at the decay of 0.99. */
 const WEIGHT = 0.5;
 
 function isTensors(samples: Samples): samples is Batch {
-  return Array.isArray(samples) || 'dataId' in samples;
+  return samples instanceof Tensor || (Array.isArray(samples) && samples.every(each => each instanceof Tensor));
 }
 
 function checkBatch(model: LayersModel, batch: readonly Tensor[]): void {

@@ -33,7 +33,7 @@ export interface QuantizationRow {
 export interface QuantizationDescription {
   readonly rows: readonly QuantizationRow[];
   /** Prints the rows as a table. */
-  print(printLine?: (line: string) => void): void;
+  readonly print: (printLine?: (line: string) => void) => void;
 }
 
 function noteOf(quantizer: FakeQuantizer, isSet: boolean): string {
