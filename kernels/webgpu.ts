@@ -320,14 +320,11 @@ export function webgpu(backend: WebGPUBackend): Device {
       const routed = routing('route', routeBody, width, [dy, x], range, scheme);
       const summed = routing('sum', sumBody, width, [dy, x], range, scheme);
       const sides = outputs.filter(output => output.summed).map(({side}) => side);
-      const shape = view.rangeShape;
-      const sums = fold(
-        backend,
-        view,
-        'SUM',
-        sides.map(() => ({rows: 1, shape})),
-        row => summed(row === undefined ? (sides.length > 1 ? 'both' : sides[0]!) : sides[row]!),
-      );
+      const rows = sides.map(() => ({rows: 1, shape: view.rangeShape}));
+      const together = sides.length > 1 ? 'both' : sides[0];
+      const sums = together
+        ? fold(backend, view, 'SUM', rows, row => summed(row === undefined ? together : sides[row]!))
+        : [];
       return outputs.map(output =>
         output.summed ? sums[sides.indexOf(output.side)]! : map(backend, view, x.shape, width, routed(output.side)),
       );

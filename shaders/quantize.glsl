@@ -46,9 +46,21 @@ bool isNaN(const float x) {
 #endif
 }
 
-// Compilers turn x * 0.0 into 0.0, which would lose the sign; a factor they do not know stays.
+// `magnitude` with the sign of x, also if that is a zero's: compilers take x * 0.0 for 0.0, and no care of signs in floor.
+float withSignOf(const float x, const float magnitude) {
+#if __VERSION__ >= 300
+  return intBitsToFloat((floatBitsToInt(magnitude) & 0x7fffffff) | (floatBitsToInt(x) & ~0x7fffffff));
+#else
+  return magnitude;
+#endif
+}
+
 float flush(const float x) {
+#if __VERSION__ >= 300
+  return abs(x) < SMALLEST_NORMAL ? withSignOf(x, 0.0) : x;
+#else
   return x * (abs(x) < SMALLEST_NORMAL ? 0.0 : 1.0);
+#endif
 }
 
 // v, rounded before it goes on: compilers may fuse a product with a sum, or take a sum in another order.
@@ -69,7 +81,7 @@ float roundHalfEven(const float v) {
   float whole = floor(v);
   float rest = v - whole;
   bool even = whole == 2.0 * floor(0.5 * whole);
-  return rest < 0.5 || (rest == 0.5 && even) ? whole : ceil(v);
+  return withSignOf(v, rest < 0.5 || (rest == 0.5 && even) ? whole : ceil(v));
 }
 
 Grid nudge(const float low, const float high, const Levels levels) {
@@ -117,10 +129,11 @@ Grid gridOf(const int fit, const float low, const float high, const Levels level
   return raw(low, high);
 }
 
-// `clamp` in grid.ts, a name that GLSL has taken.
+// `clamp` in grid.ts, a name that GLSL has taken. What replaces x is not what x is compared with, as compilers see it:
+// they would take the two for min and max, which mix up zeros of different sign.
 float clampTo(const float x, const Grid grid) {
-  float c = x > grid.high && grid.bounded ? grid.high : x;
-  return isNaN(x) ? x : c < grid.low && grid.bounded ? grid.low : c;
+  float c = x > grid.high && grid.bounded ? rounded(grid.high) : x;
+  return isNaN(x) ? x : c < grid.low && grid.bounded ? rounded(grid.low) : c;
 }
 
 float project(const float x, const Grid grid, const int rounding) {
