@@ -10,23 +10,15 @@ import {
   freezeRanges,
   quantizationSchedule,
   quantizeModel,
+  reestimateBatchNorm,
   setFakeQuant,
 } from '../src/qat/index';
 import {valuesOf} from './environment';
+import {scoped} from './qat/scoped';
 
 const {layers} = tfl;
 type Layer = tfl.layers.Layer;
 type Symbolic = tfl.SymbolicTensor;
-
-beforeEach(() => {
-  tf.engine().startScope();
-  spyOn(console, 'warn');
-});
-
-afterEach(() => {
-  tf.engine().endScope();
-  tf.disposeVariables();
-});
 
 function stack(...all: Layer[]): tfl.LayersModel {
   return tfl.sequential({layers: all});
@@ -51,6 +43,8 @@ function image(...after: Layer[]): tfl.LayersModel {
 const IMAGE = 'image_quantized.output';
 
 describe('activations are rounded', () => {
+  scoped();
+
   const PLACES: Readonly<Record<string, [() => tfl.LayersModel, string[]]>> = {
     'after a convolution with relu': [() => image(conv('c', 'relu')), ['c.kernel', 'c.output']],
     'before softmax, which is an output': [() => image(conv('c', 'softmax')), ['c.kernel', 'c.before activation']],
@@ -78,6 +72,10 @@ describe('activations are rounded', () => {
     'twice where relu comes before BatchNormalization': [
       () => image(conv('c', 'relu'), layers.batchNormalization({name: 'n'})),
       ['c.kernel', 'c.output', 'n.output'],
+    ],
+    'between the two convolutions of a separable one': [
+      () => image(layers.separableConv2d({filters: 3, kernelSize: 2, name: 's', activation: 'relu'})),
+      ['s.depthwiseKernel', 's.pointwiseKernel', 's.between', 's.output'],
     ],
     'after BatchNormalization alone': [
       () => image(layers.batchNormalization({name: 'n'}), layers.reLU({name: 'r'})),
@@ -152,6 +150,8 @@ describe('activations are rounded', () => {
 });
 
 describe('weights have a range for each output channel', () => {
+  scoped();
+
   const SHAPES: Readonly<Record<string, [Layer, number[], Record<string, number>]>> = {
     Dense: [layers.dense({units: 5, name: 'l'}), [3], {kernel: 5}],
     Conv1D: [layers.conv1d({filters: 5, kernelSize: 2, name: 'l'}), [4, 3], {kernel: 5}],
@@ -180,7 +180,9 @@ describe('weights have a range for each output channel', () => {
   };
 
   function ranges(model: tfl.LayersModel): Record<string, number> {
-    const rows = describeQuantization(model).rows.filter(({what, layer}) => layer === 'l' && what !== 'output');
+    const rows = describeQuantization(model).rows.filter(
+      ({what, layer}) => layer === 'l' && !['output', 'between'].includes(what),
+    );
     return Object.fromEntries(rows.map(row => [row.what, row.ranges]));
   }
 
@@ -223,6 +225,8 @@ describe('weights have a range for each output channel', () => {
 });
 
 describe('a BatchNormalization', () => {
+  scoped();
+
   function foldable(): tfl.LayersModel {
     const model = image(
       conv('c', 'linear', {useBias: false, filters: 4}),
@@ -287,6 +291,8 @@ function rangesOf(q: tfl.LayersModel, of: 'weights' | 'activations'): number[] {
 }
 
 describe('training', () => {
+  scoped();
+
   it('moves ranges until they are frozen, and again', async () => {
     const {model, x, y} = trainable();
     const q = quantizeModel(model);
@@ -338,6 +344,34 @@ describe('training', () => {
     expect([...mean]).not.toEqual(seen[7]!.mean);
   });
 
+  it('and statistics of BatchNormalization measured anew', async () => {
+    const {model, x, y} = trainable();
+    const q = quantizeModel(model);
+    await fit(q, x, y, 1);
+    const halves = tf.tidy(() => tf.split(x, 2));
+    reestimateBatchNorm(q, halves);
+    // What the layer is given, as the layer before it rounds.
+    const input = tfl.model({inputs: q.inputs, outputs: q.getLayer('a').output});
+    const means = halves.map(half => tf.tidy(() => (input.predict(half) as tf.Tensor).mean(0)));
+    const mean = await valuesOf(tf.tidy(() => tf.addN(means).div(2)));
+    const found = await valuesOf(
+      q
+        .getLayer('n')
+        .weights.find(({name}) => name.includes('moving_mean'))!
+        .read(),
+    );
+    found.forEach((value, i) => expect(value).toBeCloseTo(mean[i]!, 5));
+    await fit(q, x, y, 1);
+    const after = await valuesOf(
+      q
+        .getLayer('n')
+        .weights.find(({name}) => name.includes('moving_mean'))!
+        .read(),
+    );
+    expect(Math.max(...after.map((value, i) => Math.abs(value - found[i]!)))).toBeLessThan(0.05);
+    expect(after).not.toEqual(found);
+  });
+
   it('leaves the kernel of a frozen layer where it is, and keeps the flags', async () => {
     const {model, x, y} = trainable();
     model.getLayer('a').trainable = false;
@@ -385,7 +419,46 @@ describe('training', () => {
   });
 });
 
+describe("scheme 'tfmot'", () => {
+  scoped();
+
+  it('trains, is controlled, leaks nothing and gives everything back', async () => {
+    const {model, x, y} = trainable();
+    const {numTensors} = tf.memory();
+    const q = quantizeModel(model, {scheme: 'tfmot', layers: {n: false}});
+    await fit(q, x, y, 2);
+    const held = tf.memory().numTensors;
+    freezeRanges(q);
+    const before = rangesOf(q, 'activations');
+    await fit(q, x, y, 2);
+    expect(tf.memory().numTensors).toBe(held);
+    expect(rangesOf(q, 'activations')).toEqual(before);
+    await calibrate(q, x);
+    expect(rangesOf(q, 'activations')).not.toEqual(before);
+    const float = dequantizeModel(q);
+    expect(float.layers.map(({name}) => name)).toEqual(['a_input', 'a', 'n', 'b']);
+    float.dispose();
+    q.dispose();
+    expect(tf.memory().numTensors).toBe(numTensors);
+  });
+
+  it('takes no other options, and refuses what tfmot does, all at once', () => {
+    expect(() => quantizeModel(trainable().model, {scheme: 'tfmot', weights: {numBits: 4}})).toThrowError(
+      /takes no weights/,
+    );
+    const model = stack(
+      layers.dense({units: 2, inputShape: [3], activation: 'elu', name: 'd'}),
+      layers.batchNormalization({name: 'n'}),
+    );
+    expect(() => quantizeModel(model, {scheme: 'tfmot'})).toThrowError(
+      /2 problems:[^]*layer d has the activation elu[^]*layer n /,
+    );
+  });
+});
+
 describe('setFakeQuant and dequantizeModel', () => {
+  scoped();
+
   it('switch rounding off and on', async () => {
     const {model, x, y} = trainable();
     const q = quantizeModel(model, {weights: {numBits: 3}, activations: {numBits: 3}});
@@ -413,6 +486,8 @@ describe('setFakeQuant and dequantizeModel', () => {
 });
 
 describe('calibrate', () => {
+  scoped();
+
   it('reports its progress, takes tensors and batches, and finds the extremes', async () => {
     const {model, x} = trainable();
     const seen: unknown[] = [];
@@ -463,6 +538,8 @@ describe('calibrate', () => {
 });
 
 describe('what is wrong is said', () => {
+  scoped();
+
   class Mystery extends tfl.layers.Layer {
     static className = 'Mystery';
     matrix: tfl.LayerVariable | undefined;
@@ -551,6 +628,8 @@ describe('what is wrong is said', () => {
 });
 
 describe('describeQuantization', () => {
+  scoped();
+
   it('prints a line for each row, and why something is not rounded', () => {
     const q = quantizeModel(
       image(
@@ -573,6 +652,8 @@ describe('describeQuantization', () => {
 });
 
 describe('FakeQuantizer', () => {
+  scoped();
+
   it('rounds to the range of what it saw: the first batch sets it, the average is debiased', async () => {
     const quantizer = new FakeQuantizer({numBits: 2, decay: 0.9});
     const mean = async () => [...(await valuesOf(quantizer.range()[1]))][0]!;

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {calibrate, quantizeModel, type QuantizeOptions} from '../src/qat/index';
+import {scoped} from './qat/scoped';
 
 type Model = tfl.LayersModel;
 type Symbolic = tfl.SymbolicTensor;
@@ -192,15 +193,7 @@ async function step(model: Model, inputs: tf.Tensor[], epochs = 1): Promise<numb
 const PASSES: QuantizeOptions = {weights: false};
 
 describe('quantizeModel', () => {
-  beforeEach(() => {
-    spyOn(console, 'warn');
-    tf.engine().startScope();
-  });
-
-  afterEach(() => {
-    tf.engine().endScope();
-    tf.disposeVariables();
-  });
+  scoped();
 
   for (const [name, make] of Object.entries(MODELS)) {
     describe(name, () => {

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {describeQuantization, FakeQuantizer, type Observer, quantizeModel} from '../src/qat/index';
 import {readFile, valuesOf} from './environment';
+import {scoped} from './qat/scoped';
 
 type Json = Record<string, unknown>;
 
@@ -62,18 +63,6 @@ const OBSERVER_OF: Record<Trace['quantizer'], Observer> = {
   MovingAverage: 'movingAverage',
   AllValues: 'allValues',
 };
-
-function scoped(): void {
-  beforeEach(() => {
-    spyOn(console, 'warn');
-    tf.engine().startScope();
-  });
-
-  afterEach(() => {
-    tf.engine().endScope();
-    tf.disposeVariables();
-  });
-}
 
 function quantizerOf({quantizer, numBits, symmetric, narrowRange, perAxis}: Trace, rank: number): FakeQuantizer {
   const observer = OBSERVER_OF[quantizer];

@@ -1,4 +1,5 @@
 /** Switches of a quantized model: what is rounded, what is measured, whose statistics move. */
+import {type Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {asContainer, type Layer} from './graph';
 import {allLayers} from './quantize_model';
@@ -49,13 +50,56 @@ export function freezeRanges(model: LayersModel, frozen = true, which: Quantizer
  * @param frozen - whether the statistics stay as they are in training.
  */
 export function freezeBatchNorm(model: LayersModel, frozen = true): void {
-  for (const layer of allLayers(asContainer(model))) {
-    const inner = unwrapped(layer);
-    if (inner.getClassName() !== 'BatchNormalization') continue;
-    // On this one layer: `call` of its class, told that it is not training.
-    const own = inner as unknown as {call?: Layer['call']};
-    const ofClass = Object.getPrototypeOf(inner) as Layer;
-    if (frozen) own.call = (inputs, kwargs) => ofClass.call.call(inner, inputs, {...kwargs, training: false});
-    else delete own.call;
+  for (const layer of batchNormsOf(model)) forceTraining(layer, frozen ? false : undefined);
+}
+
+function batchNormsOf(model: LayersModel): BatchNorm[] {
+  const layers = allLayers(asContainer(model)).map(unwrapped);
+  return layers.filter((layer): layer is BatchNorm => layer.getClassName() === 'BatchNormalization');
+}
+
+interface BatchNorm extends Layer {
+  momentum: number;
+}
+
+/** Has this one layer called as in training, as in inference or, undefined, as the model is. Tells what it was before. */
+function forceTraining(layer: Layer, training: boolean | undefined): boolean | undefined {
+  const own = layer as unknown as {call?: Layer['call']; forced?: boolean};
+  const before = own.forced;
+  if (training === undefined) {
+    delete own.call;
+    delete own.forced;
+    return before;
+  }
+  const ofClass = Object.getPrototypeOf(layer) as Layer;
+  own.call = (inputs, kwargs) => ofClass.call.call(layer, inputs, {...kwargs, training});
+  own.forced = training;
+  return before;
+}
+
+/**
+ * Measures the statistics of every BatchNormalization anew, as the mean over batches that pass the quantized network. A few
+ * steps of training leave them behind the weights, which costs the more accuracy the fewer bits there are: call it after
+ * training, with some hundreds of training samples.
+ *
+ * @param model - a model, quantized or not.
+ * @param batches - tensors (or, of several inputs, arrays of them), as large as in training.
+ */
+export function reestimateBatchNorm(model: LayersModel, batches: Iterable<Tensor | Tensor[]>): void {
+  const layers = batchNormsOf(model);
+  const before = layers.map(layer => ({layer, momentum: layer.momentum, forced: forceTraining(layer, true)}));
+  try {
+    let seen = 0;
+    for (const batch of batches) {
+      // The momentum that makes a moving average the mean.
+      for (const layer of layers) layer.momentum = seen / (seen + 1);
+      tidy(() => void model.apply(batch));
+      seen++;
+    }
+  } finally {
+    for (const {layer, momentum, forced} of before) {
+      layer.momentum = momentum;
+      forceTraining(layer, forced);
+    }
   }
 }

@@ -14,7 +14,7 @@ export {
   type CalibrationProgress,
   type Samples,
 } from './calibrate';
-export {freezeBatchNorm, freezeRanges, type QuantizerSelection, setFakeQuant} from './control';
+export {freezeBatchNorm, freezeRanges, type QuantizerSelection, reestimateBatchNorm, setFakeQuant} from './control';
 export {dequantizeModel} from './dequantize';
 export {describeQuantization, type QuantizationDescription, type QuantizationRow} from './describe';
 export {FakeQuantizer, type FakeQuantizerOptions, type Observer, type RangeValues} from './fake_quantizer';

@@ -11,6 +11,8 @@ export interface Place {
   readonly output: 'measured' | 'fixed' | 'none';
   /** Why the output is not rounded, where it is not. */
   readonly reason: string;
+  /** Rounds what is between its two convolutions. */
+  readonly between: boolean;
   /** Whether a BatchNormalization is folded into it. */
   readonly folds: boolean;
 }
@@ -123,7 +125,8 @@ function placeOf(graph: Graph, op: Op, output: Output, folds: boolean): Place {
   const kind = graph.kind(op);
   const activation = activationOf(op.layer);
   const before = kind === 'compute' && !graph.isFloat(op) && !isClamp(activation);
-  return {kind, before, folds, ...output};
+  const between = op.layer.getClassName() === 'SeparableConv2D' && !graph.isFloat(op);
+  return {kind, before, between, folds, ...output};
 }
 
 /** A layer called several times is rounded if any of its calls needs it. */

@@ -93,7 +93,7 @@ class Quantization {
     return new QuantizedInput({name: `${name}_quantized`, quantizer});
   }
 
-  #wrapped(layer: Layer, copy: Layer, {kind, before, output, folds}: Place): QuantizedLayer | undefined {
+  #wrapped(layer: Layer, copy: Layer, {kind, before, between, output, folds}: Place): QuantizedLayer | undefined {
     const {weights, activations} = planOf(this.#options, layer, kind);
     const custom = this.#options.customLayers?.[layer.getClassName()];
     const multiplies = kind === 'compute' || kind === 'recurrent' || kind === 'embedding' || kind === 'custom';
@@ -105,6 +105,7 @@ class Quantization {
       layer: copy,
       weights: hasWeights ? weights : null,
       before: beforeConfig ?? null,
+      between: between && activations ? activations : null,
       output: outputConfig ?? null,
       customWeights: custom ? Object.entries(custom).map(([name, each]) => ({name, axis: each?.axis ?? null})) : null,
       folds: Boolean(hasWeights && folds && weights.perChannel === false),

@@ -29,6 +29,7 @@ import {
 } from './layer_wrapper';
 import {type CustomWeights, type Slot, slotsOf} from './kinds';
 import type {QuantizerConfig} from './options';
+import {separableConvolution} from './separable';
 
 type Config = Record<string, unknown>;
 type Kwargs = Record<string, unknown>;
@@ -46,6 +47,8 @@ export interface QuantizedLayerArgs {
   readonly weights?: SavedQuantizer | null;
   /** Rounds what the activation is given. */
   readonly before?: SavedQuantizer | null;
+  /** Rounds what is between the two convolutions of a separable one. */
+  readonly between?: SavedQuantizer | null;
   readonly output?: SavedQuantizer | null;
   /** The weights of a class of one's own. */
   readonly customWeights?: readonly {readonly name: string; readonly axis?: number | null}[] | null;
@@ -143,6 +146,8 @@ export class QuantizedLayer extends LayerWrapper {
   weightQuantizers: WeightQuantizer[] = [];
   /** Rounds what the activation is given. */
   beforeQuantizer: FakeQuantizer | undefined;
+  /** Rounds what is between the two convolutions of a separable one. */
+  betweenQuantizer: FakeQuantizer | undefined;
   /** Rounds the output. */
   outputQuantizer: FakeQuantizer | undefined;
   readonly #args: QuantizedLayerArgs;
@@ -155,13 +160,16 @@ export class QuantizedLayer extends LayerWrapper {
 
   /** What the layer rounds. */
   get roundings(): Rounding[] {
-    const {beforeQuantizer: before, outputQuantizer: output, weightQuantizers: weights} = this;
+    const activations = [
+      {what: 'between', quantizer: this.betweenQuantizer},
+      {what: 'before activation', quantizer: this.beforeQuantizer},
+      {what: 'output', quantizer: this.outputQuantizer, fixed: this.#args.output?.fixed},
+    ];
     return [
-      ...weights.map(({slot, quantizer}) => ({what: slot.name, of: 'weights' as const, quantizer})),
-      ...(before ? [{what: 'before activation', of: 'activations' as const, quantizer: before}] : []),
-      ...(output
-        ? [{what: 'output', of: 'activations' as const, quantizer: output, fixed: this.#args.output?.fixed}]
-        : []),
+      ...this.weightQuantizers.map(({slot, quantizer}) => ({what: slot.name, of: 'weights' as const, quantizer})),
+      ...activations.flatMap(({what, quantizer, fixed}) =>
+        quantizer ? [{what, of: 'activations' as const, quantizer, fixed}] : [],
+      ),
     ];
   }
 
@@ -182,9 +190,10 @@ export class QuantizedLayer extends LayerWrapper {
 
   override build(inputShape: Shape | Shape[]): void {
     this.buildLayer(inputShape);
-    const {weights, before, output} = this.#args;
+    const {weights, before, between, output} = this.#args;
     if (weights) this.weightQuantizers = this.#slots(this.layer).map(slot => this.#weightQuantizer(slot, weights));
     if (before) this.beforeQuantizer = this.#activationQuantizer('before_activation', before);
+    if (between) this.betweenQuantizer = this.#activationQuantizer('between', between);
     if (output) this.outputQuantizer = this.#activationQuantizer('output', output);
     this.built = true;
   }
@@ -192,9 +201,8 @@ export class QuantizedLayer extends LayerWrapper {
   override call(inputs: Tensors, kwargs: Kwargs): Tensors {
     return tidy(() => {
       const training = kwargs['training'] === true;
-      const outputs = swapped([...this.#weightSwaps(), ...this.#activationSwaps(training)], () =>
-        this.layer.apply(inputs, kwargs),
-      ) as Tensors;
+      const swaps = [...this.#weightSwaps(), ...this.#activationSwaps(training)];
+      const outputs = swapped(swaps, () => this.#callLayer(inputs, kwargs));
       const {outputQuantizer: quantizer} = this;
       if (!quantizer) return outputs;
       // A fixed range too is set by the first batch: until then nothing is rounded.
@@ -205,13 +213,15 @@ export class QuantizedLayer extends LayerWrapper {
   }
 
   override getConfig(): serialization.ConfigDict {
-    const {weights = null, before = null, output = null, customWeights = null, folds = false} = this.#args;
+    const {weights = null, before = null, between = null, output = null} = this.#args;
+    const {customWeights = null, folds = false} = this.#args;
     return {
       ...super.getConfig(),
       version: VERSION,
       layer: {className: this.layer.getClassName(), config: configOf(this.layer)},
       weights: saved(weights, this.weightQuantizers[0]?.quantizer),
       before: saved(before, this.beforeQuantizer),
+      between: saved(between, this.betweenQuantizer),
       output: saved(output, this.outputQuantizer),
       customWeights,
       folds,
@@ -248,6 +258,13 @@ export class QuantizedLayer extends LayerWrapper {
 
   #range(name: string, shape: Shape): RangeStore {
     return this.addWeight(`${name}_range`, shape, 'float32', initializers.zeros(), undefined, false);
+  }
+
+  #callLayer(inputs: Tensors, kwargs: Kwargs): Tensors {
+    const quantizer = this.betweenQuantizer;
+    if (!quantizer) return this.layer.apply(inputs, kwargs) as Tensors;
+    const mode = {training: kwargs['training'] === true};
+    return separableConvolution(this.layer, [inputs].flat()[0]!, x => quantizer.apply(x, mode));
   }
 
   #weightSwaps(): Swap[] {

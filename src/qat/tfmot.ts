@@ -1,6 +1,6 @@
 /** tfmot's own layers: so that models of Keras load here, and models of here load in Keras. */
-import {serialization, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
-import {initializers, layers as tfLayers, LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
+import {fill, serialization, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
+import {layers as tfLayers, LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
 import {FakeQuantizer, type FakeQuantizerOptions, minMaxStore, type Observer} from './fake_quantizer';
 import {type Layer, leavesOf, type Container, type Shape} from './graph';
 import {
@@ -56,7 +56,7 @@ interface Adder {
     name: string,
     shape: Shape,
     dtype: 'float32' | 'int32',
-    initializer: ReturnType<typeof initializers.constant>,
+    initializer: {apply: (shape: number[], dtype: 'float32' | 'int32') => Tensor},
     regularizer: undefined,
     trainable: boolean,
   ) => LayerVariable;
@@ -64,7 +64,9 @@ interface Adder {
 
 function addConstant(layer: Layer, name: string, shape: Shape, value: number, dtype: 'float32' | 'int32' = 'float32') {
   const adder = layer as unknown as Adder;
-  return adder.addWeight(name, shape, dtype, initializers.constant({value}), undefined, false);
+  // tfjs's own constants are floats, whose cast to int32 it would not free.
+  const initializer = {apply: (dims: number[], type: 'float32' | 'int32') => fill(dims, value, type)};
+  return adder.addWeight(name, shape, dtype, initializer, undefined, false);
 }
 
 /** A quantizer with tfmot's variables. */
