@@ -238,6 +238,7 @@ describe('a BatchNormalization', () => {
       [0.3, 4, 1, 0.1],
     ].map(values => tf.tensor(values));
     const others = model.getLayer('n').getWeights();
+    model.getLayer('c').setWeights([tf.randomNormal([1, 1, 2, 4], 0, 1, 'float32', 1)]);
     model.getLayer('n').setWeights([gamma!, others[1]!, others[2]!, variance!]);
     return model;
   }
@@ -266,10 +267,11 @@ describe('a BatchNormalization', () => {
 
 /** A Dense network with a BatchNormalization, and data that it can learn. */
 function trainable() {
+  const kernel = (seed: number) => tfl.initializers.glorotNormal({seed});
   const model = stack(
-    layers.dense({units: 8, inputShape: [4], name: 'a', activation: 'relu'}),
+    layers.dense({units: 8, inputShape: [4], name: 'a', activation: 'relu', kernelInitializer: kernel(1)}),
     layers.batchNormalization({name: 'n'}),
-    layers.dense({units: 2, name: 'b'}),
+    layers.dense({units: 2, name: 'b', kernelInitializer: kernel(2)}),
   );
   const x = tf.randomNormal([32, 4], 0, 1, 'float32', 3);
   const y = tf.tidy(() => tf.stack([x.sum(1), x.abs().sum(1)], 1));
@@ -342,6 +344,23 @@ describe('training', () => {
         .read(),
     );
     expect([...mean]).not.toEqual(seen[7]!.mean);
+  });
+
+  it('by fitDataset', async () => {
+    const {model, x, y} = trainable();
+    const q = quantizeModel(model);
+    q.compile({optimizer: tf.train.sgd(0.02), loss: 'meanSquaredError'});
+    const next = () => Promise.resolve({done: false, value: {xs: x.clone(), ys: y.clone()}});
+    const dataset = {iterator: () => Promise.resolve({next}), size: null};
+    const args = {epochs: 3, batchesPerEpoch: 2, callbacks: quantizationSchedule({freezeRangesAfter: 4})};
+    const {history} = await q.fitDataset(dataset as never, args);
+    expect(history['loss']![2] as number).toBeLessThan(history['loss']![0] as number);
+    expect(
+      describeQuantization(q)
+        .rows.filter(({what}) => what === 'output')
+        .some(({observing}) => observing),
+    ).toBeFalse();
+    q.optimizer.dispose();
   });
 
   it('and statistics of BatchNormalization measured anew', async () => {

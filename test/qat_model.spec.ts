@@ -1,7 +1,7 @@
 /** quantizeModel: models of every shape become ones that train quantized, are saved and loaded, and leak nothing. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import {calibrate, quantizeModel, type QuantizeOptions} from '../src/qat/index';
+import {calibrate, dequantizeModel, describeQuantization, quantizeModel, type QuantizeOptions} from '../src/qat/index';
 import {scoped} from './qat/scoped';
 
 type Model = tfl.LayersModel;
@@ -239,6 +239,23 @@ describe('quantizeModel', () => {
         expect(await step(again, inputs)).toBeLessThan(first);
         await Promise.resolve();
         q.summary(undefined, undefined, () => undefined);
+      });
+
+      it('dequantized, computes the same where only weights are rounded, and is described', () => {
+        const model = seedWeights(make());
+        const inputs = inputsOf(model);
+        const q = quantizeModel(model, {weights: {numBits: 3}, activations: false});
+        const rounded = predictionsOf(q, inputs);
+        expect(difference(rounded, predictionsOf(model, inputs))).toBeGreaterThan(1e-3);
+        const {numTensors} = tf.memory();
+        const float = dequantizeModel(q);
+        expect(difference(predictionsOf(float, inputs), rounded)).toBeLessThan(1e-6);
+        expect(float.countParams()).toBe(model.countParams());
+        const {rows} = describeQuantization(q);
+        expect(rows.filter(({numBits}) => numBits === 3).length).toBeGreaterThan(0);
+        expect(rows.filter(({numBits, note}) => numBits === undefined && !note)).toEqual([]);
+        float.dispose();
+        expect(tf.memory().numTensors).toBe(numTensors);
       });
 
       it('leaks nothing in training, and gives everything back', () => {
