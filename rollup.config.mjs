@@ -8,6 +8,7 @@ const ENTRIES = {
   index: 'src/index.ts',
   tf: 'src/tf.ts',
   'graph-model': 'src/graph_model.ts',
+  qat: 'src/qat/index.ts',
 };
 
 /** tfjs is a peer and stays outside. */
