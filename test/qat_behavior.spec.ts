@@ -138,6 +138,12 @@ describe('activations are rounded', () => {
     ]);
   });
 
+  it('at an input by its name, or not', () => {
+    const wide = quantizeModel(image(conv('c')), {layers: {image: {activations: {numBits: 16}}}});
+    expect(describeQuantization(wide).rows.find(({layer}) => layer === 'image_quantized')!.numBits).toBe(16);
+    expect(rounded(quantizeModel(image(conv('c')), {layers: {image: false}}))).toEqual(['c.kernel', 'c.output']);
+  });
+
   it('not in a layer that is left out, but for those that compute with its output', () => {
     const model = () => image(conv('c', 'relu'), conv('d'));
     expect(rounded(quantizeModel(model(), {layers: {d: false}}))).toEqual([
@@ -278,7 +284,13 @@ function trainable() {
   return {model, x, y};
 }
 
-async function fit(q: tfl.LayersModel, x: tf.Tensor, y: tf.Tensor, steps: number, callbacks?: tfl.CustomCallback[]) {
+async function fit(
+  q: tfl.LayersModel,
+  x: tf.Tensor,
+  y: tf.Tensor,
+  steps: number,
+  callbacks?: (tfl.Callback | tfl.CustomCallback)[],
+) {
   q.compile({optimizer: tf.train.sgd(0.02), loss: 'meanSquaredError'});
   await q.fit(x, y, {epochs: steps, batchSize: 32, shuffle: false, ...(callbacks && {callbacks})});
   q.optimizer.dispose();
@@ -329,7 +341,7 @@ describe('training', () => {
         seen.push({step: seen.length + 1, isRounded, ranges: rangesOf(q, 'activations'), mean: [...mean]});
       },
     });
-    await fit(q, x, y, 8, [schedule as unknown as tfl.CustomCallback, note]);
+    await fit(q, x, y, 8, [schedule, note]);
     expect(seen.map(({isRounded}) => isRounded)).toEqual([false, true, true, true, true, true, true, true]);
     expect(seen[2]!.ranges).not.toEqual(seen[3]!.ranges);
     expect(seen[3]!.ranges).toEqual(seen[7]!.ranges);

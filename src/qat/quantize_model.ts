@@ -89,7 +89,8 @@ class Quantization {
   /** The layer that rounds a model's input. */
   onInput(name: string, index: number): QuantizedInput | undefined {
     const quantizer = planOf(this.#options, {name} as Layer, 'elementwise').activations;
-    if (!quantizer || !this.#placements[0]!.inputs[index]) return undefined;
+    const isLeftOut = this.#options.layers?.[name] === false || !this.#placements[0]!.inputs[index];
+    if (!quantizer || isLeftOut) return undefined;
     return new QuantizedInput({name: `${name}_quantized`, quantizer});
   }
 

@@ -108,7 +108,7 @@ export class WeightQuantizer {
     const weight = this.slot.host[this.slot.attr]!.read();
     if (batchNorm) return this.#folded(weight, foldingScale(batchNorm));
     const training = weight.dataId !== this.#measured;
-    this.#measured = weight.dataId;
+    if (this.quantizer.observing) this.#measured = weight.dataId;
     const viewed = this.slot.axis === 'depthwise' ? depthwiseView(weight) : weight;
     return reshape(this.quantizer.apply(viewed, {training}), weight.shape);
   }
