@@ -269,6 +269,16 @@ describe("tfmot's training", () => {
     return Object.fromEntries(model.weights.map(weight => [weight.originalName, weight.read().dataSync<'float32'>()]));
   }
 
+  it('of a Sequential that Keras wrote, with any of its states, predicts the same', async () => {
+    const model = await floatModel(training.quantized);
+    const shape = [training.probe.length / 64, 8, 8, 1];
+    for (const i of [1, 5]) {
+      setState(model, training.states[i]!);
+      expect(worst(await predicted(model, training.probe, shape), training.predictions[i]!)).toBeLessThan(1e-6);
+    }
+    expect(describeQuantization(model).rows.filter(({what}) => what === 'depthwiseKernel').length).toBe(1);
+  });
+
   it('five steps, each from its state: loss, ranges and weights after each', async () => {
     const model = quantizeModel(await floatModel(training.float), {scheme: 'tfmot'});
     const optimizer = tf.train.sgd(training.learningRate);

@@ -2,7 +2,7 @@
 import {fill, serialization, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
 import {layers as tfLayers, LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
 import {FakeQuantizer, type FakeQuantizerOptions, minMaxStore, type Observer} from './fake_quantizer';
-import {type Layer, leavesOf, type Container, type Shape} from './graph';
+import {type Container, isContainer, type Layer, type Shape} from './graph';
 import {
   type Config,
   configOf,
@@ -301,10 +301,18 @@ function acceptBothNames(): void {
   const {loadWeights} = models;
   if (loadWeights.acceptsBoth) return;
   models.loadWeights = function (this: Container, weights: Record<string, Tensor>, strict?: boolean) {
-    const wrappers = leavesOf(this).filter(layer => layer instanceof QuantizeWrapperV2);
+    const wrappers = wrappersIn(this);
     loadWeights.call(this, wrappers.length > 0 ? renamed(weights, wrappers) : weights, strict);
   };
   models.loadWeights.acceptsBoth = true;
+}
+
+/** Without building a Sequential, which changes it. */
+function wrappersIn({layers}: Container): QuantizeWrapperV2[] {
+  return layers.flatMap(layer => {
+    if (isContainer(layer)) return wrappersIn(layer);
+    return layer instanceof QuantizeWrapperV2 ? [layer] : [];
+  });
 }
 
 type LoadWeights = (this: Container, weights: Record<string, Tensor>, strict?: boolean) => void;
