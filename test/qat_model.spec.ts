@@ -112,6 +112,15 @@ const MODELS: Readonly<Record<string, () => Model>> = {
       layers.simpleRNN({units: 2, name: 'rnn'}),
       layers.dense({units: 2, name: 'out'}),
     ),
+  'an encoder whose states a decoder starts from': () => {
+    const [source, target] = [tfl.input({shape: [4, 3], name: 'source'}), tfl.input({shape: [5, 2], name: 'target'})];
+    const encoder = layers.lstm({units: 3, returnState: true, name: 'encoder'});
+    const [, h, c] = encoder.apply(source) as Symbolic[];
+    const decoder = layers.lstm({units: 3, returnSequences: true, name: 'decoder'});
+    const steps = decoder.apply(target, {initialState: [h, c]}) as Symbolic;
+    const y = layers.timeDistributed({layer: layers.dense({units: 2}), name: 'words'});
+    return tfl.model({inputs: [source, target], outputs: y.apply(steps) as Symbolic});
+  },
   'a model called step by step': () =>
     sequential(
       layers.timeDistributed({

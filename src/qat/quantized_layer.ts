@@ -262,7 +262,8 @@ export class QuantizedLayer extends LayerWrapper {
 
   #callLayer(inputs: Tensors, kwargs: Kwargs): Tensors {
     const quantizer = this.betweenQuantizer;
-    if (!quantizer) return this.layer.apply(inputs, kwargs) as Tensors;
+    // A copy: recurrent layers write into it, and the next layers are given the same.
+    if (!quantizer) return this.layer.apply(inputs, {...kwargs}) as Tensors;
     const mode = {training: kwargs['training'] === true};
     return separableConvolution(this.layer, [inputs].flat()[0]!, x => quantizer.apply(x, mode));
   }
