@@ -25,9 +25,9 @@ function stack(...all: Layer[]): tfl.LayersModel {
 }
 
 /** What is rounded, in the order of the layers: `layer.what`. */
-function rounded(model: tfl.LayersModel): string[] {
-  return describeQuantization(model)
-    .rows.filter(({numBits}) => numBits !== undefined)
+async function rounded(model: tfl.LayersModel): Promise<string[]> {
+  return (await describeQuantization(model).read())
+    .filter(({numBits}) => numBits !== undefined)
     .map(({layer, what}) => `${layer}.${what}`);
 }
 
@@ -97,7 +97,7 @@ describe('activations are rounded', () => {
   };
 
   for (const [name, [make, expected]] of Object.entries(PLACES)) {
-    it(name, () => expect(rounded(quantizeModel(make()))).toEqual([IMAGE, ...expected]));
+    it(name, async () => expect(await rounded(quantizeModel(make()))).toEqual([IMAGE, ...expected]));
   }
 
   function branches(join: Layer, afterwards: Layer[] = [], usesFirst = false): tfl.LayersModel {
@@ -108,50 +108,50 @@ describe('activations are rounded', () => {
     return tfl.model({inputs: input, outputs: usesFirst ? [y, conv('other').apply(a) as Symbolic] : y});
   }
 
-  it('once after Add and relu', () => {
+  it('once after Add and relu', async () => {
     const model = branches(layers.add({name: 'sum'}), [layers.reLU({name: 'r'})]);
-    expect(rounded(quantizeModel(model)).sort()).toEqual(
+    expect((await rounded(quantizeModel(model))).sort()).toEqual(
       [IMAGE, 'a.kernel', 'a.output', 'b.kernel', 'b.output', 'r.output'].sort(),
     );
   });
 
-  it('once after a concatenation', () => {
+  it('once after a concatenation', async () => {
     const model = branches(layers.concatenate({name: 'both'}));
-    expect(rounded(quantizeModel(model)).sort()).toEqual([IMAGE, 'a.kernel', 'b.kernel', 'both.output'].sort());
+    expect((await rounded(quantizeModel(model))).sort()).toEqual([IMAGE, 'a.kernel', 'b.kernel', 'both.output'].sort());
   });
 
-  it('also before a concatenation, where somebody else uses the value', () => {
+  it('also before a concatenation, where somebody else uses the value', async () => {
     const model = branches(layers.concatenate({name: 'both'}), [], true);
-    expect(rounded(quantizeModel(model)).sort()).toEqual(
+    expect((await rounded(quantizeModel(model))).sort()).toEqual(
       [IMAGE, 'a.kernel', 'a.output', 'b.kernel', 'both.output', 'other.kernel', 'other.output'].sort(),
     );
   });
 
-  it('across the border of a model within a model', () => {
+  it('across the border of a model within a model', async () => {
     const inner = image(conv('c'));
     const input = tfl.input({shape: [4, 4, 2], name: 'x'});
     const y = layers.reLU({name: 'r'}).apply(inner.apply(input)) as Symbolic;
-    expect(rounded(quantizeModel(tfl.model({inputs: input, outputs: y})))).toEqual([
+    expect(await rounded(quantizeModel(tfl.model({inputs: input, outputs: y})))).toEqual([
       'x_quantized.output',
       'c.kernel',
       'r.output',
     ]);
   });
 
-  it('at an input by its name, or not', () => {
+  it('at an input by its name, or not', async () => {
     const wide = quantizeModel(image(conv('c')), {layers: {image: {activations: {numBits: 16}}}});
-    expect(describeQuantization(wide).rows.find(({layer}) => layer === 'image_quantized')!.numBits).toBe(16);
-    expect(rounded(quantizeModel(image(conv('c')), {layers: {image: false}}))).toEqual(['c.kernel', 'c.output']);
+    expect((await describeQuantization(wide).read()).find(({layer}) => layer === 'image_quantized')!.numBits).toBe(16);
+    expect(await rounded(quantizeModel(image(conv('c')), {layers: {image: false}}))).toEqual(['c.kernel', 'c.output']);
   });
 
-  it('not in a layer that is left out, but for those that compute with its output', () => {
+  it('not in a layer that is left out, but for those that compute with its output', async () => {
     const model = () => image(conv('c', 'relu'), conv('d'));
-    expect(rounded(quantizeModel(model(), {layers: {d: false}}))).toEqual([
+    expect(await rounded(quantizeModel(model(), {layers: {d: false}}))).toEqual([
       'image_quantized.output',
       'c.kernel',
       'c.output',
     ]);
-    expect(rounded(quantizeModel(model(), {layers: {c: false}}))).toEqual(['c.output', 'd.kernel', 'd.output']);
+    expect(await rounded(quantizeModel(model(), {layers: {c: false}}))).toEqual(['c.output', 'd.kernel', 'd.output']);
   });
 });
 
@@ -185,32 +185,32 @@ describe('weights have a range for each output channel', () => {
     Embedding: [layers.embedding({inputDim: 7, outputDim: 4, name: 'l'}), [3], {embeddings: 1}],
   };
 
-  function ranges(model: tfl.LayersModel): Record<string, number> {
-    const rows = describeQuantization(model).rows.filter(
+  async function ranges(model: tfl.LayersModel): Promise<Record<string, number>> {
+    const rows = (await describeQuantization(model).read()).filter(
       ({what, layer}) => layer === 'l' && !['output', 'between'].includes(what),
     );
     return Object.fromEntries(rows.map(row => [row.what, row.ranges]));
   }
 
   for (const [name, [layer, shape, expected]] of Object.entries(SHAPES)) {
-    it(name, () => {
+    it(name, async () => {
       const input = tfl.input({shape, name: 'x'});
       const q = quantizeModel(tfl.model({inputs: input, outputs: layer.apply(input) as Symbolic}));
       tf.tidy(() => q.predict(tf.ones([1, ...shape])));
-      expect(ranges(q)).toEqual(expected);
+      expect(await ranges(q)).toEqual(expected);
     });
   }
 
-  it('an Embedding by its rows if asked, everything in one if asked', () => {
+  it('an Embedding by its rows if asked, everything in one if asked', async () => {
     const model = stack(layers.embedding({inputDim: 7, outputDim: 4, inputLength: 3, name: 'l'}));
     const rows = quantizeModel(model, {weights: {perChannel: true}});
     tf.tidy(() => rows.predict(tf.ones([1, 3])));
-    expect(ranges(rows)).toEqual({embeddings: 7});
+    expect(await ranges(rows)).toEqual({embeddings: 7});
     const dense = quantizeModel(stack(layers.dense({units: 5, inputShape: [3], name: 'l'})), {
       weights: {perChannel: false},
     });
     tf.tidy(() => dense.predict(tf.ones([1, 3])));
-    expect(ranges(dense)).toEqual({kernel: 1});
+    expect(await ranges(dense)).toEqual({kernel: 1});
   });
 
   it('on a symmetric narrow grid: each column of a Dense kernel has its own 2^b - 1 levels', async () => {
@@ -296,9 +296,13 @@ async function fit(
   q.optimizer.dispose();
 }
 
-function rangesOf(q: tfl.LayersModel, of: 'weights' | 'activations'): number[] {
+function weightOf(q: tfl.LayersModel, name: string): tf.Tensor {
+  return q.weights.find(({originalName}) => originalName === name)!.read();
+}
+
+async function rangesOf(q: tfl.LayersModel, of: 'weights' | 'activations'): Promise<number[]> {
   const isWeight = (what: string) => what.endsWith('ernel');
-  const rows = describeQuantization(q).rows.filter(
+  const rows = (await describeQuantization(q).read()).filter(
     ({numBits, what}) => numBits !== undefined && isWeight(what) === (of === 'weights'),
   );
   return rows.flatMap(({min, max}) => [min!, max!]);
@@ -311,17 +315,17 @@ describe('training', () => {
     const {model, x, y} = trainable();
     const q = quantizeModel(model);
     await fit(q, x, y, 1);
-    const first = rangesOf(q, 'activations');
+    const first = await rangesOf(q, 'activations');
     expect(first.every(Number.isFinite)).toBeTrue();
     await fit(q, x, y, 2);
-    const second = rangesOf(q, 'activations');
+    const second = await rangesOf(q, 'activations');
     expect(second).not.toEqual(first);
     freezeRanges(q);
     await fit(q, x, y, 2);
-    expect(rangesOf(q, 'activations')).toEqual(second);
+    expect(await rangesOf(q, 'activations')).toEqual(second);
     freezeRanges(q, false);
     await fit(q, x, y, 1);
-    expect(rangesOf(q, 'activations')).not.toEqual(second);
+    expect(await rangesOf(q, 'activations')).not.toEqual(second);
   });
 
   it('by a schedule: float first, then rounded; ranges and BatchNormalization frozen', async () => {
@@ -330,15 +334,11 @@ describe('training', () => {
     const seen: {step: number; isRounded: boolean; ranges: number[]; mean: number[]}[] = [];
     const schedule = quantizationSchedule({quantizeAfter: 2, freezeRangesAfter: 4, freezeBatchNormAfter: 5});
     const note = new tfl.CustomCallback({
-      onBatchEnd: () => {
-        const values = tf.tidy(() => (q.predict(x) as tf.Tensor).dataSync());
-        const mean = q
-          .getLayer('n')
-          .weights.find(({name}) => name.includes('moving_mean'))!
-          .read()
-          .dataSync();
+      onBatchEnd: async () => {
+        const values = await valuesOf(tf.tidy(() => q.predict(x) as tf.Tensor));
+        const mean = await valuesOf(weightOf(q, 'n/moving_mean'));
         const isRounded = new Set(values).size <= 2 ** 2 * 2;
-        seen.push({step: seen.length + 1, isRounded, ranges: rangesOf(q, 'activations'), mean: [...mean]});
+        seen.push({step: seen.length + 1, isRounded, ranges: await rangesOf(q, 'activations'), mean: [...mean]});
       },
     });
     await fit(q, x, y, 8, [schedule, note]);
@@ -349,12 +349,7 @@ describe('training', () => {
     expect(seen[4]!.mean).toEqual(seen[7]!.mean);
     freezeBatchNorm(q, false);
     await fit(q, x, y, 1);
-    const mean = await valuesOf(
-      q
-        .getLayer('n')
-        .weights.find(({name}) => name.includes('moving_mean'))!
-        .read(),
-    );
+    const mean = await valuesOf(weightOf(q, 'n/moving_mean'));
     expect([...mean]).not.toEqual(seen[7]!.mean);
   });
 
@@ -368,9 +363,7 @@ describe('training', () => {
     const {history} = await q.fitDataset(dataset as never, args);
     expect(history['loss']![2] as number).toBeLessThan(history['loss']![0] as number);
     expect(
-      describeQuantization(q)
-        .rows.filter(({what}) => what === 'output')
-        .some(({observing}) => observing),
+      (await describeQuantization(q).read()).filter(({what}) => what === 'output').some(({observing}) => observing),
     ).toBeFalse();
     q.optimizer.dispose();
   });
@@ -385,20 +378,10 @@ describe('training', () => {
     const input = tfl.model({inputs: q.inputs, outputs: q.getLayer('a').output});
     const means = halves.map(half => tf.tidy(() => (input.predict(half) as tf.Tensor).mean(0)));
     const mean = await valuesOf(tf.tidy(() => tf.addN(means).div(2)));
-    const found = await valuesOf(
-      q
-        .getLayer('n')
-        .weights.find(({name}) => name.includes('moving_mean'))!
-        .read(),
-    );
+    const found = await valuesOf(weightOf(q, 'n/moving_mean'));
     found.forEach((value, i) => expect(value).toBeCloseTo(mean[i]!, 5));
     await fit(q, x, y, 1);
-    const after = await valuesOf(
-      q
-        .getLayer('n')
-        .weights.find(({name}) => name.includes('moving_mean'))!
-        .read(),
-    );
+    const after = await valuesOf(weightOf(q, 'n/moving_mean'));
     expect(Math.max(...after.map((value, i) => Math.abs(value - found[i]!)))).toBeLessThan(0.05);
     expect(after).not.toEqual(found);
   });
@@ -410,28 +393,25 @@ describe('training', () => {
     expect(q.trainableWeights.map(({originalName}) => originalName)).toEqual(
       model.trainableWeights.map(({originalName}) => originalName),
     );
-    const kernelAndBias = () =>
-      ['a/kernel', 'a/bias'].map(name => [
-        ...q.weights
-          .find(({originalName}) => originalName === name)!
-          .read()
-          .dataSync(),
-      ]);
-    const before = kernelAndBias();
+    const kernelAndBias = async () => [
+      ...(await valuesOf(weightOf(q, 'a/kernel'))),
+      ...(await valuesOf(weightOf(q, 'a/bias'))),
+    ];
+    const before = await kernelAndBias();
     await fit(q, x, y, 3);
-    expect(kernelAndBias()).toEqual(before);
+    expect(await kernelAndBias()).toEqual(before);
     const again = await tfl.models.modelFromJSON(q.toJSON(null, false) as unknown as tfl.ModelAndWeightsConfig);
     expect(again.trainableWeights.length).toBe(q.trainableWeights.length);
     q.getLayer('a').trainable = true;
     await fit(q, x, y, 1);
-    expect(kernelAndBias()).not.toEqual(before);
+    expect(await kernelAndBias()).not.toEqual(before);
   });
 
   it('with the original untouched', async () => {
     const {model, x, y} = trainable();
-    const before = model.getWeights().map(each => [...each.dataSync()]);
+    const before = await Promise.all(model.getWeights().map(valuesOf));
     await fit(quantizeModel(model), x, y, 3);
-    expect(model.getWeights().map(each => [...each.dataSync()])).toEqual(before);
+    expect(await Promise.all(model.getWeights().map(valuesOf))).toEqual(before);
   });
 
   it('by fitDataset-like loops of trainOnBatch and by tf.variableGrads', async () => {
@@ -460,12 +440,12 @@ describe("scheme 'tfmot'", () => {
     await fit(q, x, y, 2);
     const held = tf.memory().numTensors;
     freezeRanges(q);
-    const before = rangesOf(q, 'activations');
+    const before = await rangesOf(q, 'activations');
     await fit(q, x, y, 2);
     expect(tf.memory().numTensors).toBe(held);
-    expect(rangesOf(q, 'activations')).toEqual(before);
+    expect(await rangesOf(q, 'activations')).toEqual(before);
     await calibrate(q, x);
-    expect(rangesOf(q, 'activations')).not.toEqual(before);
+    expect(await rangesOf(q, 'activations')).not.toEqual(before);
     const float = dequantizeModel(q);
     expect(float.layers.map(({name}) => name)).toEqual(['a_input', 'a', 'n', 'b']);
     float.dispose();
@@ -525,12 +505,12 @@ describe('calibrate', () => {
     const q = quantizeModel(model);
     await calibrate(q, x, {batchSize: 12, onProgress: progress => seen.push(progress)});
     expect(seen).toEqual([12, 24, 32].map(done => ({done, total: 32})));
-    const [input] = describeQuantization(q).rows;
+    const [input] = await describeQuantization(q).read();
     const values = await valuesOf(x);
     expect([input!.min, input!.max]).toEqual([Math.min(...values), Math.max(...values)]);
     const other = quantizeModel(model);
     await calibrate(other, tf.tidy(() => tf.split(x, 4)).map(each => [each]) as Iterable<tf.Tensor[]>);
-    expect(rangesOf(other, 'activations')).toEqual(rangesOf(q, 'activations'));
+    expect(await rangesOf(other, 'activations')).toEqual(await rangesOf(q, 'activations'));
   });
 
   it('by percentile and by squared error leaves outliers out', async () => {
@@ -539,7 +519,7 @@ describe('calibrate', () => {
     const rangeBy = async (method: 'minMax' | 'percentile' | 'mse', numBits: number) => {
       const q = quantizeModel(stack(layers.dense({units: 1, inputShape: [1]})), {activations: {numBits}});
       await calibrate(q, x, {method, percentile: 99.9, batchSize: 1000});
-      const [row] = describeQuantization(q).rows;
+      const [row] = await describeQuantization(q).read();
       return [row!.min!, row!.max!] as const;
     };
     expect((await rangeBy('minMax', 8))[1]).toBe(30);
@@ -614,10 +594,10 @@ describe('what is wrong is said', () => {
     }
   });
 
-  it('and mended: custom layers by their weights, or left out', () => {
+  it('and mended: custom layers by their weights, or left out', async () => {
     const q = quantizeModel(mysterious(), {customLayers: {Mystery: {matrix: {axis: -1}}}, layers: {m2: false}});
     tf.tidy(() => q.predict(tf.ones([1, 2])));
-    const rows = describeQuantization(q).rows.filter(({layer}) => layer.startsWith('m'));
+    const rows = (await describeQuantization(q).read()).filter(({layer}) => layer.startsWith('m'));
     expect(rows.map(({layer, what, ranges, note}) => [layer, what, ranges, note])).toEqual([
       ['m1', 'matrix', 3, ''],
       ['m1', 'output', 1, 'no range yet: passes values as they are'],
@@ -646,13 +626,11 @@ describe('what is wrong is said', () => {
     const q = quantizeModel(stack(layers.dense({units: 1, inputShape: [2], name: 'd'})));
     const pass = (values: number[]) => tf.tidy(() => void q.apply(tf.tensor(values, [1, 2]), {training: true}));
     pass([1, -1]);
-    const good = rangesOf(q, 'activations');
+    const good = await rangesOf(q, 'activations');
     pass([NaN, NaN]);
     pass([NaN, NaN]);
-    expect(rangesOf(q, 'activations')).toEqual(good);
-    const notes = describeQuantization(q)
-      .rows.filter(({what}) => what === 'output')
-      .map(({note}) => note);
+    expect(await rangesOf(q, 'activations')).toEqual(good);
+    const notes = (await describeQuantization(q).read()).filter(({what}) => what === 'output').map(({note}) => note);
     expect(notes).toEqual(Array(2).fill('2 batches were NaN or infinite: the range stayed as it was'));
     await Promise.resolve();
   });
@@ -661,7 +639,7 @@ describe('what is wrong is said', () => {
 describe('describeQuantization', () => {
   scoped();
 
-  it('prints a line for each row, and why something is not rounded', () => {
+  it('prints a line for each row, and why something is not rounded', async () => {
     const q = quantizeModel(
       image(
         conv('c'),
@@ -672,7 +650,7 @@ describe('describeQuantization', () => {
     );
     const lines: string[] = [];
     const {rows, print} = describeQuantization(q);
-    print(line => lines.push(line));
+    await print(line => lines.push(line));
     expect(lines.length).toBe(rows.length + 1);
     expect(lines.find(line => line.startsWith('c ') && line.includes('output'))).toMatch(
       /not rounded: rounded once, after n$/,

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {calibrate, dequantizeModel, describeQuantization, quantizeModel, type QuantizeOptions} from '../src/qat/index';
+import {valuesOf} from './environment';
 import {scoped} from './qat/scoped';
 
 type Model = tfl.LayersModel;
@@ -157,12 +158,11 @@ function outputsOf(model: Model, inputs: tf.Tensor[]): tf.Tensor[] {
   return Array.isArray(y) ? y : [y];
 }
 
-function valuesOf(tensors: tf.Tensor[]): number[][] {
-  return tensors.map(each => [...each.dataSync()]);
-}
-
-function predictionsOf(model: Model, inputs: tf.Tensor[]): number[][] {
-  return tf.tidy(() => valuesOf(outputsOf(model, inputs)));
+async function predictionsOf(model: Model, inputs: tf.Tensor[]): Promise<number[][]> {
+  const outputs = tf.tidy(() => outputsOf(model, inputs));
+  const values = await Promise.all(outputs.map(async each => [...(await valuesOf(each))]));
+  outputs.forEach(each => each.dispose());
+  return values;
 }
 
 function difference(one: number[][], other: number[][]): number {
@@ -209,13 +209,13 @@ describe('quantizeModel', () => {
       it('predicts as the original while there are no ranges, which it says once', async () => {
         const model = seedWeights(make());
         const inputs = inputsOf(model);
-        const before = predictionsOf(model, inputs);
+        const before = await predictionsOf(model, inputs);
         const q = quantizeModel(model, PASSES);
-        expect(predictionsOf(q, inputs)).toEqual(before);
-        predictionsOf(q, inputs);
+        expect(await predictionsOf(q, inputs)).toEqual(before);
+        await predictionsOf(q, inputs);
         await Promise.resolve();
         expect(console.warn).toHaveBeenCalledTimes(1);
-        expect(predictionsOf(model, inputs)).toEqual(before);
+        expect(await predictionsOf(model, inputs)).toEqual(before);
         expect(q.inputNames).toEqual(model.inputNames);
         expect(q.outputNames).toEqual(model.outputNames);
       });
@@ -223,12 +223,12 @@ describe('quantizeModel', () => {
       it('calibrated, predicts the better the more bits', async () => {
         const model = seedWeights(make());
         const inputs = inputsOf(model);
-        const original = predictionsOf(model, inputs);
+        const original = await predictionsOf(model, inputs);
         const distances: number[] = [];
         for (const numBits of [3, 8, 16]) {
           const q = quantizeModel(model, {weights: {numBits}, activations: {numBits}});
           await calibrate(q, inputs);
-          distances.push(difference(predictionsOf(q, inputs), original));
+          distances.push(difference(await predictionsOf(q, inputs), original));
         }
         expect(distances[0]).toBeGreaterThan(distances[1]!);
         expect(distances[1]).toBeGreaterThan(distances[2]!);
@@ -244,30 +244,33 @@ describe('quantizeModel', () => {
         const last = await step(q, inputs, 20);
         expect(last).toBeLessThan(first);
         const again = await copyOf(q);
-        expect(predictionsOf(again, inputs)).toEqual(predictionsOf(q, inputs));
+        // GPUs may add up in another order once they hold the weights another way: some values fall off a tie.
+        const tolerance = tf.getBackend() === 'cpu' ? 0 : 0.2;
+        const off = difference(await predictionsOf(again, inputs), await predictionsOf(q, inputs));
+        expect(off).toBeLessThanOrEqual(tolerance);
         expect(await step(again, inputs)).toBeLessThan(first);
         await Promise.resolve();
         q.summary(undefined, undefined, () => undefined);
       });
 
-      it('dequantized, computes the same where only weights are rounded, and is described', () => {
+      it('dequantized, computes the same where only weights are rounded, and is described', async () => {
         const model = seedWeights(make());
         const inputs = inputsOf(model);
         const q = quantizeModel(model, {weights: {numBits: 3}, activations: false});
-        const rounded = predictionsOf(q, inputs);
-        expect(difference(rounded, predictionsOf(model, inputs))).toBeGreaterThan(1e-3);
+        const rounded = await predictionsOf(q, inputs);
+        expect(difference(rounded, await predictionsOf(model, inputs))).toBeGreaterThan(1e-3);
         const {numTensors} = tf.memory();
         const float = dequantizeModel(q);
-        expect(difference(predictionsOf(float, inputs), rounded)).toBeLessThan(1e-6);
+        expect(difference(await predictionsOf(float, inputs), rounded)).toBeLessThan(1e-6);
         expect(float.countParams()).toBe(model.countParams());
-        const {rows} = describeQuantization(q);
+        const rows = await describeQuantization(q).read();
         expect(rows.filter(({numBits}) => numBits === 3).length).toBeGreaterThan(0);
         expect(rows.filter(({numBits, note}) => numBits === undefined && !note)).toEqual([]);
         float.dispose();
         expect(tf.memory().numTensors).toBe(numTensors);
       });
 
-      it('leaks nothing in training, and gives everything back', () => {
+      it('leaks nothing in training, and gives everything back', async () => {
         const model = seedWeights(make());
         const inputs = inputsOf(model);
         const {numTensors} = tf.memory();
@@ -280,15 +283,15 @@ describe('quantizeModel', () => {
         const variables = q.trainableWeights.map(weight => weight.read() as tf.Variable);
         const train = () => optimizer.minimize(loss, true, variables)!.dispose();
         train();
-        predictionsOf(q, inputs);
+        await predictionsOf(q, inputs);
         const before = tf.memory().numTensors;
         for (let i = 0; i < 5; ++i) train();
-        predictionsOf(q, inputs);
+        await predictionsOf(q, inputs);
         expect(tf.memory().numTensors).toBe(before);
         optimizer.dispose();
         q.dispose();
         expect(tf.memory().numTensors).toBe(numTensors);
-        predictionsOf(model, inputs);
+        await predictionsOf(model, inputs);
       });
     });
   }

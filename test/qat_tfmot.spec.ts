@@ -222,7 +222,7 @@ describe('a model quantized by tfmot and converted', () => {
     const model = await tfl.loadLayersModel(tf.io.fromMemory(await convertedArtifacts()));
     const difference = worst(await predicted(model, x, shape), predictions);
     expect(difference).toBeLessThan(1e-6);
-    expect(describeQuantization(model).rows.filter(({numBits}) => numBits === 8).length).toBeGreaterThan(10);
+    expect((await describeQuantization(model).read()).filter(({numBits}) => numBits === 8).length).toBeGreaterThan(10);
     const again = await tfl.loadLayersModel(tf.io.fromMemory(await artifactsOf(model)));
     expect(await predicted(again, x, shape)).toEqual(await predicted(model, x, shape));
     const names = (artifacts: tf.io.ModelArtifacts) => artifacts.weightSpecs!.map(({name}) => name).sort();
@@ -265,8 +265,9 @@ describe("tfmot's training", () => {
     tf.dispose(values);
   }
 
-  function stateOf(model: tfl.LayersModel): Record<string, Float32Array> {
-    return Object.fromEntries(model.weights.map(weight => [weight.originalName, weight.read().dataSync<'float32'>()]));
+  async function stateOf(model: tfl.LayersModel): Promise<Record<string, ArrayLike<number>>> {
+    const entries = model.weights.map(async weight => [weight.originalName, await weight.read().data()] as const);
+    return Object.fromEntries(await Promise.all(entries));
   }
 
   it('of a Sequential that Keras wrote, with any of its states, predicts the same', async () => {
@@ -276,7 +277,7 @@ describe("tfmot's training", () => {
       setState(model, training.states[i]!);
       expect(worst(await predicted(model, training.probe, shape), training.predictions[i]!)).toBeLessThan(1e-6);
     }
-    expect(describeQuantization(model).rows.filter(({what}) => what === 'depthwiseKernel').length).toBe(1);
+    expect((await describeQuantization(model).read()).filter(({what}) => what === 'depthwiseKernel').length).toBe(1);
   });
 
   it('five steps, each from its state: loss, ranges and weights after each', async () => {
@@ -292,7 +293,7 @@ describe("tfmot's training", () => {
       const targets = tf.oneHot(tf.tensor1d(labels, 'int32'), 10).toFloat();
       const loss = (await model.trainOnBatch(inputs, targets)) as number;
       difference = Math.max(difference, Math.abs(loss - training.losses[i]!));
-      const state = stateOf(model);
+      const state = await stateOf(model);
       for (const [name, values] of Object.entries(training.states[i + 1]!)) {
         const off = worst(state[name]!, values);
         expect(off).withContext(`${name} after step ${i}`).toBeLessThan(1e-4);

@@ -1,7 +1,7 @@
 /** What is quantized in a model, how, and what is not and why. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {quantizingLayers} from './control';
-import type {FakeQuantizer} from './fake_quantizer';
+import type {FakeQuantizer, RangeSnapshot} from './fake_quantizer';
 import {asContainer, flatten, type Layer} from './graph';
 import {allLayers} from './quantize_model';
 import {place, type Place} from './placement';
@@ -31,34 +31,46 @@ export interface QuantizationRow {
 
 /** What {@link describeQuantization} gives. */
 export interface QuantizationDescription {
+  /** Reads the ranges at once, which waits for the device, and which WebGPU does slowly: prefer {@link read} there. */
   readonly rows: readonly QuantizationRow[];
-  /** Prints the rows as a table. */
-  readonly print: (printLine?: (line: string) => void) => void;
+  /** The rows, without anybody waiting. */
+  readonly read: () => Promise<readonly QuantizationRow[]>;
+  /** Prints the rows as a table, once they are read. */
+  readonly print: (printLine?: (line: string) => void) => Promise<void>;
 }
 
-function noteOf(quantizer: FakeQuantizer, isSet: boolean): string {
-  const missed = quantizer.missedBatches();
+function noteOf(quantizer: FakeQuantizer, {values, missed}: RangeSnapshot): string {
   const notes = [
-    isSet ? '' : 'no range yet: passes values as they are',
+    values ? '' : 'no range yet: passes values as they are',
     quantizer.quantizing ? '' : 'switched off',
     missed > 0 ? `${missed} batches were NaN or infinite: the range stayed as it was` : '',
   ];
   return notes.filter(Boolean).join('; ');
 }
 
-function rowOf(layer: Layer, className: string, what: string, quantizer: FakeQuantizer): QuantizationRow {
-  const values = quantizer.values();
-  return {
-    layer: layer.name,
-    className,
-    what,
-    numBits: quantizer.numBits,
-    ranges: values?.min.length ?? 1,
-    min: values && Math.min(...values.min),
-    max: values && Math.max(...values.max),
-    observing: quantizer.observing,
-    note: noteOf(quantizer, values !== undefined),
+/** A row, once the range of its quantizer is read. */
+interface Line {
+  readonly quantizer?: FakeQuantizer;
+  readonly rowOf: (snapshot: RangeSnapshot | undefined) => QuantizationRow;
+}
+
+function lineOf(layer: Layer, className: string, what: string, quantizer: FakeQuantizer): Line {
+  const {numBits, observing} = quantizer;
+  const rowOf = (snapshot: RangeSnapshot | undefined) => {
+    const {values} = snapshot!;
+    return {
+      layer: layer.name,
+      className,
+      what,
+      numBits,
+      ranges: values?.min.length ?? 1,
+      min: values && Math.min(...values.min),
+      max: values && Math.max(...values.max),
+      observing,
+      note: noteOf(quantizer, snapshot!),
+    };
   };
+  return {quantizer, rowOf};
 }
 
 const NOTHING = {numBits: undefined, ranges: 0, min: undefined, max: undefined, observing: false};
@@ -66,18 +78,20 @@ const NOTHING = {numBits: undefined, ranges: 0, min: undefined, max: undefined, 
 /** Weights that stay float although the layer multiplies with them. */
 const MULTIPLIES = new Set(['compute', 'recurrent', 'embedding', 'custom']);
 
-function rowsOf(layer: Layer, place: Place | undefined): QuantizationRow[] {
+function linesOf(layer: Layer, place: Place | undefined): Line[] {
   const className = unwrapped(layer).getClassName();
   const roundings = isQuantizing(layer) ? layer.roundings : [];
-  const rows = roundings.map(({what, quantizer}) => rowOf(layer, className, what, quantizer));
-  const left = {layer: layer.name, className, ...NOTHING};
+  const lines = roundings.map(({what, quantizer}) => lineOf(layer, className, what, quantizer));
+  const leftOut = (what: string, reason: string): Line => ({
+    rowOf: () => ({layer: layer.name, className, ...NOTHING, what, note: `not rounded: ${reason}`}),
+  });
   if (place && MULTIPLIES.has(place.kind) && !roundings.some(({of}) => of === 'weights')) {
-    rows.push({...left, what: 'weights', note: 'not rounded: left out by the options'});
+    lines.push(leftOut('weights', 'left out by the options'));
   }
   if (place && !roundings.some(({what}) => what === 'output' || what === 'activation')) {
-    rows.push({...left, what: 'output', note: `not rounded: ${place.reason || 'left out by the options'}`});
+    lines.push(leftOut('output', place.reason || 'left out by the options'));
   }
-  return rows;
+  return lines;
 }
 
 function placesOf(model: LayersModel): ReadonlyMap<Layer, Place> {
@@ -90,8 +104,7 @@ function placesOf(model: LayersModel): ReadonlyMap<Layer, Place> {
 }
 
 /**
- * Tells what is quantized in a model: with how many bits, on which ranges; and what is not and why. Reads the ranges, which
- * waits for the device.
+ * Tells what is quantized in a model: with how many bits, on which ranges; and what is not and why.
  *
  * @param model - a quantized model.
  * @returns rows, and a way to print them.
@@ -100,8 +113,15 @@ export function describeQuantization(model: LayersModel): QuantizationDescriptio
   quantizingLayers('describeQuantization', model);
   const places = placesOf(model);
   const layers = allLayers(asContainer(model)).filter(layer => layer.getClassName() !== 'InputLayer');
-  const rows = layers.flatMap(layer => rowsOf(layer, placeOf(layer, places)));
-  return {rows, print: (printLine = console.log) => tableOf(rows).forEach(line => printLine(line))};
+  const lines = layers.flatMap(layer => linesOf(layer, placeOf(layer, places)));
+  const read = () => Promise.all(lines.map(async ({quantizer, rowOf}) => rowOf(await quantizer?.snapshot())));
+  return {
+    get rows() {
+      return lines.map(({quantizer, rowOf}) => rowOf(quantizer?.snapshotSync()));
+    },
+    read,
+    print: async (printLine = console.log) => tableOf(await read()).forEach(line => printLine(line)),
+  };
 }
 
 function placeOf(layer: Layer, places: ReadonlyMap<Layer, Place>): Place | undefined {

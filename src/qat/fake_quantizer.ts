@@ -1,5 +1,19 @@
 /** A fake quantizer with a memory: measures what passes, moves its range, rounds; the range stays on the GPU. */
-import {onesLike, stack, tensor, type Tensor, tidy, unstack, variable, type Variable} from '@tensorflow/tfjs-core';
+import {
+  clone,
+  engine,
+  greater,
+  max,
+  onesLike,
+  stack,
+  tensor,
+  type Tensor,
+  tidy,
+  unstack,
+  variable,
+  type Variable,
+  where,
+} from '@tensorflow/tfjs-core';
 import type {Observer} from '../../kernels/observe';
 import {checkAxis, checkNumberRange, checkNumBits, floatTensor, invalid} from '../check';
 import {fakeQuantWithMovingRange, fakeQuantWithRange, initialRange, type MovingRangeOptions} from '../range';
@@ -35,6 +49,14 @@ export interface RangeStore {
   dispose(): void;
   /** Says that there is a range from the start, whatever its weight. */
   readonly alwaysSet?: boolean;
+}
+
+/** What a quantizer knows at a time. */
+export interface RangeSnapshot {
+  /** Undefined if there is no range yet. */
+  readonly values: RangeValues | undefined;
+  /** How many of the last batches were NaN or infinite, and so left the range as it was. */
+  readonly missed: number;
 }
 
 /** A range on the host: one number per channel. */
@@ -150,7 +172,7 @@ export class FakeQuantizer {
     }
     if (training && this.observing) return this.#move(input);
     if (!this.quantizing) return input;
-    if (this.isSet()) return fakeQuantWithRange(input, this.#stored(input).read(), this.#attrs(input));
+    if (this.isSet()) return this.#round(input);
     if (!training && !this.#warned) {
       this.#warned = true;
       warnUnset(this.#name);
@@ -158,27 +180,12 @@ export class FakeQuantizer {
     return input;
   }
 
-  /** Whether there is a range: given, or of at least one batch. */
+  /** Whether there is a range: given, or of at least one batch. Of one on the GPU, assigned from outside, it is assumed. */
   isSet(): boolean {
     if (this.#store?.alwaysSet) return true;
     if (!this.#store) return this.#initial !== undefined;
-    const {weight, batches} = this.#noted(this.#store.read());
-    return weight > 0 || batches > 0;
-  }
-
-  /** How many of the last batches were NaN or infinite, and so left the range as it was. Waits for the device. */
-  missedBatches(): number {
-    if (!this.#store || this.#store.alwaysSet) return 0;
-    const range = this.#store.read();
-    const {weight, batches} = this.#noted(range);
-    const [reached, rate] = [weightOf(range), Math.fround(1 - this.#options.decay)];
-    let [expected, measured] = [weight, 0];
-    while (expected < reached && measured < batches) {
-      expected = Math.fround(expected + Math.fround(Math.fround(1 - expected) * rate));
-      measured++;
-    }
-    const next = Math.fround(expected + Math.fround(Math.fround(1 - expected) * rate));
-    return next > expected ? batches - measured : 0;
+    const noted = this.#noted(this.#store.read());
+    return !noted || noted.weight > 0 || noted.batches > 0;
   }
 
   /** [min, max], scalars or one value per channel. They are the caller's to dispose. */
@@ -196,12 +203,20 @@ export class FakeQuantizer {
 
   /** The range on the host, which waits for the device; undefined if there is none yet. */
   values(): RangeValues | undefined {
-    if (!this.isSet()) return undefined;
-    if (!this.#store) return {min: [this.#initial![0]], max: [this.#initial![1]]};
-    const store = this.#store;
-    const all = tidy(() => [...store.read().dataSync()]);
-    const channels = all.length / 3;
-    return {min: all.slice(0, channels), max: all.slice(channels, 2 * channels)};
+    return this.#snapshotOf(tidy(() => this.#store?.read().dataSync())).values;
+  }
+
+  /** The range and what became of the last batches, on the host. */
+  async snapshot(): Promise<RangeSnapshot> {
+    const range = tidy(() => this.#store && clone(this.#store.read()));
+    const data = await range?.data();
+    range?.dispose();
+    return this.#snapshotOf(data);
+  }
+
+  /** As {@link snapshot}, waiting for the device. */
+  snapshotSync(): RangeSnapshot {
+    return this.#snapshotOf(tidy(() => this.#store?.read().dataSync()));
   }
 
   /**
@@ -241,7 +256,7 @@ export class FakeQuantizer {
   #move<T extends Tensor>(x: T): T {
     const store = this.#stored(x);
     const before = store.read();
-    const noted = store.alwaysSet ? undefined : this.#noted(before);
+    const noted = store.alwaysSet ? undefined : (this.#noted(before) ?? {weight: 1, batches: 0});
     const [y, moved] = fakeQuantWithMovingRange(x, before, this.#attrs(x));
     store.write(moved);
     if (noted) this.#known = {...noted, data: moved.dataId, batches: noted.batches + 1};
@@ -273,19 +288,57 @@ export class FakeQuantizer {
     return givenRange(each(min), each(max), channels !== undefined);
   }
 
-  /** What is known of the range without waiting for the device, unless it was written from outside: loaded, say. */
-  #noted(range: Tensor): {weight: number; batches: number} {
-    if (this.#known?.data !== range.dataId) {
-      this.#known = {data: range.dataId, weight: weightOf(range), batches: 0};
-    }
+  /** Rounds to the stored range. Where that may not be set yet, which the device knows, values may pass. */
+  #round<T extends Tensor>(x: T): T {
+    const store = this.#stored(x);
+    const range = store.read();
+    const rounded = fakeQuantWithRange(x, range, this.#attrs(x));
+    if (store.alwaysSet || this.#noted(range)) return rounded;
+    return tidy(() => {
+      const weights = unstack(range)[2]!;
+      return where<T>(greater(max(weights), 0), rounded, x);
+    });
+  }
+
+  /** What is known of the range without waiting for the device; what was just loaded or given is still on the host. */
+  #noted(range: Tensor): {weight: number; batches: number} | undefined {
+    if (this.#known?.data === range.dataId) return this.#known;
+    if (!isOnHost(range)) return undefined;
+    const values = range.dataSync();
+    this.#known = {data: range.dataId, weight: values[values.length - 1]!, batches: 0};
     return this.#known;
+  }
+
+  #snapshotOf(data: ArrayLike<number> | undefined): RangeSnapshot {
+    if (!data) return {values: this.#initial && {min: [this.#initial[0]], max: [this.#initial[1]]}, missed: 0};
+    const [all, channels] = [Array.from(data), data.length / 3];
+    if (!(all[2 * channels]! > 0)) return {values: undefined, missed: this.#known?.batches ?? 0};
+    const values = {min: all.slice(0, channels), max: all.slice(channels, 2 * channels)};
+    return {values, missed: this.#store?.alwaysSet ? 0 : this.#missed(all[2 * channels]!)};
+  }
+
+  /** How many batches since the range was given did not add to its weight, until that is as good as 1. */
+  #missed(reached: number): number {
+    if (!this.#known) return 0;
+    const {weight, batches} = this.#known;
+    const rate = Math.fround(1 - this.#options.decay);
+    const next = (from: number) => Math.fround(from + Math.fround(Math.fround(1 - from) * rate));
+    let [expected, measured] = [weight, 0];
+    while (expected < reached && measured < batches) {
+      expected = next(expected);
+      measured++;
+    }
+    return next(expected) > expected ? batches - measured : 0;
   }
 }
 
-/** Reads the weight. What was just loaded or given is still on the host. */
-function weightOf(range: Tensor): number {
-  const values = range.dataSync();
-  return values[values.length - 1]!;
+/** Whether a value is read without waiting. WebGPU reads synchronously by way of a canvas: slowly, where at all. */
+function isOnHost({dataId}: Tensor): boolean {
+  const {backend, backendName} = engine();
+  if (backendName !== 'webgpu') return true;
+  const {tensorMap} = backend as unknown as {tensorMap: {get(id: object): {values?: unknown} | undefined}};
+  const held = tensorMap.get(dataId);
+  return !held || held.values != null;
 }
 
 /** A range kept as two tensors, as tfmot keeps it. */
