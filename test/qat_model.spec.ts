@@ -31,6 +31,11 @@ function sequential(...stack: tfl.layers.Layer[]): Model {
   return tfl.sequential({layers: stack});
 }
 
+/** tfjs's WebGPU backend cannot transpose a mask. */
+function hasMasks(): boolean {
+  return tf.getBackend() !== 'webgpu';
+}
+
 function image(): Symbolic {
   return tfl.input({shape: [8, 8, 3], name: 'image'});
 }
@@ -101,7 +106,7 @@ const MODELS: Readonly<Record<string, () => Model>> = {
     ),
   'recurrent layers': () =>
     sequential(
-      layers.embedding({inputDim: 11, outputDim: 6, inputLength: 5, maskZero: true, name: 'embedding'}),
+      layers.embedding({inputDim: 11, outputDim: 6, inputLength: 5, maskZero: hasMasks(), name: 'embedding'}),
       layers.bidirectional({
         layer: layers.lstm({units: 4, returnSequences: true}),
         mergeMode: 'concat',

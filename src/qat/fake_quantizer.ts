@@ -201,11 +201,6 @@ export class FakeQuantizer {
     });
   }
 
-  /** The range on the host, which waits for the device; undefined if there is none yet. */
-  values(): RangeValues | undefined {
-    return this.#snapshotOf(tidy(() => this.#store?.read().dataSync())).values;
-  }
-
   /** The range and what became of the last batches, on the host. */
   async snapshot(): Promise<RangeSnapshot> {
     const range = tidy(() => this.#store && clone(this.#store.read()));
@@ -214,7 +209,7 @@ export class FakeQuantizer {
     return this.#snapshotOf(data);
   }
 
-  /** As {@link snapshot}, waiting for the device. */
+  /** As {@link snapshot}, waiting for the device. On WebGPU tfjs reads so by way of a canvas: slowly, where at all. */
   snapshotSync(): RangeSnapshot {
     return this.#snapshotOf(tidy(() => this.#store?.read().dataSync()));
   }

@@ -17,7 +17,13 @@ export {
 export {freezeBatchNorm, freezeRanges, type QuantizerSelection, reestimateBatchNorm, setFakeQuant} from './control';
 export {dequantizeModel} from './dequantize';
 export {describeQuantization, type QuantizationDescription, type QuantizationRow} from './describe';
-export {FakeQuantizer, type FakeQuantizerOptions, type Observer, type RangeValues} from './fake_quantizer';
+export {
+  FakeQuantizer,
+  type FakeQuantizerOptions,
+  type Observer,
+  type RangeSnapshot,
+  type RangeValues,
+} from './fake_quantizer';
 export type {CustomLayers, CustomWeights} from './kinds';
 export type {ActivationOptions, LayerOptions, QuantizeOptions, WeightOptions} from './options';
 export {quantizeModel} from './quantize_model';

@@ -231,7 +231,7 @@ export class QuantizeWrapperV2 extends LayerWrapper {
 }
 
 /** The wrapper of tfmot's first versions. */
-export class QuantizeWrapper extends QuantizeWrapperV2 {
+class QuantizeWrapper extends QuantizeWrapperV2 {
   static override className = 'QuantizeWrapper';
 }
 
