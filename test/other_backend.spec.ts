@@ -26,11 +26,11 @@ function everything(): tf.Tensor[] {
   });
 }
 
-describe('a backend of another name', () => {
+// Beside the cpu backend, whose kernels it borrows.
+const describeOnCpu = setup.backend === 'cpu' ? describe : () => undefined;
+
+describeOnCpu('a backend of another name', () => {
   it('computes as cpu does, and leaks nothing', async () => {
-    if (setup.backend !== 'cpu') {
-      pending('asked once, beside the backend cpu');
-    }
     tf.registerBackend(NAME, () => new MathBackendCPU());
     for (const kernel of tf.getKernelsForBackend('cpu')) {
       if (!OURS.test(kernel.kernelName)) tf.registerKernel({...kernel, backendName: NAME});

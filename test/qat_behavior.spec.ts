@@ -308,7 +308,7 @@ async function rangesOf(q: tfl.LayersModel, of: 'weights' | 'activations'): Prom
   return rows.flatMap(({min, max}) => [min!, max!]);
 }
 
-describe('training', () => {
+describe('quantized training', () => {
   scoped();
 
   it('moves ranges until they are frozen, and again', async () => {
