@@ -36,9 +36,9 @@ const COLORS = {float: '#8a94a6', PTQ: '#e07a1f', QAT: '#2f80ed'};
 export function plotCurves(scores: readonly Score[], plan: Plan): Element {
   const branch = branchEpoch(plan);
   const only = (method: Method) => scores.filter(score => score.method === method);
-  // Where it branches off, a network trained for few bits is the float one, quantized.
+  // Where it branches off, a network trained for few bits is the float one, quantized. Lines join points as they come.
   const start = only('PTQ').filter(score => score.epoch === branch);
-  const quantized = [...only('PTQ'), ...only('QAT'), ...start.map(score => ({...score, method: 'QAT'}))];
+  const quantized = [...only('PTQ'), ...start.map(score => ({...score, method: 'QAT'})), ...only('QAT')];
   const curve = {x: 'epoch', y: 'accuracy', z: 'method', stroke: 'method'};
   const legend = Object.entries(COLORS).map(([text, fill], i) =>
     Plot.text([text], {

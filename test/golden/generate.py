@@ -1,7 +1,7 @@
 """Writes cases.json and data.bin: inputs, and what TensorFlow makes of them.
 
-    python3 -m venv /tmp/golden && /tmp/golden/bin/pip install -r requirements.txt
-    /tmp/golden/bin/python generate.py
+    python3 -m venv venv && venv/bin/pip install -r requirements.txt
+    venv/bin/python generate.py
 
 Every expected output is TensorFlow's own, from its eager CPU kernels; formulas here only place inputs where they hurt: on the
 bounds of a grid, halfway between its levels, and one float beside either. Running it again writes the same bytes.
