@@ -38,6 +38,7 @@ async function loseDevice(): Promise<void> {
     return;
   }
   const {gl} = webgl().getGPGPUContext();
-  gl.getExtension('WEBGL_lose_context')?.loseContext();
-  await new Promise(resolve => setTimeout(resolve, 100));
+  const lost = new Promise(resolve => gl.canvas.addEventListener('webglcontextlost', resolve, {once: true}));
+  gl.getExtension('WEBGL_lose_context')!.loseContext();
+  await lost;
 }

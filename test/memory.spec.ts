@@ -4,8 +4,10 @@ import {
   fakeQuant,
   fakeQuantWithMinMaxArgs,
   fakeQuantWithMinMaxVarsPerChannel,
+  minMax,
   quantizeAndDequantizeV4,
 } from '../src/index';
+import {fakeQuantWithMovingRange} from '../src/range';
 import {onWebGL, onWebGPU, valuesOf, webgl, webgpu} from './environment';
 import {RESIDENCIES, type Residency, tensorAt} from './residency';
 
@@ -166,6 +168,23 @@ function defineProgramSpecs(): void {
         for (const wrt of [1, 2]) expect([1, 2]).toContain(programsOf(row, residency, spy, wrt));
       });
     }
+
+    it(`of minMax, inputs ${residency}: two at most`, () => {
+      const spy = watchPrograms();
+      for (const axis of [undefined, 0, 1, 2]) {
+        const row = {...MEASURED, quantize: (x: tf.Tensor) => minMax(x, axis)};
+        expect([1, 2])
+          .withContext(`axis ${axis}`)
+          .toContain(programsOf(row, residency, spy));
+      }
+    });
+
+    it(`of a step of a moving range, inputs ${residency}: four at most`, () => {
+      const rule = {observer: 'movingAverage', decay: 0.99, debias: true, symmetric: false} as const;
+      const quantize: Quantize = (x, range) =>
+        fakeQuantWithMovingRange(x, range, {...rule, numBits: 8, narrowRange: false})[0];
+      expect([3, 4]).toContain(programsOf({...MEASURED, rangeShape: [3], quantize}, residency, watchPrograms()));
+    });
 
     it(`of V4 of a measured range, inputs ${residency}: two at most to measure`, () => {
       expect([2, 3]).toContain(programsOf(MEASURED, residency, watchPrograms()));
