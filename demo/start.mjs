@@ -60,12 +60,12 @@ function checkInteger(name, text, least, most) {
 function installPackages() {
   if (existsSync(join(ROOT, 'node_modules'))) return;
   console.log('Installing packages …');
-  const {status} = spawnSync('npm', ['install', '--no-audit', '--no-fund'], {
+  const {status} = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {
     cwd: ROOT,
     stdio: 'inherit',
     shell: process.platform === 'win32',
   });
-  if (status !== 0) throw new Error('npm install failed: see its message above.');
+  if (status !== 0) throw new Error('npm ci failed: see its message above.');
 }
 
 /** Bundles the page and serves it. */
@@ -84,15 +84,6 @@ async function servePage(plan) {
   // Only localhost: browsers give WebGPU to pages of https or of this machine.
   const {port} = await bundle.serve({servedir: PAGE, host: '127.0.0.1'});
   return {address: `http://localhost:${port}/?${new URLSearchParams(plan)}`, stop: () => bundle.dispose()};
-}
-
-async function openBrowser() {
-  const [{chromiumFlags, findBrowser}, {launch}] = await Promise.all([
-    import('../scripts/browsers.mjs'),
-    import('puppeteer-core'),
-  ]);
-  const {path, env} = await findBrowser('chromium');
-  return launch({executablePath: path, env: {...process.env, ...env}, args: chromiumFlags(), protocolTimeout: 0});
 }
 
 /** Trains in the page, with a progress bar here, and returns what the page found. */
@@ -135,7 +126,8 @@ async function save(page) {
 }
 
 async function trainHeadless(address) {
-  const browser = await openBrowser();
+  const {openBrowser} = await import('../scripts/page.mjs');
+  const browser = await openBrowser('chromium');
   try {
     const page = await browser.newPage();
     await page.goto(address);

@@ -2,7 +2,9 @@
  * The specification: TensorFlow's quantization arithmetic, one float32 rounding per step, in TensorFlow's order.
  *
  * Every backend repeats these functions, under the same names and in the same order (shaders/quantize.glsl,
- * shaders/quantize.wgsl). Nothing here knows tfjs. Verified bit for bit against TensorFlow 2.21 (test/golden).
+ * shaders/quantize.wgsl; what is done to each element also in kernels/simd/quantize.ts). Where a shader says `rounded`,
+ * the rounding of `f32` needs protection from its compiler. Nothing here knows tfjs. Verified bit for bit against
+ * TensorFlow 2.21 (test/golden).
  */
 
 /** The ends of the integer grid. */
@@ -37,7 +39,7 @@ export type Side = 'inside' | 'below' | 'above';
 
 const f32 = Math.fround;
 const SMALLEST_NORMAL = 2 ** -126;
-const LARGEST_FLOAT = (2 - 2 ** -23) * 2 ** 127;
+export const LARGEST_FLOAT = (2 - 2 ** -23) * 2 ** 127;
 
 /** FakeQuant's integer grid of `numBits`, without its lowest level if `narrowRange`. */
 export function fakeQuantLevels(numBits: number, narrowRange: boolean): Levels {
@@ -71,36 +73,36 @@ function roundHalfEven(v: number): number {
 
 /** FakeQuant's grid: moves the range so that 0 is exactly one of its levels. */
 export function nudge(low: number, high: number, levels: Levels): Grid {
-  const min = flush(f32(low));
-  const max = flush(f32(high));
+  const lowest = flush(f32(low));
+  const highest = flush(f32(high));
   const {qmin, qmax} = levels;
-  const extent = flush(f32(max - min));
+  const extent = flush(f32(highest - lowest));
   const scale = flush(f32(extent / f32(qmax - qmin)));
   const inverse = flush(f32(f32(qmax - qmin) / extent));
-  // What follows needs no flush: a tiny min / scale rounds to 0 anyway, and whole numbers times scale stay normal.
-  const z = f32(qmin - f32(min / scale));
+  // What follows needs no flush: a tiny lowest / scale rounds to 0 anyway, and whole numbers times scale stay normal.
+  const z = f32(qmin - f32(lowest / scale));
   // An infinite range makes z NaN, which TensorFlow's conversion to an integer turns into 0.
   const zeroPoint = z < qmin ? qmin : z > qmax ? qmax : z >= qmin ? roundHalfAway(z) : 0;
-  const nudgedMin = f32(f32(qmin - zeroPoint) * scale);
-  const nudgedMax = f32(f32(qmax - zeroPoint) * scale);
-  const zero = Math.floor(f32(f32(-nudgedMin * inverse) + 0.5));
-  return {scale, inverse, zero, low: nudgedMin, high: nudgedMax, empty: min === 0 && max === 0};
+  const nudgedLow = f32(f32(qmin - zeroPoint) * scale);
+  const nudgedHigh = f32(f32(qmax - zeroPoint) * scale);
+  const zero = Math.floor(f32(f32(-nudgedLow * inverse) + 0.5));
+  return {scale, inverse, zero, low: nudgedLow, high: nudgedHigh, empty: lowest === 0 && highest === 0};
 }
 
 /** QuantizeAndDequantize's grid: symmetric about 0, as fine as the longer side of the range allows. */
 function adjust(low: number, high: number, levels: Levels): Grid {
-  const min = flush(f32(low));
-  const max = flush(f32(high));
+  const lowest = flush(f32(low));
+  const highest = flush(f32(high));
   const qmin = f32(levels.qmin);
   const qmax = f32(levels.qmax);
-  const fromMin = f32(qmin * min) > 0 ? f32(qmin / min) : LARGEST_FLOAT;
-  const fromMax = f32(qmax * max) > 0 ? f32(qmax / max) : LARGEST_FLOAT;
-  if (fromMin < fromMax) {
-    const scale = flush(f32(min / qmin));
-    return {scale, inverse: fromMin, zero: 0, low: min, high: flush(f32(qmax * scale)), empty: false};
+  const fromLow = f32(qmin * lowest) > 0 ? f32(qmin / lowest) : LARGEST_FLOAT;
+  const fromHigh = f32(qmax * highest) > 0 ? f32(qmax / highest) : LARGEST_FLOAT;
+  if (fromLow < fromHigh) {
+    const scale = flush(f32(lowest / qmin));
+    return {scale, inverse: fromLow, zero: 0, low: lowest, high: flush(f32(qmax * scale)), empty: false};
   }
-  const scale = flush(f32(max / qmax));
-  return {scale, inverse: fromMax, zero: 0, low: flush(f32(qmin * scale)), high: max, empty: false};
+  const scale = flush(f32(highest / qmax));
+  return {scale, inverse: fromHigh, zero: 0, low: flush(f32(qmin * scale)), high: highest, empty: false};
 }
 
 /** The range as it was given, for QuantizeAndDequantize's gradient. */

@@ -2,7 +2,7 @@
 import type {View} from './device';
 import {type Grid, project, route, type Rounding, type Side, snap} from './grid';
 
-/** The four passes over arrays. Grids are one per channel; `into` is as long as x. */
+/** A device's passes, over arrays. Grids are one per channel; `into` is as long as x. */
 export interface Passes {
   project(x: Float32Array, into: Float32Array, grids: readonly Grid[], view: View, rounding: Rounding): void;
   route(dy: Float32Array, x: Float32Array, into: Float32Array, grids: readonly Grid[], view: View, side: Side): void;

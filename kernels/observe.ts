@@ -3,6 +3,8 @@
  * rounding per step, as tfmot's quantizers compute it; the twins are shaders/observe.glsl and shaders/observe.wgsl.
  */
 
+import {LARGEST_FLOAT} from './grid';
+
 /** How a range follows: by a moving average, by the last batch, or by all batches so far. */
 export type Observer = (typeof OBSERVERS)[number];
 
@@ -27,7 +29,6 @@ export interface MovingRange {
 }
 
 const f32 = Math.fround;
-const LARGEST_FLOAT = (2 - 2 ** -23) * 2 ** 127;
 
 /** low / high of a symmetric grid of `numBits`. */
 export function symmetricRatio(numBits: number, narrowRange: boolean): number {

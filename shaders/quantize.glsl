@@ -85,34 +85,34 @@ float roundHalfEven(const float v) {
 }
 
 Grid nudge(const float low, const float high, const Levels levels) {
-  float least = flush(low);
-  float most = flush(high);
+  float lowest = flush(low);
+  float highest = flush(high);
   float qmin = levels.qmin;
   float qmax = levels.qmax;
-  float extent = flush(most - least);
+  float extent = flush(highest - lowest);
   float scale = flush(extent / (qmax - qmin));
   float stepsPerUnit = flush((qmax - qmin) / extent);
-  float z = qmin - least / scale;
+  float z = qmin - lowest / scale;
   float zeroPoint = z < qmin ? qmin : z > qmax ? qmax : z >= qmin ? roundHalfAway(z) : 0.0;
-  float nudgedMin = rounded((qmin - zeroPoint) * scale);
-  float nudgedMax = rounded((qmax - zeroPoint) * scale);
-  float zero = floor(rounded(-nudgedMin * stepsPerUnit) + 0.5);
-  return Grid(scale, stepsPerUnit, zero, nudgedMin, nudgedMax, least == 0.0 && most == 0.0, true);
+  float nudgedLow = rounded((qmin - zeroPoint) * scale);
+  float nudgedHigh = rounded((qmax - zeroPoint) * scale);
+  float zero = floor(rounded(-nudgedLow * stepsPerUnit) + 0.5);
+  return Grid(scale, stepsPerUnit, zero, nudgedLow, nudgedHigh, lowest == 0.0 && highest == 0.0, true);
 }
 
 Grid adjust(const float low, const float high, const Levels levels) {
-  float least = flush(low);
-  float most = flush(high);
+  float lowest = flush(low);
+  float highest = flush(high);
   float qmin = levels.qmin;
   float qmax = levels.qmax;
-  float fromMin = qmin * least > 0.0 ? qmin / least : LARGEST_FLOAT;
-  float fromMax = qmax * most > 0.0 ? qmax / most : LARGEST_FLOAT;
-  if (fromMin < fromMax) {
-    float scale = flush(least / qmin);
-    return Grid(scale, fromMin, 0.0, least, flush(qmax * scale), false, true);
+  float fromLow = qmin * lowest > 0.0 ? qmin / lowest : LARGEST_FLOAT;
+  float fromHigh = qmax * highest > 0.0 ? qmax / highest : LARGEST_FLOAT;
+  if (fromLow < fromHigh) {
+    float scale = flush(lowest / qmin);
+    return Grid(scale, fromLow, 0.0, lowest, flush(qmax * scale), false, true);
   }
-  float scale = flush(most / qmax);
-  return Grid(scale, fromMax, 0.0, flush(qmin * scale), most, false, true);
+  float scale = flush(highest / qmax);
+  return Grid(scale, fromHigh, 0.0, flush(qmin * scale), highest, false, true);
 }
 
 Grid raw(const float low, const float high) {

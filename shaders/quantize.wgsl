@@ -97,11 +97,11 @@ fn nudge(low: Channels, high: Channels, levels: Levels) -> Grid {
   let extent = flushed(highest - lowest);
   let scale = flushed(extent / (qmax - qmin));
   let inverse = flushed((qmax - qmin) / extent);
-  let z = qmin - flushed(lowest / scale);
+  let z = qmin - lowest / scale;
   let inside = select(Channels(0.0), roundHalfAway(z), z >= qmin);
   let zeroPoint = select(select(inside, qmax, z > qmax), qmin, z < qmin);
-  let nudgedLow = flushed((qmin - zeroPoint) * scale);
-  let nudgedHigh = flushed((qmax - zeroPoint) * scale);
+  let nudgedLow = settled((qmin - zeroPoint) * scale);
+  let nudgedHigh = settled((qmax - zeroPoint) * scale);
   let zero = floor(settled(-nudgedLow * inverse) + 0.5);
   return Grid(
     scale, inverse, zero, nudgedLow, nudgedHigh, (lowest == Channels(0.0)) & (highest == Channels(0.0)));

@@ -51,8 +51,6 @@ export interface QuantizeAndDequantizeOptions {
   axis?: number;
 }
 
-const GRADIENT_OF = ['inputs', 'min', 'max'] as const;
-
 function fakeQuantAttrs(opName: string, {numBits = 8, narrowRange = false}: FakeQuantOptions): FakeQuantAttrs {
   checkNumBits(opName, numBits);
   return {numBits, narrowRange};
@@ -80,7 +78,7 @@ function fakeQuantWithMinMaxArgsGradient_<T extends Tensor>(
   const x = floatTensor(name, 'inputs', inputs);
   const dy = floatTensor(name, 'gradients', gradients);
   checkSameShape(name, dy, x);
-  return runKernel<[T]>(name, {gradients: dy, inputs: x}, {...attrs, wrt: ['inputs']})[0];
+  return runKernel<[T]>(name, {gradients: dy, inputs: x}, attrs)[0];
 }
 
 /** Checks what the Vars ops share. */
@@ -123,7 +121,7 @@ function fakeQuantWithMinMaxVarsGradient_<T extends Tensor>(
   const tensors = varsInputs(name, inputs, min, max);
   const dy = floatTensor(name, 'gradients', gradients);
   checkSameShape(name, dy, tensors.inputs);
-  return runKernel(name, {gradients: dy, ...tensors}, {...attrs, wrt: GRADIENT_OF});
+  return runKernel(name, {gradients: dy, ...tensors}, attrs);
 }
 
 /** Checks what the PerChannel ops share. */
@@ -165,12 +163,12 @@ function fakeQuantWithMinMaxVarsPerChannelGradient_<T extends Tensor>(
   const {tensors, axis} = perChannelInputs(name, inputs, min, max, options.axis ?? -1);
   const dy = floatTensor(name, 'gradients', gradients);
   checkSameShape(name, dy, tensors.inputs);
-  return runKernel(name, {gradients: dy, ...tensors}, {...attrs, axis, wrt: GRADIENT_OF});
+  return runKernel(name, {gradients: dy, ...tensors}, {...attrs, axis});
 }
 
 /** QuantizeAndDequantize counts axes from 0; -1 is its word for "no axis". */
 function checkSliceAxis(name: string, x: Tensor, axis: number): void {
-  if (Number.isInteger(axis) && axis >= -1 && axis < Math.max(x.rank, 0)) return;
+  if (Number.isInteger(axis) && axis >= -1 && axis < x.rank) return;
   const remedy = `-1 for one range, or a dimension of the input of shape [${x.shape}]`;
   throw invalid(name, `axis must be at least -1 and smaller than the input's rank (${remedy}), but was ${axis}.`);
 }
@@ -225,7 +223,7 @@ function quantizeAndDequantizeV4Grad_<T extends Tensor>(
   checkBounds(name, x, axis, bounds);
   const dy = floatTensor(name, 'gradients', gradients);
   checkSameShape(name, dy, x);
-  return runKernel(name, {gradients: dy, input: x, ...bounds}, {axis, wrt: GRADIENT_OF});
+  return runKernel(name, {gradients: dy, input: x, ...bounds}, {axis});
 }
 
 function fakeQuant_<T extends Tensor>(
