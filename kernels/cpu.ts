@@ -18,9 +18,9 @@ interface Memory {
 
 function gridsOf(memory: Memory, range: Range, {channels}: View, {fit, levels}: Scheme): Grid[] {
   if (range.kind === 'numbers') return [gridOf(fit, range.min, range.max, levels)];
-  const both = range.kind === 'measured' ? memory.read(range.both) : undefined;
-  const mins = range.kind === 'tensors' ? memory.read(range.min) : both!.subarray(0, channels);
-  const maxs = range.kind === 'tensors' ? memory.read(range.max) : both!.subarray(channels);
+  const rows = range.kind === 'rows' ? memory.read(range.rows) : undefined;
+  const mins = range.kind === 'tensors' ? memory.read(range.min) : rows!.subarray(0, channels);
+  const maxs = range.kind === 'tensors' ? memory.read(range.max) : rows!.subarray(channels);
   return Array.from({length: channels}, (_, c) => gridOf(fit, mins[c]!, maxs[c]!, levels));
 }
 

@@ -19,7 +19,7 @@ export interface View {
 export type Range =
   | {readonly kind: 'numbers'; readonly min: number; readonly max: number}
   | {readonly kind: 'tensors'; readonly min: TensorInfo; readonly max: TensorInfo}
-  | {readonly kind: 'measured'; readonly both: TensorInfo};
+  | {readonly kind: 'rows'; readonly rows: TensorInfo};
 
 /** How a range becomes a grid, and x a level on it. */
 export interface Scheme {

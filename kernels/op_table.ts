@@ -141,9 +141,9 @@ export const QUANTIZE_AND_DEQUANTIZE_OPS: readonly OpRow<QuantizeAndDequantizeAt
         clamped: rangeGiven,
       };
       if (rangeGiven) return device.project(x, rangeInputs(inputs, 'inputMin', 'inputMax'), view, scheme);
-      const both = device.measure(x, view);
-      const y = device.project(x, {kind: 'measured', both}, view, scheme);
-      device.dispose(both);
+      const rows = device.measure(x, view);
+      const y = device.project(x, {kind: 'rows', rows}, view, scheme);
+      device.dispose(rows);
       return y;
     },
   },
@@ -186,7 +186,7 @@ export const RANGE_OPS: readonly OpRow<RangeAttrs & ObserveRule>[] = [
     kernelName: 'FakeQuantWithRange',
     kernel(device, inputs, attrs) {
       const x = input(inputs, 'inputs');
-      const range: Range = {kind: 'measured', both: input(inputs, 'range')};
+      const range: Range = {kind: 'rows', rows: input(inputs, 'range')};
       return isEmpty(x) ? zeros(x.shape) : device.project(x, range, viewOf(x.shape, attrs.axis), rangeScheme(attrs));
     },
   },
@@ -194,7 +194,7 @@ export const RANGE_OPS: readonly OpRow<RangeAttrs & ObserveRule>[] = [
     kernelName: 'FakeQuantWithRangeGradient',
     kernel(device, inputs, attrs) {
       const x = input(inputs, 'inputs');
-      const range: Range = {kind: 'measured', both: input(inputs, 'range')};
+      const range: Range = {kind: 'rows', rows: input(inputs, 'range')};
       const view = viewOf(x.shape, attrs.axis);
       return gradient(device, input(inputs, 'gradients'), x, range, view, rangeScheme(attrs), ['inputs'])[0]!;
     },
@@ -207,9 +207,9 @@ export const RANGE_OPS: readonly OpRow<RangeAttrs & ObserveRule>[] = [
       if (isEmpty(x)) return [zeros(x.shape), clone(before as Tensor)];
       const view = viewOf(x.shape, attrs.axis);
       const measured = device.measure(x, view);
-      const both = device.observe(measured, before, view, attrs);
+      const rows = device.observe(measured, before, view, attrs);
       device.dispose(measured);
-      return [device.project(x, {kind: 'measured', both}, view, rangeScheme(attrs)), both];
+      return [device.project(x, {kind: 'rows', rows}, view, rangeScheme(attrs)), rows];
     },
   },
 ];

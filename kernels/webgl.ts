@@ -256,7 +256,7 @@ function rangePart(backend: MathBackendWebGL, range: Range, scheme: Scheme, doma
 
 /** The range's numbers, if it is two scalars that have not left the CPU. */
 function numbersOf(backend: MathBackendWebGL, range: Bounds): [number, number] | undefined {
-  if (range.kind === 'measured') return undefined;
+  if (range.kind === 'rows') return undefined;
   const [min, max] = [range.min, range.max].map(({dataId, shape}) =>
     util.sizeFromShape(shape) === 1 ? numberAt(backend.texData.get(dataId)) : undefined,
   );
@@ -291,7 +291,7 @@ function boundsPart(backend: MathBackendWebGL, range: Bounds, {fit, levels}: Sch
       FIT: fit.toUpperCase(),
       IN_ROW: String(bounds.every(({height}) => height === 1)),
       LOW_PACKED: String(low.packed),
-      ...(high ? {HIGH_PACKED: String(high.packed)} : {HIGH_LANE: isRow(range) ? 'g' : 'b'}),
+      ...(high ? {HIGH_PACKED: String(high.packed)} : {HIGH_LANE: isOneRow(range) ? 'g' : 'b'}),
       ...(!perChannel && sharedDefines()),
     },
     inputs: {LOW: low, ...(high && {HIGH: high})},
@@ -309,14 +309,14 @@ function boundsOf(backend: MathBackendWebGL, range: Bounds, domain: Domain) {
     const packed = domain.lanes !== 'same';
     return [resident(backend, range.min, packed), resident(backend, range.max, packed)] as const;
   }
-  const low = resident(backend, range.both, true);
+  const low = resident(backend, range.rows, true);
   if (low.packed) return [low] as const;
-  const start = low.start + util.sizeFromShape(range.both.shape.slice(1));
+  const start = low.start + util.sizeFromShape(range.rows.shape.slice(1));
   return [low, {...low, start}] as const;
 }
 
-function isRow(range: Bounds): boolean {
-  return range.kind === 'measured' && range.both.shape.length === 1;
+function isOneRow(range: Bounds): boolean {
+  return range.kind === 'rows' && range.rows.shape.length === 1;
 }
 
 /** A bound's size, and per channel where it starts, per tensor its place. */

@@ -188,11 +188,11 @@ function gridsOf(range: Range, {fit, levels}: Scheme, {channels: components}: Wi
         inputs: [bind('lows', range.min), bind('highs', range.max)],
         uniforms,
       };
-    case 'measured':
+    case 'rows':
       return {
         key,
-        code: code('both[channel]', 'both[uniforms.channels + channel]'),
-        inputs: [bind('both', range.both)],
+        code: code('rows[channel]', 'rows[uniforms.channels + channel]'),
+        inputs: [bind('rows', range.rows)],
         uniforms,
       };
   }
