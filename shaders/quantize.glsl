@@ -1,6 +1,6 @@
 // The GLSL twin of kernels/grid.ts: the same functions under the same names, in the same order. All of it is float32
 // already, so what is fround there is nothing here. NaN must survive: comparisons keep it, min, max and clamp may not.
-// Parameters are const because software renderers copy the others.
+// Software renderers copy parameters that are not const, and branch at a call within ?: or &&.
 
 struct Levels {
   float qmin;
@@ -57,7 +57,8 @@ float withSignOf(const float x, const float magnitude) {
 
 float flush(const float x) {
 #if __VERSION__ >= 300
-  return abs(x) < SMALLEST_NORMAL ? withSignOf(x, 0.0) : x;
+  float zero = withSignOf(x, 0.0);
+  return abs(x) < SMALLEST_NORMAL ? zero : x;
 #else
   return x * (abs(x) < SMALLEST_NORMAL ? 0.0 : 1.0);
 #endif
@@ -81,7 +82,8 @@ float roundHalfEven(const float v) {
   float whole = floor(v);
   float rest = v - whole;
   bool even = whole == 2.0 * floor(0.5 * whole);
-  return withSignOf(v, rest < 0.5 || (rest == 0.5 && even) ? whole : ceil(v));
+  float above = ceil(v);
+  return withSignOf(v, rest < 0.5 || (rest == 0.5 && even) ? whole : above);
 }
 
 Grid nudge(const float low, const float high, const Levels levels) {
@@ -93,7 +95,8 @@ Grid nudge(const float low, const float high, const Levels levels) {
   float scale = flush(extent / (qmax - qmin));
   float stepsPerUnit = flush((qmax - qmin) / extent);
   float z = qmin - lowest / scale;
-  float zeroPoint = z < qmin ? qmin : z > qmax ? qmax : z >= qmin ? roundHalfAway(z) : 0.0;
+  float nearest = roundHalfAway(z);
+  float zeroPoint = z < qmin ? qmin : z > qmax ? qmax : z >= qmin ? nearest : 0.0;
   float nudgedLow = rounded((qmin - zeroPoint) * scale);
   float nudgedHigh = rounded((qmax - zeroPoint) * scale);
   float zero = floor(rounded(-nudgedLow * stepsPerUnit) + 0.5);
@@ -132,24 +135,31 @@ Grid gridOf(const int fit, const float low, const float high, const Levels level
 // `clamp` in grid.ts, a name that GLSL has taken. What replaces x is not what x is compared with, as compilers see it:
 // they would take the two for min and max, which mix up zeros of different sign.
 float clampTo(const float x, const Grid grid) {
-  float c = x > grid.high && grid.bounded ? rounded(grid.high) : x;
-  return isNaN(x) ? x : c < grid.low && grid.bounded ? rounded(grid.low) : c;
+  bool unordered = isNaN(x);
+  float high = rounded(grid.high);
+  float low = rounded(grid.low);
+  float c = x > grid.high && grid.bounded ? high : x;
+  return unordered ? x : c < grid.low && grid.bounded ? low : c;
 }
 
+// The sign of a zero is lost here anyway, and NaN comes back at the end: so min and max will do.
 float project(const float x, const Grid grid, const int rounding) {
-  float s = clampTo(x, grid) - grid.low;
+  bool unordered = isNaN(x);
+  float s = max(min(x, grid.high), grid.low) - grid.low;
   float steps = rounding == DIVIDE ? s / grid.scale : rounded(s * grid.inverse);
-  return grid.empty ? 0.0 : floor(rounded(steps - grid.zero) + 0.5) * grid.scale;
+  float y = floor(rounded(steps - grid.zero) + 0.5) * grid.scale;
+  return grid.empty ? 0.0 : unordered ? x : y;
 }
 
 float snap(const float x, const Grid grid, const int rounding) {
   float steps = rounded(clampTo(flush(x), grid) * grid.inverse);
-  return (rounding == EVEN ? roundHalfEven(steps) : floor(steps + 0.5)) * grid.scale;
+  float even = roundHalfEven(steps);
+  return (rounding == EVEN ? even : floor(steps + 0.5)) * grid.scale;
 }
 
 float route(const float dy, const float x, const Grid grid, const int side) {
   float v = flush(x);
   bool on = side == INSIDE ? v >= grid.low && v <= grid.high : side == BELOW ? v < grid.low : v > grid.high;
-  if (grid.empty) return side == INSIDE ? dy : 0.0;
-  return dy * (on ? 1.0 : 0.0);
+  float routed = dy * (on ? 1.0 : 0.0);
+  return grid.empty ? (side == INSIDE ? dy : 0.0) : routed;
 }
