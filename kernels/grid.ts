@@ -19,7 +19,7 @@ export interface Grid {
   readonly scale: number;
   /** Steps per unit. Not 1 / scale: TensorFlow rounds the two separately. */
   readonly inverse: number;
-  /** How many steps lie between `low` and 0. */
+  /** How many steps lie between `low` and 0; of an anchored grid, from 0 to its low end, as it was before rounding. */
   readonly zero: number;
   /** The bounds to which x is clamped and outside of which its gradient goes to the bounds. */
   readonly low: number;
@@ -28,14 +28,20 @@ export interface Grid {
   readonly empty: boolean;
 }
 
-/** How a range becomes a grid: nudged so that 0 is a level, adjusted to its longer side, or taken raw. */
-export type Fit = 'nudge' | 'adjust' | 'raw';
+/**
+ * How a range becomes a grid: nudged so that 0 is a level, adjusted to its longer side, or taken raw. A learned grid is
+ * given by its scale alone, or by its scale and its low end.
+ */
+export type Fit = 'nudge' | 'adjust' | 'raw' | 'scaled' | 'anchored';
 
 /** How a distance becomes a level: floor(s * inverse + ½), floor(s / scale + ½), to even, or floor(v + ½). */
 export type Rounding = 'multiply' | 'divide' | 'even' | 'up';
 
-/** Where a gradient goes: to x inside the range, to min below it, to max above it. */
-export type Side = 'inside' | 'below' | 'above';
+/**
+ * Where a gradient goes: to x inside the range, to min below it, to max above it; to a learned low end outside of it, and
+ * to a learned scale from everywhere.
+ */
+export type Side = 'inside' | 'below' | 'above' | 'outside' | 'scale';
 
 const f32 = Math.fround;
 const SMALLEST_NORMAL = 2 ** -126;
@@ -51,6 +57,13 @@ export function quantizeAndDequantizeLevels(numBits: number, signed: boolean, na
   return signed
     ? {qmin: -(2 ** (numBits - 1)) + (narrowRange ? 1 : 0), qmax: 2 ** (numBits - 1) - 1}
     : {qmin: 0, qmax: 2 ** numBits - 1};
+}
+
+/** A learned grid's levels, counted from 0: on both sides of it, or from it upwards. */
+export function learnedLevels(numBits: number, narrowRange: boolean, symmetric: boolean): Levels {
+  if (symmetric) return quantizeAndDequantizeLevels(numBits, true, narrowRange);
+  const {qmin, qmax} = fakeQuantLevels(numBits, narrowRange);
+  return {qmin: 0, qmax: qmax - qmin};
 }
 
 /** TensorFlow computes with denormals flushed to zero, of their sign. */
@@ -110,14 +123,34 @@ function raw(low: number, high: number): Grid {
   return {scale: 1, inverse: 1, zero: 0, low: flush(f32(low)), high: flush(f32(high)), empty: false};
 }
 
+/** A learned scale's grid: its whole multiples from qmin to qmax. A scale of 0 or less, or NaN, makes all values NaN. */
+function scaled(given: number, {qmin, qmax}: Levels): Grid {
+  const step = flush(f32(given));
+  const scale = step < 0 ? 0 : step;
+  const inverse = flush(f32(1 / scale));
+  return {scale, inverse, zero: 0, low: f32(qmin * scale), high: f32(qmax * scale), empty: false};
+}
+
+/** As many levels from the one next to a learned low end, not above 0 and not so low that 0 is no level. NaN: as above. */
+function anchored(scale: number, offset: number, {qmin, qmax}: Levels): Grid {
+  const extent = qmax - qmin;
+  const zero = f32(flush(f32(offset)) * scaled(scale, {qmin, qmax}).inverse);
+  const nearest = Math.floor(f32(zero + 0.5));
+  const lowest = nearest < -extent ? -extent : nearest < 0 ? nearest : 0;
+  return {...scaled(Number.isNaN(zero) ? 0 : scale, {qmin: lowest, qmax: lowest + extent}), zero};
+}
+
 /** The same steps with no bounds. */
 export function unbounded(grid: Grid): Grid {
   return {...grid, low: -Infinity, high: Infinity};
 }
 
-/** The grid of a range. */
+/** The grid of a range, or of a learned scale and low end. */
 export function gridOf(fit: Fit, low: number, high: number, levels: Levels): Grid {
-  return fit === 'nudge' ? nudge(low, high, levels) : fit === 'adjust' ? adjust(low, high, levels) : raw(low, high);
+  if (fit === 'nudge') return nudge(low, high, levels);
+  if (fit === 'adjust') return adjust(low, high, levels);
+  if (fit === 'scaled') return scaled(low, levels);
+  return fit === 'anchored' ? anchored(low, high, levels) : raw(low, high);
 }
 
 /** x held inside the grid's bounds. NaN stays; where low exceeds high, low wins. */
@@ -140,10 +173,26 @@ export function snap(x: number, grid: Grid, rounding: 'even' | 'up'): number {
   return f32((rounding === 'even' ? roundHalfEven(steps) : Math.floor(f32(steps + 0.5))) * grid.scale);
 }
 
-/** dy where x lies on `side` of the bounds, else dy * 0. x = NaN lies on no side. */
+/** Whether x lies on `side` of the bounds. NaN lies on none. */
+function isOn(side: Exclude<Side, 'scale'>, x: number, {low, high}: Grid): boolean {
+  if (side === 'inside') return x >= low && x <= high;
+  if (side === 'outside') return x < low || x > high;
+  return side === 'below' ? x < low : x > high;
+}
+
+/**
+ * How x's value on a learned grid changes with the scale, its rounding taken for constant: inside by what rounding moved
+ * x, in steps; outside by the steps from the low end to the bound, or from 0 if the low end is not learned.
+ */
+function slope(x: number, grid: Grid): number {
+  const steps = f32(clamp(x, grid) * grid.inverse);
+  return f32(roundHalfEven(steps) - (isOn('inside', x, grid) ? steps : grid.zero));
+}
+
+/** dy where x lies on `side` of the bounds, else dy * 0; for a scale, dy times the slope. */
 export function route(dy: number, x: number, grid: Grid, side: Side): number {
   if (grid.empty) return side === 'inside' ? dy : 0;
   const v = flush(x);
-  const on = side === 'inside' ? v >= grid.low && v <= grid.high : side === 'below' ? v < grid.low : v > grid.high;
-  return f32(dy * (on ? 1 : 0));
+  if (side === 'scale') return f32(dy * slope(v, grid));
+  return f32(dy * (isOn(side, v, grid) ? 1 : 0));
 }

@@ -1,7 +1,7 @@
 /** The ops, one row each: TensorFlow's kernel name, and how the passes of a device make up the kernel. */
 import {clone, type Tensor, tensor, type TensorInfo, util, zeros} from '@tensorflow/tfjs-core';
 import {type Device, type Range, type Routed, type Scheme, type View, viewOf} from './device';
-import {fakeQuantLevels, quantizeAndDequantizeLevels, type Rounding} from './grid';
+import {fakeQuantLevels, learnedLevels, quantizeAndDequantizeLevels, type Rounding} from './grid';
 import type {ObserveRule} from './observe';
 
 export type Inputs = Readonly<Record<string, TensorInfo>>;
@@ -11,6 +11,9 @@ export type Inputs = Readonly<Record<string, TensorInfo>>;
  * (which second derivatives need). Each is computed only when asked for.
  */
 export type Wrt = 'inputs' | 'min' | 'max' | 'minTerms' | 'maxTerms';
+
+/** The same of a learned grid: the gradient of the inputs, of the scale, or of the low end. */
+export type LearnedWrt = 'inputs' | 'scale' | 'offset';
 
 /** The attributes of the FakeQuant kernels. `min` and `max` are Args', `axis` PerChannel's, `wrt` the gradients'. */
 export interface FakeQuantAttrs {
@@ -41,6 +44,17 @@ export interface RangeAttrs {
   narrowRange: boolean;
 }
 
+/** The attributes of the kernels with a learned scale. */
+export interface LearnedAttrs {
+  /** Counted from 0; left out for one scale per tensor. */
+  axis?: number;
+  numBits: number;
+  narrowRange: boolean;
+  symmetric: boolean;
+  /** Of the gradient: the one gradient asked for. */
+  wrt?: LearnedWrt;
+}
+
 export interface OpRow<Attrs> {
   readonly kernelName: string;
   readonly kernel: (device: Device, inputs: Inputs, attrs: Attrs) => TensorInfo | TensorInfo[];
@@ -62,16 +76,26 @@ function isEmpty(x: TensorInfo): boolean {
   return util.sizeFromShape(x.shape) === 0;
 }
 
-const ROUTED: Readonly<Record<Wrt, Routed>> = {
+const ROUTED: Readonly<Record<Wrt | LearnedWrt, Routed>> = {
   inputs: {side: 'inside', summed: false},
   min: {side: 'below', summed: true},
   max: {side: 'above', summed: true},
   minTerms: {side: 'below', summed: false},
   maxTerms: {side: 'above', summed: false},
+  scale: {side: 'scale', summed: true},
+  offset: {side: 'outside', summed: true},
 };
 
 /** The outputs of a gradient kernel that `wrt` names. */
-function gradient(device: Device, dy: TensorInfo, x: TensorInfo, range: Range, view: View, scheme: Scheme, wrt = ALL) {
+function gradient(
+  device: Device,
+  dy: TensorInfo,
+  x: TensorInfo,
+  range: Range,
+  view: View,
+  scheme: Scheme,
+  wrt: readonly (Wrt | LearnedWrt)[],
+) {
   const outputs = wrt.map(output => ROUTED[output]);
   if (isEmpty(x)) return outputs.map(({summed}) => zeros(summed ? [...view.rangeShape] : x.shape));
   return device.route(dy, x, range, view, scheme, outputs);
@@ -212,4 +236,38 @@ export const RANGE_OPS: readonly OpRow<RangeAttrs & ObserveRule>[] = [
       return [device.project(x, {kind: 'rows', rows}, view, rangeScheme(attrs)), rows];
     },
   },
+];
+
+/** An op whose grid is learned, and its gradient. A grid of the scale alone has the scale in place of the low end, unread. */
+function learned(name: string, lowEnd: 'scale' | 'offset'): OpRow<LearnedAttrs>[] {
+  const place = (inputs: Inputs, {axis, numBits, narrowRange, symmetric}: LearnedAttrs) => {
+    const x = input(inputs, 'inputs');
+    const scheme: Scheme = {
+      fit: lowEnd === 'scale' ? 'scaled' : 'anchored',
+      rounding: 'even',
+      levels: learnedLevels(numBits, narrowRange, symmetric),
+      clamped: true,
+    };
+    return [x, rangeInputs(inputs, 'scale', lowEnd), viewOf(x.shape, axis), scheme] as const;
+  };
+  return [
+    {
+      kernelName: name,
+      kernel(device, inputs, attrs) {
+        const [x, ...grid] = place(inputs, attrs);
+        return isEmpty(x) ? zeros(x.shape) : device.project(x, ...grid);
+      },
+    },
+    {
+      kernelName: `${name}Gradient`,
+      kernel(device, inputs, attrs) {
+        return gradient(device, input(inputs, 'gradients'), ...place(inputs, attrs), [attrs.wrt ?? 'inputs'])[0]!;
+      },
+    },
+  ];
+}
+
+export const LEARNED_OPS: readonly OpRow<LearnedAttrs>[] = [
+  ...learned('FakeQuantWithLearnedScale', 'scale'),
+  ...learned('FakeQuantWithLearnedRange', 'offset'),
 ];

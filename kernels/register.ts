@@ -14,7 +14,7 @@ import type {MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
 import type {WebGPUBackend} from '@tensorflow/tfjs-backend-webgpu';
 import {cpu, host, wasm} from './cpu';
 import type {Device} from './device';
-import {FAKE_QUANT_OPS, type Inputs, type OpRow, QUANTIZE_AND_DEQUANTIZE_OPS, RANGE_OPS} from './op_table';
+import {FAKE_QUANT_OPS, type Inputs, LEARNED_OPS, type OpRow, QUANTIZE_AND_DEQUANTIZE_OPS, RANGE_OPS} from './op_table';
 import {webgl} from './webgl';
 import {webgpu} from './webgpu';
 
@@ -28,7 +28,12 @@ const DEVICES: Readonly<Record<string, DeviceOf>> = {
   tensorflow: host,
 };
 
-const ROWS = [...FAKE_QUANT_OPS, ...QUANTIZE_AND_DEQUANTIZE_OPS, ...RANGE_OPS] as readonly OpRow<unknown>[];
+const ROWS = [
+  ...FAKE_QUANT_OPS,
+  ...QUANTIZE_AND_DEQUANTIZE_OPS,
+  ...RANGE_OPS,
+  ...LEARNED_OPS,
+] as readonly OpRow<unknown>[];
 
 /** Registers every op for a backend, unless a copy of this package has done so before. */
 function registerOps(backendName: string, deviceOf: DeviceOf): void {

@@ -22,6 +22,8 @@ struct Grid {
 const int NUDGE = 0;
 const int ADJUST = 1;
 const int RAW = 2;
+const int SCALED = 3;
+const int ANCHORED = 4;
 
 // Rounding
 const int MULTIPLY = 0;
@@ -33,6 +35,8 @@ const int UP = 3;
 const int INSIDE = 0;
 const int BELOW = 1;
 const int ABOVE = 2;
+const int OUTSIDE = 3;
+const int SCALE = 4;
 
 const float SMALLEST_NORMAL = 1.1754943508222875e-38;
 const float LARGEST_FLOAT = 3.4028234663852886e38;
@@ -122,6 +126,24 @@ Grid raw(const float low, const float high) {
   return Grid(1.0, 1.0, 0.0, flush(low), flush(high), false, true);
 }
 
+Grid scaled(const float given, const Levels levels) {
+  float stepSize = flush(given);
+  float scale = stepSize < 0.0 ? 0.0 : stepSize;
+  float stepsPerUnit = flush(1.0 / scale);
+  return Grid(scale, stepsPerUnit, 0.0, rounded(levels.qmin * scale), rounded(levels.qmax * scale), false, true);
+}
+
+Grid anchored(const float scale, const float offset, const Levels levels) {
+  float extent = levels.qmax - levels.qmin;
+  float zero = rounded(flush(offset) * scaled(scale, levels).inverse);
+  float nearest = floor(zero + 0.5);
+  float lowest = nearest < -extent ? -extent : nearest < 0.0 ? nearest : 0.0;
+  bool unknown = isNaN(zero);
+  Grid grid = scaled(unknown ? 0.0 : scale, Levels(lowest, lowest + extent));
+  grid.zero = zero;
+  return grid;
+}
+
 Grid unbounded(const Grid grid) {
   return Grid(grid.scale, grid.inverse, grid.zero, grid.low, grid.high, grid.empty, false);
 }
@@ -129,6 +151,8 @@ Grid unbounded(const Grid grid) {
 Grid gridOf(const int fit, const float low, const float high, const Levels levels) {
   if (fit == NUDGE) return nudge(low, high, levels);
   if (fit == ADJUST) return adjust(low, high, levels);
+  if (fit == SCALED) return scaled(low, levels);
+  if (fit == ANCHORED) return anchored(low, high, levels);
   return raw(low, high);
 }
 
@@ -157,9 +181,22 @@ float snap(const float x, const Grid grid, const int rounding) {
   return (rounding == EVEN ? even : floor(steps + 0.5)) * grid.scale;
 }
 
+bool isOn(const int side, const float x, const Grid grid) {
+  if (side == INSIDE) return x >= grid.low && x <= grid.high;
+  if (side == OUTSIDE) return x < grid.low || x > grid.high;
+  return side == BELOW ? x < grid.low : x > grid.high;
+}
+
+float slope(const float x, const Grid grid) {
+  bool inside = isOn(INSIDE, x, grid);
+  float steps = rounded(clampTo(x, grid) * grid.inverse);
+  return roundHalfEven(steps) - (inside ? steps : grid.zero);
+}
+
 float route(const float dy, const float x, const Grid grid, const int side) {
   float v = flush(x);
-  bool on = side == INSIDE ? v >= grid.low && v <= grid.high : side == BELOW ? v < grid.low : v > grid.high;
+  if (side == SCALE) return dy * rounded(slope(v, grid));
+  bool on = isOn(side, v, grid);
   float routed = dy * (on ? 1.0 : 0.0);
   return grid.empty ? (side == INSIDE ? dy : 0.0) : routed;
 }

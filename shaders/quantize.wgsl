@@ -29,6 +29,8 @@ struct Grid {
 const NUDGE = 0u;
 const ADJUST = 1u;
 const RAW = 2u;
+const SCALED = 3u;
+const ANCHORED = 4u;
 
 // Rounding
 const MULTIPLY = 0u;
@@ -40,6 +42,8 @@ const UP = 3u;
 const INSIDE = 0u;
 const BELOW = 1u;
 const ABOVE = 2u;
+const OUTSIDE = 3u;
+const SCALE = 4u;
 
 const SMALLEST_NORMAL = 0x1p-126f;
 const SIGN = 0x80000000u;
@@ -132,6 +136,25 @@ fn raw(low: Channels, high: Channels) -> Grid {
   return Grid(one, one, Channels(0.0), flushed(low), flushed(high), ChannelMask(false));
 }
 
+fn scaled(given: Channels, lowest: Channels, highest: Channels) -> Grid {
+  let step = flushed(given);
+  let scale = select(step, Channels(0.0), step < Channels(0.0));
+  let inverse = flushed(1.0 / scale);
+  return Grid(
+    scale, inverse, Channels(0.0), settled(lowest * scale), settled(highest * scale), ChannelMask(false));
+}
+
+fn anchored(scale: Channels, offset: Channels, extent: Channels) -> Grid {
+  let zero = settled(flushed(offset) * scaled(scale, -extent, extent).inverse);
+  let nearest = floor(zero + 0.5);
+  let held = select(Channels(0.0), nearest, nearest < Channels(0.0));
+  let lowest = select(held, -extent, nearest < -extent);
+  let isUnknown = (bitcast<ChannelBits>(zero) & ChannelBits(~SIGN)) > ChannelBits(INFINITY_BITS);
+  var grid = scaled(select(scale, Channels(0.0), isUnknown), lowest, lowest + extent);
+  grid.zero = zero;
+  return grid;
+}
+
 // WGSL has no literal for infinity.
 fn unbounded(grid: Grid, infinity: f32) -> Grid {
   return Grid(grid.scale, grid.inverse, grid.zero, Channels(-infinity), Channels(infinity), grid.empty);
@@ -143,6 +166,12 @@ fn gridOf(fit: u32, low: Channels, high: Channels, levels: Levels) -> Grid {
   }
   if (fit == ADJUST) {
     return adjust(low, high, levels);
+  }
+  if (fit == SCALED) {
+    return scaled(low, Channels(levels.qmin), Channels(levels.qmax));
+  }
+  if (fit == ANCHORED) {
+    return anchored(low, high, Channels(levels.qmax - levels.qmin));
   }
   return raw(low, high);
 }
@@ -172,17 +201,32 @@ fn snap(x: Lanes, grid: Grid, rounding: u32) -> Lanes {
   return floor(steps + 0.5) * Lanes(grid.scale);
 }
 
+fn isOn(side: u32, x: Lanes, grid: Grid) -> LaneMask {
+  let low = Lanes(grid.low);
+  let high = Lanes(grid.high);
+  if (side == INSIDE) {
+    return (x >= low) & (x <= high) & !isNaN(x);
+  }
+  if (side == OUTSIDE) {
+    return ((x < low) | (x > high)) & !isNaN(x);
+  }
+  if (side == BELOW) {
+    return (x < low) & !isNaN(x);
+  }
+  return (x > high) & !isNaN(x);
+}
+
+fn slope(x: Lanes, grid: Grid) -> Lanes {
+  let steps = rounded(clamp(x, grid) * Lanes(grid.inverse));
+  return roundHalfEven(steps) - select(Lanes(grid.zero), steps, isOn(INSIDE, x, grid));
+}
+
 fn route(dy: Lanes, x: Lanes, grid: Grid, side: u32) -> Lanes {
   let v = flush(x);
-  var there: LaneMask;
-  if (side == INSIDE) {
-    there = (v >= Lanes(grid.low)) & (v <= Lanes(grid.high));
-  } else if (side == BELOW) {
-    there = v < Lanes(grid.low);
-  } else {
-    there = v > Lanes(grid.high);
+  if (side == SCALE) {
+    return dy * rounded(slope(v, grid));
   }
-  let routed = dy * select(Lanes(0.0), Lanes(1.0), there & !isNaN(x));
+  let routed = dy * select(Lanes(0.0), Lanes(1.0), isOn(side, v, grid));
   var ofEmpty = Lanes(0.0);
   if (side == INSIDE) {
     ofEmpty = dy;

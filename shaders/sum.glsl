@@ -1,7 +1,7 @@
 // Partial sums of `route`: of the even channel and the odd one, and for BOTH sides first those below, then those above.
 // Blocks of 64 keep float32 accurate.
 
-const int BOTH = 3;
+const int BOTH = 5;
 const int FIRST = SIDE == BOTH ? BELOW : SIDE;
 
 vec4 routed(const vec4 dy, const vec4 x, const Walk walk, const Grids grids, const int side) {

@@ -1,7 +1,7 @@
 // One partial sum of routed gradients per thread, or, of BOTH sides, first those below, then those above. Summed by
 // blocks, lest a long sum lose digits.
 
-const BOTH = 3u;
+const BOTH = 5u;
 const FIRST = select(SIDE, BELOW, SIDE == BOTH);
 const BLOCK = 16u;
 

@@ -10,7 +10,7 @@ import {
   type Tensor,
   zerosLike,
 } from '@tensorflow/tfjs-core';
-import type {Wrt} from '../kernels/op_table';
+import type {LearnedWrt, Wrt} from '../kernels/op_table';
 import {runKernel} from '../kernels/register';
 
 type NamedGradientMap = Record<string, () => Tensor>;
@@ -154,6 +154,19 @@ function registerRangeGradients(): void {
   });
 }
 
+/** A learned grid's: each of its thunks is one kernel. */
+function registerLearned(kernelName: string, names: readonly LearnedWrt[]): void {
+  registerGradient({
+    kernelName,
+    inputsToSave: [...names],
+    gradFunc: (dy, saved, attrs) =>
+      thunks(names, index => {
+        const inputs = {gradients: dy as Tensor, ...named(names, saved)};
+        return runKernel<Tensor>(`${kernelName}Gradient`, inputs, {...attrs, wrt: names[index]});
+      }),
+  });
+}
+
 /** Registers every gradient, unless a copy of this package has done so before. */
 export function registerGradients(): void {
   for (const differentiable of OPS) {
@@ -161,4 +174,7 @@ export function registerGradients(): void {
     if (!getGradient(differentiable.gradientName)) registerSecondOrder(differentiable);
   }
   if (!getGradient('FakeQuantWithRange')) registerRangeGradients();
+  if (getGradient('FakeQuantWithLearnedScale')) return;
+  registerLearned('FakeQuantWithLearnedScale', ['inputs', 'scale']);
+  registerLearned('FakeQuantWithLearnedRange', ['inputs', 'scale', 'offset']);
 }

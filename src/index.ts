@@ -15,4 +15,5 @@ registerGradients();
 addChainedMethods();
 
 export * from './ops';
+export {fakeQuantWithLearnedScale, type LearnedScaleOptions} from './learned';
 export {minMax} from './range';

@@ -23,7 +23,7 @@ interface Module {
 const CHUNK = 16384;
 const LANES = 4;
 const ROUNDINGS: readonly Rounding[] = ['multiply', 'divide', 'even', 'up'];
-const SIDES: readonly Side[] = ['inside', 'below', 'above'];
+const SIDES: readonly Side[] = ['inside', 'below', 'above', 'outside', 'scale'];
 
 /** Runs shorter than this cost more to start than to compute. */
 const SHORT_RUN = 256;
@@ -108,6 +108,7 @@ class Simd implements Passes {
       this.#forEachChunk(stretch, (from, to, count, period) => {
         this.#x.set(x.subarray(from, to));
         this.#dy.set(dy.subarray(from, to));
+        this.#x.fill(0, to - from, count);
         this.#dy.fill(0, to - from, count);
         this.#module.routeSum(count, period, SIDES.indexOf(side));
       });

@@ -24,6 +24,8 @@ const EVEN: i32 = 2;
 const INSIDE: i32 = 0;
 const BELOW: i32 = 1;
 const ABOVE: i32 = 2;
+const OUTSIDE: i32 = 3;
+const SCALE: i32 = 4;
 
 // @ts-expect-error: a decorator of AssemblyScript
 @inline
@@ -69,16 +71,28 @@ function snapLanes(v: v128, at: usize, rounding: i32): v128 {
 
 // @ts-expect-error: a decorator of AssemblyScript
 @inline
+function isOn(side: i32, v: v128, at: usize): v128 {
+  if (side == INSIDE) return v128.and(f32x4.ge(v, column(3, at)), f32x4.le(v, column(4, at)));
+  if (side == OUTSIDE) return v128.or(f32x4.lt(v, column(3, at)), f32x4.gt(v, column(4, at)));
+  return side == BELOW ? f32x4.lt(v, column(3, at)) : f32x4.gt(v, column(4, at));
+}
+
+// @ts-expect-error: a decorator of AssemblyScript
+@inline
+function slope(v: v128, at: usize): v128 {
+  const steps = f32x4.mul(clamp(v, at), column(1, at));
+  return f32x4.sub(f32x4.nearest(steps), v128.bitselect(steps, column(2, at), isOn(INSIDE, v, at)));
+}
+
+// @ts-expect-error: a decorator of AssemblyScript
+@inline
 function routeLanes(at: usize, grid: usize, side: i32): v128 {
   const gradient = v128.load(dy + at);
   const v = flush(v128.load(x + at));
   const empty = column(5, grid);
-  if (side == INSIDE) {
-    const on = v128.and(f32x4.ge(v, column(3, grid)), f32x4.le(v, column(4, grid)));
-    return v128.bitselect(gradient, f32x4.mul(gradient, v128.and(on, f32x4.splat(1))), empty);
-  }
-  const on = side == BELOW ? f32x4.lt(v, column(3, grid)) : f32x4.gt(v, column(4, grid));
-  return v128.andnot(f32x4.mul(gradient, v128.and(on, f32x4.splat(1))), empty);
+  if (side == SCALE) return f32x4.mul(gradient, slope(v, grid));
+  const routed = f32x4.mul(gradient, v128.and(isOn(side, v, grid), f32x4.splat(1)));
+  return side == INSIDE ? v128.bitselect(gradient, routed, empty) : v128.andnot(routed, empty);
 }
 
 // @ts-expect-error: a decorator of AssemblyScript
@@ -123,12 +137,18 @@ function accumulate(sum: usize, routed: v128): void {
   v128.store(sum + 16, f64x2.add(v128.load(sum + 16), f64x2.promote_low_f32x4(upper)));
 }
 
-/** totals += dy where x lies on the side. */
+/** totals += dy where x lies on the side, or dy times the slope. */
 export function routeSum(count: usize, period: usize, side: i32): void {
   const end = count * 4;
   const stop = period * 4;
-  for (let at: usize = 0, grid: usize = 0; at < end; at += 16, grid = next(grid, stop)) {
-    accumulate(totals + 2 * grid, routeLanes(at, grid, side));
+  if (side == SCALE) {
+    for (let at: usize = 0, grid: usize = 0; at < end; at += 16, grid = next(grid, stop)) {
+      accumulate(totals + 2 * grid, routeLanes(at, grid, SCALE));
+    }
+  } else {
+    for (let at: usize = 0, grid: usize = 0; at < end; at += 16, grid = next(grid, stop)) {
+      accumulate(totals + 2 * grid, routeLanes(at, grid, side));
+    }
   }
 }
 
