@@ -1,9 +1,9 @@
 /** TensorFlow's own answers (test/golden), and one way to ask this package the same questions. */
 import * as tf from '@tensorflow/tfjs-core';
 import {type Scheme, type View, viewOf} from '../kernels/device';
-import {fakeQuantLevels, gridOf, quantizeAndDequantizeLevels} from '../kernels/grid';
+import {fakeQuantLevels, type Grid, gridOf, learnedLevels, quantizeAndDequantizeLevels, route} from '../kernels/grid';
 import * as ops from '../src/index';
-import {acceptsGradient, acceptsValue, EXACT, HARDWARE, isOnBound, isSame, type Tolerance} from './acceptance';
+import {acceptsGradient, acceptsValue, EXACT, HARDWARE, isOnBound, isSame, type Tolerance, ulpOf} from './acceptance';
 import {onWebGL, readFile, setup, validated, valuesOf} from './environment';
 import {type Residency, tensorAt} from './residency';
 
@@ -23,6 +23,7 @@ interface Attrs {
   readonly signedInput: boolean;
   readonly rangeGiven: boolean;
   readonly roundMode: 'HALF_TO_EVEN' | 'HALF_UP';
+  readonly symmetric: boolean;
 }
 
 export interface Case {
@@ -61,6 +62,14 @@ const perChannel = (t: Tensors, attrs: Attrs) =>
   ops.fakeQuantWithMinMaxVarsPerChannel(t['inputs']!, t['min'] as tf.Tensor1D, t['max'] as tf.Tensor1D, attrs);
 const quantize = (t: Tensors, attrs: Attrs) =>
   ops.quantizeAndDequantizeV4(t['input']!, t['inputMin'], t['inputMax'], attrs);
+const learned = (t: Tensors, {axis, numBits, narrowRange, symmetric}: Attrs) =>
+  ops.fakeQuantWithLearnedScale(t['inputs']!, t['scale']!, {
+    numBits,
+    narrowRange,
+    symmetric,
+    ...(t['offset'] && {offset: t['offset']}),
+    ...(axis !== undefined && {axis}),
+  });
 
 const CALLS: Readonly<Record<string, Readonly<Partial<Record<Route, Call>>>>> = {
   FakeQuantWithMinMaxArgs: {op: args},
@@ -99,6 +108,10 @@ const CALLS: Readonly<Record<string, Readonly<Partial<Record<Route, Call>>>>> = 
     // The grid does not matter to the gradient, so its cases name none.
     tape: tape(BOUNDS, (t, attrs) => quantize(t, {...attrs, rangeGiven: true})),
   },
+  FakeQuantWithLearnedScale: {op: learned},
+  FakeQuantWithLearnedScaleGradient: {tape: tape(['inputs', 'scale'], learned)},
+  FakeQuantWithLearnedRange: {op: learned},
+  FakeQuantWithLearnedRangeGradient: {tape: tape(['inputs', 'scale', 'offset'], learned)},
 };
 
 /** Whether a case can be asked in this way. */
@@ -184,6 +197,9 @@ function shown(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value);
 }
 
+/** How much of the magnitudes of its terms a sum in float32 may be off. */
+const SUM_ERROR = 1e-5;
+
 /** Decides about values that are not TensorFlow's bits: sums may be rounded in another order, a GPU may be inexact. */
 class Judge {
   readonly #op: string;
@@ -192,7 +208,10 @@ class Judge {
   readonly #view: View;
   readonly #scheme: Scheme;
   readonly #range: (channel: number) => readonly [number, number];
-  #sumsOfDy: Float64Array | undefined;
+  readonly #learned: boolean;
+  readonly #grids: Grid[] = [];
+  #errors: Float64Array | undefined;
+  #errorsOfScale: Float64Array | undefined;
 
   constructor({op, attrs, inputs}: Case, values: Values) {
     this.#op = op;
@@ -200,10 +219,12 @@ class Judge {
     this.#dy = values['gradients'];
     const {shape} = (inputs['inputs'] ?? inputs['input'])!;
     const {axis} = attrs;
+    this.#learned = 'scale' in inputs;
     const wholeAxis = axis === undefined || (op.startsWith('Quantize') && axis < 0);
     this.#view = viewOf(shape, wholeAxis ? undefined : axis < 0 ? axis + shape.length : axis);
     this.#scheme = schemeOf(op, attrs);
-    const [lows, highs] = [values['min'] ?? values['inputMin'], values['max'] ?? values['inputMax']];
+    const lows = values['min'] ?? values['inputMin'] ?? values['scale'];
+    const highs = values['max'] ?? values['inputMax'] ?? values['offset'];
     const measured = op === 'QuantizeAndDequantizeV4' && !attrs.rangeGiven;
     this.#range = measured
       ? channel => this.#extremes(channel)
@@ -211,7 +232,7 @@ class Judge {
   }
 
   accepts(output: number, i: number, actual: number, expected: number): boolean {
-    if (output > 0) return this.#acceptsSum(i, actual, expected);
+    if (output > 0) return this.#acceptsSum(i, actual, expected, output === 1 && this.#learned);
     if (tolerance === EXACT) return false;
     const [x, range] = [this.#x[i]!, this.#range(this.#channel(i))];
     return this.#dy
@@ -228,24 +249,40 @@ class Judge {
     return Math.floor(i / this.#view.inner) % this.#view.channels;
   }
 
-  #acceptsSum(channel: number, actual: number, expected: number): boolean {
+  #acceptsSum(channel: number, actual: number, expected: number, ofScale: boolean): boolean {
     if (this.#op === 'QuantizeAndDequantizeV4Grad' || !Number.isFinite(expected)) return false;
-    this.#sumsOfDy ??= this.#sum(() => true);
-    const slack = tolerance === EXACT ? 0 : this.#sum(i => this.#isUncertain(i))[channel]!;
-    return Math.abs(actual - expected) <= 1e-5 * this.#sumsOfDy[channel]! + slack;
+    if (ofScale) this.#errorsOfScale ??= this.#sum(i => this.#errorOfScale(i));
+    else this.#errors ??= this.#sum(i => SUM_ERROR + (this.#isUncertain(i) ? 1 : 0));
+    return Math.abs(actual - expected) <= (ofScale ? this.#errorsOfScale! : this.#errors!)[channel]!;
   }
 
-  #isUncertain(i: number): boolean {
+  /** By how much a term of a scale's sum may be off: x in steps has been rounded twice, and the sum rounds on. */
+  #errorOfScale(i: number): number {
+    const grid = this.#grid(i);
+    const x = this.#x[i]!;
+    const steps = Math.min(Math.max(x, grid.low), grid.high) * grid.inverse;
+    const most = Math.max(Math.abs(steps), Math.abs(grid.zero));
+    const error = SUM_ERROR * Math.abs(route(1, x, grid, 'scale')) + 2 ** -22 * most;
+    const tie = Math.abs(Math.abs(steps - Math.round(steps)) - 0.5) <= tolerance.tieUlps * ulpOf(steps);
+    return error + (this.#isUncertain(i) ? 2 * most : 0) + (tolerance !== EXACT && tie ? 1 : 0);
+  }
+
+  #grid(i: number): Grid {
+    const channel = this.#channel(i);
     const {fit, levels} = this.#scheme;
-    const grid = gridOf(fit, ...this.#range(this.#channel(i)), levels);
-    return isOnBound(this.#x[i]!, grid, tolerance.valueUlps);
+    return (this.#grids[channel] ??= gridOf(fit, ...this.#range(channel), levels));
   }
 
-  /** The sum of |dy| per channel over some elements. */
-  #sum(counts: (i: number) => boolean): Float64Array {
+  /** Whether the hardware may take x for inside or outside. */
+  #isUncertain(i: number): boolean {
+    return tolerance !== EXACT && isOnBound(this.#x[i]!, this.#grid(i), tolerance.valueUlps);
+  }
+
+  /** The sum of |dy| times a weight, per channel. */
+  #sum(weightOf: (i: number) => number): Float64Array {
     const sums = new Float64Array(this.#view.channels);
     this.#dy?.forEach((dy, i) => {
-      if (counts(i)) sums[this.#channel(i)]! += Math.abs(dy);
+      sums[this.#channel(i)]! += Math.abs(dy) * weightOf(i);
     });
     return sums;
   }
@@ -264,6 +301,11 @@ function schemeOf(op: string, attrs: Attrs): Scheme {
     const {numBits, signedInput, narrowRange, rangeGiven, roundMode} = attrs;
     const levels = quantizeAndDequantizeLevels(numBits, signedInput, narrowRange);
     return {fit: 'adjust', rounding: roundMode === 'HALF_UP' ? 'up' : 'even', levels, clamped: rangeGiven};
+  }
+  if (op.startsWith('FakeQuantWithLearned')) {
+    const {numBits, narrowRange, symmetric} = attrs;
+    const fit = op.startsWith('FakeQuantWithLearnedScale') ? 'scaled' : 'anchored';
+    return {fit, rounding: 'even', levels: learnedLevels(numBits, narrowRange, symmetric), clamped: true};
   }
   const rounding = op === 'FakeQuantWithMinMaxVars' ? 'divide' : 'multiply';
   return {fit: 'nudge', rounding, levels: fakeQuantLevels(attrs.numBits, attrs.narrowRange), clamped: true};

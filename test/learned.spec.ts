@@ -14,7 +14,7 @@ describe('a learned scale', () => {
 
   it('has gradients', async () => {
     const grads = tf.tidy(() =>
-      tf.grads((x, scale, offset) => fakeQuantWithLearnedScale(x, scale!, {numBits: 3, offset: offset!}))(
+      tf.grads((x, scale, offset) => fakeQuantWithLearnedScale(x, scale, {numBits: 3, offset: offset}))(
         [tf.tensor(X), tf.scalar(0.5), tf.scalar(-0.9)],
         tf.tensor([1, 1, 1, 1, 1, 1, 1, 1]),
       ),

@@ -3,6 +3,8 @@
     python3 -m venv venv && venv/bin/pip install -r requirements.txt
     venv/bin/python generate.py
 
+Learned scales have no kernel in TensorFlow: theirs is a formula in its ops, and its automatic differentiation.
+
 Every expected output is TensorFlow's own, from its eager CPU kernels; formulas here only place inputs where they hurt: on the
 bounds of a grid, halfway between its levels, and one float beside either. Running it again writes the same bytes.
 
@@ -16,6 +18,7 @@ Left out, because TensorFlow has no answer worth keeping:
 - QuantizeAndDequantizeV4 with a measured range of nothing but 0, -0 and denormals: which of the zeros is the greatest, and so the
   sign of every output, depends on their order.
 - FakeQuantWithMinMaxVarsPerChannel on a scalar: aborts the process.
+- Gradients on a learned scale that is no positive number: there are none.
 
 TensorFlow counts denormals as 0; few other machines do. Only cases with "denormal" in their name depend on it.
 """
@@ -151,6 +154,80 @@ def quantize_and_dequantize_grad(attrs, gradients, input, inputMin, inputMax):
         gradients=gradients, input=input, input_min=inputMin, input_max=inputMax, axis=attrs["axis"])
 
 
+def learned_levels(attrs):
+    bits, narrow = attrs["numBits"], attrs["narrowRange"]
+    if attrs["symmetric"]:
+        return -2 ** (bits - 1) + narrow, 2 ** (bits - 1) - 1
+    return 0, 2**bits - 1 - narrow
+
+
+def across(x, channels, axis):
+    """One value per slice along the axis, spread over the elements of x; or the one for all; or none."""
+    if channels is None or axis is None:
+        return None if channels is None else tf.broadcast_to(channels, x.shape)
+    return tf.broadcast_to(tf.reshape(channels, [-1 if i == axis else 1 for i in range(len(x.shape))]), x.shape)
+
+
+def flush(x):
+    x = tf.convert_to_tensor(x)
+    return tf.where(tf.abs(x) < TINY, x * 0, x)
+
+
+Learned = collections.namedtuple("Learned", "y inside below above lowest extent level")
+
+
+def learned_parts(attrs, x, scale, offset):
+    """The formula in float32, one rounding per op: all tensors have the shape of x."""
+    qmin, qmax = learned_levels(attrs)
+    extent = tf.constant(qmax - qmin, tf.float32)
+    x, scale, offset = flush(x), flush(scale), None if offset is None else flush(offset)
+    scale = tf.where(scale > 0, scale, NAN)
+    lowest = tf.fill(x.shape, F(qmin))
+    if offset is not None:
+        scale = tf.where(tf.math.is_nan(offset), NAN, scale)
+        lowest = tf.clip_by_value(tf.floor(offset * (1 / scale) + 0.5), -extent, 0)
+    low, high = lowest * scale, (lowest + extent) * scale
+    below, above, inside = x < low, x > high, (x >= low) & (x <= high)
+    level = tf.round(tf.where(below, low, tf.where(above, high, x)) * (1 / scale))
+    return Learned(level * scale, inside, below, above, lowest, extent, level)
+
+
+def double(x):
+    return tf.cast(x, tf.float64)
+
+
+def through(value, smooth):
+    """The value, with the derivative of what it was rounded or clamped from."""
+    return smooth + tf.stop_gradient(double(value) - smooth)
+
+
+def learned(attrs, inputs, scale, offset=None):
+    axis = attrs.get("axis")
+    return [learned_parts(attrs, inputs, across(inputs, scale, axis), across(inputs, offset, axis)).y]
+
+
+def learned_gradient(attrs, gradients, inputs, scale, offset=None):
+    """The formula once more, differentiated by TensorFlow. What it rounds and where x lies come from float32; the rest is
+    float64, so that the detours of differentiation, such as scale / scale, round away. dy multiplies the derivatives, as in
+    TensorFlow's own gradient kernels: outside, NaN in dy stays NaN."""
+    axis = attrs.get("axis")
+    scales, offsets = across(inputs, scale, axis), across(inputs, offset, axis)
+    parts = learned_parts(attrs, inputs, scales, offsets)
+    x, s, *o = variables = [double(each) for each in (inputs, scales, offsets) if each is not None]
+    with tf.GradientTape() as tape:
+        tape.watch(variables)
+        lowest = through(parts.lowest, o[0] / s) if o else double(parts.lowest)
+        low, high = lowest * s, (lowest + double(parts.extent)) * s
+        none = tf.constant(NAN, tf.float64)
+        clipped = tf.where(parts.inside, x, tf.where(parts.below, low, tf.where(parts.above, high, none)))
+        y = through(parts.level, clipped / s) * s
+    slopes = [tf.cast(each, tf.float32) for each in tape.gradient(y, variables, unconnected_gradients="zero")]
+    dx = gradients * slopes[0]
+    others = [i for i in range(len(inputs.shape)) if i != axis]
+    sums = [tf.cast(tf.reduce_sum(double(gradients) * double(each), others), tf.float32) for each in slopes[1:]]
+    return [dx, *sums]
+
+
 OPS = {
     "FakeQuantWithMinMaxArgs": args,
     "FakeQuantWithMinMaxArgsGradient": args_gradient,
@@ -160,8 +237,12 @@ OPS = {
     "FakeQuantWithMinMaxVarsPerChannelGradient": per_channel_gradient,
     "QuantizeAndDequantizeV4": quantize_and_dequantize,
     "QuantizeAndDequantizeV4Grad": quantize_and_dequantize_grad,
+    "FakeQuantWithLearnedScale": learned,
+    "FakeQuantWithLearnedScaleGradient": learned_gradient,
+    "FakeQuantWithLearnedRange": learned,
+    "FakeQuantWithLearnedRangeGradient": learned_gradient,
 }
-ARGS, ARGS_GRADIENT, VARS, VARS_GRADIENT, CHANNEL, CHANNEL_GRADIENT, QDQ, QDQ_GRADIENT = OPS
+ARGS, ARGS_GRADIENT, VARS, VARS_GRADIENT, CHANNEL, CHANNEL_GRADIENT, QDQ, QDQ_GRADIENT, *LEARNED = OPS
 
 
 # --- The files --------------------------------------------------------------------------------------------------------------
@@ -543,6 +624,96 @@ def qdq_gradient_cases(golden):
         qdq_gradient(golden, title, symmetric_inputs(-0.7, 1.9), -0.7, 1.9, dy=dy)
 
 
+# --- Learned scales ---------------------------------------------------------------------------------------------------------
+
+LEARNED_FORMS = {"symmetric": (True, None), "from 0": (False, None), "with a low end": (False, -0.31)}
+
+
+def learned_attrs(bits, narrow, symmetric, axis=None):
+    return {"numBits": bits, "narrowRange": narrow, "symmetric": symmetric} | ({} if axis is None else {"axis": axis})
+
+
+def learned_inputs(attrs, scale, offset=None, size=72):
+    scale = float(scale) if 0 < scale < 1e38 else 0.01
+    lowest, highest = learned_levels(attrs)
+    if offset is not None:
+        with np.errstate(over="ignore"):
+            nearest = np.nan_to_num(np.clip(np.floor(offset / scale + 0.5), lowest - highest, 0))
+        lowest, highest = nearest, nearest + highest - lowest
+    low, high = lowest * scale, highest * scale
+    edges = (low, high, *([offset] if offset is not None and np.isfinite(offset) else []))
+    return inputs_on(size, edges, 0, scale, (lowest, highest), low, high)
+
+
+def learned_pair(golden, name, attrs, x, scale, offset=None, dy=None, gradient=True):
+    """Forward with NaN among the inputs, and the gradient without: it would make the scale's NaN."""
+    op, op_gradient = LEARNED[:2] if offset is None else LEARNED[2:]
+    grid = {"scale": scale} | ({} if offset is None else {"offset": offset})
+    if dy is None:
+        dy = slopes(x.size).reshape(x.shape)
+        golden.add(name, op, attrs, inputs=x, **grid)
+    if gradient:
+        golden.add(name, op_gradient, attrs, gradients=dy, inputs=np.nan_to_num(x, nan=0.3, posinf=INF, neginf=-INF), **grid)
+
+
+def learned_cases(golden):
+    for form, (symmetric, start) in LEARNED_FORMS.items():
+        def pair(title, scale, bits, narrow, size=72):
+            attrs = learned_attrs(bits, narrow, symmetric)
+            offset = None if start is None else F(start * (2**bits - 1 - narrow)) * F(scale)
+            x = learned_inputs(attrs, scale, offset, size)
+            learned_pair(golden, f"{form}, scale {title}, {grid_name(bits, narrow)}", attrs, x, F(scale), offset)
+
+        for bits, narrow in BITS:
+            pair("of an everyday range", 1.9 / (2**bits - 1), bits, narrow)
+            pair("2^-5", 2**-5, bits, narrow)
+        for title in ("1.3e-38", "1e-36", "1e-30", "1e-20", "1e-6", "1e6", "1e20", "1e35"):
+            pair(title, float(title), 8, False)
+            pair(title, float(title), 4, True)
+        attrs = learned_attrs(5, False, symmetric)
+        offset = None if start is None else F(start)
+        for shape in SHAPES:
+            x = learned_inputs(attrs, 0.04, offset, math.prod(shape)).reshape(shape)
+            learned_pair(golden, f"{form}, shape {list(shape)}", attrs, x, F(0.04), offset)
+        x = learned_inputs(attrs, 0.04, offset)
+        for title, dy in odd_slopes(72).items():
+            learned_pair(golden, f"{form}, {title}", attrs, x, F(0.04), offset, dy)
+        learned_pair(golden, f"{form}, denormal inputs", attrs, DENORMALS, F(0.04), offset)
+        for title in ("0", "-0", "-1", "NaN", "Infinity", "-Infinity", "1e-40", "-1e-40", "3e38"):
+            scale = F(title)
+            x = learned_inputs(attrs, scale, offset, 40)
+            learned_pair(golden, f"{form}, scale {title}", attrs, x, scale, offset, gradient=False)
+
+
+def learned_offset_cases(golden):
+    attrs = learned_attrs(4, False, False)
+    for title in ("0", "-0", "0.03", "100", "-0.01", "-0.02", "-0.06", "-0.58", "-0.6", "-0.62", "-100", "-1e-40", "1e-40", "-1e38"):
+        learned_pair(golden, f"low end {title}", attrs, learned_inputs(attrs, 0.04, float(title)), F(0.04), F(title))
+    for title in ("NaN", "Infinity", "-Infinity"):
+        x = learned_inputs(attrs, 0.04, float(title))
+        learned_pair(golden, f"low end {title}", attrs, x, F(0.04), F(title), gradient=False)
+
+
+def learned_axis_cases(golden):
+    pool = [(0.04, -0.3), (2**-5, 0), (3, -7), (1e-6, -1e-5), (0.5, 1)]
+    whole = [(shape, axis) for shape in AXIS_SHAPES for axis in range(len(shape))]
+    odd = [((1,), 0), ((257,), 0), ((1, 1), 1), ((4, 4), 0), ((3, 5), 1), ((7, 1, 3), 1), ((257, 3), 0), ((40, 3), 1)]
+    for index, (shape, axis) in enumerate(whole + odd + [((3, 257), 0), ((2, 3, 257), 1), ((2, 3, 257), 2)] + EMPTY_AXES):
+        name, bits, narrow = f"shape {list(shape)}, axis {axis}", 3 + index % 3, index % 2 == 0
+        for symmetric in (True, False):
+            attrs = learned_attrs(bits, narrow, symmetric, axis)
+            (scale, _), x = axis_inputs(shape, axis, pool, lambda s, _, size: learned_inputs(attrs, s, size=size))
+            learned_pair(golden, f"{name}, {'symmetric' if symmetric else 'from 0'}", attrs, x, scale)
+        (scale, offset), x = axis_inputs(shape, axis, pool, lambda s, o, size: learned_inputs(attrs, s, o, size))
+        learned_pair(golden, name, attrs, x, scale, offset)
+    attrs = learned_attrs(4, True, True, 1)
+    x = np.stack([learned_inputs(attrs, s, size=40) for s in (0.04, 0.04, 3)], axis=1)
+    for title in ("0", "-1", "NaN"):
+        learned_pair(golden, f"one channel {title}", attrs, x, np.array([0.04, F(title), 3], F), gradient=False)
+    some = np.where(np.arange(120).reshape(40, 3) % 60 == 1, F(NAN), np.nan_to_num(x))
+    golden.add("NaN in one channel", LEARNED[1], attrs, gradients=slopes(120).reshape(40, 3), inputs=some, scale=[0.04, 0.04, 3])
+
+
 # --- Denormal inputs ----------------------------------------------------------------------------------------------------------
 
 def denormal_cases(golden):
@@ -587,6 +758,7 @@ def huge_cases(golden):
     pair = {"gradients": huge_slopes(1021), "input": x}
     golden.add_tiled("huge", QDQ_GRADIENT, {"axis": -1}, (4194307,), pair, inputMin=low, inputMax=high)
     huge_channel_cases(golden)
+    huge_learned_cases(golden)
 
 
 def huge_channel_cases(golden):
@@ -602,10 +774,24 @@ def huge_channel_cases(golden):
     golden.add_tiled("huge, last axis", QDQ_GRADIENT, {"axis": 1}, shape, pair, inputMin=low, inputMax=high)
 
 
+def huge_learned_cases(golden):
+    attrs, scale, offset = learned_attrs(8, False, False), plain(0.01), plain(-0.7)
+    x = np.nan_to_num(learned_inputs(attrs, scale, offset, 1021), posinf=INF, neginf=-INF)
+    pair = {"gradients": huge_slopes(1021), "inputs": x}
+    golden.add_tiled("huge", LEARNED[2], attrs, (17000003,), {"inputs": x}, scale=scale, offset=offset)
+    golden.add_tiled("huge", LEARNED[3], attrs, (17000003,), pair, scale=scale, offset=offset)
+    attrs = learned_attrs(4, True, True, 1)
+    scale, x = np.array([0.04, 0.5, 3] * 11, F), np.nan_to_num(learned_inputs(attrs, 0.3, None, 31 * 33))
+    pair = {"gradients": huge_slopes(31 * 33), "inputs": x}
+    golden.add_tiled("huge, last axis", LEARNED[0], attrs, (131073, 33), {"inputs": x}, scale=scale)
+    golden.add_tiled("huge, last axis", LEARNED[1], attrs, (131073, 33), pair, scale=scale)
+
+
 def main():
     golden = Golden()
     for part in (fake_quant_cases, fake_quant_slope_cases, channel_cases, channel_shape_cases, channel_slope_cases,
-                 qdq_cases, qdq_degenerate_cases, qdq_axis_cases, qdq_gradient_cases, denormal_cases, huge_cases):
+                 qdq_cases, qdq_degenerate_cases, qdq_axis_cases, qdq_gradient_cases, denormal_cases, huge_cases, learned_cases,
+                 learned_offset_cases, learned_axis_cases):
         part(golden)
     golden.write()
 
