@@ -87,7 +87,7 @@ class QuantizationProgram implements GPGPUProgram {
   readonly enableShapeUniforms = true;
 
   constructor(texts: readonly string[], {defines, inputs, uniforms}: Part, out: Output) {
-    const definitions = definitionsOf({...defines, ...(out.packed && {PACKED_OUTPUT: ''})});
+    const definitions = definitionsOf({FROM_CORNERS: 'flat in', ...defines, ...(out.packed && {PACKED_OUTPUT: ''})});
     this.userCode = [...definitions, quantizeText, texelsText, ...texts].join('\n');
     this.variableNames = Object.keys(inputs);
     this.customUniforms = Object.entries(uniforms).map(([name, [type]]) => ({name, type}));
@@ -104,7 +104,8 @@ function definitionsOf(defines: Readonly<Record<string, string>>): string[] {
 const VERTEX_PRELUDE = `#version 300 es
 precision highp float;
 precision highp int;
-precision highp sampler2D;`;
+precision highp sampler2D;
+#define FROM_CORNERS flat out`;
 
 const vertexShaders = new WeakMap<WebGLRenderingContext, Map<string, WebGLShader>>();
 
@@ -200,7 +201,8 @@ function domainOf(packed: boolean, shape: readonly number[], view: View): Domain
 
 /** Whether some lanes lie outside of the matrix, and not merely in a channel that nobody asks for. */
 function isRagged({packed, lanes, rows, columns}: Domain): boolean {
-  return packed && ((rows % 2 === 1 && lanes !== 'rows') || (columns % 2 === 1 && lanes !== 'columns'));
+  const [oddRows, oddColumns] = [rows % 2 === 1 && rows > 1, columns % 2 === 1];
+  return packed && ((oddRows && lanes !== 'rows') || (oddColumns && lanes !== 'columns'));
 }
 
 /** The size of the texture whose texels a program goes through, and whether those are the texels that it draws. */
@@ -233,7 +235,7 @@ function domainPart(domain: Domain, width: number): Part {
   const {packed, lanes, channels, inner, rows, columns} = domain;
   return {
     defines: {
-      ...(packed && {PACKED: ''}),
+      ...(packed && {PACKED: '', ...(rows === 1 && {ONE_ROW: ''})}),
       [`LANES_${lanes.toUpperCase()}`]: '',
       ...(isPerChannel(domain) && {PER_CHANNEL: ''}),
       ...(inner === 1 && {INNER_ONE: ''}),
@@ -274,12 +276,12 @@ function numbersPart(numbers: readonly [number, number], {fit, levels}: Scheme):
     gridSteps: ['vec3', [scale, inverse, zero]],
     gridBounds: ['vec3', [low, high, empty ? 1 : 0]],
   } as const;
-  return {defines: {RANGE_NUMBERS: '', ...sharedDefines()}, inputs: {}, uniforms};
+  return {defines: {RANGE_NUMBERS: '', SHARED: '', ...cornerDefines()}, inputs: {}, uniforms};
 }
 
-/** One grid for all texels; WebGL 1 has no way to hand it from the corners to them unchanged. */
-function sharedDefines(): Record<string, string> {
-  return {SHARED: '', ...(env().getNumber('WEBGL_VERSION') === 2 && {AT_CORNERS: ''})};
+/** WebGL 1 has no way to hand values from the corners to all texels unchanged. */
+function cornerDefines(): Record<string, string> {
+  return env().getNumber('WEBGL_VERSION') === 2 ? {AT_CORNERS: ''} : {};
 }
 
 function boundsPart(backend: MathBackendWebGL, range: Bounds, {fit, levels}: Scheme, domain: Domain): Part {
@@ -292,7 +294,8 @@ function boundsPart(backend: MathBackendWebGL, range: Bounds, {fit, levels}: Sch
       IN_ROW: String(bounds.every(({height}) => height === 1)),
       LOW_PACKED: String(low.packed),
       ...(high ? {HIGH_PACKED: String(high.packed)} : {HIGH_LANE: isOneRow(range) ? 'g' : 'b'}),
-      ...(!perChannel && sharedDefines()),
+      ...(!perChannel && {SHARED: ''}),
+      ...cornerDefines(),
     },
     inputs: {LOW: low, ...(high && {HIGH: high})},
     uniforms: {
@@ -378,7 +381,7 @@ function bare(data: TextureData): TextureData {
 }
 
 /** A 0 that no compiler knows: see `rounded` in shaders/quantize.glsl. */
-const NOTHING: Part = {defines: {}, inputs: {}, uniforms: {nothing: ['int', [0]]}};
+const NOTHING: Part = {defines: {}, inputs: {}, uniforms: {unknown: ['int', [0]]}};
 
 function joined(parts: readonly Part[]): Part {
   return {

@@ -3,13 +3,15 @@
 in vec3 clipSpacePos;
 in vec2 uv;
 out vec2 resultUV;
-flat out vec3 sharedSteps;
-flat out vec3 sharedBounds;
 
 void main() {
   gl_Position = vec4(clipSpacePos, 1);
   resultUV = uv;
+  nothing = unknown;
+#if defined(SHARED)
   Grid grid = sharedGrid();
-  sharedSteps = vec3(grid.scale, grid.inverse, grid.zero);
-  sharedBounds = vec3(grid.low, grid.high, grid.empty ? 1.0 : 0.0);
+  gridHere = vec4(grid.scale, grid.zero, grid.low, grid.high);
+  inverseHere = grid.inverse;
+  emptyHere = grid.empty ? 1 : 0;
+#endif
 }

@@ -27,3 +27,11 @@ vec4 lanesHere(int lie, sampler2D texture0, Source source) {
   if (lie == OVERLAID) return sampleAt(texture0, resultUV);
   return lanesOf(lie, texture0, source, indexOfFragment(), placeOfFragment(), matrix);
 }
+
+void setLanes(const vec4 lanes) {
+#if defined(PACKED_OUTPUT)
+  setOutput(lanes);
+#else
+  setOutput(lanes.r);
+#endif
+}

@@ -25,7 +25,9 @@ void main() {
 #endif
       even = widen(even, x.r);
 #if defined(PACKED)
-#if defined(LANES_COLUMNS)
+#if defined(ONE_ROW)
+      odd = widen(odd, x.g);
+#elif defined(LANES_COLUMNS)
       even = widen(even, x.b);
       odd = widen(widen(odd, x.g), x.a);
 #elif defined(LANES_ROWS)

@@ -68,6 +68,18 @@ float flush(const float x) {
 #endif
 }
 
+// What the corners hand to the texels: a flat input costs a texel less than a uniform does.
+#if defined(AT_CORNERS)
+FROM_CORNERS int nothing;
+#if defined(SHARED)
+FROM_CORNERS vec4 gridHere;
+FROM_CORNERS float inverseHere;
+FROM_CORNERS int emptyHere;
+#endif
+#else
+#define nothing unknown
+#endif
+
 // v, rounded before it goes on: compilers may fuse a product with a sum, or take a sum in another order.
 float rounded(const float v) {
 #if __VERSION__ >= 300

@@ -5,15 +5,9 @@ struct Grids {
   Grid odd;
 };
 
-#if defined(AT_CORNERS)
-flat in vec3 sharedSteps;
-flat in vec3 sharedBounds;
-#endif
-
 Grids gridsOf(const int channel) {
-#if defined(AT_CORNERS)
-  Grid grid =
-    Grid(sharedSteps.x, sharedSteps.y, sharedSteps.z, sharedBounds.x, sharedBounds.y, sharedBounds.z == 1.0, true);
+#if defined(SHARED) && defined(AT_CORNERS)
+  Grid grid = Grid(gridHere.x, inverseHere, gridHere.y, gridHere.z, gridHere.w, emptyHere == 1, true);
   return Grids(grid, grid);
 #elif defined(SHARED)
   Grid grid = sharedGrid();
@@ -35,4 +29,13 @@ Grids gridsOf(const int channel) {
 #else
 #define GRID_G odd
 #define GRID_B even
+#endif
+
+// What `of(lane, grid)` makes of the lanes, each with its grid. A matrix of one row has two to a texel.
+#if !defined(PACKED)
+#define EACH_LANE(of) vec4(of(r, even), 0, 0, 0)
+#elif defined(ONE_ROW)
+#define EACH_LANE(of) vec4(of(r, even), of(g, GRID_G), 0, 0)
+#else
+#define EACH_LANE(of) vec4(of(r, even), of(g, GRID_G), of(b, GRID_B), of(a, odd))
 #endif

@@ -4,22 +4,15 @@
 const int BOTH = 5;
 const int FIRST = SIDE == BOTH ? BELOW : SIDE;
 
+#define ROUTED(lane, grid) route(dy.lane, x.lane, grids.grid, side)
+
 vec4 routed(const vec4 dy, const vec4 x, const Walk walk, const Grids grids, const int side) {
-#if defined(PACKED)
-  vec4 parts = vec4(
-    route(dy.r, x.r, grids.even, side),
-    route(dy.g, x.g, grids.GRID_G, side),
-    route(dy.b, x.b, grids.GRID_B, side),
-    route(dy.a, x.a, grids.odd, side)
-  );
+  vec4 parts = EACH_LANE(ROUTED);
 #if defined(RAGGED)
   bvec4 inside = insideOf(walk.t, matrix);
   return vec4(parts.r, inside.g ? parts.g : 0.0, inside.b ? parts.b : 0.0, inside.a ? parts.a : 0.0);
 #else
   return parts;
-#endif
-#else
-  return vec4(route(dy.r, x.r, grids.even, side), 0.0, 0.0, 0.0);
 #endif
 }
 
