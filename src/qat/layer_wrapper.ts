@@ -17,6 +17,17 @@ export interface Rounding {
   readonly fixed?: readonly [number, number] | undefined;
 }
 
+/** A weight that a layer rounds. */
+export interface RoundedWeight {
+  /** The weight's attribute, with what tells it from those of other layers inside. */
+  readonly name: string;
+  readonly quantizer: FakeQuantizer;
+  /** What the quantizer gives, in the shape in which its axis counts. */
+  readonly rounded: () => Tensor;
+  /** It is the weight times the gain of the BatchNormalization that follows. */
+  readonly folded: boolean;
+}
+
 /** A layer that rounds. */
 export interface Quantizing extends Layer {
   readonly roundings: readonly Rounding[];
@@ -139,6 +150,9 @@ export abstract class LayerWrapper extends tfLayers.Layer {
 
   /** What the wrapper rounds. */
   abstract get roundings(): readonly Rounding[];
+
+  /** What of its weights the wrapper rounds. */
+  abstract roundedWeights(): readonly RoundedWeight[];
 
   /** Gives another layer of the same class the weights that this one computes with. */
   abstract assignRounded(copy: Layer): void;

@@ -22,6 +22,7 @@ import {
   configOf,
   layerFrom,
   LayerWrapper,
+  type RoundedWeight,
   type Rounding,
   settle,
   type Swap,
@@ -105,24 +106,32 @@ export class WeightQuantizer {
 
   /** The rounded weight, of the weight's shape. */
   quantized(batchNorm?: BatchNorm): Tensor {
-    const weight = this.slot.host[this.slot.attr]!.read();
-    if (batchNorm) return this.#folded(weight, foldingScale(batchNorm));
-    const training = weight.dataId !== this.#measured;
-    if (this.quantizer.observing) this.#measured = weight.dataId;
-    const viewed = this.slot.axis === 'depthwise' ? depthwiseView(weight) : weight;
-    return reshape(this.quantizer.apply(viewed, {training}), weight.shape);
+    const rounded = this.rounded(batchNorm);
+    const {shape} = this.slot.host[this.slot.attr]!;
+    return reshape(batchNorm ? div(rounded, this.#gain(batchNorm)) : rounded, shape as number[]);
   }
 
-  #folded(weight: Tensor, scale: Tensor): Tensor {
-    const {axis} = this.slot;
-    const viewed = axis === 'depthwise' ? depthwiseView(weight) : weight;
-    const outputs = axis === 'depthwise' ? 1 : (axis ?? weight.rank - 1);
-    const aligned = reshape(
+  /** What the quantizer gives: the weight in the quantizer's view of it and, if a BatchNormalization is given, folded. */
+  rounded(batchNorm?: BatchNorm): Tensor {
+    const weight = this.slot.host[this.slot.attr]!.read();
+    const viewed = this.slot.axis === 'depthwise' ? depthwiseView(weight) : weight;
+    if (batchNorm) return this.quantizer.apply(mul(viewed, this.#gain(batchNorm)), {training: true});
+    const training = weight.dataId !== this.#measured;
+    if (this.quantizer.observing) this.#measured = weight.dataId;
+    return this.quantizer.apply(viewed, {training});
+  }
+
+  /** What folding multiplies with, along the output channels of the quantizer's view. */
+  #gain(batchNorm: BatchNorm): Tensor {
+    const {axis, host, attr} = this.slot;
+    const scale = foldingScale(batchNorm);
+    if (axis === 'depthwise') return reshape(scale, [1, -1]);
+    const {rank} = host[attr]!.read();
+    const outputs = axis ?? rank - 1;
+    return reshape(
       scale,
-      viewed.shape.map((dim, i) => (i === outputs ? dim : 1)),
+      Array.from({length: rank}, (_, i) => (i === outputs ? -1 : 1)),
     );
-    const rounded = this.quantizer.apply(mul(viewed, aligned), {training: true});
-    return reshape(div(rounded, aligned), weight.shape);
   }
 }
 
@@ -177,6 +186,16 @@ export class QuantizedLayer extends LayerWrapper {
   get customClass(): [string, CustomWeights][] {
     const weights = this.#custom();
     return weights ? [[this.layer.getClassName(), weights]] : [];
+  }
+
+  override roundedWeights(): RoundedWeight[] {
+    const batchNorm = this.#args.folds ? this.#batchNorm() : undefined;
+    return this.weightQuantizers.map(weight => ({
+      name: weight.slot.name,
+      quantizer: weight.quantizer,
+      rounded: () => weight.rounded(batchNorm),
+      folded: batchNorm !== undefined,
+    }));
   }
 
   override assignRounded(copy: Layer): void {

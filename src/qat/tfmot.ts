@@ -9,6 +9,7 @@ import {
   activationSwap,
   layerFrom,
   LayerWrapper,
+  type RoundedWeight,
   type Rounding,
   type Swap,
   swapped,
@@ -131,6 +132,16 @@ export class QuantizeWrapperV2 extends LayerWrapper {
       quantizer ? [{what, of: 'activations' as const, quantizer}] : [],
     );
     return [...weights, ...activations];
+  }
+
+  override roundedWeights(): RoundedWeight[] {
+    const host = this.layer as unknown as Record<string, LayerVariable>;
+    return [...this.weightQuantizers].map(([name, quantizer]) => ({
+      name,
+      quantizer,
+      rounded: () => quantizer.apply(host[name]!.read()),
+      folded: false,
+    }));
   }
 
   override assignRounded(copy: Layer): void {

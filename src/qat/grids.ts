@@ -1,0 +1,74 @@
+/** The exact integer grids behind what a quantized model computes: the numbers that training used, on the host. */
+import {type Tensor, tidy} from '@tensorflow/tfjs-core';
+import {fakeQuantLevels, nudge} from '../../kernels/grid';
+import type {FakeQuantizer} from './fake_quantizer';
+import type {LayerWrapper} from './layer_wrapper';
+
+/** Grids of one width. A value is `level * scale`, in one float32 multiplication, with lowest <= level <= highest. */
+export interface IntegerGrid {
+  readonly bits: number;
+  /** The steps: one for each channel, or one. An empty range has a step of 0. */
+  readonly scale: Float32Array;
+  readonly lowest: Int32Array;
+  readonly highest: Int32Array;
+  /** The dimension whose slices have a step each; undefined for one step. */
+  readonly axis: number | undefined;
+}
+
+/** A weight as integers, in the order of its elements. */
+export interface WeightLevels {
+  readonly levels: Int32Array;
+  /** The grid; its axis is a dimension of `view`. */
+  readonly grid: IntegerGrid;
+  /** The shape in which the grid's axis counts: the weight's own, or [positions, channels] of a depthwise kernel. */
+  readonly view: readonly number[];
+  /** The levels are those of the weight times the gain of the BatchNormalization that follows. */
+  readonly folded: boolean;
+}
+
+/** The grid of a quantizer's range; undefined if there is no range yet. */
+export async function gridOfQuantizer(quantizer: FakeQuantizer): Promise<IntegerGrid | undefined> {
+  const {values} = await quantizer.snapshot();
+  if (!values) return undefined;
+  const {numBits: bits, narrowRange, axis} = quantizer.options;
+  const levels = fakeQuantLevels(bits, narrowRange);
+  const grids = values.min.map((min, i) => nudge(min, values.max[i]!, levels));
+  return {
+    bits,
+    scale: Float32Array.from(grids, ({scale, empty}) => (empty ? 0 : scale)),
+    lowest: Int32Array.from(grids, ({zero}) => -zero),
+    highest: Int32Array.from(grids, ({zero}) => levels.qmax - levels.qmin - zero),
+    axis,
+  };
+}
+
+/** Which channel each element belongs to, of a tensor seen as [outer, channels, inner]. */
+export function channelOf(shape: readonly number[], axis: number | undefined): (element: number) => number {
+  if (axis === undefined) return () => 0;
+  const channels = shape[axis]!;
+  const inner = shape.slice(axis + 1).reduce((product, dim) => product * dim, 1);
+  return element => Math.floor(element / inner) % channels;
+}
+
+/** The levels of rounded values. */
+export function levelsOf(values: ArrayLike<number>, view: readonly number[], grid: IntegerGrid): Int32Array {
+  const channel = channelOf(view, grid.axis);
+  return Int32Array.from({length: values.length}, (_, i) => {
+    const scale = grid.scale[channel(i)]!;
+    return scale === 0 ? 0 : Math.round(values[i]! / scale);
+  });
+}
+
+/** The weights that a layer rounds, by attribute, as integers. Moves the weights' ranges as a prediction would. */
+export async function weightLevels(layer: LayerWrapper): Promise<ReadonlyMap<string, WeightLevels>> {
+  const found = new Map<string, WeightLevels>();
+  for (const {name, quantizer, rounded, folded} of layer.roundedWeights()) {
+    const tensor = tidy<Tensor>(rounded);
+    const values = await tensor.data();
+    const view = tensor.shape;
+    tensor.dispose();
+    const grid = (await gridOfQuantizer(quantizer))!;
+    found.set(name, {levels: levelsOf(values, view, grid), grid, view, folded});
+  }
+  return found;
+}

@@ -1,0 +1,265 @@
+/**
+ * A quantized model as TensorFlow Lite's operators, while it is put together. Each call of a layer adds to it; what a runtime
+ * computes in one operator (BatchNormalization and a clamp after a product, a rounding after anything) joins the operator
+ * that is there.
+ */
+import type {OperatorName, Options} from './schema';
+
+/** The grid of an activation: value = level * scale, lowest <= level <= highest. */
+export interface Grid {
+  readonly scale: number;
+  readonly lowest: number;
+  readonly highest: number;
+}
+
+/** A tensor that is computed. */
+export interface Value {
+  readonly shape: readonly number[];
+  /** The layer that it is the output of, for names and messages. */
+  layer: string;
+  /** How many take it: operators, and the model's outputs. */
+  uses: number;
+  /** Undefined as long as nobody has rounded it. */
+  grid: Grid | undefined;
+  readonly producer: Node | undefined;
+}
+
+/** A tensor that is given. Numbers on a grid of their own have a scale. */
+export interface Constant {
+  readonly data: Uint8Array;
+  readonly type: 'int32' | 'int8';
+  readonly shape: readonly number[];
+  readonly scale?: number;
+  readonly zeroPoint?: number;
+}
+
+/** What a layer multiplies with. */
+export interface Filter {
+  /** In TensorFlow Lite's order. */
+  levels: Int8Array;
+  readonly shape: readonly number[];
+  /** The dimension of output channels. */
+  readonly axis: number;
+  readonly bits: number;
+  /** The step and the bias of each output channel. A step of 0 switches the channel off. */
+  scale: Float64Array;
+  bias: Float64Array;
+  /** The levels hold the gain of the BatchNormalization that follows. */
+  readonly folded: boolean;
+}
+
+/** The values that a clamp lets pass. */
+export type Interval = readonly [low: number, high: number];
+
+const EVERYTHING: Interval = [-Infinity, Infinity];
+
+/** On which grid an operator's output is: any; its inputs', as it only moves values or chooses among them; or a given one. */
+export type Rule = 'own' | 'same' | Grid;
+
+/** What an operator takes: in order, with the places of a filter's two tensors. */
+export type Operand = Value | Constant | 'weights' | 'bias';
+
+/** One call of an operator. */
+export interface Node {
+  readonly operator: OperatorName;
+  readonly layer: string;
+  operands: Operand[];
+  readonly output: Value;
+  options: Options;
+  readonly rule: Rule;
+  readonly filter?: Filter;
+  clamp: Interval;
+}
+
+export interface NodeArgs {
+  readonly operands: readonly Operand[];
+  readonly shape: readonly number[];
+  readonly options?: Options;
+  readonly rule: Rule;
+  readonly filter?: Filter;
+  readonly clamp?: Interval;
+}
+
+/** Operators that clamp what they computed. */
+const CLAMPING: ReadonlySet<OperatorName> = new Set([
+  'ADD',
+  'CONV_2D',
+  'DEPTHWISE_CONV_2D',
+  'FULLY_CONNECTED',
+  'MUL',
+  'SUB',
+  'TRANSPOSE_CONV',
+]);
+
+export function isValue(operand: Operand): operand is Value {
+  return typeof operand === 'object' && 'uses' in operand;
+}
+
+export function inputsOf({operands}: Node): Value[] {
+  return operands.filter(isValue);
+}
+
+export function sameGrid(one: Grid | undefined, other: Grid | undefined): boolean {
+  if (!one || !other) return one === other;
+  return one.scale === other.scale && one.lowest === other.lowest && one.highest === other.highest;
+}
+
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, dim) => product * dim, 1);
+}
+
+export function int32Constant(values: readonly number[], shape: readonly number[] = [values.length]): Constant {
+  return {data: new Uint8Array(Int32Array.from(values).buffer), type: 'int32', shape};
+}
+
+/** The steps that bias and product of a channel are counted in, and the levels as they are. */
+function foldGain(filter: Filter, gain: Float64Array, offset: Float64Array): void {
+  filter.bias = filter.bias.map((bias, c) => bias * gain[c]! + offset[c]!);
+  if (filter.folded) {
+    // A channel that is switched off was rounded as it was.
+    filter.scale = filter.scale.map((scale, c) => (Math.abs(gain[c]!) < 1e-12 ? 0 : scale));
+    return;
+  }
+  if (gain.some(each => each < 0)) {
+    const {levels, shape, axis} = filter;
+    const inner = sizeOf(shape.slice(axis + 1));
+    filter.levels = levels.map((level, i) => (gain[Math.floor(i / inner) % gain.length]! < 0 ? -level : level));
+  }
+  filter.scale = filter.scale.map((scale, c) => scale * Math.abs(gain[c]!));
+}
+
+/** The operators of a model, in the order in which they run. */
+export class Graph {
+  readonly nodes: Node[] = [];
+  readonly inputs: {readonly name: string; readonly value: Value}[] = [];
+  readonly outputs: {readonly name: string; readonly value: Value}[] = [];
+  /** What stands in the way of a file, for all layers. */
+  readonly problems: string[] = [];
+  /** The layer that is being added. */
+  layer = '';
+
+  input(name: string, shape: readonly number[], uses: number): Value {
+    const value: Value = {shape, layer: name, uses, grid: undefined, producer: undefined};
+    this.inputs.push({name, value});
+    return value;
+  }
+
+  add(operator: OperatorName, args: NodeArgs): Value {
+    const {operands, shape, options = {}, rule, filter, clamp = EVERYTHING} = args;
+    const {layer} = this;
+    const node = {operator, layer, operands: [...operands], options, rule, clamp, ...(filter && {filter})} as Node;
+    const output: Value = {shape, layer, uses: 1, grid: undefined, producer: node};
+    (node as {output: Value}).output = output;
+    if (rule === 'same') output.grid = commonGrid(inputsOf(node));
+    else if (rule !== 'own') output.grid = rule;
+    this.nodes.push(node);
+    return output;
+  }
+
+  /** An operator that moves values. */
+  move(operator: OperatorName, x: Value, shape: readonly number[], constants: readonly Constant[], options?: Options) {
+    return this.add(operator, {operands: [x, ...constants], shape, rule: 'same', ...(options && {options})});
+  }
+
+  reshape(x: Value, shape: readonly number[]): Value {
+    if (shape.length === x.shape.length && shape.every((dim, i) => dim === x.shape[i])) return x;
+    // The first dimension may come to be another one when the file is run.
+    return this.move('RESHAPE', x, shape, [int32Constant([-1, ...shape.slice(1)])]);
+  }
+
+  /** gain * x + offset along the last dimension: in the product before it, or by a depthwise convolution. */
+  affine(x: Value, gain: Float64Array, offset: Float64Array): Value {
+    const before = this.#open(x, node => node.filter !== undefined && sameEnd(node.output, x));
+    if (before?.filter) {
+      foldGain(before.filter, gain, offset);
+      return x;
+    }
+    const channels = gain.length;
+    const filter: Filter = {
+      levels: Int8Array.from(gain, each => 127 * Math.sign(each)),
+      shape: [1, 1, 1, channels],
+      axis: 3,
+      bits: 8,
+      scale: gain.map(each => Math.abs(each) / 127),
+      bias: offset,
+      folded: false,
+    };
+    const image = this.reshape(x, imageShape(x.shape));
+    const options = {padding: 1, strideW: 1, strideH: 1, depthMultiplier: 1};
+    const operands: Operand[] = [image, 'weights', 'bias'];
+    const y = this.add('DEPTHWISE_CONV_2D', {operands, shape: image.shape, options, rule: 'own', filter});
+    return this.reshape(y, x.shape);
+  }
+
+  /** x held inside an interval: by the operator before it, if that can, or by one of its own. */
+  clamp(x: Value, interval: Interval): Value {
+    const before = this.#open(x, ({operator, clamp}) => CLAMPING.has(operator) && clamp === EVERYTHING);
+    if (before) {
+      before.clamp = interval;
+      return x;
+    }
+    const operator = interval[1] === 6 ? 'RELU6' : 'RELU';
+    return this.add(operator, {operands: [x], shape: x.shape, rule: 'own', clamp: interval});
+  }
+
+  /** x on a grid: computed on it, or brought to it from the one that it is on. */
+  round(x: Value, grid: Grid | undefined): Value {
+    if (!grid || sameGrid(x.grid, grid)) return x;
+    if (x.grid) return this.add('QUANTIZE', {operands: [x], shape: x.shape, rule: grid});
+    if (x.uses > 1) {
+      this.problems.push(
+        `layer ${x.layer}: its output goes to ${x.uses} places, and layer ${this.layer} alone rounds it, to a range of its ` +
+          'own. Have it rounded where it comes from, so that all take the same numbers.',
+      );
+    }
+    adopt(x, grid);
+    return x;
+  }
+
+  /** Takes back an operator whose output nobody takes any more. */
+  remove(node: Node): void {
+    this.nodes.splice(this.nodes.indexOf(node), 1);
+  }
+
+  /** Gives grids to what only moves values, or clamps them, and was not rounded itself. */
+  settle(): void {
+    for (const {output, operator, operands, rule} of this.nodes) {
+      if (output.grid) continue;
+      const inputs = operands.filter(isValue);
+      if (rule === 'same' || operator === 'RELU' || operator === 'RELU6') output.grid = commonGrid(inputs);
+    }
+  }
+
+  /** The operator that x comes from, by way of reshapes, if nobody has rounded or taken what is between. */
+  #open(x: Value, accepts: (node: Node) => boolean): Node | undefined {
+    const node = x.producer;
+    if (!node || x.grid || x.uses > 1) return undefined;
+    if (node.operator === 'RESHAPE') return this.#open(inputsOf(node)[0]!, accepts);
+    return node.clamp === EVERYTHING && accepts(node) ? node : undefined;
+  }
+}
+
+function sameEnd(one: Value, other: Value): boolean {
+  return one.shape[one.shape.length - 1] === other.shape[other.shape.length - 1];
+}
+
+/** Any shape as that of images, with its last dimension last. */
+function imageShape(shape: readonly number[]): number[] {
+  const [batch, channels] = [shape[0]!, shape[shape.length - 1]!];
+  const between = shape.slice(1, -1);
+  if (between.length === 2) return [...shape];
+  return [batch, 1, sizeOf(between), channels];
+}
+
+function commonGrid(values: readonly Value[]): Grid | undefined {
+  const [first, ...others] = values;
+  return others.every(({grid}) => sameGrid(grid, first?.grid)) ? first?.grid : undefined;
+}
+
+/** Puts a value on a grid, and with it those that it only moves or chooses among. */
+function adopt(value: Value, grid: Grid): void {
+  value.grid = grid;
+  const {producer} = value;
+  if (producer?.rule !== 'same') return;
+  for (const input of inputsOf(producer)) if (!input.grid && input.uses === 1) adopt(input, grid);
+}

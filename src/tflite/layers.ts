@@ -1,0 +1,493 @@
+/** What each class of layer becomes: one row for each, which adds its operators to the graph. */
+import type {Layer} from '../qat/graph';
+import {activationOf} from '../qat/kinds';
+import {channelOf, type WeightLevels} from '../qat/grids';
+import {
+  type Constant,
+  type Filter,
+  type Graph,
+  type Grid,
+  int32Constant,
+  type Interval,
+  type NodeArgs,
+  type Operand,
+  sizeOf,
+  type Value,
+} from './graph';
+import {type OperatorName, type Options, PADDINGS} from './schema';
+
+type Shape = readonly number[];
+
+/** What is known of a layer: read from the device before. */
+export interface LayerNumbers {
+  /** Rounded weights, by attribute. */
+  readonly weights: ReadonlyMap<string, WeightLevels>;
+  /** Other variables, by attribute. */
+  readonly values: ReadonlyMap<string, Float32Array>;
+  /** Where the layer rounds activations: 'before activation', 'between', 'activation', 'output'. */
+  readonly grids: ReadonlyMap<string, Grid>;
+}
+
+/** Variables of layers that are no rounded weights. */
+export const VALUES = ['bias', 'gamma', 'beta', 'movingMean', 'movingVariance', 'alpha'] as const;
+
+/** Outputs of these have a grid of their own in TensorFlow Lite, whatever the model's. */
+const UNIT: Grid = {scale: 1 / 256, lowest: 0, highest: 255};
+const SIGNED_UNIT: Grid = {scale: 1 / 128, lowest: -128, highest: 127};
+
+/** One call of a layer. */
+export class LayerCall {
+  readonly graph: Graph;
+  readonly layer: Layer;
+  readonly numbers: LayerNumbers;
+  readonly inputs: readonly Value[];
+  readonly shape: Shape;
+
+  constructor(graph: Graph, layer: Layer, numbers: LayerNumbers, inputs: readonly Value[], shape: Shape) {
+    this.graph = graph;
+    this.layer = layer;
+    this.numbers = numbers;
+    this.inputs = inputs;
+    this.shape = shape;
+  }
+
+  /** An attribute of the layer. */
+  get<T>(name: string): T {
+    return (this.layer as unknown as Record<string, T>)[name]!;
+  }
+
+  /** A variable with as many values as there are channels, or `otherwise` for each. */
+  perChannel(name: (typeof VALUES)[number], channels: number, otherwise: number): Float64Array {
+    const values = this.numbers.values.get(name);
+    return values ? Float64Array.from(values) : new Float64Array(channels).fill(otherwise);
+  }
+
+  round(x: Value, what: string): Value {
+    return this.graph.round(x, this.numbers.grids.get(what));
+  }
+
+  /** The layer's activation, between the roundings before and after it. */
+  activate(x: Value): Value {
+    const name = activationOf(this.layer);
+    const rounded = this.round(x, 'before activation');
+    return this.round(ACTIVATIONS[name]!(this, rounded), 'activation');
+  }
+}
+
+type Row = (call: LayerCall, ...inputs: Value[]) => Value;
+
+/** How a kernel is laid out: which of its dimensions TensorFlow Lite's are, and which of those has the output channels. */
+interface Layout {
+  readonly order: readonly number[];
+  readonly shape: Shape;
+  readonly axis: number;
+}
+
+function filterOf(call: LayerCall, attr: string, {order, shape, axis}: Layout, hasBias = true): Filter {
+  const {levels, grid, view, folded} = call.numbers.weights.get(attr)!;
+  const source = call.get<{shape: number[]}>(attr).shape;
+  const strides = source.map((_, i) => sizeOf(source.slice(i + 1)));
+  const [dims, steps] = [order.map(i => source[i]!), order.map(i => strides[i]!)];
+  const outputs = shape[axis]!;
+  const inner = sizeOf(shape.slice(axis + 1));
+  const channel = channelOf(view, grid.axis);
+  const moved = new Int8Array(levels.length);
+  const scale = new Float64Array(outputs);
+  const index = dims.map(() => 0);
+  let from = 0;
+  for (let to = 0; to < moved.length; ++to) {
+    moved[to] = levels[from]!;
+    scale[Math.floor(to / inner) % outputs] = grid.scale[channel(from)]!;
+    for (let dim = dims.length - 1; dim >= 0; --dim) {
+      from += steps[dim]!;
+      if (++index[dim]! < dims[dim]!) break;
+      from -= steps[dim]! * dims[dim]!;
+      index[dim] = 0;
+    }
+  }
+  const bias = hasBias ? call.perChannel('bias', outputs, 0) : new Float64Array(outputs);
+  return {levels: moved, shape, axis, bits: grid.bits, scale, bias, folded};
+}
+
+type Pair = readonly [number, number];
+
+const pairOf = (value: number | readonly number[]): Pair =>
+  typeof value === 'number' ? [value, value] : [value[0]!, value[1] ?? value[0]!];
+
+interface Window {
+  readonly strides: Pair;
+  readonly padding: 'same' | 'valid';
+  readonly dilation: Pair;
+}
+
+function windowOptions({strides, padding, dilation}: Window): Options {
+  const [strideH, strideW] = strides;
+  return {padding: PADDINGS[padding], strideH, strideW, dilationH: dilation[0], dilationW: dilation[1]};
+}
+
+function windowOf(call: LayerCall): Window {
+  const dilates = call.layer.getClassName() !== 'DepthwiseConv2D'; // tfjs ignores it there
+  return {
+    strides: pairOf(call.get<number | number[]>('strides')),
+    padding: call.get<'same' | 'valid'>('padding'),
+    dilation: dilates ? pairOf(call.get<number | number[] | undefined>('dilationRate') ?? 1) : [1, 1],
+  };
+}
+
+/** What 'same' pads in front and behind, in one dimension. */
+function samePadding(size: number, kernel: number, stride: number, dilation: number): Pair {
+  const total = Math.max(0, (Math.ceil(size / stride) - 1) * stride + (kernel - 1) * dilation + 1 - size);
+  return [Math.floor(total / 2), total - Math.floor(total / 2)];
+}
+
+/** Takes a padding into the convolution after it, where it is just what 'same' pads. */
+function withoutPadding(graph: Graph, x: Value, kernel: Pair, window: Window): [Value, Window] {
+  const pad = x.producer;
+  if (pad?.operator !== 'PAD' || x.uses > 1 || window.padding !== 'valid') return [x, window];
+  const [input, amounts] = pad.operands as [Value, Constant];
+  const padding = new Int32Array(amounts.data.buffer);
+  const isSame = [0, 1].every(i => {
+    const size = input.shape[i + 1]!;
+    const [before, after] = samePadding(size, kernel[i]!, window.strides[i]!, window.dilation[i]!);
+    const [front, behind] = [padding[2 * i + 2]!, padding[2 * i + 3]!];
+    const strides = Math.ceil(size / window.strides[i]!);
+    const reach = (kernel[i]! - 1) * window.dilation[i]! + 1;
+    const fits = Math.floor((size + front + behind - reach) / window.strides[i]!) + 1;
+    return front === before && behind === after && fits === strides;
+  });
+  if (!isSame) return [x, window];
+  graph.remove(pad);
+  return [input, {...window, padding: 'same'}];
+}
+
+function product(call: LayerCall, operator: OperatorName, args: Omit<NodeArgs, 'rule'>): Value {
+  return call.graph.add(operator, {...args, rule: 'own'});
+}
+
+const conv2d: Row = (call, x) => {
+  const [height, width, inputs, outputs] = call.get<{shape: number[]}>('kernel').shape as [number, number, number, number];
+  const [image, window] = withoutPadding(call.graph, x, [height, width], windowOf(call));
+  const filter = filterOf(call, 'kernel', {order: [3, 0, 1, 2], shape: [outputs, height, width, inputs], axis: 0});
+  const operands: Operand[] = [image, 'weights', 'bias'];
+  return call.activate(
+    product(call, 'CONV_2D', {operands, shape: call.shape, options: windowOptions(window), filter}),
+  );
+};
+
+function depthwise(call: LayerCall, x: Value, shape: Shape, hasBias: boolean): Value {
+  const [height, width, channels, multiplier] = call.get<{shape: number[]}>('depthwiseKernel').shape as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const [image, window] = withoutPadding(call.graph, x, [height, width], windowOf(call));
+  const layout = {order: [0, 1, 2, 3], shape: [1, height, width, channels * multiplier], axis: 3};
+  const filter = filterOf(call, 'depthwiseKernel', layout, hasBias);
+  const options = {...windowOptions(window), depthMultiplier: multiplier};
+  return product(call, 'DEPTHWISE_CONV_2D', {operands: [image, 'weights', 'bias'], shape, options, filter});
+}
+
+const depthwiseConv2d: Row = (call, x) => call.activate(depthwise(call, x, call.shape, true));
+
+const separableConv2d: Row = (call, x) => {
+  const [, , inputs, outputs] = call.get<{shape: number[]}>('pointwiseKernel').shape as [number, number, number, number];
+  const middle = call.round(depthwise(call, x, [...call.shape.slice(0, 3), inputs], false), 'between');
+  const filter = filterOf(call, 'pointwiseKernel', {order: [3, 0, 1, 2], shape: [outputs, 1, 1, inputs], axis: 0});
+  const options = windowOptions({strides: [1, 1], padding: 'valid', dilation: [1, 1]});
+  const operands: Operand[] = [middle, 'weights', 'bias'];
+  return call.activate(product(call, 'CONV_2D', {operands, shape: call.shape, options, filter}));
+};
+
+const conv1d: Row = (call, x) => {
+  const [length, inputs, outputs] = call.get<{shape: number[]}>('kernel').shape as [number, number, number];
+  const [batch, steps, channels] = x.shape as [number, number, number];
+  const image = call.graph.reshape(x, [batch, 1, steps, channels]);
+  const one = (name: string) => pairOf(call.get<number | number[]>(name))[0];
+  const padding = call.get<'same' | 'valid'>('padding');
+  const options = windowOptions({strides: [1, one('strides')], padding, dilation: [1, one('dilationRate')]});
+  const filter = filterOf(call, 'kernel', {order: [2, 0, 1], shape: [outputs, 1, length, inputs], axis: 0});
+  const shape = [batch, 1, ...call.shape.slice(1)];
+  const y = product(call, 'CONV_2D', {operands: [image, 'weights', 'bias'], shape, options, filter});
+  return call.graph.reshape(call.activate(y), call.shape);
+};
+
+const conv2dTranspose: Row = (call, x) => {
+  const [height, width, outputs, inputs] = call.get<{shape: number[]}>('kernel').shape as [number, number, number, number];
+  const filter = filterOf(call, 'kernel', {order: [2, 0, 1, 3], shape: [outputs, height, width, inputs], axis: 0});
+  const options = windowOptions(windowOf(call));
+  const operands: Operand[] = [int32Constant(call.shape), 'weights', x, 'bias'];
+  return call.activate(product(call, 'TRANSPOSE_CONV', {operands, shape: call.shape, options, filter}));
+};
+
+const dense: Row = (call, x) => {
+  const [inputs, outputs] = call.get<{shape: number[]}>('kernel').shape as [number, number];
+  const filter = filterOf(call, 'kernel', {order: [1, 0], shape: [outputs, inputs], axis: 0});
+  const options = {keepNumDims: x.shape.length > 2 ? 1 : 0};
+  const operands: Operand[] = [x, 'weights', 'bias'];
+  return call.activate(product(call, 'FULLY_CONNECTED', {operands, shape: call.shape, options, filter}));
+};
+
+const batchNorm: Row = (call, x) => {
+  const axis = call.get<number>('axis');
+  if (axis !== -1 && axis !== x.shape.length - 1) {
+    call.graph.problems.push(`layer ${call.layer.name}: it normalizes axis ${axis}, which must be the last one.`);
+    return x;
+  }
+  const channels = x.shape[x.shape.length - 1]!;
+  const of = (name: (typeof VALUES)[number], otherwise: number) => call.perChannel(name, channels, otherwise);
+  const [gamma, beta, mean, variance] = [of('gamma', 1), of('beta', 0), of('movingMean', 0), of('movingVariance', 1)];
+  const epsilon = call.get<number>('epsilon');
+  const gain = gamma.map((each, c) => each / Math.sqrt(variance[c]! + epsilon));
+  const offset = beta.map((each, c) => each - mean[c]! * gain[c]!);
+  return call.graph.affine(x, gain, offset);
+};
+
+const rescaling: Row = (call, x) => {
+  const channels = x.shape[x.shape.length - 1]!;
+  const all = (value: number) => new Float64Array(channels).fill(value);
+  return call.graph.affine(x, all(call.get<number>('scale')), all(call.get<number>('offset')));
+};
+
+/** The sum, product and so on of any number of inputs, two at a time. */
+function merge(operator: OperatorName, reach?: (one: Interval, other: Interval) => Interval): Row {
+  return (call, ...inputs) => {
+    const {graph, shape} = call;
+    const aligned = inputs.map(x => {
+      const missing = shape.length - x.shape.length;
+      return graph.reshape(x, [x.shape[0]!, ...new Array<number>(missing).fill(1), ...x.shape.slice(1)]);
+    });
+    return aligned.reduce((sum, x, i) => {
+      const both = sum.shape.map((dim, axis) => Math.max(dim, x.shape[axis]!));
+      const y = graph.add(operator, {operands: [sum, x], shape: both, rule: reach ? 'own' : 'same'});
+      const isLast = i === aligned.length - 1;
+      return isLast || !reach || !sum.grid || !x.grid ? y : graph.round(y, gridOver(reach(reachOf(sum.grid), reachOf(x.grid))));
+    });
+  };
+}
+
+const reachOf = ({scale, lowest, highest}: Grid): Interval => [scale * lowest, scale * highest];
+
+/** A grid of 8 bits for values that nobody measured. */
+function gridOver([low, high]: Interval): Grid {
+  const scale = Math.fround((high - low) / 255);
+  const lowest = Math.round(low / scale);
+  return {scale, lowest, highest: lowest + 255};
+}
+
+function productReach(one: Interval, other: Interval): Interval {
+  const corners = one.flatMap(a => other.map(b => a * b));
+  return [Math.min(...corners), Math.max(...corners)];
+}
+
+const concatenate: Row = (call, ...inputs) => {
+  const axis = call.get<number>('axis');
+  const options = {axis: axis < 0 ? axis + call.shape.length : axis};
+  return call.graph.add('CONCATENATION', {operands: inputs, shape: call.shape, options, rule: 'same'});
+};
+
+interface Pool extends Window {
+  readonly size: Pair;
+}
+
+function poolOptions({size, ...window}: Pool): Options {
+  const {padding, strideH, strideW} = windowOptions(window) as {padding: number; strideH: number; strideW: number};
+  return {padding, strideH, strideW, filterH: size[0], filterW: size[1]};
+}
+
+/** Whether a pool with padding 'same' pads nothing. */
+function padsNothing({padding, size, strides}: Pool, shape: Shape): boolean {
+  return padding === 'valid' || [0, 1].every(i => samePadding(shape[i + 1]!, size[i]!, strides[i]!, 1)[1] === 0);
+}
+
+/** Pools images; rows of the same as images of one line. */
+function pool(average: boolean, dims: 1 | 2): Row {
+  return (call, x) => {
+    const as2d = (name: string): Pair => {
+      const [first, second] = pairOf(call.get<number | number[]>(name));
+      return dims === 2 ? [first, second] : [1, first];
+    };
+    const line = (shape: Shape) => (dims === 2 ? shape : [shape[0]!, 1, ...shape.slice(1)]);
+    const image = call.graph.reshape(x, line(x.shape));
+    const padding = call.get<'same' | 'valid'>('padding');
+    const window: Pool = {size: as2d('poolSize'), strides: as2d('strides'), padding, dilation: [1, 1]};
+    const shape = line(call.shape);
+    const isMean = average && padsNothing(window, image.shape);
+    const y = isMean
+      ? meanOfWindow(call, image, shape, window)
+      : call.graph.move(average ? 'AVERAGE_POOL_2D' : 'MAX_POOL_2D', image, shape, [], poolOptions(window));
+    return call.graph.reshape(y, call.shape);
+  };
+}
+
+/** TensorFlow Lite's averages stay on the grid of what they average; as a product, they are on their own. */
+function meanOfWindow(call: LayerCall, x: Value, shape: Shape, window: Pool): Value {
+  const channels = x.shape[3]!;
+  const [height, width] = window.size;
+  const filter: Filter = {
+    levels: new Int8Array(height * width * channels).fill(1),
+    shape: [1, height, width, channels],
+    axis: 3,
+    bits: 8,
+    scale: new Float64Array(channels).fill(1 / (height * width)),
+    bias: new Float64Array(channels),
+    folded: false,
+  };
+  const options = {...windowOptions({...window, padding: 'valid'}), depthMultiplier: 1};
+  return product(call, 'DEPTHWISE_CONV_2D', {operands: [x, 'weights', 'bias'], shape, options, filter});
+}
+
+function globalPool(operator: 'MEAN' | 'REDUCE_MAX', axes: readonly number[]): Row {
+  const rule = operator === 'MEAN' ? 'own' : 'same';
+  return (call, x) => call.graph.add(operator, {operands: [x, int32Constant(axes)], shape: call.shape, rule});
+}
+
+const upSampling2d: Row = (call, x) => {
+  const bilinear = call.get<string>('interpolation') === 'bilinear';
+  const size = int32Constant(call.shape.slice(1, 3));
+  return call.graph.move(bilinear ? 'RESIZE_BILINEAR' : 'RESIZE_NEAREST_NEIGHBOR', x, call.shape, [size]);
+};
+
+const zeroPadding2d: Row = (call, x) => {
+  const [rows, columns] = call.get<[Pair, Pair]>('padding');
+  return call.graph.move('PAD', x, call.shape, [int32Constant([0, 0, ...rows, ...columns, 0, 0], [4, 2])]);
+};
+
+const cropping2d: Row = (call, x) => {
+  const [[top], [left]] = call.get<[Pair, Pair]>('cropping');
+  const begin = int32Constant([0, top, left, 0]);
+  return call.graph.move('SLICE', x, call.shape, [begin, int32Constant([-1, ...call.shape.slice(1)])]);
+};
+
+const permute: Row = (call, x) =>
+  call.graph.move('TRANSPOSE', x, call.shape, [int32Constant([0, ...call.get<number[]>('dims')])]);
+
+const embedding: Row = (call, x) => {
+  const {levels, grid} = call.numbers.weights.get('embeddings')!;
+  const {shape} = call.get<{shape: number[]}>('embeddings');
+  const [scale, lowest, highest] = [grid.scale[0]!, grid.lowest[0]!, grid.highest[0]!];
+  const output: Grid = {scale: scale || 1, lowest: Math.max(lowest, -128), highest: Math.max(highest, lowest + 1)};
+  const table = embeddingTable(levels, shape, output);
+  return call.graph.add('GATHER', {operands: [table, x], shape: call.shape, rule: output});
+};
+
+const leakyRelu: Row = (call, x) => {
+  const options = {alpha: call.get<number>('alpha')};
+  return call.graph.add('LEAKY_RELU', {operands: [x], shape: x.shape, options, rule: 'own'});
+};
+
+const prelu: Row = (call, x) => {
+  const alpha = call.numbers.values.get('alpha')!;
+  const {shape} = call.get<{shape: number[]}>('alpha');
+  const scale = Math.fround(alpha.reduce((most, each) => Math.max(most, Math.abs(each)), 0) / 127) || 1;
+  const levels = Int8Array.from(alpha, each => Math.round(each / scale));
+  const slopes: Constant = {data: new Uint8Array(levels.buffer), type: 'int8', shape, scale};
+  return call.graph.add('PRELU', {operands: [x, slopes], shape: x.shape, rule: 'own'});
+};
+
+const activation: Row = (call, x) => call.activate(x);
+const unchanged: Row = (_call, x) => x;
+const reshaped: Row = (call, x) => call.graph.reshape(x, call.shape);
+
+/** A layer called on each step: as good as called on all of them, if it looks at the last dimension only. */
+const timeDistributed: Row = (call, x) => {
+  const inner = call.get<Layer>('layer');
+  const {graph, numbers, inputs, shape} = call;
+  return dense(new LayerCall(graph, inner, numbers, inputs, shape), x);
+};
+
+/** The layers that can be written. */
+export const LAYERS: Readonly<Record<string, Row>> = {
+  Activation: activation,
+  Add: merge('ADD', ([a, b], [c, d]) => [a + c, b + d]),
+  AveragePooling1D: pool(true, 1),
+  AveragePooling2D: pool(true, 2),
+  BatchNormalization: batchNorm,
+  Concatenate: concatenate,
+  Conv1D: conv1d,
+  Conv2D: conv2d,
+  Conv2DTranspose: conv2dTranspose,
+  Cropping2D: cropping2d,
+  Dense: dense,
+  DepthwiseConv2D: depthwiseConv2d,
+  Dropout: unchanged,
+  ELU: activation,
+  Embedding: embedding,
+  Flatten: reshaped,
+  GaussianDropout: unchanged,
+  GaussianNoise: unchanged,
+  GlobalAveragePooling1D: globalPool('MEAN', [1]),
+  GlobalAveragePooling2D: globalPool('MEAN', [1, 2]),
+  GlobalMaxPooling1D: globalPool('REDUCE_MAX', [1]),
+  GlobalMaxPooling2D: globalPool('REDUCE_MAX', [1, 2]),
+  LeakyReLU: leakyRelu,
+  MaxPooling1D: pool(false, 1),
+  MaxPooling2D: pool(false, 2),
+  Maximum: merge('MAXIMUM'),
+  Minimum: merge('MINIMUM'),
+  Multiply: merge('MUL', productReach),
+  PReLU: prelu,
+  Permute: permute,
+  QuantizeLayer: unchanged,
+  QuantizedInput: unchanged,
+  ReLU: (call, x) => call.graph.clamp(x, [0, call.get<number | undefined>('maxValue') ?? Infinity]),
+  Rescaling: rescaling,
+  Reshape: reshaped,
+  SeparableConv2D: separableConv2d,
+  Softmax: activation,
+  SpatialDropout1D: unchanged,
+  Subtract: merge('SUB', ([a, b], [c, d]) => [a - d, b - c]),
+  TimeDistributed: timeDistributed,
+  UpSampling2D: upSampling2d,
+  ZeroPadding2D: zeroPadding2d,
+};
+
+function fixed(operator: OperatorName, grid: Grid, options?: Options): Row {
+  return ({graph}, x) => graph.add(operator, {operands: [x], shape: x.shape, rule: grid, ...(options && {options})});
+}
+
+const sigmoid = fixed('LOGISTIC', UNIT);
+
+/** Activations by name; `ELU` as a layer is named so. */
+export const ACTIVATIONS: Readonly<Record<string, Row>> = {
+  ELU: ({graph}, x) => graph.add('ELU', {operands: [x], shape: x.shape, rule: 'own'}),
+  elu: ({graph}, x) => graph.add('ELU', {operands: [x], shape: x.shape, rule: 'own'}),
+  hardSigmoid: ({graph}, x) => {
+    const all = (value: number) => new Float64Array(x.shape[x.shape.length - 1]!).fill(value);
+    return graph.round(graph.clamp(graph.affine(x, all(0.2), all(0.5)), [0, 1]), UNIT);
+  },
+  linear: unchanged,
+  relu: ({graph}, x) => graph.clamp(x, [0, Infinity]),
+  relu6: ({graph}, x) => graph.clamp(x, [0, 6]),
+  sigmoid,
+  softmax: fixed('SOFTMAX', UNIT, {beta: 1}),
+  swish: (call, x) => {
+    x.uses++;
+    const gate = sigmoid(call, x);
+    return call.graph.add('MUL', {operands: [x, gate], shape: x.shape, rule: 'own'});
+  },
+  tanh: fixed('TANH', SIGNED_UNIT),
+};
+
+function embeddingTable(levels: Int32Array, shape: Shape, {scale, lowest}: Grid): Constant {
+  const zeroPoint = -128 - lowest;
+  const data = new Uint8Array(Int8Array.from(levels, level => level + zeroPoint).buffer);
+  return {data, type: 'int8', shape, scale, zeroPoint};
+}
+
+/** What is against writing a layer, beside its class; undefined if nothing. */
+export function objectionTo(layer: Layer): string | undefined {
+  const name = layer.getClassName();
+  const of = <T>(attr: string) => (layer as unknown as Record<string, T | undefined>)[attr];
+  if (!LAYERS[name]) return `TensorFlow Lite has no integer operators for the class ${name}`;
+  if (of('dataFormat') === 'channelsFirst') return "its data format is channelsFirst. Build it with 'channelsLast'";
+  if (name === 'TimeDistributed') {
+    const inner = of<Layer>('layer')!;
+    return inner.getClassName() === 'Dense' ? objectionTo(inner) : 'only a Dense layer can be called step by step';
+  }
+  const isActivated = of('activation') !== undefined || name === 'Activation' || name === 'Softmax';
+  if (isActivated && !ACTIVATIONS[activationOf(layer)]) {
+    return `the activation ${activationOf(layer)} has no integer operator. Use one of ${Object.keys(ACTIVATIONS).slice(1).join(', ')}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,247 @@
+/** From a quantized model to the bytes of a .tflite file. */
+import type {LayersModel, LayerVariable} from '@tensorflow/tfjs-layers';
+import {quantizingLayers} from '../qat/control';
+import type {FakeQuantizer} from '../qat/fake_quantizer';
+import {asContainer, flatten, type Layer} from '../qat/graph';
+import {gridOfQuantizer, type IntegerGrid, weightLevels, type WeightLevels} from '../qat/grids';
+import {isQuantizing, LayerWrapper, unwrapped} from '../qat/layer_wrapper';
+import {throwProblems} from '../qat/options';
+import {allLayers} from '../qat/quantize_model';
+import {emit, isStorable, type PortType} from './emit';
+import {writeModel} from './flat_model';
+import {Graph, type Grid, type Value} from './graph';
+import {LayerCall, type LayerNumbers, LAYERS, objectionTo, VALUES} from './layers';
+import {withFile, writeMetadata} from './metadata';
+
+/** How far an export is. */
+export interface ExportProgress {
+  /** Layers whose numbers are read. */
+  readonly done: number;
+  readonly total: number;
+}
+
+/** What {@link toTFLite} takes. */
+export interface TFLiteOptions {
+  /** How the inputs come in: 'float32' (the default), or the integers that microcontrollers like to work on. */
+  readonly inputType?: PortType;
+  /** How the outputs go out, likewise. */
+  readonly outputType?: PortType;
+  /** Images at a time: 1 by default; null lets whoever runs the file decide. */
+  readonly batchSize?: number | null;
+  /** Stores weights of 4 bits and fewer as int4, half as large. Not every runtime reads that. */
+  readonly int4?: boolean;
+  /** What the model is for, for tools that show it. */
+  readonly description?: string;
+  /** The name of each class that the first output has a score for. */
+  readonly labels?: readonly string[];
+  /** Called after each layer. */
+  readonly onProgress?: (progress: ExportProgress) => void;
+}
+
+const LABEL_FILE = 'labels.txt';
+
+function classProblems(layers: readonly Layer[]): string[] {
+  return layers.flatMap(layer => {
+    const inner = unwrapped(layer);
+    if (inner.getClassName() === 'InputLayer') return [];
+    const objection = objectionTo(inner);
+    return objection === undefined ? [] : [`layer ${layer.name}: ${objection}.`];
+  });
+}
+
+/** Weights that stay float, and quantizers that are switched off. */
+function quantizerProblems(layers: readonly Layer[]): string[] {
+  return layers.flatMap(layer => {
+    const inner = unwrapped(layer) as unknown as Record<string, unknown>;
+    const rounded = layer instanceof LayerWrapper ? layer.roundedWeights().map(({name}) => name) : [];
+    const attrs = ['kernel', 'depthwiseKernel', 'pointwiseKernel', 'embeddings'];
+    const float = attrs.filter(attr => inner[attr] && !rounded.includes(attr));
+    const off = isQuantizing(layer) ? layer.roundings.filter(({quantizer}) => !quantizer.quantizing) : [];
+    return [
+      ...float.map(attr => `layer ${layer.name}: its ${attr} is not quantized. Quantize it: quantizeModel's weights.`),
+      ...off.map(({what}) => `layer ${layer.name}: the rounding of its ${what} is off. Switch it on: setFakeQuant(q, true).`),
+    ];
+  });
+}
+
+async function unsetProblems(layers: readonly Layer[]): Promise<string[]> {
+  const roundings = layers.filter(isQuantizing).flatMap(({name, roundings}) => roundings.map(each => ({...each, name})));
+  const unset: string[] = [];
+  for (const {name, of, what, quantizer} of roundings) {
+    if (of === 'activations' && !(await quantizer.snapshot()).values) unset.push(`${name} (${what})`);
+  }
+  if (unset.length === 0) return [];
+  return [`these ranges were never set: ${unset.join(', ')}. Train a step, or call calibrate(q, samples) first.`];
+}
+
+async function gridsOf(layer: Layer): Promise<ReadonlyMap<string, Grid>> {
+  const grids = new Map<string, Grid>();
+  if (!isQuantizing(layer)) return grids;
+  for (const {what, of, quantizer} of layer.roundings) {
+    if (of === 'activations') grids.set(what, activationGrid((await gridOfQuantizer(quantizer))!, quantizer));
+  }
+  return grids;
+}
+
+/** A grid with a step; that of an empty range, on which everything is 0, has none. */
+function activationGrid({scale, lowest, highest}: IntegerGrid, {numBits}: FakeQuantizer): Grid {
+  if (scale[0] === 0) return {scale: 2 ** -numBits, lowest: 0, highest: 0};
+  return {scale: scale[0]!, lowest: lowest[0]!, highest: highest[0]!};
+}
+
+async function valuesOf(layer: Layer): Promise<ReadonlyMap<string, Float32Array>> {
+  const values = new Map<string, Float32Array>();
+  for (const name of VALUES) {
+    const variable = (layer as unknown as Record<string, LayerVariable | undefined>)[name];
+    if (variable && 'read' in variable) values.set(name, await variable.read().data<'float32'>());
+  }
+  return values;
+}
+
+async function numbersOf(layer: Layer): Promise<LayerNumbers> {
+  const weights: ReadonlyMap<string, WeightLevels> = layer instanceof LayerWrapper ? await weightLevels(layer) : new Map();
+  const inner = unwrapped(layer);
+  const host = inner.getClassName() === 'TimeDistributed' ? (inner as unknown as {layer: Layer}).layer : inner;
+  return {weights, values: await valuesOf(host), grids: await gridsOf(layer)};
+}
+
+function numberProblems(layer: Layer, {weights, values, grids}: LayerNumbers): string[] {
+  const bad = [...values].filter(([, each]) => !each.every(Number.isFinite)).map(([name]) => name);
+  const wide = [...weights].filter(([, {levels}]) => levels.some(level => Math.abs(level) > 127));
+  const long = [...grids].filter(([, grid]) => !isStorable(grid));
+  return [
+    ...bad.map(name => `layer ${layer.name}: its ${name} holds NaN or Infinity.`),
+    ...wide.map(
+      ([name]) =>
+        `layer ${layer.name}: levels of its ${name} do not fit int8 weights, which are symmetric: -127 to 127. ` +
+        'Quantize weights with numBits of 8 or fewer, symmetric and narrowRange.',
+    ),
+    ...long.map(
+      ([what]) =>
+        `layer ${layer.name}: the grid of its ${what} does not fit int16, which has 0 in its middle. ` +
+        'Quantize activations with numBits of 15 or fewer, or symmetric.',
+    ),
+  ];
+}
+
+/** NaN in a weight makes its range NaN or its levels so; it is looked for in what was trained. */
+async function weightProblems(layers: readonly Layer[]): Promise<string[]> {
+  const problems: string[] = [];
+  for (const layer of layers.filter(each => each instanceof LayerWrapper)) {
+    for (const {originalName, read} of variablesIn(layer)) {
+      const values = await read().data();
+      if (!values.every(Number.isFinite)) problems.push(`layer ${layer.name}: its ${originalName} holds NaN or Infinity.`);
+    }
+  }
+  return problems;
+}
+
+function variablesIn(layer: LayerWrapper): {originalName: string; read: () => ReturnType<LayerVariable['read']>}[] {
+  return layer.layer.weights.map(variable => {
+    const {originalName} = variable as unknown as {originalName: string};
+    return {originalName: originalName.split('/').pop()!, read: () => variable.read()};
+  });
+}
+
+/** How many take each tensor of a flat graph. */
+function usesOf({ops, outputs}: ReturnType<typeof flatten>): (tensor: number) => number {
+  const uses = new Map<number, number>();
+  for (const tensor of [...ops.flatMap(({inputs}) => inputs), ...outputs]) uses.set(tensor, (uses.get(tensor) ?? 0) + 1);
+  return tensor => uses.get(tensor) ?? 0;
+}
+
+function inputShapes(model: LayersModel, batch: number): number[][] {
+  return model.inputs.map(({shape}, i) => {
+    const unknown = shape.slice(1).some(dim => dim == null);
+    if (!unknown) return [batch, ...shape.slice(1).map(Number)];
+    throw new Error(
+      `toTFLite: input ${model.inputNames[i]} has the shape [${shape.map(dim => dim ?? 'any')}], but a file has one size ` +
+        'for everything but the batch. Build the model with an inputShape of numbers.',
+    );
+  });
+}
+
+function buildGraph(model: LayersModel, numbers: ReadonlyMap<Layer, LayerNumbers>, batch: number): Graph {
+  const flat = flatten(asContainer(model));
+  const [graph, uses, values] = [new Graph(), usesOf(flat), new Map<number, Value>()];
+  inputShapes(model, batch).forEach((shape, i) => {
+    const tensor = flat.inputs[i]!;
+    values.set(tensor, graph.input(model.inputNames[i]!, shape, uses(tensor)));
+  });
+  for (const {layer, inputs, outputs} of flat.ops) {
+    const given = inputs.map(tensor => values.get(tensor)!);
+    graph.layer = layer.name;
+    const y = addLayer(graph, layer, numbers.get(layer)!, given);
+    // A layer that adds no operator hands on the value that it took.
+    const taken = given.includes(y) ? y.uses - 1 : 0;
+    y.uses = taken + uses(outputs[0]!);
+    if (y.producer) y.layer = layer.name;
+    values.set(outputs[0]!, y);
+  }
+  flat.outputs.forEach((tensor, i) => graph.outputs.push({name: model.outputNames[i]!, value: values.get(tensor)!}));
+  graph.settle();
+  return graph;
+}
+
+function addLayer(graph: Graph, layer: Layer, numbers: LayerNumbers, inputs: readonly Value[]): Value {
+  const inner = unwrapped(layer);
+  const shapes = inputs.map(({shape}) => [...shape]);
+  const shape = inner.computeOutputShape(shapes.length === 1 ? shapes[0]! : shapes) as number[];
+  const call = new LayerCall(graph, inner, numbers, inputs, shape);
+  return call.round(LAYERS[inner.getClassName()]!(call, ...inputs), 'output');
+}
+
+function ungriddedProblems({nodes, outputs}: Graph): string[] {
+  const without = [...nodes.map(({output}) => output), ...outputs.map(({value}) => value)].filter(({grid}) => !grid);
+  const layers = [...new Set(without.map(({layer}) => layer))];
+  return layers.map(
+    layer => `layer ${layer}: its output has no range, so it is no integer. Quantize its activations: quantizeModel's activations.`,
+  );
+}
+
+async function readNumbers(layers: readonly Layer[], onProgress: TFLiteOptions['onProgress']) {
+  const numbers = new Map<Layer, LayerNumbers>();
+  for (const layer of layers) {
+    numbers.set(layer, await numbersOf(layer));
+    onProgress?.({done: numbers.size, total: layers.length});
+  }
+  return numbers;
+}
+
+/**
+ * A quantized model as a .tflite file that computes in integers what was trained: the weights' levels as they are, and the
+ * activations on their ranges. BatchNormalization and activations are folded into the products before them.
+ *
+ * @param model - what quantizeModel gave, trained, or only calibrated.
+ * @param options - types of inputs and outputs, and what to tell of the model.
+ * @returns the bytes of the file: the same for the same model.
+ * @throws with all layers at once that cannot be written, before anything is.
+ *
+ * @example
+ * ```ts
+ * const bytes = await toTFLite(q, {labels: ['cat', 'dog']});
+ * await fs.writeFile('model.tflite', bytes);
+ * ```
+ */
+export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}): Promise<Uint8Array> {
+  const {inputType = 'float32', outputType = 'float32', batchSize = 1, int4 = false, labels, onProgress} = options;
+  quantizingLayers('toTFLite', model);
+  const layers = allLayers(asContainer(model)).filter(layer => layer.getClassName() !== 'InputLayer');
+  throwProblems('toTFLite', [...classProblems(layers), ...quantizerProblems(layers), ...(await unsetProblems(layers))]);
+  throwProblems('toTFLite', await weightProblems(layers));
+  const numbers = await readNumbers(layers, onProgress);
+  throwProblems('toTFLite', [...numbers].flatMap(([layer, each]) => numberProblems(layer, each)));
+  const graph = buildGraph(model, numbers, batchSize ?? 1);
+  throwProblems('toTFLite', [...graph.problems, ...ungriddedProblems(graph)]);
+  const flat = emit(graph, {inputType, outputType, dynamicBatch: batchSize === null, int4});
+  const description = options.description ?? '';
+  const text = {
+    name: model.name,
+    description,
+    inputs: model.inputNames,
+    outputs: model.outputNames,
+    labelFile: labels && LABEL_FILE,
+  };
+  const bytes = writeModel({...flat, description, metadata: [{name: 'TFLITE_METADATA', data: writeMetadata(text)}]});
+  return labels ? withFile(bytes, LABEL_FILE, `${labels.join('\n')}\n`) : bytes;
+}

@@ -1,0 +1,157 @@
+"""Runs .tflite files in Google's runtimes, for specs in Node: a request per line on standard input, an answer per line.
+
+    {"model": base64, "runtime": "reference" | "xnnpack" | "micro", "inputs": [[base64, ...] per run]}
+    {"outputs": [[base64, ...] per run], "types": [per output]} or {"error": text}
+
+    {"model": base64, "runtime": "schema"}
+    {"operators": [...], "tensors": [...]}: what the published schema reads in the file
+"""
+
+import base64
+import json
+import os
+import sys
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import numpy as np  # noqa: E402
+
+
+def arrays(texts, details):
+    pairs = zip(texts, details)
+    return [np.frombuffer(base64.b64decode(text), each["dtype"]).reshape(each["shape"]) for text, each in pairs]
+
+
+def encoded(array):
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+
+
+def litert(model, runs, resolver, batch=None):
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=model, experimental_op_resolver_type=resolver, num_threads=1)
+    if batch:
+        for each in interpreter.get_input_details():
+            interpreter.resize_tensor_input(each["index"], [batch, *each["shape"][1:]])
+    interpreter.allocate_tensors()
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    results = []
+    for run in runs:
+        for each, value in zip(inputs, arrays(run, inputs)):
+            interpreter.set_tensor(each["index"], value)
+        interpreter.invoke()
+        results.append([encoded(interpreter.get_tensor(each["index"])) for each in outputs])
+    return {
+        "outputs": results,
+        "types": [np.dtype(each["dtype"]).name for each in outputs],
+        "signatures": interpreter.get_signature_list(),
+    }
+
+
+def micro(model, runs):
+    from tflite_micro import runtime
+
+    interpreter = runtime.Interpreter.from_bytes(model)
+    results, types = [], []
+    for run in runs:
+        details = [interpreter.get_input_details(i) for i in range(len(run))]
+        for i, value in enumerate(arrays(run, details)):
+            interpreter.set_input(value, i)
+        interpreter.invoke()
+        outputs, i = [], 0
+        while True:
+            try:
+                outputs.append(interpreter.get_output(i))
+            except IndexError:
+                break
+            i += 1
+        results.append([encoded(each) for each in outputs])
+        types = [each.dtype.name for each in outputs]
+    return {"outputs": results, "types": types}
+
+
+def names_of(cls):
+    return {number: name for name, number in vars(cls).items() if isinstance(number, int)}
+
+
+def schema(model):
+    import tflite
+
+    operators, types = names_of(tflite.BuiltinOperator), names_of(tflite.TensorType)
+    root = tflite.Model.GetRootAs(model, 0)
+    graph = root.Subgraphs(0)
+    tensors = []
+    for i in range(graph.TensorsLength()):
+        tensor = graph.Tensors(i)
+        quantization = tensor.Quantization()
+        listed = lambda values: [] if isinstance(values, int) else values.tolist()  # noqa: E731
+        tensors.append(
+            {
+                "name": tensor.Name().decode(),
+                "type": types[tensor.Type()],
+                "shape": listed(tensor.ShapeAsNumpy()),
+                "signature": listed(tensor.ShapeSignatureAsNumpy()),
+                "scale": listed(quantization.ScaleAsNumpy()) if quantization else [],
+                "zeroPoint": listed(quantization.ZeroPointAsNumpy()) if quantization else [],
+                "axis": quantization.QuantizedDimension() if quantization else 0,
+                "bytes": root.Buffers(tensor.Buffer()).DataLength(),
+            }
+        )
+    codes = [root.OperatorCodes(i) for i in range(root.OperatorCodesLength())]
+    calls = [graph.Operators(i) for i in range(graph.OperatorsLength())]
+    return {
+        "version": root.Version(),
+        "identified": bool(tflite.Model.ModelBufferHasIdentifier(model, 0)),
+        "description": (root.Description() or b"").decode(),
+        "operators": [
+            {
+                "name": operators[codes[call.OpcodeIndex()].BuiltinCode()],
+                "version": codes[call.OpcodeIndex()].Version(),
+                "inputs": call.InputsAsNumpy().tolist(),
+                "outputs": call.OutputsAsNumpy().tolist(),
+            }
+            for call in calls
+        ],
+        "tensors": tensors,
+        "metadata": [root.Metadata(i).Name().decode() for i in range(root.MetadataLength())],
+    }
+
+
+def archive(model):
+    import io
+    import zipfile
+
+    with zipfile.ZipFile(io.BytesIO(model)) as opened:
+        return {"files": {name: opened.read(name).decode() for name in opened.namelist()}, "broken": opened.testzip()}
+
+
+def answer(request):
+    from ai_edge_litert.interpreter import OpResolverType
+
+    model, runtime = base64.b64decode(request["model"]), request["runtime"]
+    if runtime == "schema":
+        return schema(model)
+    if runtime == "archive":
+        return archive(model)
+    runs = request["inputs"]
+    if runtime == "micro":
+        return micro(model, runs)
+    resolver = OpResolverType.BUILTIN_REF if runtime == "reference" else OpResolverType.BUILTIN
+    return litert(model, runs, resolver, request.get("batch"))
+
+
+def main():
+    # The runtimes write to standard output, too.
+    channel = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        try:
+            result = answer(json.loads(line))
+        except Exception as error:
+            result = {"error": f"{type(error).__name__}: {error}"}
+        channel.write(json.dumps(result) + "\n")
+        channel.flush()
+
+
+if __name__ == "__main__":
+    main()
