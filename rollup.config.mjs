@@ -9,10 +9,11 @@ const ENTRIES = {
   tf: 'src/tf.ts',
   'graph-model': 'src/graph_model.ts',
   qat: 'src/qat/index.ts',
+  tflite: 'src/tflite/index.ts',
 };
 
-/** tfjs is a peer and stays outside. */
-const external = /^@tensorflow\//;
+/** tfjs is a peer and stays outside; so does the one dependency, of the entry tflite. */
+const external = /^(@tensorflow\/|flatbuffers$)/;
 
 /** Shaders ship without their comments and indentation. Their lines stay: #define and alias need them. */
 const smallShaders = {

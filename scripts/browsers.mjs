@@ -141,10 +141,10 @@ function isRoot() {
 }
 
 /** Installs Debian packages, if this is root on such a system. The caller looks whether it helped. */
-function aptInstall(packages) {
+export function aptInstall(packages) {
   const apt = inPath('apt-get');
   if (!isRoot() || apt === undefined) return;
-  console.log(`Installing ${packages.join(' ')} (apt-get) ...`);
+  console.error(`Installing ${packages.join(' ')} (apt-get) ...`);
   const run = args => execFileSync(apt, args, {stdio: ['ignore', 'ignore', 'inherit'], env: aptEnvironment()});
   try {
     run(['update', '-qq']);

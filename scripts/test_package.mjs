@@ -85,6 +85,29 @@ const CHECKS = {
        ${CHAINED}`,
     ),
 
+  'writes .tflite files, as an ES module and in CommonJS': () => {
+    const text = `
+       const model = tf.sequential({layers: [tf.layers.dense({units: 2, inputShape: [3]})]});
+       const q = quantizeModel(model);
+       calibrate(q, tf.randomNormal([8, 3])).then(() => toTFLite(q)).then(bytes => {
+         if (String.fromCharCode(...bytes.subarray(4, 8)) !== 'TFL3') throw new Error('no .tflite');
+       });`;
+    script(
+      'tflite.mjs',
+      `import * as tf from '@tensorflow/tfjs';
+       import {calibrate, quantizeModel} from 'tfjs-quantization/qat';
+       import {toTFLite} from 'tfjs-quantization/tflite';
+       ${text}`,
+    );
+    return script(
+      'tflite.cjs',
+      `const tf = require('@tensorflow/tfjs');
+       const {calibrate, quantizeModel} = require('tfjs-quantization/qat');
+       const {toTFLite} = require('tfjs-quantization/tflite');
+       ${text}`,
+    );
+  },
+
   'registers graph ops': () =>
     script(
       'graph.mjs',

@@ -4,7 +4,7 @@ import {fakeQuantLevels, nudge} from '../../kernels/grid';
 import type {FakeQuantizer} from './fake_quantizer';
 import type {LayerWrapper} from './layer_wrapper';
 
-/** Grids of one width. A value is `level * scale`, in one float32 multiplication, with lowest <= level <= highest. */
+/** Grids of one width. A value is `level * scale`, in one float32 multiplication, its level between lowest and highest. */
 export interface IntegerGrid {
   readonly bits: number;
   /** The steps: one for each channel, or one. An empty range has a step of 0. */
@@ -51,7 +51,7 @@ export function channelOf(shape: readonly number[], axis: number | undefined): (
 }
 
 /** The levels of rounded values. */
-export function levelsOf(values: ArrayLike<number>, view: readonly number[], grid: IntegerGrid): Int32Array {
+function levelsOf(values: ArrayLike<number>, view: readonly number[], grid: IntegerGrid): Int32Array {
   const channel = channelOf(view, grid.axis);
   return Int32Array.from({length: values.length}, (_, i) => {
     const scale = grid.scale[channel(i)]!;

@@ -23,7 +23,7 @@ interface Storage {
 }
 
 /** int8 from its lowest number on, so that it ends where the grid does; int16 about 0, as the runtimes want it. */
-export function storageOf({lowest, highest}: Grid): Storage {
+function storageOf({lowest, highest}: Grid): Storage {
   if (highest - lowest < 256) return {type: 'int8', zeroPoint: -128 - lowest, low: -128, high: 127};
   return {type: 'int16', zeroPoint: 0, low: -32768, high: 32767};
 }
@@ -64,7 +64,8 @@ function clampPlan({operator, clamp}: Node, grid: Grid): ClampPlan {
   const wanted = [Math.max(low, grid.lowest + zeroPoint), Math.min(high, grid.highest + zeroPoint)] as const;
   const names = Object.keys(FUSED) as (keyof typeof FUSED)[];
   const fits = (name: keyof typeof FUSED) => FUSED[name][0] === clamp[0] && FUSED[name][1] === clamp[1];
-  const options: Readonly<Record<string, unknown>> = (OPERATORS[operator] as {options?: {fields: object}}).options?.fields as never;
+  const options: Readonly<Record<string, unknown>> = (OPERATORS[operator] as {options?: {fields: object}}).options
+    ?.fields as never;
   const fused = operator !== 'TRANSPOSE_CONV' && options && 'activation' in options ? names.find(fits) : undefined;
   const own = operator === 'RELU' || operator === 'RELU6' ? FUSED[operator] : fused ? FUSED[fused] : undefined;
   const done = storedInterval(own ?? [-Infinity, Infinity], grid, storage);
@@ -97,14 +98,21 @@ function channelOfLevel({shape, axis}: Filter): (element: number) => number {
   return element => Math.floor(element / inner) % channels;
 }
 
+/** Levels of few bits in steps as much smaller as int8 has room for: a power of two, so that the values stay as they are. */
+function spreadOf(levels: Int8Array): number {
+  const most = levels.reduce((largest, level) => Math.max(largest, Math.abs(level)), 1);
+  return 2 ** Math.floor(Math.log2(127 / most));
+}
+
 /**
- * The bias counts in steps of input times weight. A channel whose weights are so small that its bias would not fit an int32
+ * The bias counts in steps of input times weight, so these should be small. A channel whose weights are so small that its bias would not fit an int32
  * gets coarser steps, which its weights hardly notice.
  */
-function integerFilter(filter: Filter, inputScale: number, wide: boolean): IntegerFilter {
+function integerFilter(filter: Filter, inputScale: number, wide: boolean, small: boolean): IntegerFilter {
   const channel = channelOfLevel(filter);
-  let {levels} = filter;
-  const scale = usableScale(filter.scale);
+  const spread = small ? 1 : spreadOf(filter.levels);
+  let levels = spread === 1 ? filter.levels : filter.levels.map(level => level * spread);
+  const scale = usableScale(filter.scale).map(each => each / spread);
   const coarser = scale.map((each, c) => {
     if (wide || filter.scale[c] === 0) return 1;
     return Math.max(1, Math.abs(filter.bias[c]!) / (inputScale * each * LARGEST_BIAS));
@@ -180,7 +188,7 @@ class Emitter {
   #operands(node: Node, wide: boolean): number[] {
     const {filter} = node;
     const data = inputsOf(node)[0]!;
-    const integers = filter && integerFilter(filter, data.grid!.scale, wide);
+    const integers = filter && integerFilter(filter, data.grid!.scale, wide, this.#isSmall(node));
     return node.operands.map(operand => {
       if (operand === 'weights') return this.#weights(node, integers!);
       if (operand === 'bias') return this.#bias(node, integers!, wide);
@@ -262,9 +270,15 @@ class Emitter {
     return this.#tensor(`${layer}/bound`, {data, type, shape: [1], scale: [grid.scale], zeroPoint: [zeroPoint]});
   }
 
-  #weights({layer, operator, filter}: Node, {levels, scale}: IntegerFilter): number {
-    const {shape, axis, bits} = filter!;
-    const small = this.#options.int4 && bits <= 4 && READS_INT4.has(operator);
+  /** Whether the weights are stored as int4. */
+  #isSmall({operator, filter}: Node): boolean {
+    return this.#options.int4 && filter !== undefined && filter.bits <= 4 && READS_INT4.has(operator);
+  }
+
+  #weights(node: Node, {levels, scale}: IntegerFilter): number {
+    const {layer, filter} = node;
+    const {shape, axis} = filter!;
+    const small = this.#isSmall(node);
     const data = small ? packed(levels) : bytesOf(levels);
     const type = small ? 'int4' : 'int8';
     return this.#tensor(`${layer}/weights`, {data, type, shape, scale, zeroPoint: scale.map(() => 0), axis});

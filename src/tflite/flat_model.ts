@@ -199,7 +199,12 @@ function writeSignature(to: TableWriter, {inputs, outputs}: FlatModel): Offset {
   });
 }
 
-function writeSubgraph(to: TableWriter, model: FlatModel, buffers: readonly number[], codes: readonly number[]): Offset {
+function writeSubgraph(
+  to: TableWriter,
+  model: FlatModel,
+  buffers: readonly number[],
+  codes: readonly number[],
+): Offset {
   const tensors = to.offsets(model.tensors.map((tensor, i) => writeTensor(to, tensor, buffers[i]!)));
   const operators = to.offsets(model.operators.map((operator, i) => writeOperator(to, operator, codes[i]!)));
   const inputs = to.int32s(model.inputs.map(({tensor}) => tensor));
@@ -235,9 +240,7 @@ export function writeModel(model: FlatModel): Uint8Array {
   const tensorBuffers = tensors.map(({data}) => numberOf(data));
   const metadataBuffers = metadata.map(({data}) => numberOf(data));
   const codes = new Register<FlatOperator>();
-  const numbers = operators.map(each =>
-    codes.numberOf(`${each.operator} ${String(versionOf(each))}`, () => each),
-  );
+  const numbers = operators.map(each => codes.numberOf(`${each.operator} ${String(versionOf(each))}`, () => each));
 
   const written = to.offsets(
     buffers.all.map(data => {

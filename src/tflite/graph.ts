@@ -5,7 +5,7 @@
  */
 import type {OperatorName, Options} from './schema';
 
-/** The grid of an activation: value = level * scale, lowest <= level <= highest. */
+/** The grid of an activation: value = level * scale, its level between lowest and highest. */
 export interface Grid {
   readonly scale: number;
   readonly lowest: number;
@@ -54,7 +54,7 @@ export type Interval = readonly [low: number, high: number];
 const EVERYTHING: Interval = [-Infinity, Infinity];
 
 /** On which grid an operator's output is: any; its inputs', as it only moves values or chooses among them; or a given one. */
-export type Rule = 'own' | 'same' | Grid;
+type Rule = 'own' | 'same' | Grid;
 
 /** What an operator takes: in order, with the places of a filter's two tensors. */
 export type Operand = Value | Constant | 'weights' | 'bias';

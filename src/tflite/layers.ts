@@ -165,13 +165,16 @@ function product(call: LayerCall, operator: OperatorName, args: Omit<NodeArgs, '
 }
 
 const conv2d: Row = (call, x) => {
-  const [height, width, inputs, outputs] = call.get<{shape: number[]}>('kernel').shape as [number, number, number, number];
+  const [height, width, inputs, outputs] = call.get<{shape: number[]}>('kernel').shape as [
+    number,
+    number,
+    number,
+    number,
+  ];
   const [image, window] = withoutPadding(call.graph, x, [height, width], windowOf(call));
   const filter = filterOf(call, 'kernel', {order: [3, 0, 1, 2], shape: [outputs, height, width, inputs], axis: 0});
   const operands: Operand[] = [image, 'weights', 'bias'];
-  return call.activate(
-    product(call, 'CONV_2D', {operands, shape: call.shape, options: windowOptions(window), filter}),
-  );
+  return call.activate(product(call, 'CONV_2D', {operands, shape: call.shape, options: windowOptions(window), filter}));
 };
 
 function depthwise(call: LayerCall, x: Value, shape: Shape, hasBias: boolean): Value {
@@ -191,7 +194,12 @@ function depthwise(call: LayerCall, x: Value, shape: Shape, hasBias: boolean): V
 const depthwiseConv2d: Row = (call, x) => call.activate(depthwise(call, x, call.shape, true));
 
 const separableConv2d: Row = (call, x) => {
-  const [, , inputs, outputs] = call.get<{shape: number[]}>('pointwiseKernel').shape as [number, number, number, number];
+  const [, , inputs, outputs] = call.get<{shape: number[]}>('pointwiseKernel').shape as [
+    number,
+    number,
+    number,
+    number,
+  ];
   const middle = call.round(depthwise(call, x, [...call.shape.slice(0, 3), inputs], false), 'between');
   const filter = filterOf(call, 'pointwiseKernel', {order: [3, 0, 1, 2], shape: [outputs, 1, 1, inputs], axis: 0});
   const options = windowOptions({strides: [1, 1], padding: 'valid', dilation: [1, 1]});
@@ -213,7 +221,12 @@ const conv1d: Row = (call, x) => {
 };
 
 const conv2dTranspose: Row = (call, x) => {
-  const [height, width, outputs, inputs] = call.get<{shape: number[]}>('kernel').shape as [number, number, number, number];
+  const [height, width, outputs, inputs] = call.get<{shape: number[]}>('kernel').shape as [
+    number,
+    number,
+    number,
+    number,
+  ];
   const filter = filterOf(call, 'kernel', {order: [2, 0, 1, 3], shape: [outputs, height, width, inputs], axis: 0});
   const options = windowOptions(windowOf(call));
   const operands: Operand[] = [int32Constant(call.shape), 'weights', x, 'bias'];
@@ -261,7 +274,9 @@ function merge(operator: OperatorName, reach?: (one: Interval, other: Interval) 
       const both = sum.shape.map((dim, axis) => Math.max(dim, x.shape[axis]!));
       const y = graph.add(operator, {operands: [sum, x], shape: both, rule: reach ? 'own' : 'same'});
       const isLast = i === aligned.length - 1;
-      return isLast || !reach || !sum.grid || !x.grid ? y : graph.round(y, gridOver(reach(reachOf(sum.grid), reachOf(x.grid))));
+      return isLast || !reach || !sum.grid || !x.grid
+        ? y
+        : graph.round(y, gridOver(reach(reachOf(sum.grid), reachOf(x.grid))));
     });
   };
 }
@@ -449,7 +464,7 @@ function fixed(operator: OperatorName, grid: Grid, options?: Options): Row {
 const sigmoid = fixed('LOGISTIC', UNIT);
 
 /** Activations by name; `ELU` as a layer is named so. */
-export const ACTIVATIONS: Readonly<Record<string, Row>> = {
+const ACTIVATIONS: Readonly<Record<string, Row>> = {
   ELU: ({graph}, x) => graph.add('ELU', {operands: [x], shape: x.shape, rule: 'own'}),
   elu: ({graph}, x) => graph.add('ELU', {operands: [x], shape: x.shape, rule: 'own'}),
   hardSigmoid: ({graph}, x) => {

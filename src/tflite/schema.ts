@@ -11,10 +11,10 @@ export const FUSED_ACTIVATIONS = {NONE: 0, RELU: 1, RELU_N1_TO_1: 2, RELU6: 3} a
 export type FusedActivation = keyof typeof FUSED_ACTIVATIONS;
 
 /** A field of a table of options: its number, its type, and the value that need not be written. */
-export type OptionField = readonly [slot: number, type: 'int8' | 'int32' | 'bool' | 'float32', ifAbsent: number];
+type OptionField = readonly [slot: number, type: 'int8' | 'int32' | 'bool' | 'float32', ifAbsent: number];
 
 /** A table of options: its number in the union BuiltinOptions, and its fields. */
-export interface OptionsTable {
+interface OptionsTable {
   readonly union: number;
   readonly fields: Readonly<Record<string, OptionField>>;
 }
@@ -88,7 +88,10 @@ export const OPERATORS = {
     code: 9,
     version: 4,
     version16: 7,
-    options: {union: 8, fields: {activation: [0, 'int8', 0], weightsFormat: [1, 'int8', 0], keepNumDims: [2, 'bool', 0]}},
+    options: {
+      union: 8,
+      fields: {activation: [0, 'int8', 0], weightsFormat: [1, 'int8', 0], keepNumDims: [2, 'bool', 0]},
+    },
   },
   GATHER: {code: 36, version: 2, options: {union: 23, fields: {axis: [0, 'int32', 0]}}},
   LEAKY_RELU: {code: 98, version: 2, options: {union: 75, fields: {alpha: [0, 'float32', 0]}}},

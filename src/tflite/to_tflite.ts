@@ -59,13 +59,17 @@ function quantizerProblems(layers: readonly Layer[]): string[] {
     const off = isQuantizing(layer) ? layer.roundings.filter(({quantizer}) => !quantizer.quantizing) : [];
     return [
       ...float.map(attr => `layer ${layer.name}: its ${attr} is not quantized. Quantize it: quantizeModel's weights.`),
-      ...off.map(({what}) => `layer ${layer.name}: the rounding of its ${what} is off. Switch it on: setFakeQuant(q, true).`),
+      ...off.map(
+        ({what}) => `layer ${layer.name}: the rounding of its ${what} is off. Switch it on: setFakeQuant(q, true).`,
+      ),
     ];
   });
 }
 
 async function unsetProblems(layers: readonly Layer[]): Promise<string[]> {
-  const roundings = layers.filter(isQuantizing).flatMap(({name, roundings}) => roundings.map(each => ({...each, name})));
+  const roundings = layers
+    .filter(isQuantizing)
+    .flatMap(({name, roundings}) => roundings.map(each => ({...each, name})));
   const unset: string[] = [];
   for (const {name, of, what, quantizer} of roundings) {
     if (of === 'activations' && !(await quantizer.snapshot()).values) unset.push(`${name} (${what})`);
@@ -99,7 +103,8 @@ async function valuesOf(layer: Layer): Promise<ReadonlyMap<string, Float32Array>
 }
 
 async function numbersOf(layer: Layer): Promise<LayerNumbers> {
-  const weights: ReadonlyMap<string, WeightLevels> = layer instanceof LayerWrapper ? await weightLevels(layer) : new Map();
+  const weights: ReadonlyMap<string, WeightLevels> =
+    layer instanceof LayerWrapper ? await weightLevels(layer) : new Map();
   const inner = unwrapped(layer);
   const host = inner.getClassName() === 'TimeDistributed' ? (inner as unknown as {layer: Layer}).layer : inner;
   return {weights, values: await valuesOf(host), grids: await gridsOf(layer)};
@@ -130,7 +135,8 @@ async function weightProblems(layers: readonly Layer[]): Promise<string[]> {
   for (const layer of layers.filter(each => each instanceof LayerWrapper)) {
     for (const {originalName, read} of variablesIn(layer)) {
       const values = await read().data();
-      if (!values.every(Number.isFinite)) problems.push(`layer ${layer.name}: its ${originalName} holds NaN or Infinity.`);
+      if (!values.every(Number.isFinite))
+        problems.push(`layer ${layer.name}: its ${originalName} holds NaN or Infinity.`);
     }
   }
   return problems;
@@ -146,7 +152,8 @@ function variablesIn(layer: LayerWrapper): {originalName: string; read: () => Re
 /** How many take each tensor of a flat graph. */
 function usesOf({ops, outputs}: ReturnType<typeof flatten>): (tensor: number) => number {
   const uses = new Map<number, number>();
-  for (const tensor of [...ops.flatMap(({inputs}) => inputs), ...outputs]) uses.set(tensor, (uses.get(tensor) ?? 0) + 1);
+  for (const tensor of [...ops.flatMap(({inputs}) => inputs), ...outputs])
+    uses.set(tensor, (uses.get(tensor) ?? 0) + 1);
   return tensor => uses.get(tensor) ?? 0;
 }
 
@@ -195,7 +202,8 @@ function ungriddedProblems({nodes, outputs}: Graph): string[] {
   const without = [...nodes.map(({output}) => output), ...outputs.map(({value}) => value)].filter(({grid}) => !grid);
   const layers = [...new Set(without.map(({layer}) => layer))];
   return layers.map(
-    layer => `layer ${layer}: its output has no range, so it is no integer. Quantize its activations: quantizeModel's activations.`,
+    layer =>
+      `layer ${layer}: its output has no range, so it is no integer. Quantize its activations: quantizeModel's activations.`,
   );
 }
 
@@ -230,7 +238,10 @@ export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}):
   throwProblems('toTFLite', [...classProblems(layers), ...quantizerProblems(layers), ...(await unsetProblems(layers))]);
   throwProblems('toTFLite', await weightProblems(layers));
   const numbers = await readNumbers(layers, onProgress);
-  throwProblems('toTFLite', [...numbers].flatMap(([layer, each]) => numberProblems(layer, each)));
+  throwProblems(
+    'toTFLite',
+    [...numbers].flatMap(([layer, each]) => numberProblems(layer, each)),
+  );
   const graph = buildGraph(model, numbers, batchSize ?? 1);
   throwProblems('toTFLite', [...graph.problems, ...ungriddedProblems(graph)]);
   const flat = emit(graph, {inputType, outputType, dynamicBatch: batchSize === null, int4});

@@ -25,9 +25,36 @@ export async function loadDigits(): Promise<{train: Digits; test: Digits}> {
   return {train: rows(0, TRAIN), test: rows(TRAIN, count)};
 }
 
+/** {@link digitModel} with what train_digits.mjs found. */
+export async function trainedDigitModel(activation: Activation = 'softmax'): Promise<tfl.LayersModel> {
+  const model = digitModel(activation);
+  const values = new Float32Array(await readFile('test/tflite/digits.bin'));
+  let at = 0;
+  const weights = model.weights.map(({shape}) => {
+    const size = tf.util.sizeFromShape(shape as number[]);
+    return tf.tensor(values.slice(at, (at += size)), shape as number[]);
+  });
+  model.setWeights(weights);
+  tf.dispose(weights);
+  return model;
+}
+
+/** The bytes of digits.bin. */
+export async function trainedWeights(epochs: number): Promise<Uint8Array> {
+  await tf.setBackend('cpu');
+  const model = digitModel();
+  await train(model, (await loadDigits()).train, epochs, 3e-3);
+  const values = model.getWeights().flatMap(weight => [...weight.dataSync()]);
+  return new Uint8Array(Float32Array.from(values).buffer);
+}
+
+/** What comes out: probabilities, or the scores that they are of. */
+type Activation = 'softmax' | 'linear';
+
 /** Convolutions of all kinds, a BatchNormalization, a pool and two dense layers. */
-export function digitModel(seed = 1): tfl.LayersModel {
+function digitModel(activation: Activation = 'softmax'): tfl.LayersModel {
   const {layers} = tfl;
+  const seed = 1;
   const kernelInitializer = tfl.initializers.glorotUniform({seed});
   const conv = {kernelInitializer, padding: 'same' as const, kernelSize: 3};
   return tfl.sequential({
@@ -41,17 +68,22 @@ export function digitModel(seed = 1): tfl.LayersModel {
       layers.maxPooling2d({poolSize: 2, name: 'pool'}),
       layers.flatten({name: 'flat'}),
       layers.dense({units: 32, activation: 'relu', kernelInitializer, name: 'hidden'}),
-      layers.dense({units: 10, activation: 'softmax', kernelInitializer, name: 'classes'}),
+      layers.dense({units: 10, activation, kernelInitializer, name: 'classes'}),
     ],
   });
 }
 
 /** Trains for some epochs, in the order in which the digits are. */
-export async function train(model: tfl.LayersModel, {images, labels}: Digits, epochs: number, rate: number): Promise<void> {
+export async function train(
+  model: tfl.LayersModel,
+  {images, labels}: Digits,
+  epochs: number,
+  rate: number,
+): Promise<void> {
   const optimizer = tf.train.adam(rate);
   const targets = tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), 10).toFloat());
   model.compile({optimizer, loss: 'categoricalCrossentropy'});
-  await model.fit(images, targets, {epochs, batchSize: 64, shuffle: false, verbose: 0});
+  await model.fit(images, targets, {epochs, batchSize: 64, shuffle: false, yieldEvery: 'never'});
   optimizer.dispose();
   targets.dispose();
 }

@@ -1,10 +1,10 @@
-/** Google's runtimes, in a Python process that runs as long as the specs do (serve.py). In Node only. */
+/** Google's runtimes, in processes that run as long as the specs do: serve.py and litert.mjs. In Node only. */
 import type {ChildProcessWithoutNullStreams} from 'node:child_process';
 
-/** The TensorFlow Lite interpreter with reference kernels, with XNNPACK, and the one for microcontrollers. */
-export type Runtime = 'reference' | 'xnnpack' | 'micro';
+/** The TensorFlow Lite interpreter with reference kernels, with XNNPACK, the one for microcontrollers, and LiteRT.js in Chromium. */
+export type Runtime = 'reference' | 'xnnpack' | 'micro' | 'litert.js';
 
-export interface SchemaTensor {
+interface SchemaTensor {
   readonly name: string;
   readonly type: string;
   readonly shape: number[];
@@ -20,7 +20,12 @@ export interface SchemaModel {
   readonly version: number;
   readonly identified: boolean;
   readonly description: string;
-  readonly operators: readonly {readonly name: string; readonly version: number; readonly inputs: number[]; readonly outputs: number[]}[];
+  readonly operators: readonly {
+    readonly name: string;
+    readonly version: number;
+    readonly inputs: number[];
+    readonly outputs: number[];
+  }[];
   readonly tensors: readonly SchemaTensor[];
   readonly metadata: readonly string[];
 }
@@ -45,41 +50,61 @@ interface Outputs extends Answer {
   readonly signatures?: unknown;
 }
 
-let server: ChildProcessWithoutNullStreams | undefined;
-const waiting: ((line: string) => void)[] = [];
+/** A process that answers each line with one. */
+class Server {
+  readonly #command: () => Promise<readonly [program: string, ...args: string[]]>;
+  #child: ChildProcessWithoutNullStreams | undefined;
+  readonly #waiting: ((line: string) => void)[] = [];
 
-async function start(): Promise<ChildProcessWithoutNullStreams> {
-  const {spawn} = await import('node:child_process');
-  const {createInterface} = await import('node:readline');
-  const python = process.env['TFLITE_PYTHON'];
-  if (!python) throw new Error('TFLITE_PYTHON names no Python with the runtimes of test/tflite/requirements.txt.');
-  const child = spawn(python, ['test/tflite/serve.py'], {stdio: ['pipe', 'pipe', 'pipe']});
-  let said = '';
-  child.stderr.on('data', chunk => (said = `${said}${String(chunk)}`.slice(-2000)));
-  createInterface(child.stdout).on('line', line => waiting.shift()?.(line));
-  child.on('exit', code => {
-    server = undefined;
-    const error = `the runtime ended with ${String(code)}: ${said}`;
-    for (const answer of waiting.splice(0)) answer(JSON.stringify({error}));
-  });
-  return child;
+  constructor(command: () => Promise<readonly [program: string, ...args: string[]]>) {
+    this.#command = command;
+  }
+
+  async ask<T extends Answer>(request: object): Promise<T> {
+    this.#child ??= await this.#start();
+    const line = await new Promise<string>(resolve => {
+      this.#waiting.push(resolve);
+      this.#child!.stdin.write(`${JSON.stringify(request)}\n`);
+    });
+    const answer = JSON.parse(line) as T;
+    if (answer.error) throw new Error(answer.error);
+    return answer;
+  }
+
+  /** Ends the process; the next request starts another. */
+  stop(): void {
+    this.#child?.stdin.end();
+    this.#child = undefined;
+  }
+
+  async #start(): Promise<ChildProcessWithoutNullStreams> {
+    const {spawn} = await import('node:child_process');
+    const {createInterface} = await import('node:readline');
+    const [program, ...args] = await this.#command();
+    const child = spawn(program, args, {stdio: ['pipe', 'pipe', 'pipe']});
+    let said = '';
+    child.stderr.on('data', chunk => (said = `${said}${String(chunk)}`.slice(-2000)));
+    createInterface(child.stdout).on('line', line => this.#waiting.shift()?.(line));
+    child.on('exit', code => {
+      if (this.#child === child) this.#child = undefined;
+      const error = `the runtime ended with ${String(code)}: ${said}`;
+      for (const answer of this.#waiting.splice(0)) answer(JSON.stringify({error}));
+    });
+    return child;
+  }
 }
 
-async function ask<T extends Answer>(request: object): Promise<T> {
-  server ??= await start();
-  const line = await new Promise<string>(resolve => {
-    waiting.push(resolve);
-    server!.stdin.write(`${JSON.stringify(request)}\n`);
-  });
-  const answer = JSON.parse(line) as T;
-  if (answer.error) throw new Error(answer.error);
-  return answer;
-}
+const python = new Server(async () => {
+  const {execFileSync} = await import('node:child_process');
+  const found = execFileSync(process.execPath, ['scripts/python.mjs', 'test/tflite'], {encoding: 'utf8'});
+  return [found.trim(), 'test/tflite/serve.py'];
+});
+const chromium = new Server(() => Promise.resolve([process.execPath, 'test/tflite/litert.mjs']));
 
-/** Ends the process; the next request starts another. */
+/** Ends the processes; they start again when they are needed. */
 export function stopRuntimes(): void {
-  server?.kill();
-  server = undefined;
+  python.stop();
+  chromium.stop();
 }
 
 const base64 = ({buffer, byteOffset, byteLength}: Uint8Array | Numbers) =>
@@ -93,7 +118,8 @@ export async function run(
   batch?: number,
 ): Promise<Numbers[][]> {
   const inputs = runs.map(each => each.map(base64));
-  const {outputs, types} = await ask<Outputs>({model: base64(model), runtime, inputs, ...(batch && {batch})});
+  const server = runtime === 'litert.js' ? chromium : python;
+  const {outputs, types} = await server.ask<Outputs>({model: base64(model), runtime, inputs, ...(batch && {batch})});
   return outputs.map(each =>
     each.map((text, i) => {
       const bytes = Buffer.from(text, 'base64');
@@ -104,15 +130,18 @@ export async function run(
 
 /** The signatures that the interpreter finds in a file. */
 export async function signaturesOf(model: Uint8Array): Promise<unknown> {
-  return (await ask<Outputs>({model: base64(model), runtime: 'reference', inputs: []})).signatures;
+  return (await python.ask<Outputs>({model: base64(model), runtime: 'reference', inputs: []})).signatures;
 }
 
 /** What a reader of the published schema finds in a file. */
 export async function parse(model: Uint8Array): Promise<SchemaModel> {
-  return ask<SchemaModel & Answer>({model: base64(model), runtime: 'schema'});
+  return python.ask<SchemaModel & Answer>({model: base64(model), runtime: 'schema'});
 }
 
 /** What a reader of zip archives finds in a file. */
 export async function filesIn(model: Uint8Array): Promise<{files: Record<string, string>; broken: string | null}> {
-  return ask<{files: Record<string, string>; broken: string | null} & Answer>({model: base64(model), runtime: 'archive'});
+  return python.ask<{files: Record<string, string>; broken: string | null} & Answer>({
+    model: base64(model),
+    runtime: 'archive',
+  });
 }
