@@ -123,15 +123,15 @@ function raw(low: number, high: number): Grid {
   return {scale: 1, inverse: 1, zero: 0, low: flush(f32(low)), high: flush(f32(high)), empty: false};
 }
 
-/** A learned scale's grid: its whole multiples from qmin to qmax. A scale of 0 or less, or NaN, makes all values NaN. */
+/** A learned scale's grid: its multiples from qmin to qmax. What is no positive number counts as 0, which makes all values NaN. */
 function scaled(given: number, {qmin, qmax}: Levels): Grid {
   const step = flush(f32(given));
-  const scale = step < 0 ? 0 : step;
+  const scale = step > 0 && step <= LARGEST_FLOAT ? step : 0;
   const inverse = flush(f32(1 / scale));
   return {scale, inverse, zero: 0, low: f32(qmin * scale), high: f32(qmax * scale), empty: false};
 }
 
-/** As many levels from the one next to a learned low end, not above 0 and not so low that 0 is no level. NaN: as above. */
+/** As many levels from the one next to a learned low end, not above 0 and not so low that 0 is no level. */
 function anchored(scale: number, offset: number, {qmin, qmax}: Levels): Grid {
   const extent = qmax - qmin;
   const zero = f32(flush(f32(offset)) * scaled(scale, {qmin, qmax}).inverse);

@@ -140,7 +140,7 @@ Grid raw(const float low, const float high) {
 
 Grid scaled(const float given, const Levels levels) {
   float stepSize = flush(given);
-  float scale = stepSize < 0.0 ? 0.0 : stepSize;
+  float scale = stepSize > 0.0 && stepSize <= LARGEST_FLOAT ? stepSize : 0.0;
   float stepsPerUnit = flush(1.0 / scale);
   return Grid(scale, stepsPerUnit, 0.0, rounded(levels.qmin * scale), rounded(levels.qmax * scale), false, true);
 }

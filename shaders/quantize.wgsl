@@ -138,7 +138,7 @@ fn raw(low: Channels, high: Channels) -> Grid {
 
 fn scaled(given: Channels, lowest: Channels, highest: Channels) -> Grid {
   let step = flushed(given);
-  let scale = select(step, Channels(0.0), step < Channels(0.0));
+  let scale = select(Channels(0.0), step, (step > Channels(0.0)) & (step <= Channels(LARGEST_FLOAT)));
   let inverse = flushed(1.0 / scale);
   return Grid(
     scale, inverse, Channels(0.0), settled(lowest * scale), settled(highest * scale), ChannelMask(false));

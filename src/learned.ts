@@ -34,6 +34,9 @@ function fakeQuantWithLearnedScale_<T extends Tensor>(
   scale: Tensor | TensorLike,
   options: LearnedScaleOptions = {},
 ): T {
+  if (typeof scale === 'number' && !(scale > 0 && scale < Infinity)) {
+    throw invalid(NAME, `scale must be above 0 and finite, but was ${scale}. It is the value of one step of the grid.`);
+  }
   const inputs = floatTensor<T>(NAME, 'x', x);
   const {offset} = options;
   const grid: Record<string, Tensor> = {scale: floatTensor<Tensor>(NAME, 'scale', scale)};
@@ -68,12 +71,12 @@ function fakeQuantWithLearnedScale_<T extends Tensor>(
  *
  * These are the plain gradients; LSQ scales that of the scale by 1 / sqrt(size * qmax), which matters to SGD and not
  * to Adam. NaN in `x` stays NaN, infinities become the ends. A scale that is 0, negative, NaN, infinite or a denormal
- * number makes every value NaN, and so does an offset that is NaN. There is no second derivative.
+ * number makes every value NaN, and its gradient; so does an offset that is NaN. There is no second derivative.
  *
  * @param x - float32 tensor.
  * @param scale - the value of one step, above 0: a scalar, or a tensor [d] with an axis of size d.
  * @param options - {@link LearnedScaleOptions}
  * @returns a tensor of x's shape, every value a level times the scale.
- * @throws if the shape of the scale or the offset is not what the axis asks for, or an option is out of its limits.
+ * @throws if a scale given as a number is not above 0, the shape of the scale or the offset is not what the axis asks for, or an option is out of its limits.
  */
 export const fakeQuantWithLearnedScale = op({fakeQuantWithLearnedScale_});

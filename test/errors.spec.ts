@@ -10,7 +10,7 @@ const bits = (numBits: number) => ({numBits});
 const untyped = (value: unknown) => value as never;
 
 const {fakeQuant, fakeQuantWithMinMaxArgs, fakeQuantWithMinMaxVars, fakeQuantWithMinMaxVarsPerChannel} = ops;
-const {quantizeAndDequantizeV4, quantizeAndDequantizeV4Grad} = ops;
+const {fakeQuantWithLearnedScale, quantizeAndDequantizeV4, quantizeAndDequantizeV4Grad} = ops;
 
 /** x is of shape [2, 3]. */
 const ATTEMPTS: readonly Attempt[] = [
@@ -87,6 +87,26 @@ const ATTEMPTS: readonly Attempt[] = [
     /same size.*\[2\]/,
   ],
   ['another shape in V4Grad', x => quantizeAndDequantizeV4Grad(tf.ones([2]), x, 0, 1), /same size.*\[2\]/],
+  ['numBits 1 of a learned scale', x => fakeQuantWithLearnedScale(x, 1, bits(1)), /LearnedScale: numBits .* 1\./],
+  ['a scale of 0', x => fakeQuantWithLearnedScale(x, 0), /LearnedScale: scale must be above 0.* 0\./],
+  ['a scale of NaN', x => fakeQuantWithLearnedScale(x, NaN), /scale must be above 0.* NaN\./],
+  ['scales without an axis', x => fakeQuantWithLearnedScale(x, [1, 1, 1]), /scale must be a scalar.*\[3\].*axis/],
+  [
+    'two scales for three channels',
+    x => fakeQuantWithLearnedScale(x, [1, 1], {axis: 1}),
+    /scale must have shape \[3\].* \[2\]/,
+  ],
+  [
+    'another shape of offset than of scale',
+    x => fakeQuantWithLearnedScale(x, [1, 1, 1], {axis: -1, offset: 0}),
+    /offset must have shape \[3\].* \[\]/,
+  ],
+  [
+    'an offset of a symmetric grid',
+    x => fakeQuantWithLearnedScale(x, 1, {symmetric: true, offset: 0}),
+    /symmetric grid has its low end .* Leave out/,
+  ],
+  ['axis 2 of scales', x => fakeQuantWithLearnedScale(x, [1], {axis: 2}), /axis must be .*\[-2, 2\).* 2\./],
   [
     'an int32 tensor',
     () => fakeQuant(tf.tensor1d([1, 2], 'int32'), 0, 1),

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
   fakeQuant,
+  fakeQuantWithLearnedScale,
   fakeQuantWithMinMaxArgs,
   fakeQuantWithMinMaxVarsPerChannel,
   minMax,
@@ -28,6 +29,7 @@ class Model {
   readonly #max = variable([1], []);
   readonly #lows = variable([-1, -1], [2]);
   readonly #highs = variable([0.4, 1], [2]);
+  readonly #scales = variable([0.1, 0.2], [2]);
   readonly #inputs = tf.tensor2d([1, 0.5, -0.3, 0.2, 0.9, -1.1], [2, 3]);
   readonly #optimizer = tf.train.sgd(0.01);
 
@@ -37,11 +39,11 @@ class Model {
   }
 
   values(): Promise<Float32Array[]> {
-    return Promise.all([this.#weights, this.#min, this.#highs].map(valuesOf));
+    return Promise.all([this.#weights, this.#min, this.#highs, this.#scales].map(valuesOf));
   }
 
   dispose(): void {
-    tf.dispose([this.#weights, this.#min, this.#max, this.#lows, this.#highs, this.#inputs]);
+    tf.dispose([this.#weights, this.#min, this.#max, this.#lows, this.#highs, this.#scales, this.#inputs]);
     this.#optimizer.dispose();
   }
 
@@ -53,7 +55,8 @@ class Model {
       {numBits},
     );
     const x = quantizeAndDequantizeV4(this.#inputs, undefined, undefined, {numBits});
-    const hidden = fakeQuant(tf.matMul(x, weights as tf.Tensor2D), this.#min as tf.Tensor, this.#max as tf.Tensor, {
+    const learned = fakeQuantWithLearnedScale(weights, this.#scales, {numBits, symmetric: true, axis: 1});
+    const hidden = fakeQuant(tf.matMul(x, learned as tf.Tensor2D), this.#min as tf.Tensor, this.#max as tf.Tensor, {
       numBits,
     });
     return tf.sum(tf.square(tf.sub(fakeQuantWithMinMaxArgs(hidden, {min: -2, max: 2, numBits}), 1)));
@@ -95,23 +98,42 @@ interface Row {
   readonly name: string;
   readonly quantize: Quantize;
   readonly rangeShape: readonly number[];
-  readonly trainsRange: boolean;
+  /** Which inputs but x have a gradient: 1 is the first bound, 2 the second. */
+  readonly trained: readonly number[];
 }
 
 const ROWS: readonly Row[] = [
-  {name: 'Args', quantize: x => fakeQuantWithMinMaxArgs(x), rangeShape: [], trainsRange: false},
-  {name: 'Vars', quantize: (x, min, max) => fakeQuant(x, min, max), rangeShape: [], trainsRange: true},
+  {name: 'Args', quantize: x => fakeQuantWithMinMaxArgs(x), rangeShape: [], trained: []},
+  {name: 'Vars', quantize: (x, min, max) => fakeQuant(x, min, max), rangeShape: [], trained: [1, 2]},
   ...SHAPE.map((channels, axis) => ({
     name: `PerChannel along axis ${axis}`,
     quantize: (x: tf.Tensor, min: tf.Tensor, max: tf.Tensor) => fakeQuant(x, min, max, {axis}),
     rangeShape: [channels],
-    trainsRange: true,
+    trained: [1, 2],
+  })),
+  {
+    name: 'a learned scale',
+    quantize: (x, _, scale) => fakeQuantWithLearnedScale(x, scale, {symmetric: true}),
+    rangeShape: [],
+    trained: [2],
+  },
+  {
+    name: 'a learned scale and low end',
+    quantize: (x, offset, scale) => fakeQuantWithLearnedScale(x, scale, {offset}),
+    rangeShape: [],
+    trained: [1, 2],
+  },
+  ...SHAPE.map((channels, axis) => ({
+    name: `learned scales along axis ${axis}`,
+    quantize: (x: tf.Tensor, _: tf.Tensor, scale: tf.Tensor) => fakeQuantWithLearnedScale(x, scale, {axis, numBits: 2}),
+    rangeShape: [channels],
+    trained: [2],
   })),
   {
     name: 'V4 of a given range',
     quantize: (x, min, max) => quantizeAndDequantizeV4(x, min, max, {rangeGiven: true}),
     rangeShape: [],
-    trainsRange: false,
+    trained: [],
   },
 ];
 
@@ -119,7 +141,7 @@ const MEASURED: Row = {
   name: 'V4',
   quantize: x => quantizeAndDequantizeV4(x),
   rangeShape: [],
-  trainsRange: false,
+  trained: [],
 };
 
 /** The programs that an op takes, or the backward pass to one of its inputs. They are counted the second time. */
@@ -162,10 +184,10 @@ function defineProgramSpecs(): void {
       });
     }
 
-    for (const row of ROWS.filter(({trainsRange}) => trainsRange)) {
-      it(`of ${row.name}, inputs ${residency}: one or two for each of dmin and dmax`, () => {
+    for (const row of ROWS.filter(({trained}) => trained.length > 0)) {
+      it(`of ${row.name}, inputs ${residency}: one or two for the gradient of each that is trained`, () => {
         const spy = watchPrograms();
-        for (const wrt of [1, 2]) expect([1, 2]).toContain(programsOf(row, residency, spy, wrt));
+        for (const wrt of row.trained) expect([1, 2]).toContain(programsOf(row, residency, spy, wrt));
       });
     }
 
@@ -199,6 +221,7 @@ function defineProgramSpecs(): void {
       tf.tidy(() => {
         fakeQuant(x, -1, max, {numBits});
         fakeQuant(x, tf.scalar(-1), tf.scalar(max), {numBits});
+        fakeQuantWithLearnedScale(x, max, {numBits});
       });
     quantize(1, 8);
     const before = compiled();

