@@ -123,7 +123,7 @@ function raw(low: number, high: number): Grid {
   return {scale: 1, inverse: 1, zero: 0, low: flush(f32(low)), high: flush(f32(high)), empty: false};
 }
 
-/** A learned scale's grid: its multiples from qmin to qmax. What is no positive number counts as 0, which makes all values NaN. */
+/** A learned scale's grid: its multiples from qmin to qmax. What is no positive number counts as 0 and gives NaN. */
 function scaled(given: number, {qmin, qmax}: Levels): Grid {
   const step = flush(f32(given));
   const scale = step > 0 && step <= LARGEST_FLOAT ? step : 0;
@@ -181,8 +181,8 @@ function isOn(side: Exclude<Side, 'scale'>, x: number, {low, high}: Grid): boole
 }
 
 /**
- * How x's value on a learned grid changes with the scale, its rounding taken for constant: inside by what rounding moved
- * x, in steps; outside by the steps from the low end to the bound, or from 0 if the low end is not learned.
+ * How x's value on a learned grid changes with the scale, straight through its rounding: inside by what rounding moved x,
+ * in steps; outside by the steps from the low end to the bound, or from 0 if the low end is not learned.
  */
 function slope(x: number, grid: Grid): number {
   const steps = f32(clamp(x, grid) * grid.inverse);

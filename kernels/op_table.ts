@@ -238,7 +238,7 @@ export const RANGE_OPS: readonly OpRow<RangeAttrs & ObserveRule>[] = [
   },
 ];
 
-/** An op whose grid is learned, and its gradient. A grid of the scale alone has the scale in place of the low end, unread. */
+/** An op whose grid is learned, and its gradient. Where only the scale is, it stands for the low end too, unread. */
 function learned(name: string, lowEnd: 'scale' | 'offset'): OpRow<LearnedAttrs>[] {
   const place = (inputs: Inputs, {axis, numBits, narrowRange, symmetric}: LearnedAttrs) => {
     const x = input(inputs, 'inputs');

@@ -62,8 +62,8 @@ function fakeQuantWithLearnedScale_<T extends Tensor>(
  * - else, without an `offset`, 0 to n: for what a ReLU gives;
  * - with one, clamp(floor(offset / scale + 0.5), -n, 0) and n more.
  *
- * Gradients are straight-through, as TensorFlow's automatic differentiation gives them with the roundings (and the
- * clamp of the low end) taken for constant. With v = x / scale:
+ * Gradients are straight-through: what TensorFlow's automatic differentiation gives where the roundings, and the clamp of
+ * the low end, have the derivative of the identity. With v = x / scale:
  * - x: dy inside the range, both ends included; dy * 0 outside of it.
  * - scale: the sum of dy times round(v) - v inside, qmin below and qmax above; with an offset, less offset / scale below
  *   and above, since there the range moves with the offset.
@@ -77,6 +77,7 @@ function fakeQuantWithLearnedScale_<T extends Tensor>(
  * @param scale - the value of one step, above 0: a scalar, or a tensor [d] with an axis of size d.
  * @param options - {@link LearnedScaleOptions}
  * @returns a tensor of x's shape, every value a level times the scale.
- * @throws if a scale given as a number is not above 0, the shape of the scale or the offset is not what the axis asks for, or an option is out of its limits.
+ * @throws if a scale given as a number is not above 0, if the shape of the scale or the offset is not what the axis asks
+ * for, or if an option is out of its limits.
  */
 export const fakeQuantWithLearnedScale = op({fakeQuantWithLearnedScale_});
