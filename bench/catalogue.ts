@@ -26,7 +26,9 @@ export type RowName =
   | 'v4-given'
   | 'sums'
   | 'min-max'
-  | 'moving-range';
+  | 'moving-range'
+  | 'learned'
+  | 'learned-scale';
 
 export const K = 2 ** 10;
 export const M = 2 ** 20;
@@ -59,6 +61,8 @@ const sums: readonly Case[] = [
   ...[1, 4, 16, 64, 256, 1024, 4096].map(count => ({shape: [(4 * M) / count, count], axis: 1})),
   ...onEachAxis([16, 64, 64, 64]).slice(0, 3),
 ];
+
+const learnedScales: readonly Case[] = [columns32, ...onEachAxis([16, 64, 64, 64]).slice(1, 2)];
 
 /** Rows for a whole training step (a MobileNet-like block, the digits model) belong here, as 'step-…'. */
 export const ROWS: readonly Row[] = [
@@ -108,6 +112,13 @@ export const ROWS: readonly Row[] = [
     title: 'a step of an activation quantizer: measure, move the range, quantize',
     yardstick: 'relu',
     cases: [{shape: [4 * M]}, ...activations],
+  },
+  {name: 'learned', title: 'a learned scale: forward', yardstick: 'relu', cases: [{shape: [4 * M]}, ...learnedScales]},
+  {
+    name: 'learned-scale',
+    title: 'a learned scale: the gradient of the scale',
+    yardstick: 'relu',
+    cases: [{shape: [4 * M]}, ...learnedScales],
   },
 ];
 

@@ -113,3 +113,15 @@ export function minMax(x: T, axis?: number): [T, T] {
   const others = othersOf(x.rank, axis);
   return [tf.min(x, others), tf.max(x, others)];
 }
+
+/** Eight symmetric bits of a learned scale. */
+export function learned(x: T, scale: T): T {
+  return tf.mul(tf.round(tf.clipByValue(tf.div(x, scale), -128, 127)), scale);
+}
+
+export function learnedScaleGradient(dy: T, x: T, scale: T, axis?: number): T {
+  const steps = tf.div(x, scale);
+  const held = tf.clipByValue(steps, -128, 127);
+  const moved = tf.sub(tf.round(held), tf.where(tf.equal(steps, held), steps, tf.zerosLike(steps)));
+  return tf.sum(tf.mul(dy, moved), othersOf(x.rank, axis));
+}

@@ -34,6 +34,9 @@ interface Operands {
   /** `min` and `max` in a shape that broadcasts against x. */
   readonly low: T;
   readonly high: T;
+  /** The value of a step of a symmetric grid that ends at `max`, and in a shape that broadcasts. */
+  readonly scale: T;
+  readonly step: T;
   /** `min` and `max` as a moving range has them, if there is one per tensor. */
   readonly range: T;
   readonly axis: number | undefined;
@@ -50,6 +53,7 @@ export function operandsOf({shape, axis}: Case): Operands {
   const rangeShape = axis === undefined ? [] : [shape[axis]!];
   const min = resident(perChannel?.min ?? RANGE.min, rangeShape);
   const max = resident(perChannel?.max ?? RANGE.max, rangeShape);
+  const scale = tf.div(max, 127);
   return {
     x: resident(values(size, 1), shape),
     dy: resident(values(size, 2), shape),
@@ -57,6 +61,8 @@ export function operandsOf({shape, axis}: Case): Operands {
     max,
     low: composed.alongAxis(min, shape.length, axis),
     high: composed.alongAxis(max, shape.length, axis),
+    scale,
+    step: composed.alongAxis(scale, shape.length, axis),
     range: resident(Float32Array.of(RANGE.min, RANGE.max, 1), [3]),
     axis,
   };
@@ -77,6 +83,16 @@ const MOVING: MovingRangeOptions = {
   debias: false,
   symmetric: false,
 };
+
+function learned({x, scale, axis}: Operands): T {
+  return ops.fakeQuantWithLearnedScale(x, scale, {symmetric: true, ...(axis !== undefined && {axis})});
+}
+
+/** As tf.grad asks for it. */
+function learnedScaleGradient({x, dy, scale, axis}: Operands): T[] {
+  const attrs = {numBits: 8, narrowRange: false, symmetric: true, wrt: 'scale', ...(axis !== undefined && {axis})};
+  return [tf.engine().runKernel<T>('FakeQuantWithLearnedScaleGradient', {gradients: dy, inputs: x, scale}, attrs)];
+}
 
 function sumOf({x, min}: Operands): Nearness {
   return {kind: 'sum', terms: x.size / min.size};
@@ -175,6 +191,18 @@ const CONTESTS: Readonly<Record<RowName, (operands: Operands) => Contest>> = {
     yardstick: () => relu(o),
     composed: () => composed.quantizeMoving(o.x, o.min, o.max, 1 - MOVING.decay),
     near: [STEP],
+  }),
+  learned: o => ({
+    ours: () => [learned(o)],
+    yardstick: () => relu(o),
+    composed: () => [composed.learned(o.x, o.step)],
+    near: [{kind: 'step', step: (1.2 * RANGE.max) / 127}],
+  }),
+  'learned-scale': o => ({
+    ours: () => learnedScaleGradient(o),
+    yardstick: () => relu(o),
+    composed: () => [composed.learnedScaleGradient(o.dy, o.x, o.step, o.axis)],
+    near: [sumOf(o)],
   }),
 };
 
