@@ -4,9 +4,9 @@ import type {MathBackendCPU} from '@tensorflow/tfjs-backend-cpu';
 import type {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
 import type {Device, Range, Routed, Scheme, View} from './device';
 import {type Grid, gridOf, unbounded} from './grid';
-import {loops} from './loops';
+import {loops, type Passes} from './loops';
 import {observe} from './observe';
-import {simd} from './simd';
+import {type Heap, instantiate, pays} from './simd';
 
 /** How a device reaches its memory. */
 interface Memory {
@@ -14,6 +14,12 @@ interface Memory {
   /** A new tensor of values that `fill` computes. Only `fill` reads tensors: making one may move the others. */
   make(shape: number[], fill: (values: Float32Array) => void): TensorInfo;
   dispose(tensor: TensorInfo): void;
+  /** What computes in SIMD, where that is to be had. */
+  simd(): Passes | undefined;
+}
+
+function passesOver(memory: Memory, view: View): Passes {
+  return (pays(view) ? memory.simd() : undefined) ?? loops;
 }
 
 function gridsOf(memory: Memory, range: Range, {channels}: View, {fit, levels}: Scheme): Grid[] {
@@ -36,11 +42,11 @@ function overMemory(memory: Memory): Device {
     project(x, range, view, scheme) {
       return memory.make(x.shape, y => {
         const grids = gridsOf(memory, range, view, scheme).map(grid => (scheme.clamped ? grid : unbounded(grid)));
-        (simd(view) ?? loops).project(memory.read(x), y, grids, view, scheme.rounding);
+        passesOver(memory, view).project(memory.read(x), y, grids, view, scheme.rounding);
       });
     },
     route(dy, x, range, view, scheme, outputs) {
-      const passes = simd(view) ?? loops;
+      const passes = passesOver(memory, view);
       const grids = () => gridsOf(memory, range, view, scheme);
       const sum = (values: Float64Array) => memory.make([...view.rangeShape], sums => sums.set(values));
       if (ALL_ROUTED.every((all, i) => outputs[i]?.side === all.side && outputs[i]?.summed === all.summed)) {
@@ -58,7 +64,7 @@ function overMemory(memory: Memory): Device {
     },
     measure(x, view) {
       return memory.make([2, ...view.rangeShape], both =>
-        both.set((simd(view) ?? loops).measure(memory.read(x), view)),
+        both.set(passesOver(memory, view).measure(memory.read(x), view)),
       );
     },
     observe(measured, moving, {channels, rangeShape}, rule) {
@@ -77,6 +83,14 @@ function overMemory(memory: Memory): Device {
   };
 }
 
+const simds = new WeakMap<object, Passes | undefined>();
+
+/** A backend's, made when it is first asked for. */
+function simdOf(backend: object, heap?: Heap): Passes | undefined {
+  if (!simds.has(backend)) simds.set(backend, instantiate(heap));
+  return simds.get(backend);
+}
+
 /** A new array of a shape's size, filled. */
 function filled(shape: readonly number[], fill: (values: Float32Array) => void): Float32Array {
   const values = new Float32Array(shape.reduce((size, dim) => size * dim, 1));
@@ -90,11 +104,24 @@ export function cpu(backend: MathBackendCPU): Device {
     read: ({dataId}) => backend.data.get(dataId).values as Float32Array,
     make: (shape, fill) => backend.makeTensorInfo(shape, 'float32', filled(shape, fill)),
     dispose: tensor => backend.disposeIntermediateTensorInfo(tensor),
+    simd: () => simdOf(backend),
   });
+}
+
+/** What tfjs's types hide. The build with threads keeps its memory to itself: values are copied there. */
+interface WasmInternals {
+  readonly asm?: {readonly memory?: WebAssembly.Memory};
+  readonly _malloc: (bytes: number) => number;
+}
+
+function heapOf(backend: BackendWasm): Heap | undefined {
+  const {asm, _malloc: allocate} = backend.wasm as unknown as WasmInternals;
+  return asm?.memory && {memory: asm.memory, allocate};
 }
 
 /** tfjs's wasm backend: its heap is used in place. It may move when it grows, so the views are taken after that. */
 export function wasm(backend: BackendWasm): Device {
+  const simd = simdOf(backend, heapOf(backend));
   const view = (tensor: TensorInfo) => backend.typedArrayFromHeap(tensor) as Float32Array;
   return overMemory({
     read: view,
@@ -104,6 +131,7 @@ export function wasm(backend: BackendWasm): Device {
       return made;
     },
     dispose: tensor => void backend.disposeData(tensor.dataId),
+    simd: () => simd,
   });
 }
 
@@ -113,5 +141,6 @@ export function host(backend: KernelBackend): Device {
     read: ({dataId}) => backend.readSync(dataId) as Float32Array,
     make: (shape, fill) => engine().makeTensor(filled(shape, fill), shape, 'float32'),
     dispose: tensor => engine().disposeTensor(tensor as Tensor),
+    simd: () => simdOf(backend),
   });
 }

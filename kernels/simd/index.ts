@@ -1,4 +1,4 @@
-/** The passes in WebAssembly's SIMD: values go through its memory in chunks that fit a cache. */
+/** The passes in WebAssembly's SIMD: where tensors lie in its memory, in place; else in chunks that fit a cache. */
 import type {View} from '../device';
 import type {Grid, Rounding, Side} from '../grid';
 import type {Passes} from '../loops';
@@ -6,27 +6,37 @@ import {WASM_BASE64} from './binary';
 
 /** What quantize.ts exports. */
 interface Module {
+  project(x: number, y: number, count: number, grids: number, period: number, rounding: number): void;
+  route(dy: number, x: number, y: number, count: number, grids: number, period: number, side: number): void;
+  routeSum(dy: number, x: number, count: number, grids: number, period: number, side: number, sums: number): void;
+  routeAll(dy: number, x: number, y: number, count: number, grids: number, period: number, sums: number): void;
+  measure(x: number, count: number, extremes: number, period: number): void;
+}
+
+/** A memory to compute in, and how to get a piece of it for oneself. */
+export interface Heap {
   readonly memory: WebAssembly.Memory;
-  readonly x: WebAssembly.Global<'i32'>;
-  readonly dy: WebAssembly.Global<'i32'>;
-  readonly result: WebAssembly.Global<'i32'>;
-  readonly grids: WebAssembly.Global<'i32'>;
-  readonly totals: WebAssembly.Global<'i32'>;
-  project(count: number, period: number, rounding: number): void;
-  route(count: number, period: number, side: number): void;
-  routeSum(count: number, period: number, side: number): void;
-  routeAll(count: number, period: number): void;
-  measure(count: number, period: number): void;
+  readonly allocate: (bytes: number) => number;
 }
 
 /** As in quantize.ts. */
-const CHUNK = 16384;
 const LANES = 4;
+const RECORD = 6;
 const ROUNDINGS: readonly Rounding[] = ['multiply', 'divide', 'even', 'up'];
 const SIDES: readonly Side[] = ['inside', 'below', 'above', 'outside', 'scale'];
 
+/** The most elements that are copied at a time, and the longest period. */
+const CHUNK = 16384;
+/** Grids, sums, and copies of x, dy and y, for each element of a chunk. */
+const BYTES = {grids: 24, sums: 16, x: 4, dy: 4, y: 4};
+const SCRATCH_BYTES = CHUNK * Object.values(BYTES).reduce((sum, bytes) => sum + bytes);
+const PAGE_BYTES = 65536;
+
 /** Runs shorter than this cost more to start than to compute. */
 const SHORT_RUN = 256;
+
+/** A period for elements of one channel: long enough that sums need not wait for each other. */
+const ONE_CHANNEL = 16;
 
 /** A part of a tensor whose channels repeat with a period; `channels[k]` is the channel of its elements k, k + period, … */
 interface Stretch {
@@ -35,175 +45,245 @@ interface Stretch {
   readonly channels: readonly number[];
 }
 
+/** The arrays of a pass. */
+interface Arrays {
+  readonly x: Float32Array;
+  readonly dy?: Float32Array;
+  readonly into?: Float32Array;
+}
+
+/** A piece of a stretch as the module sees it: addresses, 0 where there is no such array. */
+interface Piece {
+  readonly x: number;
+  readonly dy: number;
+  readonly y: number;
+  readonly count: number;
+}
+
 function upTo(count: number): number[] {
   return Array.from({length: count}, (_, i) => i);
+}
+
+function onlyOf(channel: number): readonly number[] {
+  return new Array<number>(ONE_CHANNEL).fill(channel);
 }
 
 /** The whole tensor if its channels repeat soon enough, else each channel's runs, else nothing. */
 function stretchesOf({outer, channels, inner}: View): readonly Stretch[] | undefined {
   const period = channels * inner;
   const to = outer * period;
+  if (channels === 1) return [{from: 0, to, channels: onlyOf(0)}];
   const repeated = [1, 2, 4].map(times => times * period).find(length => length % LANES === 0)!;
-  if (channels === 1) return [{from: 0, to, channels: [0, 0, 0, 0]}];
   if (repeated <= (inner < SHORT_RUN ? CHUNK : 0)) {
     return [{from: 0, to, channels: upTo(repeated).map(i => Math.floor(i / inner) % channels)}];
   }
   if (inner < SHORT_RUN) return undefined;
-  return upTo(outer * channels).map(run => {
-    const channel = run % channels;
-    return {from: run * inner, to: (run + 1) * inner, channels: [channel, channel, channel, channel]};
-  });
+  const each = upTo(channels).map(onlyOf);
+  return upTo(outer * channels).map(run => ({
+    from: run * inner,
+    to: (run + 1) * inner,
+    channels: each[run % channels]!,
+  }));
+}
+
+/** Views of the scratch memory. */
+class Scratch {
+  readonly buffer: ArrayBuffer;
+  readonly grids: Float32Array;
+  readonly empty: Int32Array;
+  readonly sums: Float64Array;
+  readonly extremes: Float32Array;
+  readonly x: Float32Array;
+  readonly dy: Float32Array;
+  readonly y: Float32Array;
+
+  constructor(buffer: ArrayBuffer, start: number) {
+    let at = start;
+    const place = (bytes: number) => (at += CHUNK * bytes) - CHUNK * bytes;
+    this.buffer = buffer;
+    this.grids = new Float32Array(buffer, place(BYTES.grids), RECORD * CHUNK);
+    this.empty = new Int32Array(buffer, this.grids.byteOffset, RECORD * CHUNK);
+    this.sums = new Float64Array(buffer, place(BYTES.sums), 2 * CHUNK);
+    this.extremes = new Float32Array(buffer, this.sums.byteOffset, 2 * CHUNK);
+    this.x = new Float32Array(buffer, place(BYTES.x), CHUNK);
+    this.dy = new Float32Array(buffer, place(BYTES.dy), CHUNK);
+    this.y = new Float32Array(buffer, place(BYTES.y), CHUNK);
+  }
+}
+
+/** Copies a part of an array to a slot, and fills its last lanes up. */
+function stage(slot: Float32Array, values: Float32Array, from: number, to: number, filler: number): number {
+  slot.set(values.subarray(from, to));
+  slot.fill(filler, to - from, lanesOf(to - from));
+  return slot.byteOffset;
+}
+
+/** A number of elements rounded up to whole lanes. */
+function lanesOf(count: number): number {
+  return Math.ceil(count / LANES) * LANES;
+}
+
+/** Where the first of two values for element k stands, in records of four and four; the second is LANES further. */
+function pairOf(k: number): number {
+  return 2 * k - (k % LANES);
 }
 
 class Simd implements Passes {
   readonly #module: Module;
-  readonly #x: Float32Array;
-  readonly #dy: Float32Array;
-  readonly #result: Float32Array;
-  readonly #grids: Float32Array;
-  readonly #empty: Int32Array;
-  readonly #sums: Float64Array;
-  readonly #extremes: Float32Array;
+  readonly #memory: WebAssembly.Memory;
+  #views: Scratch;
 
-  constructor(module: Module) {
-    this.#module = module;
-    const {memory, x, dy, result, grids, totals} = module;
-    this.#x = new Float32Array(memory.buffer, x.value, CHUNK);
-    this.#dy = new Float32Array(memory.buffer, dy.value, CHUNK);
-    this.#result = new Float32Array(memory.buffer, result.value, CHUNK);
-    this.#grids = new Float32Array(memory.buffer, grids.value, 5 * CHUNK);
-    this.#empty = new Int32Array(memory.buffer, grids.value + this.#grids.byteLength, CHUNK);
-    this.#sums = new Float64Array(memory.buffer, totals.value, 2 * CHUNK);
-    this.#extremes = new Float32Array(memory.buffer, totals.value, 2 * CHUNK);
+  constructor({memory, allocate}: Heap) {
+    const bytes = Uint8Array.from(atob(WASM_BASE64), character => character.charCodeAt(0));
+    const {exports} = new WebAssembly.Instance(new WebAssembly.Module(bytes), {env: {memory}});
+    this.#module = exports as unknown as Module;
+    this.#memory = memory;
+    const start = allocate(SCRATCH_BYTES);
+    this.#views = new Scratch(memory.buffer, start);
   }
 
   project(x: Float32Array, into: Float32Array, grids: readonly Grid[], view: View, rounding: Rounding): void {
     for (const stretch of stretchesOf(view)!) {
-      this.#setGrids(grids, stretch);
-      this.#forEachChunk(stretch, (from, to, count, period) => {
-        this.#x.set(x.subarray(from, to));
-        this.#module.project(count, period, ROUNDINGS.indexOf(rounding));
-        into.set(this.#result.subarray(0, to - from), from);
-      });
+      const [address, period] = this.#setGrids(grids, stretch);
+      this.#forEachPiece(stretch, {x, into}, at =>
+        this.#module.project(at.x, at.y, at.count, address, period, ROUNDINGS.indexOf(rounding)),
+      );
     }
   }
 
   route(dy: Float32Array, x: Float32Array, into: Float32Array, grids: readonly Grid[], view: View, side: Side): void {
     for (const stretch of stretchesOf(view)!) {
-      this.#setGrids(grids, stretch);
-      this.#forEachChunk(stretch, (from, to, count, period) => {
-        this.#x.set(x.subarray(from, to));
-        this.#dy.set(dy.subarray(from, to));
-        this.#module.route(count, period, SIDES.indexOf(side));
-        into.set(this.#result.subarray(0, to - from), from);
-      });
+      const [address, period] = this.#setGrids(grids, stretch);
+      this.#forEachPiece(stretch, {dy, x, into}, at =>
+        this.#module.route(at.dy, at.x, at.y, at.count, address, period, SIDES.indexOf(side)),
+      );
     }
   }
 
   routeSum(dy: Float32Array, x: Float32Array, grids: readonly Grid[], view: View, side: Side): Float64Array {
-    const sums = new Float64Array(view.channels);
-    for (const stretch of stretchesOf(view)!) {
-      this.#setGrids(grids, stretch);
-      this.#sums.fill(0, 0, stretch.channels.length);
-      this.#forEachChunk(stretch, (from, to, count, period) => {
-        this.#x.set(x.subarray(from, to));
-        this.#dy.set(dy.subarray(from, to));
-        this.#x.fill(0, to - from, count);
-        this.#dy.fill(0, to - from, count);
-        this.#module.routeSum(count, period, SIDES.indexOf(side));
-      });
-      stretch.channels.forEach((channel, k) => (sums[channel]! += this.#sums[k]!));
-    }
-    return sums;
+    const {routeSum} = this.#module;
+    return this.#sums({dy, x}, grids, view, (at, address, period, sums) =>
+      routeSum(at.dy, at.x, at.count, address, period, SIDES.indexOf(side), sums),
+    ).first;
   }
 
   routeAll(dy: Float32Array, x: Float32Array, into: Float32Array, grids: readonly Grid[], view: View) {
-    const [below, above] = [new Float64Array(view.channels), new Float64Array(view.channels)];
-    for (const stretch of stretchesOf(view)!) {
-      this.#setGrids(grids, stretch);
-      this.#sums.fill(0, 0, stretch.channels.length).fill(0, CHUNK, CHUNK + stretch.channels.length);
-      this.#forEachChunk(stretch, (from, to, count, period) => {
-        this.#x.set(x.subarray(from, to));
-        this.#dy.set(dy.subarray(from, to));
-        this.#dy.fill(0, to - from, count);
-        this.#module.routeAll(count, period);
-        into.set(this.#result.subarray(0, to - from), from);
-      });
-      stretch.channels.forEach((channel, k) => {
-        below[channel]! += this.#sums[k]!;
-        above[channel]! += this.#sums[CHUNK + k]!;
-      });
-    }
-    return {below, above};
+    const {routeAll} = this.#module;
+    const {first, second} = this.#sums({dy, x, into}, grids, view, (at, address, period, sums) =>
+      routeAll(at.dy, at.x, at.y, at.count, address, period, sums),
+    );
+    return {below: first, above: second};
   }
 
   measure(x: Float32Array, view: View): Float32Array {
-    const both = new Float32Array(2 * view.channels).fill(Infinity, 0, view.channels).fill(-Infinity, view.channels);
+    const rows = new Float32Array(2 * view.channels).fill(Infinity, 0, view.channels).fill(-Infinity, view.channels);
     for (const stretch of stretchesOf(view)!) {
-      this.#extremes.fill(Infinity, 0, CHUNK).fill(-Infinity, CHUNK);
-      this.#forEachChunk(stretch, (from, to, count, period) => {
-        this.#x.set(x.subarray(from, to));
-        this.#x.fill(NaN, to - from, count);
-        this.#module.measure(count, period);
+      const {extremes} = this.#scratch;
+      stretch.channels.forEach((_, k) => {
+        extremes[pairOf(k)] = Infinity;
+        extremes[pairOf(k) + LANES] = -Infinity;
       });
+      this.#forEachPiece(stretch, {x}, at =>
+        this.#module.measure(at.x, at.count, extremes.byteOffset, stretch.channels.length),
+      );
+      stretch.channels.forEach((low, k) => {
+        const high = view.channels + low;
+        if (extremes[pairOf(k)]! < rows[low]!) rows[low] = extremes[pairOf(k)]!;
+        if (extremes[pairOf(k) + LANES]! > rows[high]!) rows[high] = extremes[pairOf(k) + LANES]!;
+      });
+    }
+    return rows;
+  }
+
+  /** What a pass sums for each channel: one value, or two. */
+  #sums(
+    arrays: Arrays,
+    grids: readonly Grid[],
+    view: View,
+    pass: (piece: Piece, grids: number, period: number, sums: number) => void,
+  ) {
+    const [first, second] = [new Float64Array(view.channels), new Float64Array(view.channels)];
+    for (const stretch of stretchesOf(view)!) {
+      const [address, period] = this.#setGrids(grids, stretch);
+      const {sums} = this.#scratch;
+      sums.fill(0, 0, 2 * period);
+      this.#forEachPiece(stretch, arrays, at => pass(at, address, period, sums.byteOffset));
       stretch.channels.forEach((channel, k) => {
-        const [low, high] = [channel, view.channels + channel];
-        if (this.#extremes[k]! < both[low]!) both[low] = this.#extremes[k]!;
-        if (this.#extremes[CHUNK + k]! > both[high]!) both[high] = this.#extremes[CHUNK + k]!;
+        first[channel]! += sums[pairOf(k)]!;
+        second[channel]! += sums[pairOf(k) + LANES]!;
       });
     }
-    return both;
+    return {first, second};
   }
 
-  #setGrids(grids: readonly Grid[], {channels}: Stretch): void {
-    const columns = this.#grids;
+  /** A memory that has grown has another buffer. */
+  get #scratch(): Scratch {
+    const {buffer} = this.#memory;
+    if (this.#views.buffer !== buffer) this.#views = new Scratch(buffer, this.#views.grids.byteOffset);
+    return this.#views;
+  }
+
+  /** Returns their address and period. */
+  #setGrids(all: readonly Grid[], {channels}: Stretch): [number, number] {
+    const {grids, empty} = this.#scratch;
     channels.forEach((channel, k) => {
-      const grid = grids[channel]!;
-      columns[k] = grid.scale;
-      columns[CHUNK + k] = grid.inverse;
-      columns[2 * CHUNK + k] = grid.zero;
-      columns[3 * CHUNK + k] = grid.low;
-      columns[4 * CHUNK + k] = grid.high;
-      this.#empty[k] = grid.empty ? -1 : 0;
+      const grid = all[channel]!;
+      const at = RECORD * (k - (k % LANES)) + (k % LANES);
+      grids[at] = grid.scale;
+      grids[at + LANES] = grid.inverse;
+      grids[at + 2 * LANES] = grid.zero;
+      grids[at + 3 * LANES] = grid.low;
+      grids[at + 4 * LANES] = grid.high;
+      empty[at + 5 * LANES] = grid.empty ? -1 : 0;
     });
+    return [grids.byteOffset, channels.length];
   }
 
-  /** Chunks begin where the period does. `count` is rounded up to whole lanes: what lies beyond is nobody's. */
-  #forEachChunk(
-    {from, to, channels}: Stretch,
-    pass: (from: number, to: number, count: number, period: number) => void,
-  ): void {
+  /** Pieces begin where the period does. What is not in this memory is copied; so are last lanes that are not whole. */
+  #forEachPiece({from, to, channels}: Stretch, arrays: Arrays, pass: (piece: Piece) => void): void {
+    const {x, dy, into} = arrays;
     const period = channels.length;
+    const isHere = [x, dy, into].every(array => !array || array.buffer === this.#memory.buffer);
+    const odd = (to - from) % LANES === 0 ? 0 : (to - from) % period;
+    const staged = isHere ? to - odd : from;
+    if (staged > from) {
+      const addressOf = (array: Float32Array | undefined) => (array ? array.byteOffset + 4 * from : 0);
+      pass({x: addressOf(x), dy: addressOf(dy), y: addressOf(into), count: staged - from});
+    }
     const size = CHUNK - (CHUNK % period);
-    for (let start = from; start < to; start += size) {
+    const scratch = this.#scratch;
+    for (let start = staged; start < to; start += size) {
       const end = Math.min(to, start + size);
-      pass(start, end, Math.ceil((end - start) / LANES) * LANES, period);
+      pass({
+        // Skipped where it is measured, and where it is summed, it adds dy = 0.
+        x: stage(scratch.x, x, start, end, dy ? 0 : NaN),
+        dy: dy ? stage(scratch.dy, dy, start, end, 0) : 0,
+        y: into ? scratch.y.byteOffset : 0,
+        count: lanesOf(end - start),
+      });
+      into?.set(scratch.y.subarray(0, end - start), start);
     }
   }
 }
 
-/** The module, or undefined where WebAssembly, its SIMD or a page's policy does not allow it. */
-function instantiate(): Simd | undefined {
+function ownHeap(): Heap {
+  const memory = new WebAssembly.Memory({initial: Math.ceil(SCRATCH_BYTES / PAGE_BYTES)});
+  return {memory, allocate: () => 0};
+}
+
+/** In this heap, or in one of its own; undefined where WebAssembly, its SIMD or a page's policy does not allow it. */
+export function instantiate(heap?: Heap): Passes | undefined {
   try {
-    const bytes = Uint8Array.from(atob(WASM_BASE64), character => character.charCodeAt(0));
-    return new Simd(new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Module);
+    return new Simd(heap ?? ownHeap());
   } catch {
-    return undefined;
+    return heap && instantiate();
   }
 }
 
-let instance: Simd | undefined;
-let tried = false;
-
-/** Fewer elements are done before the first chunk is copied. */
+/** Fewer elements are done before the module is called. */
 const SMALL = 64;
 
-/** The passes for a tensor of this view, or undefined if plain loops serve it better. */
-export function simd(view: View): Passes | undefined {
-  if (view.outer * view.channels * view.inner < SMALL || stretchesOf(view) === undefined) return undefined;
-  if (!tried) {
-    tried = true;
-    instance = instantiate();
-  }
-  return instance;
+/** Whether plain loops serve a tensor of this view less well. */
+export function pays(view: View): boolean {
+  return view.outer * view.channels * view.inner >= SMALL && stretchesOf(view) !== undefined;
 }
