@@ -89,6 +89,7 @@ function stretchesOf({outer, channels, inner}: View): readonly Stretch[] | undef
 /** Views of the scratch memory. */
 class Scratch {
   readonly buffer: ArrayBuffer;
+  readonly start: number;
   readonly grids: Float32Array;
   readonly empty: Int32Array;
   readonly sums: Float64Array;
@@ -101,6 +102,7 @@ class Scratch {
     let at = start;
     const place = (bytes: number) => (at += CHUNK * bytes) - CHUNK * bytes;
     this.buffer = buffer;
+    this.start = start;
     this.grids = new Float32Array(buffer, place(BYTES.grids), RECORD * CHUNK);
     this.empty = new Int32Array(buffer, this.grids.byteOffset, RECORD * CHUNK);
     this.sums = new Float64Array(buffer, place(BYTES.sums), 2 * CHUNK);
@@ -139,6 +141,7 @@ class Simd implements Passes {
     this.#module = exports as unknown as Module;
     this.#memory = memory;
     const start = allocate(SCRATCH_BYTES);
+    // Asked for only now, as allocating may have made the memory grow.
     this.#views = new Scratch(memory.buffer, start);
   }
 
@@ -216,10 +219,10 @@ class Simd implements Passes {
     return {first, second};
   }
 
-  /** A memory that has grown has another buffer. */
+  /** A memory that has grown has another buffer; views of the old one have lost even their offsets. */
   get #scratch(): Scratch {
     const {buffer} = this.#memory;
-    if (this.#views.buffer !== buffer) this.#views = new Scratch(buffer, this.#views.grids.byteOffset);
+    if (this.#views.buffer !== buffer) this.#views = new Scratch(buffer, this.#views.start);
     return this.#views;
   }
 
