@@ -164,16 +164,16 @@ class Simd implements Passes {
   }
 
   routeSum(dy: Float32Array, x: Float32Array, grids: readonly Grid[], view: View, side: Side): Float64Array {
-    const {routeSum} = this.#module;
+    const module = this.#module;
     return this.#sums({dy, x}, grids, view, (at, address, period, sums) =>
-      routeSum(at.dy, at.x, at.count, address, period, SIDES.indexOf(side), sums),
+      module.routeSum(at.dy, at.x, at.count, address, period, SIDES.indexOf(side), sums),
     ).first;
   }
 
   routeAll(dy: Float32Array, x: Float32Array, into: Float32Array, grids: readonly Grid[], view: View) {
-    const {routeAll} = this.#module;
+    const module = this.#module;
     const {first, second} = this.#sums({dy, x, into}, grids, view, (at, address, period, sums) =>
-      routeAll(at.dy, at.x, at.y, at.count, address, period, sums),
+      module.routeAll(at.dy, at.x, at.y, at.count, address, period, sums),
     );
     return {below: first, above: second};
   }
