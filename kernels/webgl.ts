@@ -199,10 +199,11 @@ function domainOf(packed: boolean, shape: readonly number[], view: View): Domain
     : {...base, lanes: 'rows', channels: Math.ceil(rows / 2), inner: texelColumns, texels};
 }
 
-/** Whether some lanes lie outside of the matrix, and not merely in a channel that nobody asks for. */
-function isRagged({packed, lanes, rows, columns}: Domain): boolean {
+/** Says whether some lanes lie outside of the matrix, the second row's of a single one aside; `except` leaves lanes out. */
+function raggedPart({packed, rows, columns}: Domain, except?: Lanes): Part {
   const [oddRows, oddColumns] = [rows % 2 === 1 && rows > 1, columns % 2 === 1];
-  return packed && ((oddRows && lanes !== 'rows') || (oddColumns && lanes !== 'columns'));
+  const ragged = packed && ((oddRows && except !== 'rows') || (oddColumns && except !== 'columns'));
+  return constantPart(ragged ? {RAGGED: ''} : {});
 }
 
 /** The size of the texture whose texels a program goes through, and whether those are the texels that it draws. */
@@ -462,7 +463,7 @@ export function webgl(backend: MathBackendWebGL): Device {
     const made = dispatch(
       backend,
       [boundsText, rangeText, eachText, text],
-      [domainPart(domain, ground.width), ...dataParts, ...parts(domain)],
+      [domainPart(domain, ground.width), raggedPart(domain), ...dataParts, ...parts(domain)],
       out,
     );
     return {...made, shape: x.shape};
@@ -484,7 +485,8 @@ export function webgl(backend: MathBackendWebGL): Device {
     const plan = planOf(domain);
     const ground = {width: lead.width, height: lead.height, drawn: false};
     const dataParts = Object.entries(data).map(([name, input]) => dataPart(name, input, domain, ground));
-    const ragged = constantPart(isRagged(domain) ? {RAGGED: ''} : {});
+    // Lanes in a channel that nobody asks for do no harm.
+    const ragged = raggedPart(domain, domain.lanes);
     const common = [domainPart(domain, lead.width), planPart(plan), shared];
     const [height, width] = util.sizeToSquarishShape(plan.chunks * domain.channels);
     const partials = dispatch(

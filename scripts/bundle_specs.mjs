@@ -8,8 +8,8 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 /** This one leaves the backend unusable. */
 const LAST = 'device_lost.spec.ts';
 
-/** The first are not held on GPUs yet; the others talk to runtimes in other processes. */
-const IN_NODE_ONLY = /^(qat|tflite)/;
+/** These talk to runtimes in other processes. */
+const IN_NODE_ONLY = /^tflite/;
 
 /**
  * @param {'node' | 'browser'} platform

@@ -28,8 +28,12 @@ vec4 lanesHere(int lie, sampler2D texture0, Source source) {
   return lanesOf(lie, texture0, source, indexOfFragment(), placeOfFragment(), matrix);
 }
 
+// tfjs's packed products multiply what lies outside of the matrices too: it has to be 0.
 void setLanes(const vec4 lanes) {
-#if defined(PACKED_OUTPUT)
+#if defined(PACKED_OUTPUT) && defined(RAGGED)
+  bvec4 inside = insideOf(indexOfFragment(), matrix);
+  setOutput(vec4(lanes.r, inside.g ? lanes.g : 0.0, inside.b ? lanes.b : 0.0, inside.a ? lanes.a : 0.0));
+#elif defined(PACKED_OUTPUT)
   setOutput(lanes);
 #else
   setOutput(lanes.r);
