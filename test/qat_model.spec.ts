@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {calibrate, dequantizeModel, describeQuantization, quantizeModel, type QuantizeOptions} from '../src/qat/index';
-import {valuesOf} from './environment';
-import {scoped} from './qat/scoped';
+import {onWebGPU, valuesOf} from './environment';
+import {needsTraining, scoped, skip} from './qat/scoped';
 
 type Model = tfl.LayersModel;
 type Symbolic = tfl.SymbolicTensor;
@@ -31,14 +31,11 @@ function sequential(...stack: tfl.layers.Layer[]): Model {
   return tfl.sequential({layers: stack});
 }
 
-/** tfjs's WebGPU backend cannot transpose a mask. */
-function hasMasks(): boolean {
-  return tf.getBackend() !== 'webgpu';
-}
-
 function image(): Symbolic {
   return tfl.input({shape: [8, 8, 3], name: 'image'});
 }
+
+const MASKED = 'a masked recurrent layer';
 
 const MODELS: Readonly<Record<string, () => Model>> = {
   'a separable network': () =>
@@ -106,7 +103,7 @@ const MODELS: Readonly<Record<string, () => Model>> = {
     ),
   'recurrent layers': () =>
     sequential(
-      layers.embedding({inputDim: 11, outputDim: 6, inputLength: 5, maskZero: hasMasks(), name: 'embedding'}),
+      layers.embedding({inputDim: 11, outputDim: 6, inputLength: 5, name: 'embedding'}),
       layers.bidirectional({
         layer: layers.lstm({units: 4, returnSequences: true}),
         mergeMode: 'concat',
@@ -116,6 +113,12 @@ const MODELS: Readonly<Record<string, () => Model>> = {
       layers.gru({units: 3, name: 'gru'}),
       layers.repeatVector({n: 2, name: 'repeat'}),
       layers.simpleRNN({units: 2, name: 'rnn'}),
+      layers.dense({units: 2, name: 'out'}),
+    ),
+  [MASKED]: () =>
+    sequential(
+      layers.embedding({inputDim: 11, outputDim: 6, inputLength: 5, maskZero: true, name: 'embedding'}),
+      layers.lstm({units: 4, name: 'lstm'}),
       layers.dense({units: 2, name: 'out'}),
     ),
   'an encoder whose states a decoder starts from': () => {
@@ -188,6 +191,7 @@ async function copyOf(model: Model): Promise<Model> {
 }
 
 async function step(model: Model, inputs: tf.Tensor[], epochs = 1): Promise<number> {
+  needsTraining();
   const targets = tf.tidy(() => outputsOf(model, inputs).map((y, i) => seeded(y.shape, 200 + i).abs()));
   model.compile({optimizer: tf.train.sgd(0.01), loss: 'meanSquaredError'});
   const {history} = await model.fit(
@@ -211,6 +215,11 @@ describe('quantizeModel', () => {
 
   for (const [name, make] of Object.entries(MODELS)) {
     describe(name, () => {
+      beforeEach(() => {
+        if (name === MASKED && onWebGPU)
+          skip("tfjs's transpose of a mask is not valid WGSL: it gives an i32 for an f32");
+      });
+
       it('predicts as the original while there are no ranges, which it says once', async () => {
         const model = seedWeights(make());
         const inputs = inputsOf(model);
@@ -272,6 +281,7 @@ describe('quantizeModel', () => {
       });
 
       it('leaks nothing in training, and gives everything back', async () => {
+        needsTraining();
         const model = seedWeights(make());
         const inputs = inputsOf(model);
         const {numTensors} = tf.memory();

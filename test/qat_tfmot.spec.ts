@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {describeQuantization, FakeQuantizer, type Observer, quantizeModel} from '../src/qat/index';
 import {readFile, valuesOf} from './environment';
-import {scoped} from './qat/scoped';
+import {needsTraining, scoped} from './qat/scoped';
 
 type Json = Record<string, unknown>;
 
@@ -240,6 +240,7 @@ describe('a model quantized by tfmot and converted', () => {
   });
 
   it('trains on', async () => {
+    needsTraining();
     const {shape, x} = await expected;
     const model = await tfl.loadLayersModel(tf.io.fromMemory(await convertedArtifacts()));
     const inputs = tf.tensor(x, shape);
@@ -281,6 +282,7 @@ describe("tfmot's training", () => {
   });
 
   it('five steps, each from its state: loss, ranges and weights after each', async () => {
+    needsTraining();
     const model = quantizeModel(await floatModel(training.float), {scheme: 'tfmot'});
     const optimizer = tf.train.sgd(training.learningRate);
     model.compile({optimizer, loss: 'categoricalCrossentropy'});
