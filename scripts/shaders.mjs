@@ -10,6 +10,9 @@ const SHADERS = fileURLToPath(new URL('../shaders/', import.meta.url));
 /** Good names that trip a parser: one takes an old keyword for its own, the other looks names up in a plain object. */
 const TRIPPING = /\b(block|valueOf)\b/g;
 
+/** What kernels/webgl.ts defines as how a value comes from the vertex shader. */
+const DEFINED = /^FROM_CORNERS\b/gm;
+
 const CHECKS = {
   '.glsl': text => {
     for (const source of readings(text)) parse(source, {quiet: true});
@@ -28,7 +31,7 @@ export function checkShaders(folder = SHADERS) {
 
 function problemsOf(file, text, check) {
   try {
-    check(text.replace(TRIPPING, '$1_'));
+    check(text.replace(TRIPPING, '$1_').replace(DEFINED, 'uniform'));
     return [];
   } catch (error) {
     const line = error.location?.start.line ?? error.token?.line;

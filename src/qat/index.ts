@@ -6,6 +6,7 @@
  */
 import '../index';
 
+export type {MovingRangeOptions} from '../range';
 export {
   type Batch,
   calibrate,
