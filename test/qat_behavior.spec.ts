@@ -215,7 +215,7 @@ describe('weights have a range for each output channel', () => {
 
   it('on a symmetric narrow grid: each column of a Dense kernel has its own 2^b - 1 levels', async () => {
     const model = stack(layers.dense({units: 3, inputShape: [6], useBias: false, name: 'l'}));
-    const q = quantizeModel(model, {weights: {numBits: 3}, activations: false});
+    const q = quantizeModel(model, {recipe: 'minMax', weights: {numBits: 3}, activations: false});
     const identity = tf.eye(6);
     const columns = tf.tidy(() => tf.unstack(q.predict(identity) as tf.Tensor, 1));
     const kernel = tf.tidy(() => tf.unstack(model.getWeights()[0]!, 1));
@@ -375,7 +375,7 @@ describe('quantized training', () => {
     const q = quantizeModel(model);
     await fit(q, x, y, 1);
     const halves = tf.tidy(() => tf.split(x, 2));
-    reestimateBatchNorm(q, halves);
+    await reestimateBatchNorm(q, x, {samples: x.shape[0]!, batchSize: x.shape[0]! / 2});
     // What the layer is given, as the layer before it rounds.
     const input = tfl.model({inputs: q.inputs, outputs: q.getLayer('a').output});
     const means = halves.map(half => tf.tidy(() => (input.predict(half) as tf.Tensor).mean(0)));

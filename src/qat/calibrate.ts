@@ -1,11 +1,12 @@
 /** Ranges of activations from samples, before the first step of training. */
-import {dispose, keep, Tensor, tidy} from '@tensorflow/tfjs-core';
+import {keep, type Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {symmetricRatio} from '../../kernels/observe';
 import {quantizingLayers} from './control';
 import type {FakeQuantizer} from './fake_quantizer';
 import {type CalibrationMethod, Histogram} from './histogram';
 import {settle} from './layer_wrapper';
+import {batchesOf, type Samples, sampleCount} from './samples';
 
 export type {CalibrationMethod};
 
@@ -29,52 +30,8 @@ export interface CalibrateOptions {
   readonly onProgress?: (progress: CalibrationProgress) => void;
 }
 
-/** A batch: a tensor, or one for each of the model's inputs. */
-export type Batch = Tensor | readonly Tensor[];
-
-/** Tensors of all samples, or batches one after the other. An array of tensors is one for each of the model's inputs. */
-export type Samples = Batch | Iterable<Batch> | AsyncIterable<Batch>;
-
 /** How much of a debiased moving average the calibration is worth: about 70 batches at the decay of 0.99. */
 const WEIGHT = 0.5;
-
-function isTensors(samples: Samples): samples is Batch {
-  return samples instanceof Tensor || (Array.isArray(samples) && samples.every(each => each instanceof Tensor));
-}
-
-function checkBatch(model: LayersModel, batch: readonly Tensor[]): void {
-  const {inputs, inputNames} = model;
-  if (batch.length !== inputs.length) {
-    throw new Error(
-      `calibrate: the model has ${inputs.length} inputs (${inputNames}), but ${batch.length} tensors were given.`,
-    );
-  }
-  const wrong = inputs.flatMap(({shape}, i) => {
-    const given = batch[i]!.shape;
-    if (given.length === shape.length && shape.every((dim, axis) => axis === 0 || dim === null || dim === given[axis]))
-      return [];
-    const wanted = shape.map(dim => dim ?? 'any');
-    return [`input ${inputNames[i]} takes samples of shape [${wanted}], but was given [${given}]`];
-  });
-  if (wrong.length > 0) throw new Error(`calibrate: ${wrong.join('; ')}. Stack samples along the first dimension.`);
-}
-
-/** Slices of tensors, or the batches themselves. */
-async function* batchesOf(model: LayersModel, samples: Samples, batchSize: number): AsyncGenerator<readonly Tensor[]> {
-  if (!isTensors(samples)) {
-    for await (const batch of samples) yield [batch].flat();
-    return;
-  }
-  const tensors = [samples].flat() as Tensor[];
-  checkBatch(model, tensors);
-  const total = tensors[0]!.shape[0];
-  for (let start = 0; start < total; start += batchSize) {
-    const size = Math.min(batchSize, total - start);
-    const slices = tidy(() => tensors.map(each => each.slice(start, size)));
-    yield slices;
-    dispose(slices);
-  }
-}
 
 /** One forward pass in which every activation is seen before it would be rounded. */
 async function watch(model: LayersModel, batch: readonly Tensor[], seen: ReadonlyMap<FakeQuantizer, Histogram>) {
@@ -134,11 +91,10 @@ export async function calibrate(model: LayersModel, samples: Samples, options: C
   const roundings = layers.flatMap(layer => layer.roundings).filter(({of}) => of === 'activations');
   const measured = roundings.filter(({fixed}) => !fixed);
   const seen = new Map(measured.map(({quantizer}) => [quantizer, new Histogram()]));
-  const total = isTensors(samples) ? ([samples].flat() as Tensor[])[0]?.shape[0] : undefined;
+  const total = sampleCount(samples);
   const bad = new Set<string>();
   let done = 0;
-  for await (const batch of batchesOf(model, samples, batchSize)) {
-    checkBatch(model, batch);
+  for await (const batch of batchesOf('calibrate', model, samples, batchSize)) {
     for (const name of await watch(model, batch, seen)) bad.add(name);
     done += batch[0]!.shape[0];
     onProgress?.({done, total});

@@ -39,11 +39,12 @@ export interface QuantizationDescription {
   readonly print: (printLine?: (line: string) => void) => Promise<void>;
 }
 
-function noteOf(quantizer: FakeQuantizer, {values, missed}: RangeSnapshot): string {
+function noteOf(quantizer: FakeQuantizer, {values, missed, collapsed = 0}: RangeSnapshot): string {
   const notes = [
     values ? '' : 'no range yet: passes values as they are',
     quantizer.quantizing ? '' : 'switched off',
     missed > 0 ? `${missed} batches were NaN or infinite: the range stayed as it was` : '',
+    collapsed > 0 ? `${collapsed} learned ends collapsed or turned NaN: their last good values are used` : '',
   ];
   return notes.filter(Boolean).join('; ');
 }

@@ -1,7 +1,9 @@
 /** A fake quantizer with a memory: measures what passes, moves its range, rounds; the range stays on the GPU. */
 import {
   clone,
+  dispose,
   engine,
+  fill,
   greater,
   max,
   onesLike,
@@ -14,11 +16,17 @@ import {
   type Variable,
   where,
 } from '@tensorflow/tfjs-core';
-import type {Observer} from '../../kernels/observe';
+import type {Grid} from '../../kernels/grid';
+import type {Observer as MovingObserver} from '../../kernels/observe';
 import {checkAxis, checkNumberRange, checkNumBits, floatTensor, invalid} from '../check';
 import {fakeQuantWithMovingRange, fakeQuantWithRange, initialRange, type MovingRangeOptions} from '../range';
+import {besides, emptyCells, type LearnedCells, LearnedRange, type LearnedRangeOptions} from './learned_range';
 
-export type {Observer};
+/**
+ * How a range follows the batches: by a moving average, by the last batch, by all batches so far; or it is 'learned', by
+ * gradient descent.
+ */
+export type Observer = MovingObserver | 'learned';
 
 /** How a {@link FakeQuantizer} measures and rounds. */
 export interface FakeQuantizerOptions {
@@ -36,6 +44,12 @@ export interface FakeQuantizerOptions {
   decay?: number;
   /** Averages over the batches seen only, so that the first one sets the range; true by default. */
   debias?: boolean;
+  /** Of a learned range: keeps the low end at 0, as suits what a ReLU gives. */
+  nonNegative?: boolean;
+  /** Of a learned range: where it starts, at the first batch's extremes (the default) or at its range of least squared error. */
+  start?: 'minMax' | 'mse';
+  /** Of a learned range: how many times as fast as the optimizer moves other variables its logarithm moves; 10 by default. */
+  learningRateScale?: number;
   /** The range before any batch. Without it, values pass through unquantized until there is one. */
   initialRange?: readonly [min: number, max: number];
   /** What the quantizer is called in warnings. */
@@ -57,6 +71,10 @@ export interface RangeSnapshot {
   readonly values: RangeValues | undefined;
   /** How many of the last batches were NaN or infinite, and so left the range as it was. */
   readonly missed: number;
+  /** The grids in the numbers that training used, one per channel, if they are learned. */
+  readonly learned?: readonly Grid[];
+  /** How many of the ranges were learned to nothing, or to NaN, so that their last good values serve. */
+  readonly collapsed?: number;
 }
 
 /** A range on the host: one number per channel. */
@@ -65,12 +83,23 @@ export interface RangeValues {
   readonly max: readonly number[];
 }
 
-function checkedOptions(options: FakeQuantizerOptions): MovingRangeOptions {
+/** The grid and the observer, defaults filled in. */
+export interface QuantizerOptions extends LearnedRangeOptions, Omit<MovingRangeOptions, 'observer'> {
+  readonly observer: Observer;
+}
+
+function checkedOptions(options: FakeQuantizerOptions): QuantizerOptions {
   const {numBits = 8, symmetric = false, narrowRange = false, axis} = options;
   const {observer = 'movingAverage', decay = 0.99, debias = true} = options;
+  const {nonNegative = false, start = 'minMax', learningRateScale = 10} = options;
   checkNumBits('FakeQuantizer', numBits);
   if (!(decay >= 0 && decay < 1)) throw invalid('FakeQuantizer', `decay must be in [0, 1), but was ${String(decay)}.`);
-  return {numBits, symmetric, narrowRange, observer, decay, debias, ...(axis !== undefined && {axis})};
+  if (!(learningRateScale > 0 && learningRateScale < Infinity)) {
+    throw invalid('FakeQuantizer', `learningRateScale must be above 0, but was ${String(learningRateScale)}.`);
+  }
+  const moving = {observer, decay, debias};
+  const learned = {nonNegative: nonNegative && !symmetric, start, learningRateScale};
+  return {numBits, symmetric, narrowRange, ...moving, ...learned, ...(axis !== undefined && {axis})};
 }
 
 /** A range that was given, with the weight that it has against the batches to come. */
@@ -100,6 +129,15 @@ function variableStore(initial: Tensor): RangeStore {
   return {read: () => range, write: value => range.assign(value), dispose: () => range.dispose()};
 }
 
+/** What is trained is a variable that optimizers find. */
+function variableCells(options: LearnedRangeOptions, channels: number | undefined): LearnedCells {
+  const {logs, grid} = emptyCells(options, channels);
+  const trained = variable(logs);
+  logs.dispose();
+  const cell = {read: () => trained, write: (value: Tensor) => trained.assign(value), dispose: () => trained.dispose()};
+  return {logs: cell, grid: variableStore(grid)};
+}
+
 /**
  * Rounds tensors to a grid whose range follows what it sees. For code of tf-core; the layers of `quantizeModel` are built
  * on it.
@@ -112,17 +150,17 @@ function variableStore(initial: Tensor): RangeStore {
  * ```
  */
 export class FakeQuantizer {
-  /** Whether training moves the range. */
-  observing = true;
   /** Whether values are rounded; else they pass as they are. */
   quantizing = true;
   /** While set, sees every value that passes, and the values pass unquantized: for calibration. */
   watcher: ((x: Tensor) => void) | undefined;
 
-  readonly #options: MovingRangeOptions;
+  readonly #options: QuantizerOptions;
   readonly #initial: readonly [number, number] | undefined;
   readonly #name: string;
   #store: RangeStore | undefined;
+  #learned: LearnedRange | undefined;
+  #observing = true;
   /** The weight of the range when its data was last written from outside, and the batches since. */
   #known: {data: object; weight: number; batches: number} | undefined;
   #warned = false;
@@ -130,15 +168,31 @@ export class FakeQuantizer {
 
   /**
    * @param options - the grid and the observer.
-   * @param store - where the range lives, if not in a variable of its own.
+   * @param store - where the range lives, if not in variables of its own.
    * @throws if an option is out of its limits.
    */
-  constructor(options: FakeQuantizerOptions = {}, store?: RangeStore) {
+  constructor(options: FakeQuantizerOptions = {}, store?: RangeStore | LearnedCells) {
     this.#options = checkedOptions(options);
     this.#initial = options.initialRange;
     if (this.#initial) checkNumberRange('FakeQuantizer', this.#initial[0], this.#initial[1], false);
     this.#name = options.name ?? 'FakeQuantizer';
-    this.#store = store;
+    if (store && 'logs' in store) this.#learned = new LearnedRange(this.#options, store);
+    else this.#store = store;
+  }
+
+  /** Whether training moves the range. */
+  get observing(): boolean {
+    return this.#observing;
+  }
+
+  set observing(observing: boolean) {
+    if (observing === this.#observing) return;
+    if (this.#learned && this.isSet()) {
+      // An optimizer's momentum moves on what is frozen: it stays as it is where it is remembered, and is set anew after.
+      if (observing) this.#learned.resume();
+      else this.#commit(this.#learned);
+    }
+    this.#observing = observing;
   }
 
   /** Width of the grid. */
@@ -147,13 +201,18 @@ export class FakeQuantizer {
   }
 
   /** The grid and the observer, defaults filled in. */
-  get options(): Readonly<MovingRangeOptions> {
+  get options(): QuantizerOptions {
     return this.#options;
   }
 
   /** What warnings call the quantizer. */
   get name(): string {
     return this.#name;
+  }
+
+  /** What an optimizer has to train: the logarithm of a learned range, from the first batch on. */
+  get variables(): Variable[] {
+    return this.#learned ? [this.#learned.cells.logs.read() as Variable] : [];
   }
 
   /**
@@ -170,19 +229,18 @@ export class FakeQuantizer {
       this.watcher(input);
       return input;
     }
+    if (this.#options.observer === 'learned') return this.#learn(input, training);
     if (training && this.observing) return this.#move(input);
     if (!this.quantizing) return input;
     if (this.isSet()) return this.#round(input);
-    if (!training && !this.#warned) {
-      this.#warned = true;
-      warnUnset(this.#name);
-    }
+    if (!training) this.#warn();
     return input;
   }
 
   /** Whether there is a range: given, or of at least one batch. Of one on the GPU, assigned from outside, it is assumed. */
   isSet(): boolean {
     if (this.#store?.alwaysSet) return true;
+    if (this.#learned) return (this.#noted(this.#learned.cells.grid.read(), values => values[0]!)?.weight ?? 1) > 0;
     if (!this.#store) return this.#initial !== undefined;
     const noted = this.#noted(this.#store.read());
     return !noted || noted.weight > 0 || noted.batches > 0;
@@ -190,6 +248,7 @@ export class FakeQuantizer {
 
   /** [min, max], scalars or one value per channel. They are the caller's to dispose. */
   range(): [Tensor, Tensor] {
+    if (this.#learned && this.isSet()) return this.#learned.ends();
     if (!this.#store && this.#initial) return [tensor(this.#initial[0]), tensor(this.#initial[1])];
     if (!this.#store || !this.isSet()) {
       throw invalid(this.#name, 'the range is not set yet. Apply it to a batch in training, or give an initialRange.');
@@ -203,6 +262,12 @@ export class FakeQuantizer {
 
   /** The range and what became of the last batches, on the host. */
   async snapshot(): Promise<RangeSnapshot> {
+    if (this.#learned) {
+      const [grid, logs] = this.#learned.readings(this.#observing);
+      const [gridData, logData] = await Promise.all([grid.data(), logs.data()]);
+      dispose([grid, logs]);
+      return this.#learnedSnapshot(this.#learned, gridData, logData);
+    }
     const range = tidy(() => this.#store && clone(this.#store.read()));
     const data = await range?.data();
     range?.dispose();
@@ -211,6 +276,11 @@ export class FakeQuantizer {
 
   /** As {@link snapshot}, waiting for the device. On WebGPU tfjs reads so by way of a canvas: slowly, where at all. */
   snapshotSync(): RangeSnapshot {
+    const learned = this.#learned;
+    if (learned) {
+      const [grid, logs] = tidy(() => learned.readings(this.#observing).map(each => each.dataSync()));
+      return this.#learnedSnapshot(learned, grid!, logs!);
+    }
     return this.#snapshotOf(tidy(() => this.#store?.read().dataSync()));
   }
 
@@ -222,6 +292,12 @@ export class FakeQuantizer {
    * @param weight - how much of a debiased moving average it is: 1, the default, as if seen for ever.
    */
   setRange(min: number | readonly number[], max: number | readonly number[], weight = 1): void {
+    if (this.#options.observer === 'learned') {
+      const learned = (this.#learned ??= this.#newLearned(typeof min === 'number' ? undefined : min.length));
+      tidy(() => learned.set(tensor(min as number), tensor(max as number)));
+      this.#note(learned);
+      return;
+    }
     const all = (end: number | readonly number[]) => (typeof end === 'number' ? [end] : end);
     const range = givenRange(all(min), all(max), typeof min !== 'number', weight);
     if (!this.#store) this.#store = variableStore(range);
@@ -244,7 +320,8 @@ export class FakeQuantizer {
   /** Frees the range. */
   dispose(): void {
     this.#store?.dispose();
-    this.#store = undefined;
+    this.#learned?.dispose();
+    this.#store = this.#learned = undefined;
     this.#disposed = true;
   }
 
@@ -261,9 +338,73 @@ export class FakeQuantizer {
     return x;
   }
 
-  #attrs(x: Tensor): MovingRangeOptions {
+  #learn<T extends Tensor>(x: T, training: boolean): T {
+    if (!this.isSet() && !training) {
+      if (this.quantizing) this.#warn();
+      return x;
+    }
+    const range = this.#learnedFor(x);
+    const logs = range.cells.logs.read();
+    return tidy(() => {
+      if (!this.quantizing) {
+        // What is to be rounded later starts from the last batch before.
+        if (training && this.observing && this.#options.start === 'minMax') this.#start(range, x);
+        return besides(x, logs);
+      }
+      if (!this.isSet()) this.#start(range, x);
+      if (!this.observing) return besides(range.round(x, range.stored()), logs);
+      return range.round(x, training ? this.#commit(range) : range.current());
+    });
+  }
+
+  #start(range: LearnedRange, x: Tensor): void {
+    if (this.#initial) range.set(...(this.#initial.map(end => fill(range.shape, end)) as [Tensor, Tensor]));
+    else range.start(x);
+    this.#note(range);
+  }
+
+  #note(range: LearnedRange): void {
+    this.#known = {data: range.cells.grid.read().dataId, weight: 1, batches: 0};
+  }
+
+  /** The range as it is now, which is remembered as good. */
+  #commit(range: LearnedRange): Tensor[] {
+    const grid = range.current();
+    range.commit(grid);
+    this.#note(range);
+    return grid;
+  }
+
+  #learnedFor(x: Tensor): LearnedRange {
+    if (this.#disposed) throw invalid(this.#name, 'it is disposed. Make a new FakeQuantizer.');
     const {axis} = this.#options;
-    return axis === undefined ? this.#options : {...this.#options, axis: checkAxis(this.#name, x, axis)};
+    return (this.#learned ??= this.#newLearned(
+      axis === undefined ? undefined : x.shape[checkAxis(this.#name, x, axis)]!,
+    ));
+  }
+
+  #newLearned(channels: number | undefined): LearnedRange {
+    return new LearnedRange(this.#options, variableCells(this.#options, channels));
+  }
+
+  #learnedSnapshot(range: LearnedRange, gridData: ArrayLike<number>, logs: ArrayLike<number>): RangeSnapshot {
+    if (!this.isSet()) return {values: undefined, missed: 0};
+    const learned = range.gridsFrom(gridData);
+    const values = {min: learned.map(({low}) => low), max: learned.map(({high}) => high)};
+    return {values, missed: 0, learned, collapsed: this.#observing ? range.countBad(logs) : 0};
+  }
+
+  #warn(): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    warnUnset(this.#name);
+  }
+
+  #attrs(x: Tensor): MovingRangeOptions {
+    const {numBits, symmetric, narrowRange, decay, debias, axis} = this.#options;
+    const observer = this.#options.observer as MovingObserver;
+    const options = {numBits, symmetric, narrowRange, observer, decay, debias};
+    return axis === undefined ? options : {...options, axis: checkAxis(this.#name, x, axis)};
   }
 
   /** The store, made for the first tensor that comes, as that tells the number of channels. */
@@ -296,11 +437,10 @@ export class FakeQuantizer {
   }
 
   /** What is known of the range without waiting for the device; what was just loaded or given is still on the host. */
-  #noted(range: Tensor): {weight: number; batches: number} | undefined {
+  #noted(range: Tensor, weightOf = lastOf): {weight: number; batches: number} | undefined {
     if (this.#known?.data === range.dataId) return this.#known;
     if (!isOnHost(range)) return undefined;
-    const values = range.dataSync();
-    this.#known = {data: range.dataId, weight: values[values.length - 1]!, batches: 0};
+    this.#known = {data: range.dataId, weight: weightOf(range.dataSync()), batches: 0};
     return this.#known;
   }
 
@@ -325,6 +465,10 @@ export class FakeQuantizer {
     }
     return next(expected) > expected ? batches - measured : 0;
   }
+}
+
+function lastOf(values: ArrayLike<number>): number {
+  return values[values.length - 1]!;
 }
 
 /** Whether a value is read without waiting. WebGPU reads synchronously by way of a canvas: slowly, where at all. */

@@ -1,6 +1,6 @@
 /** The exact integer grids behind what a quantized model computes: the numbers that training used, on the host. */
 import {type Tensor, tidy} from '@tensorflow/tfjs-core';
-import {fakeQuantLevels, nudge} from '../../kernels/grid';
+import {fakeQuantLevels, learnedLevels, nudge} from '../../kernels/grid';
 import type {FakeQuantizer} from './fake_quantizer';
 import type {LayerWrapper} from './layer_wrapper';
 
@@ -28,16 +28,18 @@ export interface WeightLevels {
 
 /** The grid of a quantizer's range; undefined if there is no range yet. */
 export async function gridOfQuantizer(quantizer: FakeQuantizer): Promise<IntegerGrid | undefined> {
-  const {values} = await quantizer.snapshot();
+  const {values, learned} = await quantizer.snapshot();
   if (!values) return undefined;
-  const {numBits: bits, narrowRange, axis} = quantizer.options;
-  const levels = fakeQuantLevels(bits, narrowRange);
-  const grids = values.min.map((min, i) => nudge(min, values.max[i]!, levels));
+  const {numBits: bits, narrowRange, symmetric, axis} = quantizer.options;
+  const {qmin, qmax} = learned ? learnedLevels(bits, narrowRange, symmetric) : fakeQuantLevels(bits, narrowRange);
+  const grids = values.min.map((min, i) => (learned ? learned[i]! : nudge(min, values.max[i]!, {qmin, qmax})));
+  // The zero of a learned grid is not rounded: where its lowest level is, its low end tells.
+  const lowest = Int32Array.from(grids, ({zero, low, scale}) => (learned ? Math.round(low / scale) : -zero));
   return {
     bits,
     scale: Float32Array.from(grids, ({scale, empty}) => (empty ? 0 : scale)),
-    lowest: Int32Array.from(grids, ({zero}) => -zero),
-    highest: Int32Array.from(grids, ({zero}) => levels.qmax - levels.qmin - zero),
+    lowest,
+    highest: lowest.map(level => level + qmax - qmin),
     axis,
   };
 }

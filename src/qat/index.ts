@@ -6,26 +6,23 @@
  */
 import '../index';
 
-export type {MovingRangeOptions} from '../range';
-export {
-  type Batch,
-  calibrate,
-  type CalibrateOptions,
-  type CalibrationMethod,
-  type CalibrationProgress,
-  type Samples,
-} from './calibrate';
-export {freezeBatchNorm, freezeRanges, type QuantizerSelection, reestimateBatchNorm, setFakeQuant} from './control';
+export type {Grid} from '../../kernels/grid';
+export {freezeBatchNorm, reestimateBatchNorm, type ReestimateOptions} from './batch_norm';
+export {calibrate, type CalibrateOptions, type CalibrationMethod, type CalibrationProgress} from './calibrate';
+export {freezeRanges, type QuantizerSelection, setFakeQuant} from './control';
 export {dequantizeModel} from './dequantize';
 export {describeQuantization, type QuantizationDescription, type QuantizationRow} from './describe';
 export {
   FakeQuantizer,
   type FakeQuantizerOptions,
   type Observer,
+  type QuantizerOptions,
   type RangeSnapshot,
   type RangeValues,
 } from './fake_quantizer';
+export {mseRange, type MseRangeOptions, percentileRange, type PercentileRangeOptions} from './fit_range';
 export type {CustomLayers, CustomWeights} from './kinds';
-export type {ActivationOptions, LayerOptions, QuantizeOptions, WeightOptions} from './options';
+export type {ActivationOptions, LayerOptions, QuantizeOptions, Recipe, WeightOptions} from './options';
 export {quantizeModel} from './quantize_model';
+export type {Batch, Samples} from './samples';
 export {quantizationSchedule, type ScheduleOptions} from './schedule';

@@ -23,6 +23,9 @@ export type Kind =
   | 'custom'
   | 'unknown';
 
+/** The kinds that multiply with weights. */
+export const MULTIPLIES: ReadonlySet<Kind> = new Set<Kind>(['compute', 'recurrent', 'embedding', 'custom']);
+
 const CLASSES: Readonly<Record<Exclude<Kind, 'nested' | 'custom' | 'unknown'>, readonly string[]>> = {
   compute: [
     'Dense',

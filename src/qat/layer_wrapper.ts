@@ -94,6 +94,11 @@ export function activationSwap(host: object, apply: (x: Tensor, activate: (x: Te
   return {host, attr: 'activation', value};
 }
 
+/** The variables of a wrapper itself. */
+function ownVariables(layer: Layer): Record<'_trainableWeights' | '_nonTrainableWeights', LayerVariable[]> {
+  return layer as never;
+}
+
 /** A layer around another. tfjs-layers has such a class, but does not export it. */
 export abstract class LayerWrapper extends tfLayers.Layer {
   readonly layer: Layer;
@@ -123,12 +128,12 @@ export abstract class LayerWrapper extends tfLayers.Layer {
   }
 
   override get trainableWeights(): LayerVariable[] {
-    return this.layer?.trainableWeights ?? [];
+    return [...(this.layer?.trainableWeights ?? []), ...(this.trainable ? ownVariables(this)._trainableWeights : [])];
   }
 
   override get nonTrainableWeights(): LayerVariable[] {
-    const {_nonTrainableWeights: ranges} = this as unknown as {_nonTrainableWeights: LayerVariable[]};
-    return [...(this.layer?.nonTrainableWeights ?? []), ...ranges];
+    const {_trainableWeights: learned, _nonTrainableWeights: others} = ownVariables(this);
+    return [...(this.layer?.nonTrainableWeights ?? []), ...(this.trainable ? [] : learned), ...others];
   }
 
   override get losses(): Layer['losses'] {

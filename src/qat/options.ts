@@ -23,7 +23,7 @@ export interface ActivationOptions {
   readonly symmetric?: boolean;
   /** Whether the lowest level is left out; false by default. */
   readonly narrowRange?: boolean;
-  /** How a range follows the batches; 'movingAverage' by default. */
+  /** How a range follows the batches; by default as the recipe says. */
   readonly observer?: Observer;
   /** How much of a moving average stays from one batch to the next; 0.99 by default. */
   readonly decay?: number;
@@ -35,8 +35,22 @@ export interface LayerOptions {
   readonly activations?: ActivationOptions | false;
 }
 
+/**
+ * How ranges are found. 'minMax': a weight's range is that of its values, an activation's a moving average over batches.
+ * 'learned': gradient descent trains them along with the weights, from the range of least squared error for weights, from
+ * the calibrated or the first batch's range for activations.
+ */
+export type Recipe = 'minMax' | 'learned';
+
 /** What {@link quantizeModel} takes. */
 export interface QuantizeOptions extends LayerOptions {
+  /** How ranges are found; by default 'learned' if any width is 4 bits or fewer, else 'minMax'. */
+  readonly recipe?: Recipe;
+  /**
+   * Keeps the model's ends at 8 bits where they would have fewer: its inputs, the weights of the first layers, and the
+   * weights and outputs of the last. They cost most accuracy, and are rarely large. False by default.
+   */
+  readonly keepEnds8bit?: boolean;
   /** 'tfmot' does exactly as TensorFlow's toolkit does by default, and takes no other options but `layers: {name: false}`. */
   readonly scheme?: 'default' | 'tfmot';
   /** By layer name: what differs there; `false` leaves the layer as it is. */
@@ -49,7 +63,8 @@ export interface QuantizeOptions extends LayerOptions {
 }
 
 /** A quantizer's options as a wrapper saves them. */
-export type QuantizerConfig = Omit<Required<FakeQuantizerOptions>, 'axis' | 'initialRange' | 'name'> & {
+export type QuantizerConfig = Omit<FakeQuantizerOptions, 'axis' | 'initialRange' | 'name'> & {
+  readonly numBits: number;
   /** A range that never moves. */
   readonly fixed?: readonly [number, number];
   readonly perChannel?: boolean;
@@ -85,13 +100,40 @@ export function bitProblems(options: QuantizeOptions): string[] {
   ];
 }
 
+/** Where a layer is in its model: what {@link QuantizeOptions.keepEnds8bit} keeps. */
+export interface End {
+  readonly weights: boolean;
+  readonly activations: boolean;
+}
+
+/** Up to this width, on either side, training the ranges pays. */
+const LEARNED_BITS = 4;
+
+/** The recipe asked for, or the one for the fewest bits. */
+function recipeOf({recipe, weights, activations, layers = {}}: QuantizeOptions): Recipe {
+  if (recipe !== undefined) return recipe;
+  const own = Object.values(layers).flatMap(layer => (layer ? [layer.weights, layer.activations] : []));
+  const isFew = (each: WeightOptions | ActivationOptions | false | undefined) =>
+    each ? (each.numBits ?? 8) <= LEARNED_BITS : false;
+  return [weights, activations, ...own].some(isFew) ? 'learned' : 'minMax';
+}
+
+/** All options with at least 8 bits, but for what a layer itself is told. */
+function atLeast8bit<T extends WeightOptions | ActivationOptions>(all: T | false | undefined): T | false | undefined {
+  return all && all.numBits !== undefined ? {...all, numBits: Math.max(8, all.numBits)} : all;
+}
+
 /** The options that hold for a layer. */
-export function planOf(options: QuantizeOptions, layer: Layer, kind: Kind): LayerPlan {
+export function planOf(options: QuantizeOptions, layer: Layer, kind: Kind, end?: End): LayerPlan {
   const own = options.layers?.[layer.name];
-  if (own === false) return {weights: undefined, activations: activationConfig(options.activations, {})};
+  const recipe = recipeOf(options);
+  const keeps = options.keepEnds8bit ? end : undefined;
+  const weights = keeps?.weights ? atLeast8bit(options.weights) : options.weights;
+  const activations = keeps?.activations ? atLeast8bit(options.activations) : options.activations;
+  if (own === false) return {weights: undefined, activations: activationConfig(activations, {}, recipe)};
   return {
-    weights: weightConfig(options.weights, own?.weights, kind),
-    activations: activationConfig(options.activations, own?.activations),
+    weights: weightConfig(weights, own?.weights, kind, recipe),
+    activations: activationConfig(activations, own?.activations, recipe),
   };
 }
 
@@ -99,18 +141,23 @@ function weightConfig(
   all: WeightOptions | false | undefined,
   own: WeightOptions | false | undefined,
   kind: Kind,
+  recipe: Recipe,
 ): QuantizerConfig | undefined {
   if (own === false || (all === false && !own)) return undefined;
   const {numBits = 8, perChannel = kind !== 'embedding', symmetric = true, narrowRange = true} = {...all, ...own};
-  return {numBits, perChannel, symmetric, narrowRange, observer: 'lastValue', decay: 0.99, debias: true};
+  const grid = {numBits, perChannel, symmetric, narrowRange};
+  if (recipe === 'learned') return {...grid, observer: 'learned', start: 'mse', learningRateScale: 1};
+  return {...grid, observer: 'lastValue'};
 }
 
 function activationConfig(
   all: ActivationOptions | false | undefined,
   own: ActivationOptions | false | undefined,
+  recipe: Recipe,
 ): QuantizerConfig | undefined {
   if (own === false || (all === false && !own)) return undefined;
   const {numBits = 8, symmetric = false, narrowRange = false} = {...all, ...own};
-  const {observer = 'movingAverage', decay = 0.99} = {...all, ...own};
-  return {numBits, symmetric, narrowRange, observer, decay, debias: true};
+  const {observer = recipe === 'learned' ? 'learned' : 'movingAverage', decay = 0.99} = {...all, ...own};
+  const grid = {numBits, symmetric, narrowRange};
+  return observer === 'learned' ? {...grid, observer} : {...grid, observer, decay};
 }

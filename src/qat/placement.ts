@@ -1,6 +1,7 @@
 /** Where an int8 runtime rounds activations: what each layer's wrapper has to quantize, and why. */
 import type {FlatGraph, Layer, Op} from './graph';
 import {activationOf, type CustomLayers, isClamp, type Kind, kindOf} from './kinds';
+import type {End} from './options';
 
 /** What is done with a layer's activations. */
 export interface Place {
@@ -134,6 +135,30 @@ function merged(one: Place | undefined, other: Place): Place {
   if (!one) return other;
   const rounded = one.output === 'measured' ? one : other.output === 'none' ? one : other;
   return {...rounded, folds: one.folds && other.folds};
+}
+
+/** The layers on all ways from `tensors`, with the flow or against it, up to and with the first that multiply. */
+function reached(flat: FlatGraph, tensors: readonly number[], forward: boolean, multiplies: (layer: Layer) => boolean) {
+  const [from, to] = forward ? (['inputs', 'outputs'] as const) : (['outputs', 'inputs'] as const);
+  const layers = new Set<Layer>();
+  const seen = new Set(tensors);
+  for (const tensor of seen) {
+    for (const op of flat.ops.filter(each => each[from].includes(tensor))) {
+      layers.add(op.layer);
+      if (!multiplies(op.layer)) op[to].forEach(next => seen.add(next));
+    }
+  }
+  return layers;
+}
+
+/** Which layers are the first, or the last, of a model to multiply with weights, or give what it puts out. */
+export function endsOf(flat: FlatGraph, multiplies: (layer: Layer) => boolean): ReadonlyMap<Layer, End> {
+  const first = reached(flat, flat.inputs, true, multiplies);
+  const last = reached(flat, flat.outputs, false, multiplies);
+  const layers = flat.ops.map(({layer}) => layer);
+  return new Map(
+    layers.map(layer => [layer, {weights: first.has(layer) || last.has(layer), activations: last.has(layer)}]),
+  );
 }
 
 /** Decides where a flattened model is rounded. */

@@ -1,9 +1,9 @@
 /** From a model to one that trains quantized. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {asContainer, type Container, flatten, graphOf, innerLayers, isContainer, type Layer, leavesOf} from './graph';
-import {activationOf, fixedRange, kindOf, slotsOf} from './kinds';
-import {bitProblems, planOf, type QuantizeOptions, type QuantizerConfig, throwProblems} from './options';
-import {place, type Place, type Placement, type PlacementOptions} from './placement';
+import {activationOf, fixedRange, kindOf, MULTIPLIES, slotsOf} from './kinds';
+import {bitProblems, type End, planOf, type QuantizeOptions, type QuantizerConfig, throwProblems} from './options';
+import {endsOf, place, type Place, type Placement, type PlacementOptions} from './placement';
 import {isQuantizing} from './layer_wrapper';
 import {QuantizedInput, QuantizedLayer} from './quantized_layer';
 import {cloneLayer, rebuild, type Replacement} from './rebuild';
@@ -72,10 +72,12 @@ function customProblems(layers: readonly Layer[], {customLayers = {}}: QuantizeO
 class Quantization {
   readonly #options: QuantizeOptions;
   readonly #placements: readonly Placement[];
+  readonly #ends: ReadonlyMap<Layer, End>;
 
   constructor(model: Container, options: QuantizeOptions) {
     this.#options = options;
     const rules = this.#rules();
+    this.#ends = endsOf(flatten(model), layer => MULTIPLIES.has(kindOf(layer, options.customLayers ?? {})));
     this.#placements = [model, ...steppedModels(model)].map(each => place(flatten(each), rules));
   }
 
@@ -88,17 +90,17 @@ class Quantization {
 
   /** The layer that rounds a model's input. */
   onInput(name: string, index: number): QuantizedInput | undefined {
-    const quantizer = planOf(this.#options, {name} as Layer, 'elementwise').activations;
+    const end = {weights: false, activations: true};
+    const quantizer = planOf(this.#options, {name} as Layer, 'elementwise', end).activations;
     const isLeftOut = this.#options.layers?.[name] === false || !this.#placements[0]!.inputs[index];
     if (!quantizer || isLeftOut) return undefined;
     return new QuantizedInput({name: `${name}_quantized`, quantizer});
   }
 
   #wrapped(layer: Layer, copy: Layer, {kind, before, between, output, folds}: Place): QuantizedLayer | undefined {
-    const {weights, activations} = planOf(this.#options, layer, kind);
+    const {weights, activations} = planOf(this.#options, layer, kind, this.#ends.get(layer));
     const custom = this.#options.customLayers?.[layer.getClassName()];
-    const multiplies = kind === 'compute' || kind === 'recurrent' || kind === 'embedding' || kind === 'custom';
-    const hasWeights = weights && multiplies && slotsOf(layer, custom).length > 0;
+    const hasWeights = weights && MULTIPLIES.has(kind) && slotsOf(layer, custom).length > 0;
     const outputConfig = activations && outputQuantizer(activations, output, layer);
     const beforeConfig = before ? activations : undefined;
     if (!hasWeights && !outputConfig && !beforeConfig) return undefined;
@@ -125,8 +127,11 @@ class Quantization {
 
 function outputQuantizer(config: QuantizerConfig, output: Place['output'], layer: Layer): QuantizerConfig | undefined {
   if (output === 'none') return undefined;
-  const fixed = output === 'fixed' ? fixedRange(activationOf(layer), config.numBits) : undefined;
-  return fixed ? {...config, symmetric: false, narrowRange: false, fixed} : config;
+  const activation = activationOf(layer);
+  const fixed = output === 'fixed' ? fixedRange(activation, config.numBits) : undefined;
+  if (fixed) return {numBits: config.numBits, fixed};
+  const isReLU = activation === 'relu' || activation === 'relu6';
+  return config.observer === 'learned' && isReLU ? {...config, nonNegative: true} : config;
 }
 
 const TFMOT_INPUT = {

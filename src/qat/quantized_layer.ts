@@ -29,6 +29,7 @@ import {
   swapped,
 } from './layer_wrapper';
 import {type CustomWeights, type Slot, slotsOf} from './kinds';
+import {type LearnedCells, learnedShape} from './learned_range';
 import type {QuantizerConfig} from './options';
 import {separableConvolution} from './separable';
 
@@ -66,7 +67,12 @@ function checkVersion(name: string, version: number | undefined): void {
   );
 }
 
-function quantizerFrom(config: SavedQuantizer, store: RangeStore, name: string, axis?: number): FakeQuantizer {
+function quantizerFrom(
+  config: SavedQuantizer,
+  store: RangeStore | LearnedCells,
+  name: string,
+  axis?: number,
+): FakeQuantizer {
   const {fixed, observing = true, quantizing = true, ...options} = config;
   const quantizer = new FakeQuantizer({...options, name, ...(axis !== undefined && {axis})}, store);
   quantizer.observing = observing && !fixed;
@@ -116,7 +122,7 @@ export class WeightQuantizer {
     const weight = this.slot.host[this.slot.attr]!.read();
     const viewed = this.slot.axis === 'depthwise' ? depthwiseView(weight) : weight;
     if (batchNorm) return this.quantizer.apply(mul(viewed, this.#gain(batchNorm)), {training: true});
-    const training = weight.dataId !== this.#measured;
+    const training = weight.dataId !== this.#measured || !this.quantizer.isSet();
     if (this.quantizer.observing) this.#measured = weight.dataId;
     return this.quantizer.apply(viewed, {training});
   }
@@ -140,11 +146,22 @@ function depthwiseView(kernel: Tensor): Tensor {
   return reshape(kernel, [height * width, channels * multiplier]);
 }
 
-/** A range for each channel of a slot, or one. */
-function rangeShape({host, attr, axis}: Slot, perChannel: boolean): Shape {
-  if (!perChannel || axis === undefined) return [3];
+/** How many channels of a slot have a range each; undefined for one range. */
+function channelsOf({host, attr, axis}: Slot, perChannel: boolean): number | undefined {
+  if (!perChannel || axis === undefined) return undefined;
   const {shape} = host[attr]!;
-  return [3, axis === 'depthwise' ? shape[2]! * shape[3]! : shape[axis]!];
+  return axis === 'depthwise' ? shape[2]! * shape[3]! : shape[axis]!;
+}
+
+/** Adds a variable of zeros to a layer. */
+type AddVariable = (name: string, shape: Shape, trainable: boolean) => LayerVariable;
+
+/** Makes the variables of a range: those of a learned one are trained with the layer. */
+function rangeVariables(add: AddVariable, config: SavedQuantizer, channels?: number): RangeStore | LearnedCells {
+  if (config.observer !== 'learned') return add('range', channels === undefined ? [3] : [3, channels], false);
+  const {symmetric = false, nonNegative = false} = config;
+  const shape = learnedShape({symmetric, nonNegative}, channels);
+  return {logs: add('log_range', shape, true), grid: add('grid', shape, false)};
 }
 
 /** A layer that rounds: another layer, whose weights and activations are rounded wherever it is called. */
@@ -265,18 +282,20 @@ export class QuantizedLayer extends LayerWrapper {
   }
 
   #weightQuantizer(slot: Slot, config: SavedQuantizer): WeightQuantizer {
-    const shape = rangeShape(slot, config.perChannel ?? true);
-    const axis = shape.length === 1 ? undefined : slot.axis === 'depthwise' ? 1 : slot.axis;
+    const channels = channelsOf(slot, config.perChannel ?? true);
+    const axis = channels === undefined ? undefined : slot.axis === 'depthwise' ? 1 : slot.axis;
     const name = `${this.name}/${slot.name}`;
-    return new WeightQuantizer(slot, quantizerFrom(config, this.#range(slot.name, shape), name, axis));
+    const variables = rangeVariables(this.#adderFor(slot.name), config, channels);
+    return new WeightQuantizer(slot, quantizerFrom(config, variables, name, axis));
   }
 
   #activationQuantizer(name: string, config: SavedQuantizer): FakeQuantizer {
-    return quantizerFrom(config, this.#range(name, [3]), this.name);
+    return quantizerFrom(config, rangeVariables(this.#adderFor(name), config), this.name);
   }
 
-  #range(name: string, shape: Shape): RangeStore {
-    return this.addWeight(`${name}_range`, shape, 'float32', initializers.zeros(), undefined, false);
+  #adderFor(rounded: string): AddVariable {
+    return (name, shape, trainable) =>
+      this.addWeight(`${rounded}_${name}`, shape, 'float32', initializers.zeros(), undefined, trainable);
   }
 
   #callLayer(inputs: Tensors, kwargs: Kwargs): Tensors {
@@ -330,8 +349,9 @@ export class QuantizedInput extends tfLayers.Layer {
   }
 
   override build(inputShape: Shape | Shape[]): void {
-    const range = this.addWeight('output_range', [3], 'float32', initializers.zeros(), undefined, false);
-    this.outputQuantizer = quantizerFrom(this.#quantizer, range, this.name);
+    const add: AddVariable = (name, shape, trainable) =>
+      this.addWeight(`output_${name}`, shape, 'float32', initializers.zeros(), undefined, trainable);
+    this.outputQuantizer = quantizerFrom(this.#quantizer, rangeVariables(add, this.#quantizer), this.name);
     super.build(inputShape);
   }
 

@@ -1,8 +1,10 @@
 /** What changes while a quantized model trains. */
 import {Callback, type LayersModel} from '@tensorflow/tfjs-layers';
-import {freezeBatchNorm, freezeRanges, setFakeQuant} from './control';
+import {freezeBatchNorm, reestimateBatchNorm} from './batch_norm';
+import {freezeRanges, setFakeQuant} from './control';
+import type {Samples} from './samples';
 
-/** After how many steps, counted from the first of the first `fit` that the schedule is given to. */
+/** What happens after how many steps, counted from the first of the first `fit` that the schedule is given to. */
 export interface ScheduleOptions {
   /** Trains float until then, while ranges are measured. */
   readonly quantizeAfter?: number;
@@ -10,15 +12,19 @@ export interface ScheduleOptions {
   readonly freezeRangesAfter?: number;
   /** BatchNormalization's statistics stay as they are from then on. */
   readonly freezeBatchNormAfter?: number;
+  /** Training samples on which BatchNormalization's statistics are measured anew at the end of each `fit`. */
+  readonly reestimateBatchNorm?: Samples;
 }
 
 class QuantizationSchedule extends Callback {
   readonly #actions: {readonly after: number; readonly act: (model: LayersModel) => void}[];
   readonly #delays: boolean;
+  readonly #samples: Samples | undefined;
   #steps = 0;
 
-  constructor({quantizeAfter, freezeRangesAfter, freezeBatchNormAfter}: ScheduleOptions) {
+  constructor({quantizeAfter, freezeRangesAfter, freezeBatchNormAfter, reestimateBatchNorm: samples}: ScheduleOptions) {
     super();
+    this.#samples = samples;
     this.#delays = quantizeAfter !== undefined;
     const actions = [
       {after: quantizeAfter, act: (model: LayersModel) => setFakeQuant(model, true)},
@@ -40,20 +46,26 @@ class QuantizationSchedule extends Callback {
     return Promise.resolve();
   }
 
+  override async onTrainEnd(): Promise<void> {
+    if (this.#samples) await reestimateBatchNorm(this.model, this.#samples);
+  }
+
   #act(): void {
     for (const {after, act} of this.#actions) if (after === this.#steps) act(this.model);
   }
 }
 
 /**
- * A callback for `fit` and `fitDataset` that starts rounding late, or freezes ranges and BatchNormalization's statistics.
+ * A callback for `fit` and `fitDataset` that starts rounding late, freezes ranges and BatchNormalization's statistics, or measures those anew
+ * at the end.
  *
  * @param options - after how many steps each happens; what is left out does not.
  * @returns the callback. Given to several fits it counts on.
  * @throws if a number of steps is negative or no integer.
  */
 export function quantizationSchedule(options: ScheduleOptions): Callback {
-  for (const [name, steps] of Object.entries(options) as [string, number | undefined][]) {
+  const {quantizeAfter, freezeRangesAfter, freezeBatchNormAfter} = options;
+  for (const [name, steps] of Object.entries({quantizeAfter, freezeRangesAfter, freezeBatchNormAfter})) {
     if (steps === undefined || (Number.isInteger(steps) && steps >= 0)) continue;
     throw new Error(`quantizationSchedule: ${name} must be a number of steps, 0 or more, but was ${String(steps)}.`);
   }

@@ -1,0 +1,19 @@
+/** The page that trains. */
+import * as tf from '@tensorflow/tfjs';
+import '@tensorflow/tfjs-backend-webgpu';
+import {type Listener, type Plan, runSeed} from './procedure';
+
+declare global {
+  interface Window extends Listener {
+    /** For whoever drives the page: makes a backend tfjs's own. */
+    openBackend(name: string): Promise<void>;
+    /** Trains and measures everything of a seed. */
+    runSeed(plan: Plan): Promise<void>;
+  }
+}
+
+window.openBackend = async name => {
+  if (tf.findBackendFactory(name) && (await tf.setBackend(name))) return;
+  throw new Error(`This browser offers no ${name} backend. Choose another.`);
+};
+window.runSeed = plan => runSeed(plan, window);

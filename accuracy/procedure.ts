@@ -1,0 +1,276 @@
+/** How a float network is trained, and how each contestant goes on from there. */
+import * as tf from '@tensorflow/tfjs';
+import {calibrate, quantizeModel, reestimateBatchNorm} from '../src/qat/index';
+import {type Row, ROWS, widthOf} from './rows';
+import {type Examples, type Task, TASKS} from './tasks';
+
+/** What a page is asked for: everything of one seed. */
+export interface Plan {
+  readonly task: string;
+  readonly seed: number;
+  readonly rows: readonly string[];
+  readonly widths: readonly string[];
+  /** The weights of the float network, layer by layer, if it is trained already. */
+  readonly float?: readonly SavedTensor[];
+  /** Results that are there already: {@link keyOf}. */
+  readonly done: readonly string[];
+}
+
+export interface SavedTensor {
+  readonly shape: readonly number[];
+  /** Of float32, in base64. */
+  readonly data: string;
+}
+
+/** One number of the table. */
+export interface Result {
+  readonly row: string;
+  /** '' for float. */
+  readonly width: string;
+  readonly seed: number;
+  /** Of the test images, in percent. */
+  readonly accuracy: number;
+  /** Of a step of training, in ms: the median over its epochs. */
+  readonly step?: number;
+}
+
+/** What is told while it goes on. */
+export interface Listener {
+  readonly onSteps: (count: number) => unknown;
+  readonly onFloat: (weights: SavedTensor[], orders: number[][]) => unknown;
+  readonly onResult: (result: Result) => unknown;
+}
+
+const BATCH = 64;
+const LEARNING_RATE = 3e-3;
+const SAMPLES = 512;
+
+export function keyOf({row, width, seed}: Pick<Result, 'row' | 'width' | 'seed'>): string {
+  return `${row} ${width} ${seed}`;
+}
+
+/** How many steps a plan takes that are not done yet. */
+export function stepCount({task, rows, widths, seed, float, done}: Plan): number {
+  const {epochs, trainCount} = TASKS[task]!;
+  const perEpoch = Math.ceil(trainCount / BATCH);
+  const trained = ROWS.filter(({name, trains}) => rows.includes(name) && trains === 'quantized');
+  const open = trained.flatMap(({name: row}) =>
+    widths.filter(width => !done.includes(keyOf({row, width, seed}))),
+  ).length;
+  return (
+    perEpoch * ((float ? 0 : epochs.float) + epochs.more * (open + (needsMore({rows, widths, seed, done}) ? 1 : 0)))
+  );
+}
+
+/** Whether the float network has to be trained on, for those that are quantized afterwards. */
+function needsMore({rows, widths, seed, done}: Pick<Plan, 'rows' | 'widths' | 'seed' | 'done'>): boolean {
+  const after = ROWS.filter(({name, trains}) => rows.includes(name) && trains === 'float');
+  const keys = after.flatMap(({name: row}) => widths.map(width => keyOf({row, width, seed})));
+  return [keyOf({row: 'float', width: '', seed}), ...keys].some(key => !done.includes(key));
+}
+
+/** Numbers in [0, 1) that depend on nothing but the seed (mulberry32). */
+function* randoms(seed: number): Generator<number, never> {
+  for (let state = seed | 0; ;) {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    yield ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  }
+}
+
+/** The order of an epoch's examples. */
+function orderOf(count: number, seed: number, epoch: number): number[] {
+  const random = randoms(1000 * seed + epoch);
+  const order = [...Array(count).keys()];
+  for (let i = count - 1; i > 0; --i) {
+    const j = Math.floor(random.next().value * (i + 1));
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  return order;
+}
+
+/** From 1 to 0 over the course of training. */
+function cosine(progress: number): number {
+  return (1 + Math.cos(Math.PI * progress)) / 2;
+}
+
+interface Training {
+  readonly seed: number;
+  readonly from: number;
+  readonly epochs: number;
+  readonly decays: boolean;
+}
+
+/** Trains with Adam, on the batches that the seed says. Returns what a step took in ms. */
+async function train(model: tf.LayersModel, {x, y}: Examples, training: Training, onSteps: (count: number) => unknown) {
+  const {seed, from, epochs, decays} = training;
+  const optimizer = tf.train.adam(LEARNING_RATE);
+  const perEpoch = Math.ceil(x.shape[0] / BATCH);
+  model.compile({optimizer, loss: 'categoricalCrossentropy'});
+  const times: number[] = [];
+  for (let epoch = 0; epoch < epochs; ++epoch) {
+    const order = tf.tensor1d(orderOf(x.shape[0], seed, from + epoch), 'int32');
+    const [images, labels] = [tf.gather(x, order), tf.gather(y, order)];
+    const onBatchBegin = (batch: number) => {
+      const rate = decays ? cosine((epoch * perEpoch + batch) / (epochs * perEpoch)) : 1;
+      (optimizer as unknown as {learningRate: number}).learningRate = LEARNING_RATE * rate;
+      return Promise.resolve();
+    };
+    const start = performance.now();
+    await model.fit(images, labels, {
+      batchSize: BATCH,
+      epochs: 1,
+      shuffle: false,
+      verbose: 0,
+      callbacks: {onBatchBegin},
+    });
+    times.push((performance.now() - start) / perEpoch);
+    tf.dispose([order, images, labels]);
+    onSteps(perEpoch);
+  }
+  optimizer.dispose();
+  return times.sort((a, b) => a - b)[times.length >> 1]!;
+}
+
+/** The share of right answers, in percent. */
+async function accuracyOf(model: tf.LayersModel, {x, y}: Examples): Promise<number> {
+  const share = tf.tidy(() => {
+    const answers = model.predict(x, {batchSize: x.shape[0]}) as tf.Tensor2D;
+    return tf.mean(tf.equal(tf.argMax(answers, 1), tf.argMax(y, 1)).toFloat());
+  });
+  const [value] = await share.data();
+  share.dispose();
+  return 100 * value!;
+}
+
+function base64(values: Float32Array): string {
+  let text = '';
+  for (const byte of new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    text += String.fromCharCode(byte);
+  return btoa(text);
+}
+
+async function savedWeights(model: tf.LayersModel): Promise<SavedTensor[]> {
+  const tensors = model.layers.flatMap(layer => layer.getWeights());
+  return Promise.all(
+    tensors.map(async tensor => ({shape: tensor.shape, data: base64((await tensor.data()) as Float32Array)})),
+  );
+}
+
+function loadWeights(model: tf.LayersModel, saved: readonly SavedTensor[]): void {
+  const next = saved[Symbol.iterator]();
+  tf.tidy(() => {
+    for (const layer of model.layers) {
+      const tensors = layer.getWeights().map(() => {
+        const {shape, data} = next.next().value!;
+        return tf.tensor(new Float32Array(Uint8Array.from(atob(data), c => c.charCodeAt(0)).buffer), [...shape]);
+      });
+      layer.setWeights(tensors);
+    }
+  });
+}
+
+/** Trains and measures everything of a seed, and tells each number as soon as it is there. */
+export async function runSeed(plan: Plan, listener: Listener): Promise<void> {
+  const task = TASKS[plan.task]!;
+  const {train: examples, test} = await task.load();
+  await new Seed(plan, task, examples, test, listener).run();
+  tf.dispose([examples.x, examples.y, test.x, test.y]);
+}
+
+class Seed {
+  readonly #plan: Plan;
+  readonly #task: Task;
+  readonly #train: Examples;
+  readonly #test: Examples;
+  readonly #listener: Listener;
+
+  constructor(plan: Plan, task: Task, train: Examples, test: Examples, listener: Listener) {
+    this.#plan = plan;
+    this.#task = task;
+    this.#train = train;
+    this.#test = test;
+    this.#listener = listener;
+  }
+
+  async run(): Promise<void> {
+    const {rows, widths, seed, done} = this.#plan;
+    const float = await this.#float();
+    const cells = (trains: Row['trains']) =>
+      ROWS.filter(row => row.trains === trains && rows.includes(row.name)).flatMap(row =>
+        widths.filter(width => !done.includes(keyOf({row: row.name, width, seed}))).map(width => ({row, width})),
+      );
+    for (const {row, width} of cells('quantized')) await this.#quantized(float, row, width);
+    if (needsMore(this.#plan)) {
+      const step = await this.#trainOn(float);
+      for (const {row, width} of cells('float')) await this.#after(float, row, width);
+      await this.#reestimate(float);
+      await this.#tell('float', '', float, step);
+    }
+    float.dispose();
+  }
+
+  async #float(): Promise<tf.LayersModel> {
+    const {seed, float: saved} = this.#plan;
+    const model = this.#task.model(seed);
+    if (saved) {
+      loadWeights(model, saved);
+      return model;
+    }
+    const {float: epochs, more} = this.#task.epochs;
+    await train(model, this.#train, {seed, from: 0, epochs, decays: false}, this.#listener.onSteps);
+    const orders = Array.from({length: more}, (_, i) => orderOf(this.#train.x.shape[0], seed, epochs + i));
+    await this.#listener.onFloat(await savedWeights(model), orders);
+    return model;
+  }
+
+  /** The epochs that everybody gets. */
+  #trainOn(model: tf.LayersModel): Promise<number> {
+    const {float: from, more: epochs} = this.#task.epochs;
+    return train(model, this.#train, {seed: this.#plan.seed, from, epochs, decays: true}, this.#listener.onSteps);
+  }
+
+  async #quantized(float: tf.LayersModel, row: Row, width: string): Promise<void> {
+    const q = this.#quantizedModel(float, row, width);
+    if (row.calibrates) await this.#calibrate(q);
+    const step = await this.#trainOn(q);
+    if (row.reestimates) await this.#reestimate(q);
+    await this.#tell(row.name, width, q, step);
+    q.dispose();
+  }
+
+  async #after(trained: tf.LayersModel, row: Row, width: string): Promise<void> {
+    const q = this.#quantizedModel(trained, row, width);
+    if (row.reestimates) await this.#reestimate(q);
+    await this.#calibrate(q);
+    await this.#tell(row.name, width, q);
+    q.dispose();
+  }
+
+  #quantizedModel(float: tf.LayersModel, {options}: Row, width: string): tf.LayersModel {
+    const {weights, activations} = widthOf(width)!;
+    return quantizeModel(float, {...options, weights: {numBits: weights}, activations: {numBits: activations}});
+  }
+
+  #samples(): tf.Tensor4D {
+    return this.#train.x.slice([0, 0, 0, 0], [SAMPLES, -1, -1, -1]);
+  }
+
+  async #calibrate(q: tf.LayersModel): Promise<void> {
+    const samples = this.#samples();
+    await calibrate(q, samples, {batchSize: BATCH});
+    samples.dispose();
+  }
+
+  async #reestimate(q: tf.LayersModel): Promise<void> {
+    const samples = this.#samples();
+    await reestimateBatchNorm(q, samples, {samples: SAMPLES, batchSize: BATCH});
+    samples.dispose();
+  }
+
+  async #tell(row: string, width: string, model: tf.LayersModel, step?: number): Promise<void> {
+    const accuracy = await accuracyOf(model, this.#test);
+    await this.#listener.onResult({row, width, seed: this.#plan.seed, accuracy, ...(step !== undefined && {step})});
+  }
+}

@@ -1,0 +1,162 @@
+/** Ranges that fit a tensor better than its extremes do. All of it happens on the device: nothing is read back. */
+import {
+  add,
+  cast,
+  div,
+  fill,
+  greater,
+  less,
+  lessEqual,
+  maximum,
+  mean,
+  minimum,
+  mul,
+  neg,
+  reshape,
+  square,
+  sub,
+  sum,
+  type Tensor,
+  type TensorLike,
+  tidy,
+  unstack,
+  where,
+} from '@tensorflow/tfjs-core';
+import {learnedLevels} from '../../kernels/grid';
+import {checkAxis, checkNumBits, floatTensor, invalid} from '../check';
+import {fakeQuantWithLearnedScale} from '../learned';
+import {minMax} from '../range';
+
+/** {@link mseRange} */
+export interface MseRangeOptions {
+  /** Width of the grid, 2 to 16 bits; 8 by default. */
+  readonly numBits?: number;
+  /** Keeps the range symmetric about 0; else it merely holds 0. */
+  readonly symmetric?: boolean;
+  /** Leaves out the lowest level; false by default. */
+  readonly narrowRange?: boolean;
+  /** The dimension with a range for each of its slices; left out for one range. */
+  readonly axis?: number;
+}
+
+/** {@link percentileRange} */
+export interface PercentileRangeOptions {
+  /** How many of a hundred values stay inside, as many left out above as below; 99.99 by default. */
+  readonly percentile?: number;
+  /** The dimension with a range for each of its slices; left out for one range. */
+  readonly axis?: number;
+}
+
+/** A range's ends: scalars, or one of each for a channel. */
+type Ends = readonly [low: Tensor, high: Tensor];
+
+/** Shares of an extreme that are tried as the end of a range: the error is flat about the best one. */
+const SHARES = Array.from({length: 64}, (_, i) => 1 - i / 64);
+
+/** Halvings in search of a percentile: as fine as float32. */
+const HALVINGS = 25;
+
+/** All dimensions but `axis`; undefined for all of them. */
+function others({rank}: Tensor, axis: number | undefined): number[] | undefined {
+  return axis === undefined ? undefined : Array.from({length: rank}, (_, i) => i).filter(i => i !== axis);
+}
+
+/** x's extremes and 0. */
+function extremes(x: Tensor, axis: number | undefined): [Tensor, Tensor] {
+  const [low, high] = unstack(minMax(x, axis)) as [Tensor, Tensor];
+  return [minimum(low, 0), maximum(high, 0)];
+}
+
+/** The better of the ends for each channel, as `tried` are put to the test one by one. */
+function leastError(first: Ends, tried: (best: Ends, share: number) => Ends, errorOf: (ends: Ends) => Tensor) {
+  let best: Ends = first;
+  let least = errorOf(first);
+  for (const share of SHARES.slice(1)) {
+    const [next, error] = tidy(() => {
+      const ends = tried(first, share);
+      const found = errorOf(ends);
+      const isLess = less(found, least);
+      const kept = best.map((end, i) => where(isLess, ends[i]!, end)) as [Tensor, Tensor];
+      return [kept, where(isLess, found, least)] as [[Tensor, Tensor], Tensor];
+    });
+    [best, least] = [next, error];
+  }
+  return best;
+}
+
+/**
+ * The range on which a grid of `numBits` moves the values of `x` least, in the mean square: at few bits narrower than
+ * the extremes, as clipping few values costs less than coarse steps for all.
+ *
+ * @param x - float32 tensor, or numbers.
+ * @param options - the grid.
+ * @returns [min, max] around 0, scalars or a value for each slice of the axis. They are the caller's to dispose.
+ * @throws if the width or the axis is out of its limits.
+ */
+export function mseRange(x: Tensor | TensorLike, options: MseRangeOptions = {}): [Tensor, Tensor] {
+  const {numBits = 8, symmetric = false, narrowRange = false} = options;
+  checkNumBits('mseRange', numBits);
+  return tidy(() => {
+    const input = floatTensor<Tensor>('mseRange', 'x', x);
+    const axis = options.axis === undefined ? undefined : checkAxis('mseRange', input, options.axis);
+    const {qmin, qmax} = learnedLevels(numBits, narrowRange, symmetric);
+    const errorOf = ([low, high]: Ends): Tensor => {
+      const grid = {numBits, narrowRange, symmetric, ...(axis !== undefined && {axis})};
+      const scale = div(sub(high, low), qmax - qmin);
+      const rounded = fakeQuantWithLearnedScale(input, scale, symmetric ? grid : {...grid, offset: low});
+      return sum(square(sub(rounded, input)), others(input, axis));
+    };
+    const [low, high] = extremes(input, axis);
+    const together = ([from, to]: Ends, share: number): Ends => [mul(from, share), mul(to, share)];
+    if (symmetric) {
+      const reach = maximum(div(low, qmin), div(high, qmax));
+      return [...leastError([mul(reach, qmin), mul(reach, qmax)], together, errorOf)] as [Tensor, Tensor];
+    }
+    const both = leastError([low, high], together, errorOf);
+    const lower = leastError([low, both[1]], ([from, to], share) => [mul(from, share), to], errorOf);
+    return [...leastError([lower[0], high], ([from, to], share) => [from, mul(to, share)], errorOf)];
+  });
+}
+
+/** The smallest value that no more than a share of `cut` of x exceeds, between 0 and the largest, for each channel. */
+function upperEnd(x: Tensor, largest: Tensor, cut: number, axis: number | undefined): Tensor {
+  const aligned = (end: Tensor) => {
+    if (axis === undefined) return end;
+    return reshape(
+      end,
+      x.shape.map((_, i) => (i === axis ? -1 : 1)),
+    );
+  };
+  let [low, high]: Tensor[] = [fill(largest.shape, 0), largest];
+  for (let i = 0; i < HALVINGS; ++i) {
+    [low, high] = tidy(() => {
+      const middle = div(add(low!, high!), 2);
+      const above = mean(cast(greater(x, aligned(middle)), 'float32'), others(x, axis));
+      const fits = lessEqual(above, cut);
+      return [where(fits, low!, middle), where(fits, middle, high!)];
+    });
+  }
+  return high!;
+}
+
+/**
+ * The range that holds all but the outermost values of `x`, to the precision of float32.
+ *
+ * @param x - float32 tensor, or numbers.
+ * @param options - how many values stay inside.
+ * @returns [min, max] around 0, scalars or a value for each slice of the axis. They are the caller's to dispose.
+ * @throws if the percentile or the axis is out of its limits.
+ */
+export function percentileRange(x: Tensor | TensorLike, options: PercentileRangeOptions = {}): [Tensor, Tensor] {
+  const {percentile = 99.99} = options;
+  if (!(percentile > 0 && percentile <= 100)) {
+    throw invalid('percentileRange', `percentile must be in (0, 100], but was ${percentile}.`);
+  }
+  return tidy(() => {
+    const input = floatTensor<Tensor>('percentileRange', 'x', x);
+    const axis = options.axis === undefined ? undefined : checkAxis('percentileRange', input, options.axis);
+    const [low, high] = extremes(input, axis);
+    const cut = (100 - percentile) / 200;
+    return [neg(upperEnd(neg(input), neg(low), cut, axis)), upperEnd(input, high, cut, axis)];
+  });
+}
