@@ -122,7 +122,6 @@ async function train(model: tf.LayersModel, {x, y}: Examples, training: Training
       batchSize: BATCH,
       epochs: 1,
       shuffle: false,
-      verbose: 0,
       callbacks: {onBatchBegin},
     });
     times.push((performance.now() - start) / perEpoch);
