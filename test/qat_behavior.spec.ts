@@ -375,7 +375,7 @@ describe('quantized training', () => {
     const q = quantizeModel(model);
     await fit(q, x, y, 1);
     const halves = tf.tidy(() => tf.split(x, 2));
-    await reestimateBatchNorm(q, x, {samples: x.shape[0]!, batchSize: x.shape[0]! / 2});
+    await reestimateBatchNorm(q, x, {samples: x.shape[0], batchSize: x.shape[0] / 2});
     // What the layer is given, as the layer before it rounds.
     const input = tfl.model({inputs: q.inputs, outputs: q.getLayer('a').output});
     const means = halves.map(half => tf.tidy(() => (input.predict(half) as tf.Tensor).mean(0)));
