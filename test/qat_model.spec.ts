@@ -51,7 +51,7 @@ const MODELS: Readonly<Record<string, () => Model>> = {
       layers.depthwiseConv2d({kernelSize: 3, depthMultiplier: 2, name: 'depthwise'}),
       layers.batchNormalization({name: 'norm'}),
       layers.reLU({name: 'relu'}),
-      layers.separableConv2d({filters: 5, kernelSize: 2, activation: 'elu', name: 'separable'}),
+      layers.separableConv2d({filters: 5, kernelSize: 2, depthMultiplier: 2, activation: 'elu', name: 'separable'}),
       layers.maxPooling2d({poolSize: 2, name: 'pool'}),
       layers.flatten({name: 'flat'}),
       layers.dropout({rate: 0.2, seed: 7, name: 'drop'}),

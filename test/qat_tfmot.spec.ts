@@ -169,13 +169,6 @@ function floatModel(config: Json): Promise<tfl.LayersModel> {
 describe("tfmot's placement", () => {
   scoped();
   for (const [name, {float, layers, error}] of Object.entries(placement)) {
-    if (name.startsWith('separable')) {
-      it(`${name}: is refused here, where tfmot takes it apart`, async () => {
-        const model = await floatModel(float);
-        expect(() => quantizeModel(model, {scheme: 'tfmot'})).toThrowError(/separable is of the class SeparableConv2D/);
-      });
-      continue;
-    }
     it(`${name}: ${layers ? 'every quantizer and variable' : 'refused'}`, async () => {
       const model = await floatModel(float);
       if (!layers) {

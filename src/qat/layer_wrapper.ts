@@ -48,9 +48,12 @@ export function unwrapped(layer: Layer): Layer {
   return layer instanceof LayerWrapper ? layer.layer : layer;
 }
 
-/** The config of a layer; tfjs saves a depthwise kernel's regularizer as its constraint. */
+/** The config of a layer; tfjs leaves out a separable one's multiplier, and a depthwise one's regularizer is its constraint. */
 export function configOf(layer: Layer): Config {
   const config = JSON.parse(JSON.stringify(layer.getConfig())) as Config;
+  if (layer.getClassName() === 'SeparableConv2D') {
+    return {...config, depthMultiplier: (layer as unknown as {depthMultiplier: number}).depthMultiplier};
+  }
   if (layer.getClassName() !== 'DepthwiseConv2D') return config;
   const {depthwiseConstraint: constraint} = layer as unknown as {depthwiseConstraint?: serialization.Serializable};
   const serialized = constraint && {className: constraint.getClassName(), config: constraint.getConfig()};

@@ -9,6 +9,7 @@ import {QuantizedInput, QuantizedLayer} from './quantized_layer';
 import {cloneLayer, rebuild, type Replacement} from './rebuild';
 import {QuantizeLayer, QuantizeWrapperV2} from './tfmot';
 import {placeAsTfmot} from './tfmot_placement';
+import {separableProblems, withoutSeparables} from './tfmot_separable';
 
 /** The models that a model calls step by step, whose layers have graphs of their own. */
 function steppedModels(model: Container): Container[] {
@@ -140,26 +141,33 @@ const TFMOT_INPUT = {
 };
 
 function quantizeAsTfmot(model: LayersModel, {layers = {}, ...others}: QuantizeOptions): LayersModel {
-  const container = asContainer(model);
-  const nested = graphOf(container).layers.filter(isContainer);
-  const {places, problems} = placeAsTfmot(flatten(container));
-  const given = Object.keys(others).filter(name => name !== 'scheme');
-  throwProblems('quantizeModel', [
-    ...given.map(name => `scheme 'tfmot' is fixed and takes no ${name}. Leave it out, or the scheme.`),
-    ...namingProblems(allLayers(container), layers),
-    ...nested.map(({name}) => `model ${name} is inside another, which scheme 'tfmot' does not support.`),
-    ...(nested.length > 0 ? [] : problems.filter(({layer}) => layers[layer] !== false).map(({message}) => message)),
-  ]);
-  return rebuild(model, {
-    replace: layer => {
-      const copy = cloneLayer(layer);
-      const place = layers[layer.name] === false ? undefined : places.get(layer);
-      const wrapper = place && new QuantizeWrapperV2({layer: copy, name: `quant_${layer.name}`, ...place});
-      return {layer: wrapper ?? copy, variables: {to: copy, from: layer}};
-    },
-    onInput: (_, index) =>
-      new QuantizeLayer({name: index === 0 ? 'quantize_layer' : `quantize_layer_${index}`, quantizer: TFMOT_INPUT}),
-  });
+  const isFloat = ({name}: Layer) => layers[name] === false;
+  const apart = withoutSeparables(model, isFloat);
+  try {
+    const container = asContainer(apart ?? model);
+    const nested = graphOf(container).layers.filter(isContainer);
+    const {places, problems} = placeAsTfmot(flatten(container));
+    const given = Object.keys(others).filter(name => name !== 'scheme');
+    throwProblems('quantizeModel', [
+      ...given.map(name => `scheme 'tfmot' is fixed and takes no ${name}. Leave it out, or the scheme.`),
+      ...namingProblems([...allLayers(asContainer(model)), ...allLayers(container)], layers),
+      ...separableProblems(model, isFloat),
+      ...nested.map(({name}) => `model ${name} is inside another, which scheme 'tfmot' does not support.`),
+      ...(nested.length > 0 ? [] : problems.filter(({layer}) => layers[layer] !== false).map(({message}) => message)),
+    ]);
+    return rebuild(apart ?? model, {
+      replace: layer => {
+        const copy = cloneLayer(layer);
+        const place = isFloat(layer) ? undefined : places.get(layer);
+        const wrapper = place && new QuantizeWrapperV2({layer: copy, name: `quant_${layer.name}`, ...place});
+        return {layer: wrapper ?? copy, variables: {to: copy, from: layer}};
+      },
+      onInput: (_, index) =>
+        new QuantizeLayer({name: index === 0 ? 'quantize_layer' : `quantize_layer_${index}`, quantizer: TFMOT_INPUT}),
+    });
+  } finally {
+    apart?.dispose();
+  }
 }
 
 /**

@@ -17,6 +17,8 @@ import {configOf, layerFrom} from './layer_wrapper';
 /** A layer for the place of another. */
 export interface Replacement {
   readonly layer: Layer;
+  /** A layer to call on what the first gives. */
+  readonly then?: Layer;
   /** The layer within that gets the variables of `from`; left out where they are given otherwise. */
   readonly variables?: {readonly to: Layer; readonly from: Layer};
 }
@@ -93,23 +95,30 @@ class Rebuilder {
     const count = (layer: Layer | undefined, references: number) => {
       if (layer) (layer as unknown as {_refCount: number})._refCount = references;
     };
-    for (const replacement of this.#made.values()) count(replacement?.layer, 1);
+    for (const replacement of this.#made.values()) {
+      count(replacement?.layer, 1);
+      count(replacement?.then, 1);
+    }
     for (const nested of [...this.#models.values()].slice(0, -1)) count(nested, 2);
   }
 
   #call(call: Call, tensors: Map<number, SymbolicTensor>): void {
     if (call.outputTensors.every(({id}) => tensors.has(id))) return;
     const inputs = call.inputTensors.map(({id}) => tensors.get(id)!);
-    const layer = this.#layer(call.outboundLayer);
-    const applied = layer ? layer.apply(inputs.length === 1 ? inputs[0]! : inputs, argumentsOf(call)) : inputs;
-    const outputs = (Array.isArray(applied) ? applied : [applied]) as SymbolicTensor[];
+    const layers = this.#layers(call.outboundLayer);
+    const outputs = layers.reduce((given, layer) => {
+      const applied = layer.apply(given.length === 1 ? given[0]! : given, argumentsOf(call));
+      return (Array.isArray(applied) ? applied : [applied]) as SymbolicTensor[];
+    }, inputs);
     call.outputTensors.forEach(({id}, i) => tensors.set(id, outputs[i]!));
   }
 
-  #layer(source: Layer): Layer | undefined {
-    if (isContainer(source)) return this.model(source, true);
+  /** The layers to call in the place of one. */
+  #layers(source: Layer): Layer[] {
+    if (isContainer(source)) return [this.model(source, true)];
     if (!this.#made.has(source)) this.#made.set(source, this.#replacement(source));
-    return this.#made.get(source)?.layer;
+    const {layer, then} = this.#made.get(source) ?? {};
+    return [layer, then].filter(each => each !== undefined);
   }
 
   #replacement(source: Layer): Replacement | undefined {
