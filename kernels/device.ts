@@ -15,7 +15,10 @@ export interface View {
   readonly rangeShape: readonly number[];
 }
 
-/** A range: two numbers, two tensors of `View.rangeShape`, or one tensor whose first rows are the lows and the highs. */
+/**
+ * A range: two numbers, two tensors of `View.rangeShape`, or one tensor whose first rows are the lows and the highs. A
+ * learned grid's scale and low end come in place of min and max.
+ */
 export type Range =
   | {readonly kind: 'numbers'; readonly min: number; readonly max: number}
   | {readonly kind: 'tensors'; readonly min: TensorInfo; readonly max: TensorInfo}
@@ -44,7 +47,7 @@ export interface Device {
   /** x on its grid, of x's shape. One dispatch. */
   project(x: TensorInfo, range: Range, view: View, scheme: Scheme): TensorInfo;
   /**
-   * For each output dy where x lies on its side, else dy * 0: of x's shape in one dispatch, or summed per channel, of
+   * For each output dy where x lies on its side, else dy * 0; of a scale dy times the slope. It is of x's shape in one dispatch, or summed per channel, of
    * `view.rangeShape`, in at most two. Outputs that are asked for together share what work they can.
    */
   route(
