@@ -47,8 +47,9 @@ export interface Device {
   /** x on its grid, of x's shape. One dispatch. */
   project(x: TensorInfo, range: Range, view: View, scheme: Scheme): TensorInfo;
   /**
-   * For each output dy where x lies on its side, else dy * 0; of a scale dy times the slope. It is of x's shape in one dispatch, or summed per channel, of
-   * `view.rangeShape`, in at most two. Outputs that are asked for together share what work they can.
+   * For each output dy where x lies on its side, else dy * 0; for a scale, dy times the slope. Of x's shape in one
+   * dispatch, or summed per channel, of `view.rangeShape`, in at most two. Outputs that are asked for together share what
+   * work they can.
    */
   route(
     dy: TensorInfo,

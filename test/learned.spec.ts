@@ -47,6 +47,20 @@ describe('a learned scale', () => {
     }
   }
 
+  it("adds up nothing from beyond x's end", async () => {
+    const gradient = (x: tf.Tensor) =>
+      tf.tidy(() => tf.grad(scale => fakeQuantWithLearnedScale(x, scale))(tf.scalar(0.5), tf.onesLike(x)));
+    for (const size of [63, 64, 65, 66, 67, 257]) {
+      const [garbage, x] = [tf.fill([400], NaN), tf.fill([size], 0.3)];
+      const [before, dscale] = [gradient(garbage), gradient(x)];
+      expect([...(await valuesOf(before))]).toEqual([NaN]);
+      expect((await valuesOf(dscale))[0]! / size)
+        .withContext(`size ${size}`)
+        .toBeCloseTo(0.4, 5);
+      tf.dispose([garbage, x, before, dscale]);
+    }
+  });
+
   it('is learned: descends to where the error is least', async () => {
     // Numbers of a bell curve; on 16 symmetric levels, the scale of least squared error is 0.335 (Max 1960).
     const x = tf.tidy(() => tf.randomNormal([4000], 0, 1, 'float32', 7));
