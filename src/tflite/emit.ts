@@ -1,8 +1,15 @@
 /** From the operators of a graph to the tensors and operators of a file: integers for every number. */
 import type {FlatModel, FlatOperator, FlatTensor, Port} from './flat_model';
 import {type Constant, type Filter, type Graph, type Grid, type Interval, type Node} from './graph';
-import {inputsOf, isValue, sameGrid, sizeOf, type Value} from './graph';
-import {FUSED_ACTIVATIONS, type FusedActivation, OPERATORS, type OperatorName, type Options} from './schema';
+import {EVERYTHING, inputsOf, isValue, sameGrid, sizeOf, type Value} from './graph';
+import {
+  FUSED_ACTIVATIONS,
+  type FusedActivation,
+  OPERATORS,
+  type OperatorName,
+  type OperatorRow,
+  type Options,
+} from './schema';
 
 /** How numbers come into the model, or out of it. */
 export type PortType = 'float32' | 'int8' | 'uint8' | 'int16';
@@ -64,11 +71,10 @@ function clampPlan({operator, clamp}: Node, grid: Grid): ClampPlan {
   const wanted = [Math.max(low, grid.lowest + zeroPoint), Math.min(high, grid.highest + zeroPoint)] as const;
   const names = Object.keys(FUSED) as (keyof typeof FUSED)[];
   const fits = (name: keyof typeof FUSED) => FUSED[name][0] === clamp[0] && FUSED[name][1] === clamp[1];
-  const options: Readonly<Record<string, unknown>> = (OPERATORS[operator] as {options?: {fields: object}}).options
-    ?.fields as never;
-  const fused = operator !== 'TRANSPOSE_CONV' && options && 'activation' in options ? names.find(fits) : undefined;
-  const own = operator === 'RELU' || operator === 'RELU6' ? FUSED[operator] : fused ? FUSED[fused] : undefined;
-  const done = storedInterval(own ?? [-Infinity, Infinity], grid, storage);
+  const row: OperatorRow = OPERATORS[operator];
+  const canFuse = row.options !== undefined && 'activation' in row.options.fields && operator !== 'TRANSPOSE_CONV';
+  const fused = canFuse ? names.find(fits) : undefined;
+  const done = storedInterval(operator === 'RELU' ? FUSED.RELU : fused ? FUSED[fused] : EVERYTHING, grid, storage);
   return {
     fused: fused ?? 'NONE',
     least: wanted[0] > done[0] ? wanted[0] : undefined,

@@ -51,7 +51,7 @@ export interface Filter {
 /** The values that a clamp lets pass. */
 export type Interval = readonly [low: number, high: number];
 
-const EVERYTHING: Interval = [-Infinity, Infinity];
+export const EVERYTHING: Interval = [-Infinity, Infinity];
 
 /** On which grid an operator's output is: any; its inputs', as it only moves values or chooses among them; or a given one. */
 type Rule = 'own' | 'same' | Grid;
@@ -198,8 +198,8 @@ export class Graph {
       before.clamp = interval;
       return x;
     }
-    const operator = interval[1] === 6 ? 'RELU6' : 'RELU';
-    return this.add(operator, {operands: [x], shape: x.shape, rule: 'own', clamp: interval});
+    // Not RELU6, which takes its input's grid to be its output's on microcontrollers.
+    return this.add('RELU', {operands: [x], shape: x.shape, rule: 'own', clamp: interval});
   }
 
   /** x on a grid: computed on it, or brought to it from the one that it is on. */
@@ -226,7 +226,7 @@ export class Graph {
     for (const {output, operator, operands, rule} of this.nodes) {
       if (output.grid) continue;
       const inputs = operands.filter(isValue);
-      if (rule === 'same' || operator === 'RELU' || operator === 'RELU6') output.grid = commonGrid(inputs);
+      if (rule === 'same' || operator === 'RELU') output.grid = commonGrid(inputs);
     }
   }
 

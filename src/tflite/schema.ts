@@ -106,7 +106,6 @@ export const OPERATORS = {
   QUANTIZE: {code: 114, version: 1, version16: 2, options: {union: 89, fields: NO_FIELDS}},
   REDUCE_MAX: {code: 82, version: 2, version16: 3, options: REDUCER},
   RELU: {code: 19, version: 2, version16: 3},
-  RELU6: {code: 21, version: 2, version16: 3},
   RESHAPE: {code: 22, version: 1, options: {union: 17, fields: NO_FIELDS}},
   RESIZE_BILINEAR: {
     code: 23,

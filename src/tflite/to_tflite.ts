@@ -96,8 +96,8 @@ function activationGrid({scale, lowest, highest}: IntegerGrid, {numBits}: FakeQu
 async function valuesOf(layer: Layer): Promise<ReadonlyMap<string, Float32Array>> {
   const values = new Map<string, Float32Array>();
   for (const name of VALUES) {
-    const variable = (layer as unknown as Record<string, LayerVariable | undefined>)[name];
-    if (variable && 'read' in variable) values.set(name, await variable.read().data<'float32'>());
+    const variable = (layer as unknown as Record<string, Partial<LayerVariable> | undefined>)[name];
+    if (variable?.read) values.set(name, await variable.read().data<'float32'>());
   }
   return values;
 }
