@@ -130,7 +130,11 @@ function integerFilter(filter: Filter, inputScale: number, wide: boolean, small:
   const floor = (c: number) => (filter.scale[c] === 0 ? Math.abs(filter.bias[c]!) / (inputScale * LARGEST_BIAS) : 0);
   const steps = Float32Array.from(scale, (each, c) => Math.max(each * coarser[c]!, floor(c)));
   const biasScale = steps.map(each => Math.fround(inputScale * each));
-  return {levels, scale: steps, biasScale, bias: Array.from(filter.bias, (bias, c) => roundAway(bias / biasScale[c]!))};
+  const bias = Array.from(filter.bias, (each, c) => roundAway(each / biasScale[c]!));
+  // Dense layers with one step for all channels say so, as their fastest kernels are for that.
+  const isShared = filter.shape.length === 2 && steps.every(step => step === steps[0]);
+  const [scales, biasScales] = isShared ? [steps.slice(0, 1), biasScale.slice(0, 1)] : [steps, biasScale];
+  return {levels, scale: scales, biasScale: biasScales, bias};
 }
 
 /** Two levels to a byte, the first in the lower half. */

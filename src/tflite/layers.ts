@@ -242,7 +242,7 @@ const dense: Row = (call, x) => {
 };
 
 const batchNorm: Row = (call, x) => {
-  const axis = call.get<number>('axis');
+  const [axis] = [call.get<number | number[]>('axis')].flat(); // Keras saves a list
   if (axis !== -1 && axis !== x.shape.length - 1) {
     call.graph.problems.push(`layer ${call.layer.name}: it normalizes axis ${axis}, which must be the last one.`);
     return x;

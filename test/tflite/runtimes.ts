@@ -4,7 +4,7 @@ import type {ChildProcessWithoutNullStreams} from 'node:child_process';
 /** The TensorFlow Lite interpreter with reference kernels, with XNNPACK, the one for microcontrollers, and LiteRT.js in Chromium. */
 export type Runtime = 'reference' | 'xnnpack' | 'micro' | 'litert.js';
 
-interface SchemaTensor {
+export interface SchemaTensor {
   readonly name: string;
   readonly type: string;
   readonly shape: number[];

@@ -1,0 +1,137 @@
+/** What toTFLite refuses, before it writes anything, and what it says. */
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import {calibrate, quantizeModel, type QuantizeOptions, setFakeQuant} from '../src/qat/index';
+import {toTFLite} from '../src/tflite/index';
+import {scoped} from './qat/scoped';
+
+type Layer = tfl.layers.Layer;
+const {layers} = tfl;
+
+function sequential(...stack: Layer[]): tfl.LayersModel {
+  return tfl.sequential({name: `net_${stack[0]!.name}`, layers: stack});
+}
+
+function dense(name: string, args: object = {}): Layer {
+  return layers.dense({units: 3, name, ...args});
+}
+
+async function calibrated(model: tfl.LayersModel, options: QuantizeOptions = {}): Promise<tfl.LayersModel> {
+  const q = quantizeModel(model, options);
+  const [{shape}] = q.inputs as [tfl.SymbolicTensor];
+  await calibrate(q, tf.randomNormal([8, ...(shape.slice(1) as number[])], 0, 1, 'float32', 1));
+  return q;
+}
+
+async function messageOf(model: tfl.LayersModel): Promise<string> {
+  return toTFLite(model).then(
+    () => 'no error',
+    (error: unknown) => (error as Error).message,
+  );
+}
+
+describe('toTFLite refuses', () => {
+  scoped();
+
+  it('a model that is not quantized', async () => {
+    const message = await messageOf(sequential(dense('a', {inputShape: [4]})));
+    expect(message).toContain('toTFLite: model net_a is not quantized');
+    expect(message).toContain('quantizeModel');
+  });
+
+  it('ranges that were never set, and says which', async () => {
+    const q = quantizeModel(sequential(dense('a', {inputShape: [4]}), dense('b')));
+    expect(await messageOf(q)).toMatch(
+      /ranges were never set: a_input_quantized \(output\), a \(output\), b \(output\)\. .*calibrate\(q, samples\)/,
+    );
+  });
+
+  it('every layer that it cannot write, in one message', async () => {
+    const model = sequential(
+      layers.embedding({inputDim: 9, outputDim: 4, inputLength: 5, name: 'words'}),
+      layers.lstm({units: 3, name: 'memory'}),
+      dense('a', {activation: 'selu'}),
+      layers.repeatVector({n: 2, name: 'repeat'}),
+      layers.thresholdedReLU({name: 'threshold'}),
+    );
+    const q = quantizeModel(model);
+    await calibrate(q, tf.zeros([8, 5]));
+    const message = await messageOf(q);
+    for (const part of [
+      '4 problems',
+      'layer memory: TensorFlow Lite has no integer operators for the class LSTM',
+      'layer a: the activation selu',
+      'Use one of elu',
+      'layer repeat:',
+      'layer threshold:',
+    ]) {
+      expect(message).toContain(part);
+    }
+  });
+
+  it('channels first', async () => {
+    const conv = layers.conv2d({
+      inputShape: [3, 6, 6],
+      filters: 2,
+      kernelSize: 3,
+      dataFormat: 'channelsFirst',
+      name: 'c',
+    });
+    expect(await messageOf(quantizeModel(sequential(conv)))).toContain(
+      "layer c: its data format is channelsFirst. Build it with 'channelsLast'",
+    );
+  });
+
+  it('shapes that are not known', async () => {
+    const x = tfl.input({shape: [null, null, 3], name: 'image'});
+    const y = layers.conv2d({filters: 2, kernelSize: 3}).apply(x) as tfl.SymbolicTensor;
+    const q = quantizeModel(tfl.model({inputs: x, outputs: y}));
+    await calibrate(q, tf.randomNormal([2, 6, 6, 3]));
+    expect(await messageOf(q)).toContain('input image has the shape [any,any,any,3]');
+  });
+
+  for (const bad of [NaN, Infinity]) {
+    it(`weights that hold ${bad}`, async () => {
+      const q = await calibrated(sequential(dense('a', {inputShape: [4]}), dense('b')));
+      const weights = q.getLayer('b').getWeights();
+      const bias = tf.tensor1d([0, bad, 0]);
+      q.getLayer('b').setWeights([weights[0]!, bias, ...weights.slice(2)]);
+      expect(await messageOf(q)).toBe('toTFLite: layer b: its bias holds NaN or Infinity.');
+      const kernel = tf.fill([3, 3], bad);
+      q.getLayer('b').setWeights([kernel, tf.zeros([3]), ...weights.slice(2)]);
+      expect(await messageOf(q)).toContain('layer b: its kernel holds NaN or Infinity');
+    });
+  }
+
+  it('a tensor that two layers round to ranges of their own', async () => {
+    const parts = await Promise.all([1, 2].map(i => calibrated(sequential(dense(`d${i}`, {inputShape: [4]})))));
+    const x = tfl.input({shape: [4], name: 'x'});
+    const outputs = parts.map(part => part.apply(x) as tfl.SymbolicTensor);
+    expect(await messageOf(tfl.model({inputs: x, outputs}))).toMatch(
+      /layer x: its output goes to 2 places, and layer .*_quantized alone rounds it/,
+    );
+  });
+
+  it('weights and activations that are not quantized', async () => {
+    const both = () => sequential(dense('a', {inputShape: [4]}), dense('b'));
+    expect(await messageOf(await calibrated(both(), {layers: {b: {weights: false}}}))).toBe(
+      "toTFLite: layer b: its kernel is not quantized. Quantize it: quantizeModel's weights.",
+    );
+    expect(await messageOf(await calibrated(both(), {layers: {b: {activations: false}}}))).toContain(
+      'layer b: its output has no range',
+    );
+    const q = await calibrated(both());
+    setFakeQuant(q, false, 'weights');
+    expect(await messageOf(q)).toContain(
+      'layer b: the rounding of its kernel is off. Switch it on: setFakeQuant(q, true)',
+    );
+  });
+
+  it('grids that its integers cannot hold', async () => {
+    const model = () => sequential(dense('a', {inputShape: [4]}));
+    expect(await messageOf(await calibrated(model(), {weights: {numBits: 12}}))).toContain('do not fit int8 weights');
+    expect(await messageOf(await calibrated(model(), {activations: {numBits: 16}}))).toContain(
+      'numBits of 15 or fewer, or symmetric',
+    );
+  });
+});
