@@ -79,7 +79,7 @@ const CASES: Readonly<Record<string, Case>> = {
   SeparableConv2D: onImage((x, random) => {
     const args = {...convolution(random, smaller(x.shape)), dilationRate: 1};
     return apply(layers.separableConv2d({...args, filters: random.filters}), x);
-  }, 2),
+  }, 4),
   Conv2DTranspose: onImage((x, random) => {
     const {activation, useBias, padding, strides, filters, kernel} = random;
     const kernelSize = Math.max(kernel, strides);

@@ -47,6 +47,7 @@ const SIGNATURE = 'serving_default';
 /** Vectors and tables, written with the field numbers of the schema. */
 class TableWriter {
   readonly builder: Builder;
+  readonly #int64s = new Map<string, Offset>();
 
   constructor(bytes: number) {
     this.builder = new Builder(bytes);
@@ -64,10 +65,16 @@ class TableWriter {
     return this.builder.endVector();
   }
 
+  /** Vectors of the same numbers are one: a weight has a zero point of 8 bytes for each channel, and all are 0. */
   int64s(all: ArrayLike<number>): Offset {
+    const key = Array.from(all).join();
+    const known = this.#int64s.get(key);
+    if (known !== undefined) return known;
     this.builder.startVector(8, all.length, 8);
     for (let i = all.length - 1; i >= 0; --i) this.builder.addInt64(BigInt(all[i]!));
-    return this.builder.endVector();
+    const written = this.builder.endVector();
+    this.#int64s.set(key, written);
+    return written;
   }
 
   float32s(all: ArrayLike<number>): Offset {
