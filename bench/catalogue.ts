@@ -28,7 +28,11 @@ export type RowName =
   | 'min-max'
   | 'moving-range'
   | 'learned'
-  | 'learned-scale';
+  | 'learned-scale'
+  | StepName;
+
+/** Whole steps of training a quantized model. */
+export type StepName = 'step-block' | 'step-digits';
 
 export const K = 2 ** 10;
 export const M = 2 ** 20;
@@ -64,7 +68,6 @@ const sums: readonly Case[] = [
 
 const learnedScales: readonly Case[] = [columns32, ...onEachAxis([16, 64, 64, 64]).slice(1, 2)];
 
-/** Rows for a whole training step (a MobileNet-like block, the digits model) belong here, as 'step-…'. */
 export const ROWS: readonly Row[] = [
   {name: 'forward', title: 'forward, per tensor', yardstick: 'relu', cases: [...flat, ...activations]},
   {
@@ -120,6 +123,18 @@ export const ROWS: readonly Row[] = [
     yardstick: 'relu',
     cases: [{shape: [4 * M]}, ...learnedScales],
   },
+  {
+    name: 'step-block',
+    title: 'a step of training a quantized MobileNetV2 block, batch 8',
+    yardstick: 'a step of the float model',
+    cases: [{shape: [8, 56, 56, 8]}],
+  },
+  {
+    name: 'step-digits',
+    title: 'a step of training a quantized digit classifier, batch 64',
+    yardstick: 'a step of the float model',
+    cases: [{shape: [64, 8, 8, 1]}],
+  },
 ];
 
 /** The cases that `sizes` asks for (element counts like 4M, or shapes like 8x112x112x32), or all. */
@@ -128,7 +143,7 @@ export function casesOf(row: Row, sizes: readonly string[] | undefined): readonl
   const wanted = sizes.map(shapeOf);
   const known = row.cases.filter(({shape}) => wanted.some(each => String(each) === String(shape)));
   const added = wanted
-    .filter(shape => shape.length === 1 && row.cases.some(each => each.axis === undefined))
+    .filter(shape => shape.length === 1 && row.cases.some(isFlat))
     .filter(shape => !known.some(each => String(each.shape) === String(shape)));
   return [...known, ...added.map(shape => ({shape}))];
 }

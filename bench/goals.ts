@@ -1,7 +1,7 @@
 /** The figures to reach, and what was measured of them. */
 import {type Case, casesOf, elementsOf, isFlat, K, M, nameOf, ROWS, type RowName} from './catalogue';
 import type {Result, Spread} from './measure';
-import type {Run} from './report';
+import type {Run} from './run';
 
 /** One measured figure. Without `most`, it must be at least `least`. */
 export interface Figure {
@@ -173,6 +173,8 @@ export const GOALS: readonly Goal[] = [
   {title: 'minMax: dispatches', bound: {most: 2}, figures: dispatches('min-max')},
   {title: 'a step of an activation quantizer / relu', bound: {most: 2.3}, figures: over('moving-range', GPU)},
   {title: 'a step of an activation quantizer: dispatches', bound: {most: 4}, figures: dispatches('moving-range')},
+  {title: 'QAT step / float step, MobileNetV2 block', bound: {most: 1.2}, figures: over('step-block', GPU, any)},
+  {title: 'QAT step / float step, digit classifier', bound: {most: 1.2}, figures: over('step-digits', GPU, any)},
 ];
 
 /** The cases of which TensorFlow's times are wanted. */

@@ -18,7 +18,7 @@ export interface Probe {
   /** Resolves when all work given to the device is done. */
   finish(): Promise<void>;
   /** What the device is asked to do while `run` runs. */
-  count(run: () => void): Counts;
+  count(run: () => void | Promise<void>): Promise<Counts>;
   /** How many programs have been compiled. */
   compiled(): number;
   /** Milliseconds on the device's own clock, where it has one. */
@@ -45,10 +45,10 @@ class Tally {
     this.#counts[way] += bytes;
   }
 
-  readonly count = (run: () => void): Counts => {
+  readonly count = async (run: () => void | Promise<void>): Promise<Counts> => {
     this.#counts = {dispatches: 0, read: 0, written: 0};
     this.#programs.clear();
-    run();
+    await run();
     return {...this.#counts, programs: this.#programs.size};
   };
 }
@@ -209,7 +209,10 @@ function probeHost(backendName: string): Probe {
       tally.dispatched(kernel.kernelName);
       tally.moved(
         'read',
-        total(Object.values(params.inputs).flatMap(input => input as tf.TensorInfo | tf.TensorInfo[])),
+        total(
+          // Fused kernels have inputs that may be missing.
+          Object.values(params.inputs).flatMap(input => (input as tf.TensorInfo | tf.TensorInfo[] | undefined) ?? []),
+        ),
       );
       tally.moved('written', total(Array.isArray(outputs) ? outputs : [outputs]));
       return outputs;

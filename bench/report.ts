@@ -3,40 +3,7 @@ import Table from 'cli-table3';
 import {backendName, type Figure, type Goal, GOALS, isMet, worst} from './goals';
 import {elementsOf, nameOf, ROWS} from './catalogue';
 import type {Plan, Result, Spread, Timing} from './measure';
-import type {Report} from './session';
-
-/** One plan, and what came of it. */
-export interface Session {
-  readonly plan: Plan;
-  /** The browser or Node. */
-  readonly host: string;
-  /** How many processes wanted a core over the last minute before; the benchmark itself is one or two of them. */
-  readonly load?: number;
-  readonly report?: Report;
-  readonly error?: string;
-}
-
-interface TensorFlowTimes {
-  readonly version: string;
-  readonly times: readonly {
-    readonly shape: readonly number[];
-    readonly axis?: number;
-    readonly forward: number;
-    readonly gradient: number;
-    readonly relu: number;
-  }[];
-}
-
-/** All of a run of the benchmark: this is the machine-readable file. */
-export interface Run {
-  readonly date: string;
-  readonly machine: {readonly cpu: string; readonly cores: number; readonly memory: number; readonly system: string};
-  readonly rounds: number;
-  /** Of the ops entry, minified and compressed. */
-  readonly entryBytes?: number;
-  readonly sessions: readonly Session[];
-  readonly tensorflow?: TensorFlowTimes;
-}
+import type {Run, Session} from './run';
 
 const HEAD = [
   'shape',
@@ -51,9 +18,9 @@ const HEAD = [
   'GB/s',
 ];
 
-/** The contestants of a figure that each of them has. */
-function each(result: Result, text: (timing: Timing) => string): string {
-  return [result.timings!['ours']!, result.timings!['composed']!].map(text).join(' : ');
+/** A figure of ours, and of the composition or, where there is none, of the yardstick. */
+function each({timings}: Result, text: (timing: Timing) => string): string {
+  return [timings!['ours']!, (timings!['composed'] ?? timings!['yardstick'])!].map(text).join(' : ');
 }
 
 function number(value: number): string {
@@ -74,7 +41,7 @@ function bandwidth({ms, counts: {read, written}}: Timing): number {
 function cellsOf(result: Result): string[] {
   const name = nameOf(result.case);
   if (!result.timings) return [name, result.error ?? 'nothing was measured'];
-  const {ours, yardstick, composed, copy} = result.timings as Record<string, Timing>;
+  const {ours, yardstick, composed, copy} = result.timings as Partial<Record<string, Timing>>;
   const elements = elementsOf(result.case);
   const bytes = ({counts}: Timing) => `${number(counts.read / elements)}+${number(counts.written / elements)}`;
   const copied = copy && (8 * elements) / copy.ms.median / 1e6;
@@ -82,9 +49,9 @@ function cellsOf(result: Result): string[] {
     name,
     number(ours!.ms.median) + (ours!.deviceMs === undefined ? '' : ` (${number(ours!.deviceMs)})`),
     number(yardstick!.ms.median),
-    number(composed!.ms.median),
+    composed ? number(composed.ms.median) : '–',
     spreadText(result.overYardstick!),
-    spreadText(result.composedOver!),
+    result.composedOver ? spreadText(result.composedOver) : '–',
     each(result, ({counts}) => String(counts.dispatches)),
     each(result, ({counts}) => String(counts.programs)),
     each(result, bytes),
@@ -215,8 +182,8 @@ ${markdownTable(['', 'goal', 'measured (worst case)'], goalRows(run))}
 ${tensorflowText(run)}
 ## Everything
 
-Dispatches, different programs among them, and bytes per element are those of ours : composed, counted at the backend (on cpu and
-wasm: tfjs kernels). Bytes are those of the buffers or textures that programs were given. In brackets: ms on the device's own clock,
+Dispatches, different programs among them, and bytes per element are those of ours : composed (of a step: ours : the float model's),
+counted at the backend (on cpu and wasm: tfjs kernels). Bytes are those of the buffers or textures that programs were given. In brackets: ms on the device's own clock,
 where it has one. GB/s: bytes counted over time; on WebGPU next to a copy command of the same size.
 
 ${run.sessions.map(sessionText).join('\n')}`;

@@ -1,28 +1,20 @@
 /** What each row runs: this package's op, the backend's own yardstick, and the composition, on the same tensors. */
 import * as tf from '@tensorflow/tfjs-core';
+import type {LayersModel} from '@tensorflow/tfjs-layers';
 import type {Wrt} from '../kernels/op_table';
 import * as ops from '../src/index';
+import {quantizeModel} from '../src/qat/index';
 import {fakeQuantWithMovingRange, type MovingRangeOptions} from '../src/range';
-import type {Case, RowName} from './catalogue';
+import {type Agreement, checkAgreement, type Nearness} from './agreement';
+import type {Case, RowName, StepName} from './catalogue';
 import * as composed from './composed';
 import {RANGE, ranges, values} from './data';
+import {type Model, MODELS} from './models';
 
 type T = tf.Tensor;
 
-/** How near a composed result must come to ours before anything is timed. */
-export type Nearness =
-  /** Where rounding falls on the other side of a tie, it may be one step of the grid off, in one value of a thousand. */
-  | {readonly kind: 'step'; readonly step: number}
-  /** Sums of float32 in another order. */
-  | {readonly kind: 'sum'; readonly terms: number}
-  | {readonly kind: 'equal'};
-
-export interface Contest {
-  readonly ours: () => T[];
+interface Contest extends Agreement {
   readonly yardstick: () => T[];
-  readonly composed: () => T[];
-  /** For each output. */
-  readonly near: readonly Nearness[];
 }
 
 /** The tensors of a case, all on the device. */
@@ -47,7 +39,7 @@ function resident(numbers: Float32Array | number, shape: readonly number[]): T {
   return tf.tidy(() => tf.mul(tf.tensor(typeof numbers === 'number' ? [numbers] : numbers, [...shape]), tf.scalar(1)));
 }
 
-export function operandsOf({shape, axis}: Case): Operands {
+function operandsOf({shape, axis}: Case): Operands {
   const size = tf.util.sizeFromShape([...shape]);
   const perChannel = axis === undefined ? undefined : ranges(shape[axis]!);
   const rangeShape = axis === undefined ? [] : [shape[axis]!];
@@ -68,7 +60,7 @@ export function operandsOf({shape, axis}: Case): Operands {
   };
 }
 
-export function disposeOperands(operands: Operands): void {
+function disposeOperands(operands: Operands): void {
   tf.dispose(Object.values(operands).filter(value => value instanceof tf.Tensor));
 }
 
@@ -144,7 +136,7 @@ function gradientRows(o: Operands): Contest {
   };
 }
 
-const CONTESTS: Readonly<Record<RowName, (operands: Operands) => Contest>> = {
+const CONTESTS: Readonly<Record<Exclude<RowName, StepName>, (operands: Operands) => Contest>> = {
   forward: bothRows,
   'forward-lean': o => ({...bothRows(o), composed: () => [composed.fakeQuantLean(o.x, o.low, o.high)]}),
   'per-channel': bothRows,
@@ -207,6 +199,69 @@ const CONTESTS: Readonly<Record<RowName, (operands: Operands) => Contest>> = {
   }),
 };
 
-export function contestOf(row: RowName, operands: Operands): Contest {
-  return CONTESTS[row](operands);
+/** Runs once and frees what it made. */
+export type Contestant = () => void | Promise<void>;
+
+/** Who is timed on a case. */
+export interface Contestants {
+  readonly ours: Contestant;
+  readonly yardstick: Contestant;
+  readonly composed?: Contestant;
+  /** What our op is given, to be compared with a plain copy. */
+  readonly x?: T;
+  /** Throws unless what is timed is right. */
+  readonly check: () => Promise<void>;
+  readonly dispose: () => void;
+}
+
+function isStep(row: RowName): row is StepName {
+  return row in MODELS;
+}
+
+export function contestantsOf(row: RowName, each: Case): Contestants {
+  return isStep(row) ? stepsOf(MODELS[row], each) : opsOf(CONTESTS[row], each);
+}
+
+function opsOf(contestOf: (operands: Operands) => Contest, each: Case): Contestants {
+  const operands = operandsOf(each);
+  const contest = contestOf(operands);
+  const freed = (run: () => T[]) => () => tf.dispose(tf.tidy(run));
+  return {
+    ours: freed(contest.ours),
+    yardstick: freed(contest.yardstick),
+    composed: freed(contest.composed),
+    x: operands.x,
+    check: () => checkAgreement(contest),
+    dispose: () => disposeOperands(operands),
+  };
+}
+
+/** A quantized model and the float one that it was made from, trained on the same batch. */
+function stepsOf({make, loss, targets}: Model, {shape}: Case): Contestants {
+  const float = make(shape.slice(1));
+  const models = [quantizeModel(float), float] as const;
+  const x = resident(values(tf.util.sizeFromShape([...shape]), 1), shape);
+  const y = targets(shape);
+  for (const model of models) model.compile({optimizer: tf.train.adam(1e-3), loss});
+  const [ours, yardstick] = models.map(model => async () => {
+    await model.trainOnBatch(x, y);
+  });
+  return {
+    ours: ours!,
+    yardstick: yardstick!,
+    check: async () => {
+      for (const model of models) await checkTrains(model, x, y);
+    },
+    dispose() {
+      for (const model of models) model.dispose();
+      tf.dispose([x, y]);
+    },
+  };
+}
+
+/** Throws unless the loss falls. */
+async function checkTrains(model: LayersModel, x: T, y: T): Promise<void> {
+  const losses: number[] = [];
+  for (let i = 0; i < 4; ++i) losses.push((await model.trainOnBatch(x, y)) as number);
+  if (!(losses.at(-1)! < losses[0]!)) throw new Error(`the model does not train: its losses are ${losses.join(', ')}`);
 }

@@ -1,0 +1,75 @@
+/** The models whose training steps are measured. */
+import * as tf from '@tensorflow/tfjs-core';
+import {input, type LayersModel, layers, model, sequential, type SymbolicTensor} from '@tensorflow/tfjs-layers';
+import type {StepName} from './catalogue';
+import {values} from './data';
+
+/** MobileNetV2's block: expands the channels six times, filters each, shrinks back, and adds what it was given. */
+function invertedResidual(inputShape: readonly number[]): LayersModel {
+  const channels = inputShape.at(-1)!;
+  const pointwise = (filters: number) => layers.conv2d({filters, kernelSize: 1, useBias: false});
+  const depthwise = layers.depthwiseConv2d({kernelSize: 3, padding: 'same', useBias: false});
+  const clamped = () => layers.reLU({maxValue: 6});
+  const block = [
+    pointwise(6 * channels),
+    layers.batchNormalization(),
+    clamped(),
+    depthwise,
+    layers.batchNormalization(),
+    clamped(),
+    pointwise(channels),
+    layers.batchNormalization(),
+  ];
+  const image = input({shape: [...inputShape]});
+  const filtered = block.reduce((x, layer) => layer.apply(x) as SymbolicTensor, image);
+  return model({inputs: image, outputs: layers.add().apply([image, filtered]) as SymbolicTensor});
+}
+
+/** A classifier of small images of digits. */
+function digitsModel(inputShape: readonly number[]): LayersModel {
+  const same = {kernelSize: 3, padding: 'same'} as const;
+  return sequential({
+    layers: [
+      layers.conv2d({...same, inputShape: [...inputShape], filters: 8, activation: 'relu'}),
+      layers.depthwiseConv2d(same),
+      layers.batchNormalization(),
+      layers.reLU(),
+      layers.conv2d({...same, filters: 16, strides: 2, activation: 'relu'}),
+      layers.maxPooling2d({poolSize: 2}),
+      layers.flatten(),
+      layers.dense({units: 32, activation: 'relu'}),
+      layers.dense({units: 10, activation: 'softmax'}),
+    ],
+  });
+}
+
+/** A model, and what it is trained to give. */
+export interface Model {
+  readonly make: (inputShape: readonly number[]) => LayersModel;
+  readonly loss: string;
+  /** For a batch of inputs of this shape. */
+  readonly targets: (batch: readonly number[]) => tf.Tensor;
+}
+
+function oneHotDigits(count: number): tf.Tensor {
+  return tf.tidy(() =>
+    tf
+      .oneHot(
+        tf.tensor1d(
+          Array.from({length: count}, (_, i) => i % 10),
+          'int32',
+        ),
+        10,
+      )
+      .toFloat(),
+  );
+}
+
+export const MODELS: Readonly<Record<StepName, Model>> = {
+  'step-block': {
+    make: invertedResidual,
+    loss: 'meanSquaredError',
+    targets: batch => tf.tensor(values(tf.util.sizeFromShape([...batch]), 2), [...batch]),
+  },
+  'step-digits': {make: digitsModel, loss: 'categoricalCrossentropy', targets: ([count]) => oneHotDigits(count!)},
+};
