@@ -9,6 +9,9 @@ import {
   quantizeAndDequantizeV4,
 } from '../src/index';
 import {fakeQuantWithMovingRange} from '../src/range';
+import {layers, type LayersModel, sequential} from '@tensorflow/tfjs-layers';
+import {isQuantizing} from '../src/qat/layer_wrapper';
+import {quantizeModel} from '../src/qat/index';
 import {onWebGL, onWebGPU, valuesOf, webgl, webgpu} from './environment';
 import {RESIDENCIES, type Residency, tensorAt} from './residency';
 
@@ -212,6 +215,42 @@ function defineProgramSpecs(): void {
       expect([2, 3]).toContain(programsOf(MEASURED, residency, watchPrograms()));
     });
   }
+
+  it('of a step of a quantized model: five more for each weight and activation that it rounds', async () => {
+    const model = sequential({
+      layers: [
+        layers.conv2d({inputShape: [6, 6, 2], filters: 4, kernelSize: 3, useBias: false}),
+        layers.batchNormalization(),
+        layers.reLU(),
+        layers.depthwiseConv2d({kernelSize: 2, activation: 'relu'}),
+        layers.flatten(),
+        layers.dense({units: 3, activation: 'softmax'}),
+      ],
+    });
+    const quantized = quantizeModel(model);
+    const x = tf.randomNormal([4, 6, 6, 2], 0, 1, 'float32', 1);
+    const y = tf.tidy(() => tf.oneHot([0, 1, 2, 0], 3).toFloat());
+    const optimizer = tf.train.sgd(0.01);
+    const spy = watchPrograms();
+    const programsOfStep = async (each: LayersModel) => {
+      each.compile({optimizer, loss: 'categoricalCrossentropy'});
+      await each.trainOnBatch(x, y);
+      spy.calls.reset();
+      await each.trainOnBatch(x, y);
+      return spy.calls.count();
+    };
+    const roundings = quantized.layers.flatMap(layer => (isQuantizing(layer) ? layer.roundings : []));
+    expect(roundings.length).toBe(7);
+    const [float, ours] = [await programsOfStep(model), await programsOfStep(quantized)];
+    expect(float).toBeGreaterThan(0);
+    // To measure two, to move the range, to round, and one for the gradient.
+    expect(ours - float).toBeLessThanOrEqual(5 * roundings.length);
+    expect(ours - float).toBeGreaterThan(0);
+    model.dispose();
+    quantized.dispose();
+    optimizer.dispose();
+    tf.dispose([x, y]);
+  });
 
   it('are not compiled anew for other ranges and widths', () => {
     const model = new Model();
