@@ -77,7 +77,7 @@ const CASES: Readonly<Record<string, Case>> = {
     return apply(layers.depthwiseConv2d(args), x);
   }),
   SeparableConv2D: onImage((x, random) => {
-    const args = {...convolution(random, smaller(x.shape)), dilationRate: 1};
+    const args = {...convolution(random, smaller(x.shape)), dilationRate: 1, activation: 'linear' as const};
     return apply(layers.separableConv2d({...args, filters: random.filters}), x);
   }, 4),
   Conv2DTranspose: onImage((x, random) => {

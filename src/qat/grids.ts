@@ -22,6 +22,8 @@ export interface WeightLevels {
   readonly grid: IntegerGrid;
   /** The shape in which the grid's axis counts: the weight's own, or [positions, channels] of a depthwise kernel. */
   readonly view: readonly number[];
+  /** The weight's own shape. */
+  readonly shape: readonly number[];
   /** The levels are those of the weight times the gain of the BatchNormalization that follows. */
   readonly folded: boolean;
 }
@@ -53,7 +55,7 @@ export function channelOf(shape: readonly number[], axis: number | undefined): (
 }
 
 /** The levels of rounded values. */
-function levelsOf(values: ArrayLike<number>, view: readonly number[], grid: IntegerGrid): Int32Array {
+export function levelsOf(values: ArrayLike<number>, view: readonly number[], grid: IntegerGrid): Int32Array {
   const channel = channelOf(view, grid.axis);
   return Int32Array.from({length: values.length}, (_, i) => {
     const scale = grid.scale[channel(i)]!;
@@ -64,13 +66,13 @@ function levelsOf(values: ArrayLike<number>, view: readonly number[], grid: Inte
 /** The weights that a layer rounds, by attribute, as integers. Moves the weights' ranges as a prediction would. */
 export async function weightLevels(layer: LayerWrapper): Promise<ReadonlyMap<string, WeightLevels>> {
   const found = new Map<string, WeightLevels>();
-  for (const {name, quantizer, rounded, folded} of layer.roundedWeights()) {
+  for (const {name, quantizer, rounded, shape, folded} of layer.roundedWeights()) {
     const tensor = tidy<Tensor>(rounded);
     const values = await tensor.data();
     const view = tensor.shape;
     tensor.dispose();
     const grid = (await gridOfQuantizer(quantizer))!;
-    found.set(name, {levels: levelsOf(values, view, grid), grid, view, folded});
+    found.set(name, {levels: levelsOf(values, view, grid), grid, view, shape, folded});
   }
   return found;
 }

@@ -24,5 +24,16 @@ export {mseRange, type MseRangeOptions, percentileRange, type PercentileRangeOpt
 export type {CustomLayers, CustomWeights} from './kinds';
 export type {ActivationOptions, LayerOptions, QuantizeOptions, Recipe, WeightOptions} from './options';
 export {quantizeModel} from './quantize_model';
+export {
+  packInt4,
+  type QuantizedActivation,
+  type QuantizedNumbers,
+  type QuantizedValues,
+  quantizedValues,
+  type QuantizedWeight,
+  quantizedWeights,
+  type SignedGrid,
+} from './quantized_weights';
+export {quantized} from './small_model';
 export type {Batch, Samples} from './samples';
 export {quantizationSchedule, type ScheduleOptions} from './schedule';

@@ -24,6 +24,8 @@ export interface RoundedWeight {
   readonly quantizer: FakeQuantizer;
   /** What the quantizer gives, in the shape in which its axis counts. */
   readonly rounded: () => Tensor;
+  /** The weight's own shape. */
+  readonly shape: readonly number[];
   /** It is the weight times the gain of the BatchNormalization that follows. */
   readonly folded: boolean;
 }

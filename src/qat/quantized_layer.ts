@@ -211,6 +211,7 @@ export class QuantizedLayer extends LayerWrapper {
       name: weight.slot.name,
       quantizer: weight.quantizer,
       rounded: () => weight.rounded(batchNorm),
+      shape: weight.slot.host[weight.slot.attr]!.shape as number[],
       folded: batchNorm !== undefined,
     }));
   }

@@ -17,8 +17,8 @@ import {configOf, layerFrom} from './layer_wrapper';
 /** A layer for the place of another. */
 export interface Replacement {
   readonly layer: Layer;
-  /** A layer to call on what the first gives. */
-  readonly then?: Layer;
+  /** Layers to call one after the other on what the first gives. */
+  readonly then?: readonly Layer[];
   /** The layer within that gets the variables of `from`; left out where they are given otherwise. */
   readonly variables?: {readonly to: Layer; readonly from: Layer};
 }
@@ -97,7 +97,7 @@ class Rebuilder {
     };
     for (const replacement of this.#made.values()) {
       count(replacement?.layer, 1);
-      count(replacement?.then, 1);
+      for (const layer of replacement?.then ?? []) count(layer, 1);
     }
     for (const nested of [...this.#models.values()].slice(0, -1)) count(nested, 2);
   }
@@ -117,8 +117,8 @@ class Rebuilder {
   #layers(source: Layer): Layer[] {
     if (isContainer(source)) return [this.model(source, true)];
     if (!this.#made.has(source)) this.#made.set(source, this.#replacement(source));
-    const {layer, then} = this.#made.get(source) ?? {};
-    return [layer, then].filter(each => each !== undefined);
+    const {layer, then = []} = this.#made.get(source) ?? {};
+    return layer ? [layer, ...then] : [];
   }
 
   #replacement(source: Layer): Replacement | undefined {

@@ -140,6 +140,7 @@ export class QuantizeWrapperV2 extends LayerWrapper {
       name,
       quantizer,
       rounded: () => quantizer.apply(host[name]!.read()),
+      shape: host[name]!.shape as number[],
       folded: false,
     }));
   }

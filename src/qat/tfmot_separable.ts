@@ -86,7 +86,7 @@ export function withoutSeparables(model: LayersModel, isFloat: (layer: Layer) =>
   const made = rebuild(model, {
     replace: layer => {
       const known = parts.get(layer);
-      if (known) return {layer: known.depthwise, then: known.pointwise};
+      if (known) return {layer: known.depthwise, then: [known.pointwise]};
       const copy = cloneLayer(layer);
       return {layer: copy, variables: {to: copy, from: layer}};
     },

@@ -1,4 +1,5 @@
 /** From the operators of a graph to the tensors and operators of a file: integers for every number. */
+import {packInt4} from '../qat/quantized_weights';
 import type {FlatModel, FlatOperator, FlatTensor, Port} from './flat_model';
 import {type Constant, type Filter, type Graph, type Grid, type Interval, type Node} from './graph';
 import {EVERYTHING, inputsOf, isValue, sameGrid, sizeOf, type Value} from './graph';
@@ -135,13 +136,6 @@ function integerFilter(filter: Filter, inputScale: number, wide: boolean, small:
   const isShared = filter.shape.length === 2 && steps.every(step => step === steps[0]);
   const [scales, biasScales] = isShared ? [steps.slice(0, 1), biasScale.slice(0, 1)] : [steps, biasScale];
   return {levels, scale: scales, biasScale: biasScales, bias};
-}
-
-/** Two levels to a byte, the first in the lower half. */
-function packed(levels: Int8Array): Uint8Array {
-  const bytes = new Uint8Array(Math.ceil(levels.length / 2));
-  for (let i = 0; i < levels.length; ++i) bytes[i >> 1]! |= (levels[i]! & 15) << (4 * (i & 1));
-  return bytes;
 }
 
 /** Operators whose kernels read int4 weights. */
@@ -289,7 +283,7 @@ class Emitter {
     const {layer, filter} = node;
     const {shape, axis} = filter!;
     const small = this.#isSmall(node);
-    const data = small ? packed(levels) : bytesOf(levels);
+    const data = small ? packInt4(levels) : bytesOf(levels);
     const type = small ? 'int4' : 'int8';
     return this.#tensor(`${layer}/weights`, {data, type, shape, scale, zeroPoint: scale.map(() => 0), axis});
   }

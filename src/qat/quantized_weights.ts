@@ -1,0 +1,130 @@
+/** The integers that a quantized model computes with, for whoever writes a format of their own. */
+import type {Tensor} from '@tensorflow/tfjs-core';
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {quantizingLayers} from './control';
+import type {FakeQuantizer} from './fake_quantizer';
+import {gridOfQuantizer, type IntegerGrid, levelsOf, weightLevels} from './grids';
+import {LayerWrapper} from './layer_wrapper';
+
+/** A grid in signed integers: value = (level - zeroPoint) * scale, of which each is exact in float32. */
+export interface SignedGrid {
+  readonly bits: number;
+  /** The step of each channel, or the one of all: float32. 0 where a range is empty and everything is 0. */
+  readonly scale: Float32Array;
+  /** The level that stands for 0, likewise. */
+  readonly zeroPoint: Int32Array;
+  /** The dimension of the channels; undefined for one step. */
+  readonly axis: number | undefined;
+}
+
+/** Values as integers, one after the other: of up to 8 bits as Int8Array, of more as Int16Array. */
+export interface QuantizedValues extends SignedGrid {
+  readonly levels: Int8Array | Int16Array;
+  /** The shape in which `axis` counts: the values' own, but [height * width, channels * multiplier] of a depthwise kernel. */
+  readonly view: readonly number[];
+}
+
+/** A weight of a layer. */
+export interface QuantizedWeight extends QuantizedValues {
+  readonly layer: string;
+  /** Its attribute: 'kernel', 'depthwiseKernel', … */
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** The values are the weight's times the gain of the BatchNormalization that follows (weights per tensor only). */
+  readonly folded: boolean;
+}
+
+/** The grid of an activation. */
+export interface QuantizedActivation extends SignedGrid {
+  readonly layer: string;
+  /** Where in the layer: 'output', 'before activation', 'between'. */
+  readonly what: string;
+  /** The ends of the range: (lowest level - zeroPoint) * scale, and the highest. */
+  readonly min: number;
+  readonly max: number;
+}
+
+/** What {@link quantizedWeights} gives. */
+export interface QuantizedNumbers {
+  readonly weights: readonly QuantizedWeight[];
+  /** Without those whose range is not set. */
+  readonly activations: readonly QuantizedActivation[];
+}
+
+/** Where the lowest level of a signed integer of `bits` is; symmetric grids leave out one on the side of the lowest. */
+function zeroPointsOf({bits, lowest, highest}: IntegerGrid): Int32Array {
+  const half = 2 ** (bits - 1);
+  return lowest.map((low, c) => (low >= -half && highest[c]! < half ? 0 : -half - low));
+}
+
+function signed({bits, scale, axis, ...grid}: IntegerGrid): SignedGrid {
+  return {bits, scale, zeroPoint: zeroPointsOf({bits, scale, axis, ...grid}), axis};
+}
+
+function signedValues(levels: Int32Array, view: readonly number[], grid: IntegerGrid): QuantizedValues {
+  const {zeroPoint, ...rest} = signed(grid);
+  const inner =
+    grid.axis === undefined ? levels.length : view.slice(grid.axis + 1).reduce((size, dim) => size * dim, 1);
+  const stored = levels.map((level, i) => level + zeroPoint[Math.floor(i / inner) % zeroPoint.length]!);
+  return {levels: grid.bits <= 8 ? Int8Array.from(stored) : Int16Array.from(stored), view, zeroPoint, ...rest};
+}
+
+/**
+ * The integers of a model's weights, and the grids of its activations: the numbers that training used.
+ *
+ * @param model - a quantized model.
+ * @returns for each weight its levels with their steps, and for each activation its grid. `(level - zeroPoint) * scale`,
+ * computed in float32, is bit for bit what the model computes with.
+ * @throws if the model is not quantized.
+ */
+export async function quantizedWeights(model: LayersModel): Promise<QuantizedNumbers> {
+  const weights: QuantizedWeight[] = [];
+  const activations: QuantizedActivation[] = [];
+  for (const layer of quantizingLayers('quantizedWeights', model)) {
+    if (layer instanceof LayerWrapper) weights.push(...(await weightsOf(layer)));
+    for (const {what, of, quantizer} of layer.roundings) {
+      const grid = of === 'activations' ? await gridOfQuantizer(quantizer) : undefined;
+      if (!grid) continue;
+      const [min, max] = [grid.lowest[0]! * grid.scale[0]!, grid.highest[0]! * grid.scale[0]!];
+      activations.push({layer: layer.name, what, min, max, ...signed(grid)});
+    }
+  }
+  return {weights, activations};
+}
+
+async function weightsOf(layer: LayerWrapper): Promise<QuantizedWeight[]> {
+  const all = await weightLevels(layer);
+  return [...all].map(([name, {levels, grid, view, shape, folded}]) => ({
+    layer: layer.name,
+    name,
+    shape,
+    folded,
+    ...signedValues(levels, view, grid),
+  }));
+}
+
+/**
+ * Values as integers on the grid of a quantizer, for code without layers.
+ *
+ * @param x - float32 tensor.
+ * @param quantizer - one whose range is set.
+ * @returns the levels of what `quantizer.apply(x)` gives, and their steps.
+ * @throws if the range is not set.
+ */
+export async function quantizedValues(x: Tensor, quantizer: FakeQuantizer): Promise<QuantizedValues> {
+  const grid = await gridOfQuantizer(quantizer);
+  if (!grid) throw new Error(`${quantizer.name}: the range is not set yet. Apply it to a batch in training first.`);
+  const rounded = quantizer.apply(x);
+  const values = await rounded.data();
+  if (rounded !== x) rounded.dispose();
+  const axis = grid.axis === undefined || grid.axis >= 0 ? grid.axis : grid.axis + x.rank;
+  const counted = {...grid, axis};
+  return signedValues(levelsOf(values, x.shape, counted), x.shape, counted);
+}
+
+/** Levels of up to 4 bits, two to a byte: the first in the lower half, as TensorFlow Lite's int4. */
+export function packInt4(levels: Int8Array): Uint8Array {
+  const bytes = new Uint8Array(Math.ceil(levels.length / 2));
+  levels.forEach((level, i) => (bytes[i >> 1]! |= (level & 15) << (4 * (i & 1))));
+  return bytes;
+}
