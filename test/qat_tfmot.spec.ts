@@ -296,6 +296,7 @@ describe("tfmot's training", () => {
       }
       tf.dispose([inputs, targets]);
     }
+    setSpecProperty('difference', difference);
     expect(difference).toBeLessThan(1e-4);
     expect(difference).toBeGreaterThan(0);
     optimizer.dispose();

@@ -14,7 +14,7 @@ describe('toTFLite of MobileNet v2', () => {
 
   it('folds what can be folded, into at most 0.27 of the float size', async () => {
     const model = mobileNetV2(SIZE);
-    settleNorms(model, waves(2, SIZE));
+    await settleNorms(model, waves(2, SIZE));
     const q = quantizeModel(model);
     await calibrate(q, waves(2, SIZE));
     const bytes = await toTFLite(q);

@@ -84,6 +84,6 @@ export function waves(count: number, size: number, from = 0): tf.Tensor4D {
 }
 
 /** Takes BatchNormalization's statistics from images. */
-export function settleNorms(model: tfl.LayersModel, images: tf.Tensor4D): void {
-  reestimateBatchNorm(model, [images]);
+export function settleNorms(model: tfl.LayersModel, images: tf.Tensor4D): Promise<void> {
+  return reestimateBatchNorm(model, images, {samples: images.shape[0]});
 }
