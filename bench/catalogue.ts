@@ -12,6 +12,8 @@ export interface Row {
   /** What "the cost of one memory pass" is for this row, on the same backend and tensor. */
   readonly yardstick: string;
   readonly cases: readonly Case[];
+  /** Where it is measured, if not everywhere. */
+  readonly backends?: readonly string[];
 }
 
 export type RowName =
@@ -33,6 +35,8 @@ export type RowName =
 
 /** Whole steps of training a quantized model. */
 export type StepName = 'step-block' | 'step-digits';
+
+export const GPU: readonly string[] = ['webgpu', 'webgl'];
 
 export const K = 2 ** 10;
 export const M = 2 ** 20;
@@ -129,12 +133,14 @@ export const ROWS: readonly Row[] = [
     yardstick: 'a step of the float model',
     // Few channels, as a step takes seconds where a GPU's work is drawn on a CPU.
     cases: [{shape: [8, 56, 56, 4]}],
+    backends: GPU,
   },
   {
     name: 'step-digits',
     title: 'a step of training a quantized digit classifier, batch 64',
     yardstick: 'a step of the float model',
     cases: [{shape: [64, 8, 8, 1]}],
+    backends: GPU,
   },
 ];
 

@@ -1,5 +1,5 @@
 /** The figures to reach, and what was measured of them. */
-import {type Case, casesOf, elementsOf, isFlat, K, M, nameOf, ROWS, type RowName} from './catalogue';
+import {type Case, casesOf, elementsOf, GPU, isFlat, K, M, nameOf, ROWS, type RowName} from './catalogue';
 import type {Result, Spread} from './measure';
 import type {Run} from './run';
 
@@ -18,7 +18,6 @@ export interface Goal {
 }
 
 const BACKENDS = ['webgpu', 'webgl', 'cpu', 'wasm'];
-const GPU = ['webgpu', 'webgl'];
 
 function resultsOf(run: Run, row: RowName, backends: readonly string[]): Result[] {
   return run.sessions

@@ -104,7 +104,9 @@ function plansOf({backend, op, sizes, quick, rounds, node}, {ROWS, casesOf}) {
   const chosen = sizes ?? (quick ? QUICK_SIZES : undefined);
   const rows = ROWS.filter(row => (op?.includes(row.name) ?? true) && casesOf(row, chosen).length > 0);
   return layouts.flatMap(({name, packed}) =>
-    rows.map(row => ({backend: name, packed, row: row.name, rounds: Number(rounds), ...(chosen && {sizes: chosen})})),
+    rows
+      .filter(({backends}) => backends?.includes(name) ?? true)
+      .map(row => ({backend: name, packed, row: row.name, rounds: Number(rounds), ...(chosen && {sizes: chosen})})),
   );
 }
 
