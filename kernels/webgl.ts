@@ -9,6 +9,7 @@ import {env, getKernel, type TensorInfo, util} from '@tensorflow/tfjs-core';
 import type {GPGPUProgram, MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
 import boundsText from '../shaders/bounds.glsl';
 import cornersText from '../shaders/corners.glsl';
+import gridsText from '../shaders/grids.glsl';
 import eachText from '../shaders/each.glsl';
 import measureText from '../shaders/measure.glsl';
 import measurePartialsText from '../shaders/measure_partials.glsl';
@@ -251,10 +252,12 @@ function domainPart(domain: Domain, width: number): Part {
 
 type Bounds = Exclude<Range, {kind: 'numbers'}>;
 
-function rangePart(backend: MathBackendWebGL, range: Range, scheme: Scheme, domain: Domain): Part {
+function rangePart(backend: MathBackendWebGL, range: Range, scheme: Scheme, domain: Domain, ground: Ground): Part {
   if (range.kind === 'numbers') return numbersPart([range.min, range.max], scheme);
   const numbers = numbersOf(backend, range);
-  return numbers ? numbersPart(numbers, scheme) : boundsPart(backend, range, scheme, domain);
+  if (numbers) return numbersPart(numbers, scheme);
+  const derived = isPerChannel(domain) ? derivedPart(backend, range, scheme, domain, ground) : undefined;
+  return derived ?? boundsPart(backend, range, scheme, domain);
 }
 
 /** The range's numbers, if it is two scalars that have not left the CPU. */
@@ -283,6 +286,45 @@ function numbersPart(numbers: readonly [number, number], {fit, levels}: Scheme):
 /** WebGL 1 has no way to hand values from the corners to all texels unchanged. */
 function cornerDefines(): Record<string, string> {
   return env().getNumber('WEBGL_VERSION') === 2 ? {AT_CORNERS: ''} : {};
+}
+
+/** Beyond this, a float is not sure to name a place in a row of channels. */
+const MOST_STEPS = 2 ** 21;
+
+/** The longest row that every device has. */
+const LONGEST_ROW = 4096;
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
+/**
+ * Where texels are many, a dispatch of its own derives each channel's grid once, and they look it up. Undefined if that
+ * does not pay, or if no texel of a texture can hold what it must.
+ */
+function derivedPart(
+  backend: MathBackendWebGL,
+  range: Bounds,
+  scheme: Scheme,
+  {lanes, channels, inner, texels}: Domain,
+  {width, height}: Ground,
+): Part | undefined {
+  const gridsPerTexel = lanes === 'same' ? 1 : 2;
+  const row = channels * gridsPerTexel;
+  const step = greatestCommonDivisor(width, inner);
+  const lookup = [1 / step, (width % (channels * inner)) / step, step / inner, 1 / channels] as const;
+  const pays = texels >= 2 ** 14 && texels >= 8 * row;
+  const fits = row <= LONGEST_ROW && lookup[1] * height + width < MOST_STEPS && scheme.fit !== 'anchored';
+  if (!pays || !fits || !env().getBool('WEBGL_RENDER_FLOAT32_ENABLED')) return undefined;
+  const grids = {packed: false, lanes: 'same', channels: row, inner: 1, texels: row, rows: 1, columns: row} as const;
+  const parts = [domainPart(grids, row), boundsPart(backend, range, scheme, grids)];
+  const out = {shape: [2, 2 * row], packed: true, texelShape: [1, row], intermediate: true} as const;
+  const made = dispatch(backend, [boundsText, gridsText], parts, out);
+  return {
+    defines: {DERIVED: '', FIT: scheme.fit.toUpperCase(), ...cornerDefines()},
+    inputs: {GRIDS: {...resident(backend, made, true), temporary: made}},
+    uniforms: {lookup: ['vec4', lookup]},
+  };
 }
 
 function boundsPart(backend: MathBackendWebGL, range: Bounds, {fit, levels}: Scheme, domain: Domain): Part {
@@ -453,7 +495,7 @@ export function webgl(backend: MathBackendWebGL): Device {
     x: TensorInfo,
     data: Readonly<Record<string, Resident>>,
     view: View,
-    parts: (domain: Domain) => Part[],
+    parts: (domain: Domain, ground: Ground) => Part[],
   ) {
     const inputs = Object.values(data);
     const lead = inputs.find(input => input.packed) ?? inputs[0]!;
@@ -463,7 +505,7 @@ export function webgl(backend: MathBackendWebGL): Device {
     const made = dispatch(
       backend,
       [boundsText, rangeText, eachText, text],
-      [domainPart(domain, ground.width), raggedPart(domain), ...dataParts, ...parts(domain)],
+      [domainPart(domain, ground.width), raggedPart(domain), ...dataParts, ...parts(domain, ground)],
       out,
     );
     return {...made, shape: x.shape};
@@ -475,7 +517,7 @@ export function webgl(backend: MathBackendWebGL): Device {
     x: TensorInfo,
     data: Readonly<Record<string, Resident>>,
     view: View,
-    parts: (domain: Domain) => Part[],
+    parts: (domain: Domain, ground: Ground) => Part[],
     shared: Part,
     outputs: readonly (Output & {part?: Part})[],
   ) {
@@ -492,7 +534,7 @@ export function webgl(backend: MathBackendWebGL): Device {
     const partials = dispatch(
       backend,
       [eachText, walkText, ...texts.walk],
-      [...common, walkPart(plan, domain, lead.width), ragged, ...dataParts, ...parts(domain)],
+      [...common, walkPart(plan, domain, lead.width), ragged, ...dataParts, ...parts(domain, ground)],
       {shape: [2 * height, 2 * width], packed: true, intermediate: true},
     );
     const source = resident(backend, partials, true);
@@ -508,16 +550,16 @@ export function webgl(backend: MathBackendWebGL): Device {
     project(x, range, view, scheme) {
       const {rounding, clamped} = scheme;
       const constants = constantPart({ROUNDING: rounding.toUpperCase(), CLAMPED: String(clamped)});
-      return each(projectText, x, residentData(backend, {X: x}), view, domain => [
+      return each(projectText, x, residentData(backend, {X: x}), view, (domain, ground) => [
         constants,
-        rangePart(backend, range, scheme, domain),
+        rangePart(backend, range, scheme, domain, ground),
       ]);
     },
     route(dy, x, range, view, scheme, outputs) {
       const data = () => residentData(backend, {X: x, DY: dy});
-      const parts = (side: string) => (domain: Domain) => [
+      const parts = (side: string) => (domain: Domain, ground: Ground) => [
         constantPart({SIDE: side}),
-        rangePart(backend, range, scheme, domain),
+        rangePart(backend, range, scheme, domain, ground),
       ];
       const sides = outputs.filter(({summed}) => summed).map(({side}) => side);
       const texts = {walk: [boundsText, rangeText, sumText], partials: sumPartialsText};

@@ -15,7 +15,7 @@ const DEFINED = /^FROM_CORNERS\b/gm;
 
 const CHECKS = {
   '.glsl': text => {
-    for (const source of readings(text)) parse(source, {quiet: true});
+    for (const source of readings(text)) parse(`precision highp float;${source}`, {quiet: true});
   },
   '.wgsl': text => new WgslParser().parse(text),
 };

@@ -5,7 +5,7 @@ Grid sharedGrid() {
   return Grid(gridSteps.x, gridSteps.y, gridSteps.z, gridBounds.x, gridBounds.y, gridBounds.z == 1.0, true);
 }
 
-#else
+#elif !defined(DERIVED)
 
 Grid gridBetween(const float low, const float high) {
   return gridOf(FIT, low, high, Levels(levels.x, levels.y));

@@ -14,14 +14,6 @@ int indexOfFragment() {
   return place.y * width + place.x;
 }
 
-int channelOfFragment() {
-#if !defined(SHARED)
-  return channelOf(placeOfFragment(), View(view.x, view.y), view.z);
-#else
-  return 0;
-#endif
-}
-
 // The lanes of an input at the fragment's texel.
 vec4 lanesHere(int lie, sampler2D texture0, Source source) {
   if (lie == OVERLAID) return sampleAt(texture0, resultUV);

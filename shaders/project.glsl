@@ -9,7 +9,7 @@ float valueOf(const float x, const Grid grid) {
 #define VALUE(lane, grid) valueOf(x.lane, grids.grid)
 
 void main() {
-  Grids grids = gridsOf(channelOfFragment());
+  Grids grids = GRIDS_HERE;
   vec4 x = lanesHere(X_LIE, X, Source(xAt.xy, xAt.z));
   setLanes(EACH_LANE(VALUE));
 }
