@@ -2,6 +2,7 @@ import {nodeResolve} from '@rollup/plugin-node-resolve';
 import terser from '@rollup/plugin-terser';
 import dts from 'rollup-plugin-dts';
 import esbuild from 'rollup-plugin-esbuild';
+import {rollupShaders} from './scripts/shader_text.mjs';
 import {checkShaders} from './scripts/shaders.mjs';
 
 const ENTRIES = {
@@ -15,17 +16,11 @@ const ENTRIES = {
 /** tfjs is a peer and stays outside; so does the one dependency, of the entry tflite. */
 const external = /^(@tensorflow\/|flatbuffers$)/;
 
-/** Shaders ship without their comments and indentation. Their lines stay: #define and alias need them. */
-const smallShaders = {
-  name: 'small-shaders',
-  transform: (text, id) => (/\.(glsl|wgsl)$/.test(id) ? text.replace(/\s*\/\/.*$|^\s+/gm, '') : null),
-};
-
 const plugins = [
   {name: 'check-shaders', buildStart: () => checkShaders()},
-  smallShaders,
+  rollupShaders,
   nodeResolve(),
-  esbuild({target: 'es2022', loaders: {'.glsl': 'text', '.wgsl': 'text'}}),
+  esbuild({target: 'es2022'}),
 ];
 
 function modules(format, ending) {

@@ -71,6 +71,7 @@ function installPackages() {
 /** Bundles the page and serves it. */
 async function servePage(plan) {
   const {context} = await import('esbuild');
+  const {esbuildShaders} = await import('../scripts/shader_text.mjs');
   const bundle = await context({
     entryPoints: [join(PAGE, 'main.ts')],
     outdir: PAGE,
@@ -79,7 +80,8 @@ async function servePage(plan) {
     format: 'esm',
     target: 'es2022',
     logLevel: 'error',
-    loader: {'.glsl': 'text', '.wgsl': 'text', '.gz': 'binary'},
+    loader: {'.gz': 'binary'},
+    plugins: [esbuildShaders],
   });
   // Only localhost: browsers give WebGPU to pages of https or of this machine.
   const {port} = await bundle.serve({servedir: PAGE, host: '127.0.0.1'});

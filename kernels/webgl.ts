@@ -75,6 +75,34 @@ interface Plan {
   readonly channelsAdjoin: boolean;
 }
 
+const RANGED = [boundsText, rangeText, eachText];
+const REDUCING = [eachText, partialsText];
+
+/** What each program's code is made of, after the arithmetic. */
+const PROGRAMS = {
+  project: [...RANGED, projectText],
+  route: [...RANGED, routeText],
+  grids: [boundsText, gridsText],
+  sum: [...RANGED, walkText, sumText],
+  sumPartials: [...REDUCING, sumPartialsText],
+  measure: [eachText, walkText, measureText],
+  measurePartials: [...REDUCING, measurePartialsText],
+  observe: [eachText, observeText],
+};
+
+type ProgramName = keyof typeof PROGRAMS;
+
+/**
+ * A program's code, which tfjs reads in two ways: it joins it to the rest of a shader to compile it, and at every run it
+ * adds it to the key that programs are cached by. A short name serves there: hashing all of the code would take as long as
+ * the rest of a small tensor's run.
+ */
+function codeOf(program: ProgramName, definitions: readonly string[]): string {
+  const name = [program, ...definitions].join();
+  const code = () => [...definitions, quantizeText, texelsText, ...PROGRAMS[program]].join('\n');
+  return {[Symbol.toPrimitive]: (hint: string) => (hint === 'default' ? name : code())} as unknown as string;
+}
+
 /** A program as tfjs wants it. Named, so that profiles tell it from others. */
 class QuantizationProgram implements GPGPUProgram {
   readonly variableNames: string[];
@@ -87,9 +115,9 @@ class QuantizationProgram implements GPGPUProgram {
   /** tfjs's cache then tells programs apart by rank, not by shape. */
   readonly enableShapeUniforms = true;
 
-  constructor(texts: readonly string[], {defines, inputs, uniforms}: Part, out: Output) {
+  constructor(name: ProgramName, {defines, inputs, uniforms}: Part, out: Output) {
     const definitions = definitionsOf({FROM_CORNERS: 'flat in', ...defines, ...(out.packed && {PACKED_OUTPUT: ''})});
-    this.userCode = [...definitions, quantizeText, texelsText, ...texts].join('\n');
+    this.userCode = codeOf(name, definitions);
     this.variableNames = Object.keys(inputs);
     this.customUniforms = Object.entries(uniforms).map(([name, [type]]) => ({name, type}));
     this.outputShape = [...out.shape];
@@ -319,7 +347,7 @@ function derivedPart(
   const grids = {packed: false, lanes: 'same', channels: row, inner: 1, texels: row, rows: 1, columns: row} as const;
   const parts = [domainPart(grids, row), boundsPart(backend, range, scheme, grids)];
   const out = {shape: [2, 2 * row], packed: true, texelShape: [1, row], intermediate: true} as const;
-  const made = dispatch(backend, [boundsText, gridsText], parts, out);
+  const made = dispatch(backend, 'grids', parts, out);
   return {
     defines: {DERIVED: '', FIT: scheme.fit.toUpperCase(), ...cornerDefines()},
     inputs: {GRIDS: {...resident(backend, made, true), temporary: made}},
@@ -434,12 +462,7 @@ function joined(parts: readonly Part[]): Part {
   };
 }
 
-function dispatch(
-  backend: MathBackendWebGL,
-  texts: readonly string[],
-  parts: readonly Part[],
-  out: Output,
-): TensorInfo {
+function dispatch(backend: MathBackendWebGL, name: ProgramName, parts: readonly Part[], out: Output): TensorInfo {
   const part = joined([NOTHING, ...parts]);
   const inputs = Object.values(part.inputs);
   const values = Object.values(part.uniforms).map(([, value]) => [...value]);
@@ -450,7 +473,7 @@ function dispatch(
   });
   const texelShape = out.texelShape && ([...out.texelShape] as [number, number]);
   const run = () => {
-    const program = new QuantizationProgram(texts, part, out);
+    const program = new QuantizationProgram(name, part, out);
     return backend.runWebGLProgram(program, aliases, 'float32', values, out.intermediate ?? false, texelShape);
   };
   try {
@@ -491,7 +514,7 @@ function rowTexture(size: number): {width: number; height: number} {
 export function webgl(backend: MathBackendWebGL): Device {
   /** Runs a program over every texel of x, into the same layout. */
   function each(
-    text: string,
+    program: ProgramName,
     x: TensorInfo,
     data: Readonly<Record<string, Resident>>,
     view: View,
@@ -504,7 +527,7 @@ export function webgl(backend: MathBackendWebGL): Device {
     const dataParts = Object.entries(data).map(([name, input]) => dataPart(name, input, domain, ground));
     const made = dispatch(
       backend,
-      [boundsText, rangeText, eachText, text],
+      program,
       [domainPart(domain, ground.width), raggedPart(domain), ...dataParts, ...parts(domain, ground)],
       out,
     );
@@ -513,7 +536,7 @@ export function webgl(backend: MathBackendWebGL): Device {
 
   /** Reduces every channel in one walk, and a second pass for each output. */
   function reduce(
-    texts: {walk: readonly string[]; partials: string},
+    [walk, second]: readonly [ProgramName, ProgramName],
     x: TensorInfo,
     data: Readonly<Record<string, Resident>>,
     view: View,
@@ -533,14 +556,14 @@ export function webgl(backend: MathBackendWebGL): Device {
     const [height, width] = util.sizeToSquarishShape(plan.chunks * domain.channels);
     const partials = dispatch(
       backend,
-      [eachText, walkText, ...texts.walk],
+      walk,
       [...common, walkPart(plan, domain, lead.width), ragged, ...dataParts, ...parts(domain, ground)],
       {shape: [2 * height, 2 * width], packed: true, intermediate: true},
     );
     const source = resident(backend, partials, true);
     const at: Part = {defines: {}, inputs: {PARTIALS: source}, uniforms: {partialsAt: ['ivec2', [width, height]]}};
     const made = outputs.map(({part, ...out}) =>
-      dispatch(backend, [eachText, partialsText, texts.partials], [...common, at, ...(part ? [part] : [])], out),
+      dispatch(backend, second, [...common, at, ...(part ? [part] : [])], out),
     );
     backend.disposeIntermediateTensorInfo(partials);
     return made;
@@ -550,7 +573,7 @@ export function webgl(backend: MathBackendWebGL): Device {
     project(x, range, view, scheme) {
       const {rounding, clamped} = scheme;
       const constants = constantPart({ROUNDING: rounding.toUpperCase(), CLAMPED: String(clamped)});
-      return each(projectText, x, residentData(backend, {X: x}), view, (domain, ground) => [
+      return each('project', x, residentData(backend, {X: x}), view, (domain, ground) => [
         constants,
         rangePart(backend, range, scheme, domain, ground),
       ]);
@@ -562,12 +585,11 @@ export function webgl(backend: MathBackendWebGL): Device {
         rangePart(backend, range, scheme, domain, ground),
       ];
       const sides = outputs.filter(({summed}) => summed).map(({side}) => side);
-      const texts = {walk: [boundsText, rangeText, sumText], partials: sumPartialsText};
       const sumOf = (row: number) => ({shape: view.rangeShape, packed: false, part: rowPart(row)});
       const sums =
         sides.length > 0
           ? reduce(
-              texts,
+              ['sum', 'sumPartials'],
               x,
               data(),
               view,
@@ -577,15 +599,16 @@ export function webgl(backend: MathBackendWebGL): Device {
             )
           : [];
       return outputs.map(({side, summed}) =>
-        summed ? sums[sides.indexOf(side)]! : each(routeText, x, data(), view, parts(side.toUpperCase())),
+        summed ? sums[sides.indexOf(side)]! : each('route', x, data(), view, parts(side.toUpperCase())),
       );
     },
     measure(x, view) {
-      const texts = {walk: [measureText], partials: measurePartialsText};
       const defines = {...(view.rangeShape.length === 0 && {PER_TENSOR: ''})};
       const infinity: Part = {defines, inputs: {}, uniforms: {infinity: ['float', [Infinity]]}};
       const out = {shape: [2, ...view.rangeShape], packed: true, intermediate: true};
-      return reduce(texts, x, residentData(backend, {X: x}), view, () => [], infinity, [out])[0]!;
+      return reduce(['measure', 'measurePartials'], x, residentData(backend, {X: x}), view, () => [], infinity, [
+        out,
+      ])[0]!;
     },
     observe(measured, moving, {channels, rangeShape}, {observer, rate, debias, ratio}) {
       const [batch, before] = [resident(backend, measured, false), resident(backend, moving, false)];
@@ -601,7 +624,7 @@ export function webgl(backend: MathBackendWebGL): Device {
           steps: ['vec2', [rate, ratio]],
         },
       };
-      return dispatch(backend, [eachText, observeText], [part], {shape: [3, ...rangeShape], packed: false});
+      return dispatch(backend, 'observe', [part], {shape: [3, ...rangeShape], packed: false});
     },
     dispose: tensor => backend.disposeIntermediateTensorInfo(tensor),
   };

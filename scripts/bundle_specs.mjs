@@ -2,6 +2,7 @@
 import {readdirSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {build} from 'esbuild';
+import {esbuildShaders} from './shader_text.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
@@ -28,7 +29,7 @@ export async function bundleSpecs(platform, outfile, only = '') {
     platform,
     mainFields: ['module', 'main'],
     external: ['node:*'],
-    loader: {'.glsl': 'text', '.wgsl': 'text'},
+    plugins: [esbuildShaders],
     sourcemap: 'inline',
     target: 'es2022',
     logLevel: 'error',

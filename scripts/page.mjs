@@ -6,13 +6,14 @@ import {fileURLToPath, pathToFileURL} from 'node:url';
 import {build} from 'esbuild';
 import {launch} from 'puppeteer-core';
 import {chromiumFlags, displayPrefix, findBrowser, firefoxPrefs} from './browsers.mjs';
+import {esbuildShaders} from './shader_text.mjs';
 
 const CACHE = fileURLToPath(new URL('../.cache/', import.meta.url));
 
 const BUNDLE = {
   bundle: true,
   logLevel: 'error',
-  loader: {'.glsl': 'text', '.wgsl': 'text'},
+  plugins: [esbuildShaders],
 };
 
 /** Bundles a module for a page and returns its text. */

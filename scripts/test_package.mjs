@@ -3,6 +3,7 @@ import {execFileSync} from 'node:child_process';
 import {cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import vm from 'node:vm';
+import {gzipSync} from 'node:zlib';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
@@ -48,6 +49,9 @@ const check = (name, y, expected) => {
 const CHAINED = `
 check('x.fakeQuant', tf.tensor1d([-1, 0.6, 2.4, 9]).fakeQuant(0, 3, {numBits: 2}), '0,1,2,3');
 check('tf.grad', tf.grad(x => x.fakeQuant(0, 3))(tf.tensor1d([-1, 1, 4])), '0,1,0');`;
+
+/** Of the ops' script, minified and compressed: three backends' kernels, their shaders and 3 kB of WebAssembly. */
+const MOST_BYTES = 25_000;
 
 const CHECKS = {
   'builds, packs and installs': buildAndInstall,
@@ -181,6 +185,11 @@ const CHECKS = {
     tool('typescript/bin/tsc', ...strict, '--target', 'es2022', '--module', 'nodenext', '--types', 'node', ...files);
     const bundler = ['--module', 'esnext', '--moduleResolution', 'bundler'];
     tool('typescript/bin/tsc', ...strict, '--target', 'es2022', ...bundler, '--types', 'node', 'types.mts');
+  },
+
+  'is small as a script': () => {
+    const size = gzipSync(readFileSync(`${ROOT}dist/tfjs-quantization.min.js`), {level: 9}).length;
+    if (size > MOST_BYTES) throw new Error(`the ops are ${size} bytes, minified and compressed, not ${MOST_BYTES}`);
   },
 
   'passes publint': () => tool('publint/src/cli.js', '--strict', tarball()),

@@ -7,6 +7,7 @@
 import {mkdirSync, rmSync} from 'node:fs';
 import {fileURLToPath, pathToFileURL} from 'node:url';
 import {build} from 'esbuild';
+import {esbuildShaders} from '../../scripts/shader_text.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const [folder] = process.argv.slice(2);
@@ -62,7 +63,7 @@ await build({
   platform: 'node',
   mainFields: ['module', 'main'],
   external: ['node:*'],
-  loader: {'.glsl': 'text', '.wgsl': 'text'},
+  plugins: [esbuildShaders],
   logLevel: 'error',
   // tfjs asks for Node's own modules.
   banner: {js: "import {createRequire} from 'node:module'; const require = createRequire(import.meta.url);"},
