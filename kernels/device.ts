@@ -40,8 +40,9 @@ export interface Routed {
 }
 
 /**
- * One backend's passes. x and dy are float32 and never empty; the grid is derived where the pass runs; numbers are
- * uniforms, so that nothing is compiled anew for other ranges or widths. The caller disposes the inputs.
+ * One backend's passes. x and dy are float32 and never empty; the grid is derived where the pass runs, or, where x is large
+ * and has many channels, in one small dispatch before, which the counts below leave out; numbers are uniforms, so that
+ * nothing is compiled anew for other ranges or widths. The caller disposes the inputs.
  */
 export interface Device {
   /** x on its grid, of x's shape. One dispatch. */

@@ -1,5 +1,5 @@
 /** Every op and gradient gives what TensorFlow gives, from wherever its inputs are. */
-import {type Case, type Golden, hasRoute, mismatchOf, readGolden, type Route, sizeOf} from './golden';
+import {type Case, type Golden, hasRoute, mismatchOf, readGolden, type Route, sizeOf, type Stored} from './golden';
 import {RESIDENCIES, type Residency} from './residency';
 
 /** Larger cases are about the number of workgroups and need not be asked in every way. */
@@ -21,6 +21,37 @@ async function mismatchesOf(golden: Golden, cases: readonly Case[], residency: R
 
 /** How many mismatches a failed spec describes. */
 const DESCRIBED = 5;
+
+/** Enough elements for the ways that devices take with large tensors of many channels. */
+const STACK = 2 ** 17;
+
+/** Whether a case rounds x on a range for each of several channels, and its shape leaves room for one more dimension. */
+function isPerChannel({op, attrs, inputs, outputs}: Case): boolean {
+  const [x, ...range] = Object.values(inputs);
+  const several = range.some(({shape}) => shape.length === 1 && shape[0]! > 1);
+  return (
+    attrs.axis !== undefined &&
+    several &&
+    outputs.length === 1 &&
+    x!.length > 0 &&
+    x!.shape.length < 5 &&
+    !op.endsWith('Gradient')
+  );
+}
+
+/** The case many times over, in a new first dimension: stored values repeat where a shape has more. */
+function stacked(one: Case): Case {
+  const {axis = -1} = one.attrs;
+  const deep = (stored: Stored) => ({...stored, shape: [Math.ceil(STACK / stored.length), ...stored.shape]});
+  return {
+    ...one,
+    attrs: {...one.attrs, axis: axis < 0 ? axis : axis + 1},
+    inputs: Object.fromEntries(
+      Object.entries(one.inputs).map(([name, stored], i) => [name, i ? stored : deep(stored)]),
+    ),
+    outputs: one.outputs.map(deep),
+  };
+}
 
 async function defineGoldenSpecs(): Promise<void> {
   const golden = await readGolden();
@@ -47,6 +78,16 @@ async function defineGoldenSpecs(): Promise<void> {
       for (const route of ROUTES) {
         const asked = cases.filter(one => hasRoute(one, route) && sizeOf(one) < LARGE);
         for (const residency of RESIDENCIES) define(op, asked, residency, route);
+      }
+      const large = cases.filter(one => isPerChannel(one) && sizeOf(one) < LARGE).map(stacked);
+      // One of four is enough: the arithmetic is that of the small ones.
+      for (const residency of RESIDENCIES) {
+        define(
+          `${op}, stacked`,
+          large.filter((_, i) => i % 4 === 0),
+          residency,
+          'op',
+        );
       }
       for (const one of cases.filter(one => sizeOf(one) >= LARGE)) {
         define(one.name, [one], 'host', hasRoute(one, 'op') ? 'op' : 'tape');

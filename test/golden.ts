@@ -8,7 +8,7 @@ import {onWebGL, readFile, setup, validated, valuesOf} from './environment';
 import {type Residency, tensorAt} from './residency';
 
 /** Values in data.bin; if they are fewer than the shape's, they repeat. */
-interface Stored {
+export interface Stored {
   readonly shape: readonly number[];
   readonly at: number;
   readonly length: number;
