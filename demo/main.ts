@@ -1,7 +1,8 @@
 /** The page: a form for the plan, progress while it trains, then table and curves. */
 import * as tf from '../src/tf';
 import '@tensorflow/tfjs-backend-webgpu';
-import {plotCurves, summarize, type Summary} from './summary';
+import {loadDigits} from './digits';
+import {describe, plotCurves, summarize, type Summary} from './summary';
 import {branchEpoch, compare, epochCount, type Plan, type Score} from './train';
 
 const BACKENDS = ['webgpu', 'webgl', 'cpu'];
@@ -11,10 +12,23 @@ declare global {
   interface Window {
     /** For whoever drives the page: trains as the form says. */
     train(): Promise<{caption: string; summary: Summary}>;
+    /** The files of the trained networks and the images to try them on; bytes in base64. */
+    filesToRun(): Promise<FilesToRun>;
+    /** Adds to the table how the files did, for each seed: by width, percents. */
+    showFiles(accuracies: Readonly<Record<number, readonly number[]>>): Readonly<Record<number, string>>;
     /** Called, if there, at the start and after each epoch. */
     onEpoch?(done: number, total: number): void;
   }
 }
+
+interface FilesToRun {
+  readonly files: readonly {readonly bits: number; readonly seed: number; readonly model: string}[];
+  readonly images: readonly string[];
+  readonly labels: readonly number[];
+}
+
+/** What the last training gave. */
+let trained: readonly Score[] = [];
 
 const element = <T extends HTMLElement>(selector: string) => document.querySelector<T>(selector) as T;
 const form = element<HTMLFormElement>('form');
@@ -86,6 +100,7 @@ async function train(): ReturnType<Window['train']> {
     show(scores, plan, summarize(scores, plan));
     await tf.nextFrame();
   }
+  trained = scores;
   element('#status').textContent = `Trained on ${backend}: ${total} epochs`;
   const seconds = Math.round((performance.now() - start) / 1000);
   const caption =
@@ -97,8 +112,36 @@ async function train(): ReturnType<Window['train']> {
   return {caption, summary: summarize(scores, plan)};
 }
 
+function base64(bytes: Uint8Array): string {
+  return btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(''));
+}
+
+async function filesToRun(): Promise<FilesToRun> {
+  const {train: learned, test} = await loadDigits();
+  const pixels = await test.images.data<'float32'>();
+  const labels = Array.from(await test.labels.data());
+  const size = pixels.length / labels.length;
+  tf.dispose([learned, test]);
+  return {
+    files: trained.flatMap(({bits = 0, seed, file}) => (file ? [{bits, seed, model: base64(file)}] : [])),
+    images: labels.map((_, i) => base64(new Uint8Array(pixels.slice(i * size, (i + 1) * size).buffer))),
+    labels,
+  };
+}
+
+function showFiles(accuracies: Readonly<Record<number, readonly number[]>>): Readonly<Record<number, string>> {
+  const texts = Object.fromEntries(Object.entries(accuracies).map(([bits, values]) => [bits, describe(values)]));
+  const [head, , ...rows] = element('#table').querySelectorAll('tr');
+  head?.append(Object.assign(document.createElement('th'), {textContent: 'int8 file'}));
+  for (const row of rows) {
+    const text = texts[row.cells[0]?.textContent ?? ''] ?? '';
+    row.append(Object.assign(document.createElement('td'), {textContent: text}));
+  }
+  return texts;
+}
+
 fillForm();
-window.train = train;
+Object.assign(window, {train, filesToRun, showFiles});
 form.addEventListener('submit', event => {
   event.preventDefault();
   const button = element<HTMLButtonElement>('button');

@@ -38,7 +38,7 @@ interface Range {
 export class FakeQuantizer implements Quantizer {
   observing = true;
   private readonly numBits: number;
-  private readonly ranges = new Map<string, Range>();
+  private readonly averages = new Map<string, Range>();
 
   constructor(numBits: number) {
     this.numBits = numBits;
@@ -64,14 +64,26 @@ export class FakeQuantizer implements Quantizer {
     return tf.fakeQuant(x, min, max, {numBits: this.numBits});
   }
 
+  /** The activations' ranges by layer; pixels have none of their own. */
+  async ranges(): Promise<Map<string, [min: number, max: number]>> {
+    const found = new Map<string, [number, number]>();
+    for (const [name, {value}] of this.averages) {
+      const [layer = '', end] = name.split(' ');
+      const [bound = 0] = await value.data();
+      const [min, max] = found.get(layer) ?? [0, 0];
+      found.set(layer, end === 'min' ? [bound, max] : [min, bound]);
+    }
+    return found;
+  }
+
   dispose(): void {
-    for (const {value} of this.ranges.values()) value.dispose();
-    this.ranges.clear();
+    for (const {value} of this.averages.values()) value.dispose();
+    this.averages.clear();
   }
 
   private averaged(name: string, measure: () => tf.Tensor): tf.Variable {
-    const range = this.ranges.get(name) ?? {value: variable(() => tf.scalar(0)), batches: 0};
-    this.ranges.set(name, range);
+    const range = this.averages.get(name) ?? {value: variable(() => tf.scalar(0)), batches: 0};
+    this.averages.set(name, range);
     if (this.observing) {
       range.batches += 1;
       range.value.assign(tf.movingAverage(range.value, measure(), DECAY, range.batches));

@@ -13,7 +13,8 @@ const PAGE = join(ROOT, 'demo');
 const HELP = `npm start -- [options]
 
 Trains a small digit classifier in a browser and compares float, quantization after training and quantization-aware
-training with tf.fakeQuant. Writes out/index.html and out/curves.svg.
+training with tf.fakeQuant; then writes the networks as .tflite files and runs them in LiteRT.js. Writes out/index.html,
+out/curves.svg and out/digits_8bit.tflite (and so on).
 
   --backend NAME   webgpu, webgl or cpu; without it the first of these that the browser has
   --bits LIST      widths of weights and activations, each 2 to 16 (8,4,3,2)
@@ -104,15 +105,45 @@ async function trainIn(page) {
   }
 }
 
-function printTable(Table, {float, rows}) {
+function printTable(Table, {float, rows}, files) {
   const table = new Table({
-    head: ['weights and activations', 'float', 'quantized after training', 'quantization-aware'],
-    colAligns: ['left', 'right', 'right', 'right'],
+    head: ['weights and activations', 'float', 'quantized after training', 'quantization-aware', 'int8 file'],
+    colAligns: ['left', 'right', 'right', 'right', 'right'],
     style: {head: [], border: []},
   });
-  table.push(['32 bits', float, '', '']);
-  for (const {bits, PTQ, QAT} of rows) table.push([`${bits} bits`, '', PTQ, QAT]);
+  table.push(['32 bits', float, '', '', '']);
+  for (const {bits, PTQ, QAT} of rows) table.push([`${bits} bits`, '', PTQ, QAT, files[bits] ?? '']);
   console.log(table.toString());
+}
+
+/** Writes the networks of the first seed as .tflite files, runs those of all seeds, and has the page show how they did. */
+async function runFiles(page) {
+  const {files, images, labels} = await page.evaluate('filesToRun()');
+  const first = files.filter(({seed}) => seed === files[0].seed);
+  await mkdir(OUT, {recursive: true});
+  for (const {bits, model} of first)
+    await writeFile(join(OUT, `digits_${bits}bit.tflite`), Buffer.from(model, 'base64'));
+  const {openLiteRt} = await import('../scripts/litert.mjs');
+  const litert = await openLiteRt();
+  const accuracies = {};
+  try {
+    for (const {bits, model} of files) {
+      const {outputs} = await litert.run({model, inputs: images.map(image => [image])});
+      (accuracies[bits] ??= []).push(percentRight(outputs, labels));
+    }
+  } finally {
+    await litert.close();
+  }
+  return page.evaluate(values => globalThis.showFiles(values), accuracies);
+}
+
+function percentRight(outputs, labels) {
+  const right = outputs.filter(([scores], i) => {
+    const {buffer, byteOffset, byteLength} = Buffer.from(scores, 'base64');
+    const values = [...new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength))];
+    return values.indexOf(Math.max(...values)) === labels[i];
+  });
+  return (100 * right.length) / labels.length;
 }
 
 /** Saves the page as it stands, without what only serves to train, and the plot alone. */
@@ -134,10 +165,12 @@ async function trainHeadless(address) {
     const page = await browser.newPage();
     await page.goto(address);
     const {caption, summary} = await trainIn(page);
-    printTable((await import('cli-table3')).default, summary);
+    const files = await runFiles(page);
+    printTable((await import('cli-table3')).default, summary, files);
     console.log(caption);
+    console.log("int8 file: the trained networks as .tflite files, run by Google's LiteRT.js.");
     await save(page);
-    console.log(`Written: ${join(OUT, 'index.html')} and curves.svg beside it.`);
+    console.log(`Written: ${join(OUT, 'index.html')}, and curves.svg and the .tflite files beside it.`);
   } finally {
     await browser.close();
   }

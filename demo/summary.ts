@@ -22,7 +22,7 @@ export function summarize(scores: readonly Score[], plan: Plan): Summary {
 }
 
 /** Mean and sample standard deviation: 92.9 ± 0.6. */
-function describe(values: readonly number[]): string {
+export function describe(values: readonly number[]): string {
   if (values.length === 0) return '–';
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   if (values.length === 1) return mean.toFixed(1);

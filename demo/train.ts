@@ -1,6 +1,7 @@
 /** Trains the network in float and for few bits, and compares what it then knows. */
 import * as tf from '../src/tf';
 import {batchesOf, type Digits, type DigitSplit, loadDigits} from './digits';
+import {fileOf} from './export';
 import {DigitNet, FakeQuantizer, FLOAT, type Quantizer} from './model';
 
 export interface Plan {
@@ -24,6 +25,8 @@ export interface Score {
   readonly seed: number;
   readonly epoch: number;
   readonly accuracy: number;
+  /** The network as a .tflite file, at the end of quantization-aware training. */
+  readonly file?: Uint8Array;
 }
 
 const BATCH = 64;
@@ -84,7 +87,8 @@ async function* compareOnce(plan: Plan, digits: DigitSplit, seed: number): Async
     net.variables.forEach((variable, i) => variable.assign(branched[i] as tf.Tensor));
     const quantizer = new FakeQuantizer(bits);
     for (const epoch of train(quantizer, branch, plan.epochs)) {
-      yield {method: 'QAT', bits, seed, epoch, accuracy: await score(quantizer)};
+      const file = epoch === plan.epochs && {file: await fileOf(net, quantizer, bits)};
+      yield {method: 'QAT', bits, seed, epoch, accuracy: await score(quantizer), ...file};
     }
     quantizer.dispose();
   }

@@ -7,7 +7,19 @@ const folder = fileURLToPath(new URL('../kernels/simd/', import.meta.url));
 
 const files = new Map();
 const {error, stderr} = await asc.main(
-  ['quantize.ts', '--runtime', 'stub', '--importMemory', '--noAssert', '-O3', '--converge', '--enable', 'simd', '--outFile', 'out.wasm'],
+  [
+    'quantize.ts',
+    '--runtime',
+    'stub',
+    '--importMemory',
+    '--noAssert',
+    '-O3',
+    '--converge',
+    '--enable',
+    'simd',
+    '--outFile',
+    'out.wasm',
+  ],
   {
     readFile: (name, base) => readOrNull(`${base}/${name}`),
     writeFile: (name, data) => void files.set(name, data),
