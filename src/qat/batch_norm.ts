@@ -2,7 +2,7 @@
 import {tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {asContainer, type Layer} from './graph';
-import {unwrapped} from './layer_wrapper';
+import {isQuantizing, unwrapped} from './layer_wrapper';
 import {allLayers} from './quantize_model';
 import {batchesOf, type Samples} from './samples';
 
@@ -70,6 +70,11 @@ export async function reestimateBatchNorm(
     return;
   }
   const before = layers.map(layer => ({layer, momentum: layer.momentum, forced: forceTraining(layer, true)}));
+  // What is calibrated afterwards is not set yet, and no reason for a warning.
+  const unset = allLayers(asContainer(model))
+    .flatMap(layer => (isQuantizing(layer) ? layer.roundings : []))
+    .filter(({of, quantizer}) => of === 'activations' && !quantizer.isSet() && !quantizer.watcher);
+  for (const {quantizer} of unset) quantizer.watcher = () => undefined;
   let seen = 0;
   try {
     for await (const batch of batchesOf('reestimateBatchNorm', model, data, batchSize)) {
@@ -81,6 +86,7 @@ export async function reestimateBatchNorm(
       if (seen >= samples) break;
     }
   } finally {
+    for (const {quantizer} of unset) quantizer.watcher = undefined;
     for (const {layer, momentum, forced} of before) {
       layer.momentum = momentum;
       forceTraining(layer, forced);

@@ -117,7 +117,7 @@ export class LearnedRange {
     tidy(() => {
       const ends = this.#hasTwoEnds ? [neg(minimum(low, 0)), maximum(high, 0)] : [this.#scaleOf(low, high)];
       const widest = max(stack(ends));
-      const fallback = where(isRange(log(widest)), widest, scalar(1));
+      const fallback = where(isRange(log(widest)), widest, scalar(this.#hasTwoEnds ? 1 : 1 / this.#levels.qmax));
       const extent = ends.reduce((sum, end) => add(sum, end));
       const logs = ends.map(end => {
         const filled = where(isRange(log(extent)), end, mul(fallback, ones(end.shape)));

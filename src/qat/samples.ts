@@ -9,7 +9,10 @@ export type Batch = Tensor | readonly Tensor[];
 export type Samples = Batch | Iterable<Batch> | AsyncIterable<Batch>;
 
 function isTensors(samples: Samples): samples is Batch {
-  return samples instanceof Tensor || (Array.isArray(samples) && samples.every(each => each instanceof Tensor));
+  return (
+    samples instanceof Tensor ||
+    (Array.isArray(samples) && samples.length > 0 && samples.every(each => each instanceof Tensor))
+  );
 }
 
 function checkBatch(caller: string, model: LayersModel, batch: readonly Tensor[]): void {
