@@ -579,7 +579,7 @@ describe('calibrate', () => {
       /takes samples of shape \[any,4\], but was given \[2,5\]/,
     );
     await expectAsync(calibrate(q, [x, x])).toBeRejectedWithError(/has 1 inputs .* 2 tensors/);
-    await expectAsync(calibrate(q, [] as tf.Tensor[])).toBeRejectedWithError(/1 inputs .* 0 tensors/);
+    await expectAsync(calibrate(q, [] as tf.Tensor[])).toBeRejectedWithError(/no samples/);
     await expectAsync(calibrate(model, x)).toBeRejectedWithError(/is not quantized/);
     await expectAsync(calibrate(q, tf.fill([2, 4], NaN))).toBeRejectedWithError(
       // On tfjs's wasm backend relu makes 0 of NaN.
