@@ -1,7 +1,8 @@
 /** The page that trains. */
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-webgpu';
-import {type Listener, type Plan, runSeed} from './procedure';
+import type {Plan} from './plan';
+import {type Listener, runSeed} from './procedure';
 
 declare global {
   interface Window extends Listener {

@@ -1,38 +1,9 @@
 /** How a float network is trained, and how each contestant goes on from there. */
 import * as tf from '@tensorflow/tfjs';
 import {calibrate, quantizeModel, reestimateBatchNorm} from '../src/qat/index';
-import {type Row, ROWS, widthOf} from './rows';
+import {BATCH, keyOf, needsMore, type Plan, type Result, type SavedTensor} from './plan';
+import {type Row, ROWS, SIZES, widthOf} from './rows';
 import {type Examples, type Task, TASKS} from './tasks';
-
-/** What a page is asked for: everything of one seed. */
-export interface Plan {
-  readonly task: string;
-  readonly seed: number;
-  readonly rows: readonly string[];
-  readonly widths: readonly string[];
-  /** The weights of the float network, layer by layer, if it is trained already. */
-  readonly float?: readonly SavedTensor[];
-  /** Results that are there already: {@link keyOf}. */
-  readonly done: readonly string[];
-}
-
-export interface SavedTensor {
-  readonly shape: readonly number[];
-  /** Of float32, in base64. */
-  readonly data: string;
-}
-
-/** One number of the table. */
-export interface Result {
-  readonly row: string;
-  /** '' for float. */
-  readonly width: string;
-  readonly seed: number;
-  /** Of the test images, in percent. */
-  readonly accuracy: number;
-  /** Of a step of training, in ms: the median over its epochs. */
-  readonly step?: number;
-}
 
 /** What is told while it goes on. */
 export interface Listener {
@@ -41,33 +12,8 @@ export interface Listener {
   readonly onResult: (result: Result) => unknown;
 }
 
-const BATCH = 64;
 const LEARNING_RATE = 3e-3;
 const SAMPLES = 512;
-
-export function keyOf({row, width, seed}: Pick<Result, 'row' | 'width' | 'seed'>): string {
-  return `${row} ${width} ${seed}`;
-}
-
-/** How many steps a plan takes that are not done yet. */
-export function stepCount({task, rows, widths, seed, float, done}: Plan): number {
-  const {epochs, trainCount} = TASKS[task]!;
-  const perEpoch = Math.ceil(trainCount / BATCH);
-  const trained = ROWS.filter(({name, trains}) => rows.includes(name) && trains === 'quantized');
-  const open = trained.flatMap(({name: row}) =>
-    widths.filter(width => !done.includes(keyOf({row, width, seed}))),
-  ).length;
-  return (
-    perEpoch * ((float ? 0 : epochs.float) + epochs.more * (open + (needsMore({rows, widths, seed, done}) ? 1 : 0)))
-  );
-}
-
-/** Whether the float network has to be trained on, for those that are quantized afterwards. */
-function needsMore({rows, widths, seed, done}: Pick<Plan, 'rows' | 'widths' | 'seed' | 'done'>): boolean {
-  const after = ROWS.filter(({name, trains}) => rows.includes(name) && trains === 'float');
-  const keys = after.flatMap(({name: row}) => widths.map(width => keyOf({row, width, seed})));
-  return [keyOf({row: 'float', width: '', seed}), ...keys].some(key => !done.includes(key));
-}
 
 /** Numbers in [0, 1) that depend on nothing but the seed (mulberry32). */
 function* randoms(seed: number): Generator<number, never> {
@@ -217,7 +163,7 @@ class Seed {
       loadWeights(model, saved);
       return model;
     }
-    const {float: epochs, more} = this.#task.epochs;
+    const {float: epochs, more} = SIZES[this.#plan.task]!.epochs;
     await train(model, this.#train, {seed, from: 0, epochs, decays: false}, this.#listener.onSteps);
     const orders = Array.from({length: more}, (_, i) => orderOf(this.#train.x.shape[0], seed, epochs + i));
     await this.#listener.onFloat(await savedWeights(model), orders);
@@ -226,7 +172,7 @@ class Seed {
 
   /** The epochs that everybody gets. */
   #trainOn(model: tf.LayersModel): Promise<number> {
-    const {float: from, more: epochs} = this.#task.epochs;
+    const {float: from, more: epochs} = SIZES[this.#plan.task]!.epochs;
     return train(model, this.#train, {seed: this.#plan.seed, from, epochs, decays: true}, this.#listener.onSteps);
   }
 

@@ -1,4 +1,4 @@
-/** Who is compared, and at which widths. */
+/** Who is compared, on what, and at which widths. */
 import type {QuantizeOptions} from '../src/qat/index';
 
 /** Bits of weights and of activations. */
@@ -59,7 +59,21 @@ export const ROWS: readonly Row[] = [
   },
 ];
 
-export const WIDTHS = ['w8a8', 'w4a8', 'w4a4', 'w3a8', 'w2a8', 'w3a3'] as const;
+/** How much of a task there is. */
+export interface Size {
+  /** Epochs of the float network, and those that every contestant gets after them. */
+  readonly epochs: {readonly float: number; readonly more: number};
+  readonly trainCount: number;
+}
+
+export const SIZES: Readonly<Record<string, Size>> = {
+  digits: {epochs: {float: 10, more: 3}, trainCount: 1437},
+  mnist: {epochs: {float: 12, more: 3}, trainCount: 1500},
+};
+
+export const TASK_NAMES = Object.keys(SIZES);
+
+export const WIDTHS: readonly string[] = ['w8a8', 'w4a8', 'w4a4', 'w3a8', 'w2a8', 'w3a3'];
 
 /** A width by its name, like w4a8; undefined if it is none. */
 export function widthOf(name: string): Width | undefined {

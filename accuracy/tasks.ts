@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import {type Digits, loadDigits} from '../demo/digits';
 import packedMnist from './mnist.bin.gz';
+import {SIZES} from './rows';
 
 /** Images and their classes, one-hot. */
 export interface Examples {
@@ -9,13 +10,10 @@ export interface Examples {
   readonly y: tf.Tensor2D;
 }
 
-/** A data set, a network and how long each is trained. */
+/** A data set and a network. */
 export interface Task {
   readonly load: () => Promise<{readonly train: Examples; readonly test: Examples}>;
   readonly model: (seed: number) => tf.LayersModel;
-  /** Epochs of the float network, and those that every contestant gets after them. */
-  readonly epochs: {readonly float: number; readonly more: number};
-  readonly trainCount: number;
 }
 
 const CLASSES = 10;
@@ -32,8 +30,6 @@ function initializers(seed: number): () => {kernelInitializer: ReturnType<typeof
 
 /** 1797 digits of 8x8 pixels; a small network of every common kind of layer. */
 const digits: Task = {
-  epochs: {float: 10, more: 3},
-  trainCount: 1437,
   async load() {
     const {train, test} = await loadDigits();
     const examples = ({images, labels}: Digits): Examples => ({x: images, y: oneHot(labels)});
@@ -67,7 +63,7 @@ const digits: Task = {
 };
 
 const SIDE = 14;
-const MNIST_TRAIN = 1500;
+const MNIST_TRAIN = SIZES['mnist']!.trainCount;
 
 /** The images of mnist.bin.gz: 14x14 pixels of 0 to 255 and the digit, one after the other. */
 async function loadMnist(): ReturnType<Task['load']> {
@@ -90,8 +86,6 @@ async function loadMnist(): ReturnType<Task['load']> {
  * a BatchNormalization, the blocks' ends without an activation.
  */
 const mnist: Task = {
-  epochs: {float: 12, more: 3},
-  trainCount: MNIST_TRAIN,
   load: loadMnist,
   model(seed) {
     const {layers} = tf;

@@ -1,0 +1,55 @@
+/** Accuracies as a plot: a panel for each width, a dot for each seed, a tick for the mean. */
+import * as Plot from '@observablehq/plot';
+import type {Result} from './plan';
+
+/** Put here by whoever bundles the page. */
+declare const RESULTS: readonly Result[];
+declare const TITLES: Readonly<Record<string, string>>;
+
+declare global {
+  interface Window {
+    /** The plot as SVG. */
+    plot: string;
+  }
+}
+
+const COLORS = ['#8a94a6', '#e0b01f', '#e07a1f', '#c04a3a', '#8a3ac0', '#3aa76d', '#2f80ed', '#1a4fa0'];
+
+function plotOf(): SVGSVGElement {
+  const rows = Object.keys(TITLES).filter(row => row !== 'float' && RESULTS.some(result => result.row === row));
+  const points = RESULTS.filter(({row}) => row !== 'float').map(result => ({...result, title: TITLES[result.row]}));
+  const domain = rows.map(row => TITLES[row]!);
+  const range = rows.map(row => COLORS[Object.keys(TITLES).indexOf(row)]!);
+  const float = RESULTS.filter(({row}) => row === 'float');
+  const mean = float.reduce((sum, {accuracy}) => sum + accuracy, 0) / float.length;
+  const at = {x: 'title', y: 'accuracy', fx: 'width', stroke: 'title'};
+  const legend = rows.map((row, i) =>
+    Plot.text([TITLES[row]], {
+      fx: [points[0]!.width],
+      frameAnchor: 'bottom-left',
+      textAnchor: 'start',
+      dx: 8,
+      dy: -16 * (rows.length - 1 - i) - 8,
+      fill: range[i]!,
+      fontWeight: 600,
+    }),
+  );
+  return Plot.plot({
+    width: 960,
+    height: 380,
+    marginTop: 36,
+    style: {fontSize: '13px', background: 'white'},
+    x: {axis: null, domain},
+    y: {label: 'test accuracy, %', grid: true, nice: true},
+    fx: {label: null, domain: [...new Set(points.map(({width}) => width))]},
+    color: {domain, range},
+    marks: [
+      Plot.ruleY([mean], {stroke: '#8a94a6', strokeDasharray: '4,3'}),
+      Plot.dot(points, {...at, r: 2, strokeOpacity: 0.5}),
+      Plot.tickY(points, Plot.groupX({y: 'mean'}, {...at, strokeWidth: 3})),
+      ...legend,
+    ],
+  }) as SVGSVGElement;
+}
+
+window.plot = new XMLSerializer().serializeToString(plotOf());

@@ -1,0 +1,218 @@
+/** `npm run accuracy`: what few bits cost, by training networks of them in a browser. See --help. */
+import {existsSync} from 'node:fs';
+import {mkdir, readdir, readFile, writeFile} from 'node:fs/promises';
+import {spawnSync} from 'node:child_process';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {parseArgs} from 'node:util';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const FOLDER = fileURLToPath(new URL('.', import.meta.url));
+const OUT = join(ROOT, 'out', 'accuracy');
+const RESULTS = join(FOLDER, 'results');
+const BACKENDS = ['webgl', 'webgpu', 'cpu'];
+const LOADERS = {loader: {'.glsl': 'text', '.wgsl': 'text', '.gz': 'binary'}};
+
+const HELP = `npm run accuracy -- [options]
+
+Trains a float network, and from its weights a network of few bits for each way to get there and each width, all on the same
+batches; prints the accuracies and writes out/accuracy/TASK.json, .md and .svg as it goes. A run that was stopped goes on
+where it was. The table also has what TensorFlow's toolkit reached from the same weights (accuracy/tfmot.py).
+
+  --task NAME     digits or mnist (digits)
+  --seeds N       how many float networks (10)
+  --bits LIST     widths like w4a8, of weights and activations (w8a8,w4a8,w4a4,w3a8,w2a8,w3a3)
+  --recipe LIST   of ptq, ptq-bn, A, B, B-ends (all)
+  --backend NAME  webgl, webgpu or cpu, in a headless Chromium (webgl)
+  --fresh         forgets what earlier runs have found
+  --results       also writes accuracy/results and the tables of docs/choosing-bits.md
+  --help          this text
+`;
+
+class UsageError extends Error {}
+
+function readOptions() {
+  const text = {type: 'string'};
+  const flag = {type: 'boolean', default: false};
+  try {
+    const {values} = parseArgs({
+      options: {
+        task: {...text, default: 'digits'},
+        seeds: {...text, default: '10'},
+        bits: text,
+        recipe: text,
+        backend: {...text, default: 'webgl'},
+        fresh: flag,
+        results: flag,
+        help: flag,
+      },
+    });
+    return values;
+  } catch (error) {
+    throw new UsageError(error.message);
+  }
+}
+
+/** The plan that the options ask for. */
+function planOf({task, seeds, bits, recipe, backend}, {ROWS, WIDTHS, TASK_NAMES, widthOf}) {
+  const list = given => given?.split(',').map(part => part.trim());
+  const plan = {
+    task,
+    seeds: Number(seeds),
+    widths: list(bits) ?? WIDTHS,
+    rows: list(recipe) ?? ROWS.map(({name}) => name),
+    backend,
+  };
+  const among = (option, given, known) => {
+    const odd = given.find(name => !known.includes(name));
+    if (odd !== undefined) throw new UsageError(`--${option} takes ${known.join(', ')}, but not '${odd}'.`);
+  };
+  among('task', [task], TASK_NAMES);
+  among(
+    'recipe',
+    plan.rows,
+    ROWS.map(({name}) => name),
+  );
+  among('backend', [backend], BACKENDS);
+  const odd = plan.widths.find(width => !widthOf(width));
+  if (odd !== undefined) throw new UsageError(`--bits takes widths like w4a8, of 2 to 16 bits, but not '${odd}'.`);
+  if (!/^[1-9]\d?$/.test(seeds)) throw new UsageError(`--seeds takes integers from 1 to 99, but not '${seeds}'.`);
+  return plan;
+}
+
+function installPackages() {
+  if (existsSync(join(ROOT, 'node_modules'))) return;
+  console.log('Installing packages …');
+  const {status} = spawnSync('npm', ['ci'], {cwd: ROOT, stdio: 'inherit', shell: process.platform === 'win32'});
+  if (status !== 0) throw new Error('npm ci failed: see its message above.');
+}
+
+async function readJson(path) {
+  return existsSync(path) ? JSON.parse(await readFile(path, 'utf8')) : undefined;
+}
+
+/** A line for each entry, so that a change shows as a small difference. */
+function lines(entries) {
+  return `[\n${entries.map(entry => JSON.stringify(entry)).join(',\n')}\n]\n`;
+}
+
+/** Opens the page that trains. */
+async function openPage(backend, {bundleForPage, servePage, openBrowser}) {
+  const site = await servePage(await bundleForPage(join(FOLDER, 'page.ts'), LOADERS));
+  const browser = await openBrowser('chromium');
+  const close = async () => {
+    await browser.close();
+    site.stop();
+  };
+  try {
+    const page = await browser.newPage();
+    await page.goto(site.address);
+    await page.waitForFunction(() => globalThis.runSeed !== undefined);
+    await page.evaluate(name => globalThis.openBackend(name), backend);
+    return {page, close};
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Trains what is not there yet of all seeds; keeps each number as soon as it is known. */
+async function train(plan, run, {stepCount, keyOf}, pages) {
+  const {Presets, SingleBar} = await import('cli-progress');
+  const weightsFile = seed => join(OUT, `${plan.task}-seed-${seed}.json`);
+  const plans = [];
+  for (let seed = 1; seed <= plan.seeds; ++seed) {
+    const float = (await readJson(weightsFile(seed)))?.weights;
+    plans.push({...plan, seed, done: run.results.map(keyOf), ...(float && {float})});
+  }
+  const total = plans.reduce((sum, each) => sum + stepCount(each), 0);
+  if (total === 0) return;
+  const format = '{bar} {percentage}% | step {value} of {total} | seed {seed} | {eta_formatted} left';
+  const bar = new SingleBar({format, noTTYOutput: true, notTTYSchedule: 60_000}, Presets.shades_classic);
+  const {page, close} = await openPage(plan.backend, pages);
+  let current = plans[0];
+  try {
+    await page.exposeFunction('onSteps', count => bar.increment(count));
+    await page.exposeFunction('onFloat', (weights, orders) =>
+      writeFile(weightsFile(current.seed), JSON.stringify({weights, orders})),
+    );
+    await page.exposeFunction('onResult', async result => {
+      run.results.push({...result, backend: plan.backend});
+      await writeFile(run.file, lines(run.results));
+    });
+    bar.start(total, 0, {seed: 1});
+    for (current of plans) {
+      bar.update({seed: current.seed});
+      await page.evaluate(given => globalThis.runSeed(given), current);
+    }
+  } finally {
+    bar.stop();
+    await close();
+  }
+}
+
+/** The plot, drawn where there is a document. */
+async function plotOf(results, {ROW_TITLES}, {bundleForPage, servePage, openBrowser}) {
+  const define = {RESULTS: JSON.stringify(results), TITLES: JSON.stringify(ROW_TITLES)};
+  const site = await servePage(await bundleForPage(join(FOLDER, 'plot.ts'), {define}));
+  const browser = await openBrowser('chromium');
+  try {
+    const page = await browser.newPage();
+    await page.goto(site.address);
+    await page.waitForFunction(() => globalThis.plot !== undefined);
+    return await page.evaluate(() => globalThis.plot);
+  } finally {
+    await browser.close();
+    site.stop();
+  }
+}
+
+async function main() {
+  const options = readOptions();
+  if (options.help) return console.log(HELP);
+  installPackages();
+  const pages = await import('../scripts/page.mjs');
+  const parts = await pages.importTypeScript(join(FOLDER, 'parts.ts'));
+  const plan = planOf(options, parts);
+  await mkdir(OUT, {recursive: true});
+  const file = join(OUT, `${plan.task}-${plan.backend}.json`);
+  const run = {file, results: (!options.fresh && (await readJson(file))) || []};
+  if (options.fresh)
+    for (const name of await readdir(OUT))
+      if (name.startsWith(`${plan.task}-seed-`)) await writeFile(join(OUT, name), '{}');
+  await train(plan, run, parts, pages);
+  const tfmot = (await readJson(join(RESULTS, `${plan.task}-tfmot.json`))) ?? [];
+  const asked = ({row, width, seed}) =>
+    seed <= plan.seeds &&
+    (row === 'float' || ((plan.rows.includes(row) || row.startsWith('tfmot')) && plan.widths.includes(width)));
+  const shown = [...run.results, ...tfmot].filter(asked);
+  console.log(parts.tableOf(shown));
+  const svg = await plotOf(shown, parts, pages);
+  await Promise.all([
+    writeFile(join(OUT, `${plan.task}.md`), parts.markdownOf(shown)),
+    writeFile(join(OUT, `${plan.task}.svg`), svg),
+  ]);
+  if (options.results) await writeResults(plan.task, run.results, shown, svg, parts);
+  console.log(`Written: ${file}, ${plan.task}.md and .svg beside it.`);
+}
+
+/** Keeps the numbers, the plot, and the table between its marks in the docs. */
+async function writeResults(task, results, shown, svg, {markdownOf}) {
+  const docs = join(ROOT, 'docs', 'choosing-bits.md');
+  const text = await readFile(docs, 'utf8');
+  const [begin, end] = [`<!-- ${task} -->\n`, `<!-- end of ${task} -->`];
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from < 0 || to < from)
+    throw new Error(`docs/choosing-bits.md has no place for ${task}: ${begin.trim()} … ${end}.`);
+  await Promise.all([
+    writeFile(join(RESULTS, `${task}.json`), lines(results)),
+    writeFile(join(ROOT, 'docs', `accuracy-${task}.svg`), svg),
+    writeFile(docs, `${text.slice(0, from + begin.length)}\n${markdownOf(shown)}\n${text.slice(to)}`),
+  ]);
+}
+
+main().catch(error => {
+  const misused = error instanceof UsageError;
+  console.error(misused ? `${error.message} See --help.` : error.message);
+  process.exitCode = misused ? 2 : 1;
+});
