@@ -1,7 +1,7 @@
 /** The figures to reach, and what was measured of them. */
 import {type Case, casesOf, elementsOf, GPU, isFlat, K, M, nameOf, ROWS, type RowName} from './catalogue';
 import type {Result, Spread} from './measure';
-import type {Run} from './run';
+import type {Run} from './results';
 
 /** One measured figure. Without `most`, it must be at least `least`. */
 export interface Figure {

@@ -2,7 +2,7 @@
 import * as Plot from '@observablehq/plot';
 import {elementsOf, isFlat, K, M, ROWS, sizeName} from './catalogue';
 import {backendName} from './goals';
-import type {Run} from './run';
+import type {Run} from './results';
 
 /** Put here by whoever bundles the page. */
 declare const RUN: Run;

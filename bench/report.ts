@@ -3,7 +3,7 @@ import Table from 'cli-table3';
 import {backendName, type Figure, type Goal, GOALS, isMet, worst} from './goals';
 import {elementsOf, nameOf, ROWS} from './catalogue';
 import type {Plan, Result, Spread, Timing} from './measure';
-import type {Run, Session} from './run';
+import type {Run, Session} from './results';
 
 const HEAD = [
   'shape',

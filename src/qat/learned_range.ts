@@ -46,7 +46,7 @@ export interface LearnedRangeOptions {
 }
 
 /** A tensor that is kept from step to step. */
-export interface Cell {
+interface Cell {
   read(): Tensor;
   write(value: Tensor): unknown;
   dispose(): void;
@@ -87,7 +87,7 @@ function isRange(logs: Tensor): Tensor {
 }
 
 /** Whether a range has an end on either side that is learned by itself. */
-export function hasTwoEnds({symmetric, nonNegative}: {symmetric: boolean; nonNegative: boolean}): boolean {
+function hasTwoEnds({symmetric, nonNegative}: {symmetric: boolean; nonNegative: boolean}): boolean {
   return !symmetric && !nonNegative;
 }
 
