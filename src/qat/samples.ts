@@ -1,5 +1,5 @@
 /** Samples that pass a model, batch by batch. */
-import {dispose, Tensor, tidy} from '@tensorflow/tfjs-core';
+import {dispose, slice, Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 
 /** A batch: a tensor, or one for each of the model's inputs. */
@@ -57,7 +57,7 @@ export async function* batchesOf(
   const total = tensors[0]!.shape[0];
   for (let start = 0; start < total; start += batchSize) {
     const size = Math.min(batchSize, total - start);
-    const slices = tidy(() => tensors.map(each => each.slice(start, size)));
+    const slices = tidy(() => tensors.map(each => slice(each, start, size)));
     yield slices;
     dispose(slices);
   }
