@@ -25,5 +25,8 @@ export const esbuildShaders = {
 
 export const rollupShaders = {
   name: 'shaders',
-  transform: (text, id) => (SHADER.test(id) ? `export default ${JSON.stringify(compact(text))};` : null),
+  transform(text, id) {
+    if (!SHADER.test(id)) return null;
+    return {code: `export default ${JSON.stringify(compact(text))};`, map: {mappings: ''}};
+  },
 };

@@ -26,7 +26,7 @@ import {besides, emptyCells, type LearnedCells, LearnedRange, type LearnedRangeO
  * How a range follows the batches: by a moving average, by the last batch, by all batches so far; or it is 'learned', by
  * gradient descent.
  */
-export type Observer = MovingObserver | 'learned';
+export type Observer = 'movingAverage' | 'lastValue' | 'allValues' | 'learned';
 
 /** How a {@link FakeQuantizer} measures and rounds. */
 export interface FakeQuantizerOptions {
@@ -84,8 +84,10 @@ export interface RangeValues {
 }
 
 /** The grid and the observer, defaults filled in. */
-export interface QuantizerOptions extends LearnedRangeOptions, Omit<MovingRangeOptions, 'observer'> {
-  readonly observer: Observer;
+export interface QuantizerOptions extends Readonly<
+  Required<Omit<FakeQuantizerOptions, 'axis' | 'initialRange' | 'name'>>
+> {
+  readonly axis?: number;
 }
 
 function checkedOptions(options: FakeQuantizerOptions): QuantizerOptions {
