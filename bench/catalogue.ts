@@ -34,7 +34,7 @@ export type RowName =
   | StepName;
 
 /** Whole steps of training a quantized model. */
-export type StepName = 'step-block' | 'step-digits';
+export type StepName = 'step-block' | 'step-digits' | 'step-learned';
 
 export const GPU: readonly string[] = ['webgpu', 'webgl'];
 
@@ -138,6 +138,13 @@ export const ROWS: readonly Row[] = [
   {
     name: 'step-digits',
     title: 'a step of training a quantized digit classifier, batch 64',
+    yardstick: 'a step of the float model',
+    cases: [{shape: [64, 8, 8, 1]}],
+    backends: GPU,
+  },
+  {
+    name: 'step-learned',
+    title: 'the same at 4 bits, its ranges learned',
     yardstick: 'a step of the float model',
     cases: [{shape: [64, 8, 8, 1]}],
     backends: GPU,

@@ -1,6 +1,7 @@
 /** The models whose training steps are measured. */
 import * as tf from '@tensorflow/tfjs-core';
 import {input, type LayersModel, layers, model, sequential, type SymbolicTensor} from '@tensorflow/tfjs-layers';
+import type {QuantizeOptions} from '../src/qat/index';
 import type {StepName} from './catalogue';
 import {values} from './data';
 
@@ -47,6 +48,8 @@ function digitsModel(inputShape: readonly number[]): LayersModel {
 export interface Model {
   readonly make: (inputShape: readonly number[]) => LayersModel;
   readonly loss: string;
+  /** How it is quantized. */
+  readonly options?: QuantizeOptions;
   /** For a batch of inputs of this shape. */
   readonly targets: (batch: readonly number[]) => tf.Tensor;
 }
@@ -65,11 +68,18 @@ function oneHotDigits(count: number): tf.Tensor {
   );
 }
 
+const DIGITS: Model = {
+  make: digitsModel,
+  loss: 'categoricalCrossentropy',
+  targets: ([count]) => oneHotDigits(count!),
+};
+
 export const MODELS: Readonly<Record<StepName, Model>> = {
   'step-block': {
     make: invertedResidual,
     loss: 'meanSquaredError',
     targets: batch => tf.tensor(values(tf.util.sizeFromShape([...batch]), 2), [...batch]),
   },
-  'step-digits': {make: digitsModel, loss: 'categoricalCrossentropy', targets: ([count]) => oneHotDigits(count!)},
+  'step-digits': DIGITS,
+  'step-learned': {...DIGITS, options: {weights: {numBits: 4}, activations: {numBits: 4}}},
 };

@@ -237,9 +237,9 @@ function opsOf(contestOf: (operands: Operands) => Contest, each: Case): Contesta
 }
 
 /** A quantized model and the float one that it was made from, trained on the same batch. */
-function stepsOf({make, loss, targets}: Model, {shape}: Case): Contestants {
+function stepsOf({make, loss, targets, options}: Model, {shape}: Case): Contestants {
   const float = make(shape.slice(1));
-  const models = [quantizeModel(float), float] as const;
+  const models = [quantizeModel(float, options), float] as const;
   const x = resident(values(tf.util.sizeFromShape([...shape]), 1), shape);
   const y = targets(shape);
   for (const model of models) model.compile({optimizer: tf.train.adam(1e-3), loss});

@@ -61,9 +61,16 @@ function others({rank}: Tensor, axis: number | undefined): number[] | undefined 
   return axis === undefined ? undefined : Array.from({length: rank}, (_, i) => i).filter(i => i !== axis);
 }
 
+/** The two rows of a tensor. Not of a vector as it is: tfjs's WebGL backend cannot slice one that is not packed. */
+export function halves(rows: Tensor): [Tensor, Tensor] {
+  const [first, second] = unstack(reshape(rows, [2, -1]));
+  const shape = rows.shape.slice(1);
+  return [reshape(first!, shape), reshape(second!, shape)];
+}
+
 /** x's extremes and 0. */
 function extremes(x: Tensor, axis: number | undefined): [Tensor, Tensor] {
-  const [low, high] = unstack(minMax(x, axis)) as [Tensor, Tensor];
+  const [low, high] = halves(minMax(x, axis));
   return [minimum(low, 0), maximum(high, 0)];
 }
 

@@ -23,7 +23,6 @@ import {
   sub,
   type Tensor,
   tidy,
-  unstack,
   where,
   zeros,
   zerosLike,
@@ -31,7 +30,7 @@ import {
 import {type Grid, gridOf, learnedLevels, type Levels} from '../../kernels/grid';
 import {fakeQuantWithLearnedScale} from '../learned';
 import {minMax} from '../range';
-import {mseRange} from './fit_range';
+import {halves, mseRange} from './fit_range';
 
 /** A learned range's grid, and where it starts from. */
 export interface LearnedRangeOptions {
@@ -107,7 +106,7 @@ export class LearnedRange {
   start(x: Tensor): void {
     tidy(() => {
       const {start, axis} = this.#options;
-      const ends = start === 'mse' ? mseRange(x, this.#options) : (unstack(minMax(x, axis)) as [Tensor, Tensor]);
+      const ends = start === 'mse' ? mseRange(x, this.#options) : halves(minMax(x, axis));
       this.set(...ends);
     });
   }
@@ -216,8 +215,8 @@ export class LearnedRange {
   #goodGrid(logs: Tensor): Tensor {
     const ends = where(isRange(logs), exp(logs), this.#endsIn(this.cells.grid.read()));
     if (!this.#hasTwoEnds) return ends;
-    const [below, above] = unstack(ends);
-    return stack([div(add(below!, above!), this.#levels.qmax), neg(below!)]);
+    const [below, above] = halves(ends);
+    return stack([div(add(below, above), this.#levels.qmax), neg(below)]);
   }
 
   /** What the logarithms are of: the scale, or how far the two ends are from 0. */
@@ -227,13 +226,13 @@ export class LearnedRange {
 
   #endsGradient(dy: Tensor): Tensor {
     if (!this.#hasTwoEnds) return dy;
-    const [scale, low] = unstack(dy);
-    const above = div(scale!, this.#levels.qmax);
-    return stack([sub(above, low!), above]);
+    const [scale, low] = halves(dy);
+    const above = div(scale, this.#levels.qmax);
+    return stack([sub(above, low), above]);
   }
 
   #parts(grid: Tensor): Tensor[] {
-    return this.#hasTwoEnds ? unstack(grid) : [grid];
+    return this.#hasTwoEnds ? halves(grid) : [grid];
   }
 
   #rawEnds([scale, low]: readonly Tensor[]): [Tensor, Tensor] {
