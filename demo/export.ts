@@ -2,7 +2,7 @@
 import {quantizeModel} from '../src/qat/index';
 import {toTFLite} from '../src/tflite/index';
 import * as tf from '../src/tf';
-import type {DigitNet, FakeQuantizer} from './model';
+import type {DigitNet, Grids} from './model';
 
 function layersOf(net: DigitNet): tf.LayersModel {
   const {conv2d, dense, depthwiseConv2d, flatten} = tf.layers;
@@ -24,18 +24,21 @@ function layersOf(net: DigitNet): tf.LayersModel {
 /** What a layer of a quantized model rounds. */
 interface Rounding {
   readonly of: 'weights' | 'activations';
-  readonly quantizer: {setRange(min: number, max: number): void};
+  readonly quantizer: {setRange(min: number | readonly number[], max: number | readonly number[]): void};
 }
 
 /** The file of a network that was trained with `quantizer`, of `bits`. */
-export async function fileOf(net: DigitNet, quantizer: FakeQuantizer, bits: number): Promise<Uint8Array> {
+export async function fileOf(net: DigitNet, quantizer: Grids, bits: number): Promise<Uint8Array> {
   const model = layersOf(net);
   const width = {numBits: bits};
-  const q = quantizeModel(model, {weights: width, activations: width, recipe: 'minMax'});
+  const q = quantizeModel(model, {weights: width, activations: width, recipe: quantizer.recipe});
   const ranges = await quantizer.ranges();
   for (const layer of q.layers as unknown as readonly {name: string; roundings?: readonly Rounding[]}[]) {
     for (const rounding of layer.roundings ?? []) {
-      if (rounding.of === 'activations') rounding.quantizer.setRange(...(ranges.get(layer.name) ?? [0, 1]));
+      const name = rounding.of === 'weights' ? `${layer.name} weight` : layer.name;
+      const {min, max} = ranges.get(name) ?? {min: [0], max: [1]};
+      const isOne = rounding.of === 'activations';
+      rounding.quantizer.setRange(isOne ? min[0]! : min, isOne ? max[0]! : max);
     }
   }
   const file = await toTFLite(q, {

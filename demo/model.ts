@@ -1,14 +1,17 @@
 /** A small convolutional network in plain tfjs, and how `tf.fakeQuant` makes it learn to live with few bits. */
+import {FakeQuantizer, type FakeQuantizerOptions, type RangeValues, type Recipe} from '../src/qat/index';
 import * as tf from '../src/tf';
 
-/** Where a network's numbers lose precision. `FLOAT` leaves them as they are, a `FakeQuantizer` puts them on grids. */
+/** Where a network's numbers lose precision. `FLOAT` leaves them as they are, `Grids` put them on grids. */
 export interface Quantizer {
   /** Whether ranges follow what is seen. */
   observing: boolean;
+  /** What is learned besides the network. */
+  readonly variables: readonly tf.Variable[];
   /** Pixels between 0 and 1. */
   input<T extends tf.Tensor>(pixels: T): T;
-  /** A layer's weights, whose output channels run along `axis`. */
-  weight<T extends tf.Tensor>(weight: T, axis: number): T;
+  /** The weights of the layer called `name`, whose output channels run along `axis`. */
+  weight<T extends tf.Tensor>(name: string, weight: T, axis: number): T;
   /** The output of the ReLU called `name`. */
   relu<T extends tf.Tensor>(name: string, x: T): T;
   /** The output of the layer called `name`, of either sign. */
@@ -17,89 +20,79 @@ export interface Quantizer {
 
 export const FLOAT: Quantizer = {
   observing: false,
+  variables: [],
   input: pixels => pixels,
-  weight: weight => weight,
+  weight: (_name, weight) => weight,
   relu: (_name, x) => x,
   output: (_name, x) => x,
 };
 
-const DECAY = 0.99;
-
-/** A tensor's range: in a variable, so that it stays on the device and no gradient flows through it. */
-interface Range {
-  readonly value: tf.Variable;
-  batches: number;
-}
-
 /**
- * Weights: a symmetric grid per output channel that just holds its largest weight. Activations: a grid per tensor, over
- * the average of the ranges of the batches seen while `observing`.
+ * Weights: a symmetric grid per output channel. Activations: a grid per tensor. Their ranges are measured or learned, as
+ * `quantizeModel`'s recipes say.
  */
-export class FakeQuantizer implements Quantizer {
+export class Grids implements Quantizer {
   observing = true;
   private readonly numBits: number;
-  private readonly averages = new Map<string, Range>();
+  readonly recipe: Recipe;
+  private readonly quantizers = new Map<string, FakeQuantizer>();
 
-  constructor(numBits: number) {
+  constructor(numBits: number, recipe: Recipe) {
     this.numBits = numBits;
+    this.recipe = recipe;
+  }
+
+  /** What is learned of the ranges, once something has passed. */
+  get variables(): tf.Variable[] {
+    return [...this.quantizers.values()].flatMap(({variables}) => variables);
   }
 
   input<T extends tf.Tensor>(pixels: T): T {
     return tf.fakeQuant(pixels, 0, 1, {numBits: this.numBits});
   }
 
-  weight<T extends tf.Tensor>(weight: T, axis: number): T {
-    const reach = constant(() => tf.max(tf.abs(weight), others(weight.rank, axis)));
-    return tf.fakeQuant(weight, tf.neg(reach), reach, {numBits: this.numBits, narrowRange: true, axis});
+  weight<T extends tf.Tensor>(name: string, weight: T, axis: number): T {
+    const grid = {symmetric: true, narrowRange: true, axis};
+    const found = this.quantizer(`${name} weight`, {
+      ...grid,
+      ...(this.recipe === 'learned' ? {start: 'mse', learningRateScale: 1} : {observer: 'lastValue'}),
+    });
+    return found.apply(weight, {training: true});
   }
 
   relu<T extends tf.Tensor>(name: string, x: T): T {
-    const max = this.averaged(`${name} max`, () => tf.max(x));
-    return tf.fakeQuant(x, tf.scalar(0), max, {numBits: this.numBits});
+    return this.quantizer(name, {nonNegative: true}).apply(x, {training: this.observing});
   }
 
   output<T extends tf.Tensor>(name: string, x: T): T {
-    const min = this.averaged(`${name} min`, () => tf.min(x));
-    const max = this.averaged(`${name} max`, () => tf.max(x));
-    return tf.fakeQuant(x, min, max, {numBits: this.numBits});
+    return this.quantizer(name, {}).apply(x, {training: this.observing});
   }
 
-  /** The activations' ranges by layer; pixels have none of their own. */
-  async ranges(): Promise<Map<string, [min: number, max: number]>> {
-    const found = new Map<string, [number, number]>();
-    for (const [name, {value}] of this.averages) {
-      const [layer = '', end] = name.split(' ');
-      const [bound = 0] = await value.data();
-      const [min, max] = found.get(layer) ?? [0, 0];
-      found.set(layer, end === 'min' ? [bound, max] : [min, bound]);
-    }
-    return found;
+  /** The ranges of activations by the names of their layers; of weights too, with ' weight' after it. */
+  async ranges(): Promise<ReadonlyMap<string, RangeValues>> {
+    const found = [...this.quantizers].map(async ([name, quantizer]) => {
+      const {values} = await quantizer.snapshot();
+      return [name, values!] as const;
+    });
+    return new Map(await Promise.all(found));
   }
 
   dispose(): void {
-    for (const {value} of this.averages.values()) value.dispose();
-    this.averages.clear();
+    for (const quantizer of this.quantizers.values()) quantizer.dispose();
+    this.quantizers.clear();
   }
 
-  private averaged(name: string, measure: () => tf.Tensor): tf.Variable {
-    const range = this.averages.get(name) ?? {value: variable(() => tf.scalar(0)), batches: 0};
-    this.averages.set(name, range);
-    if (this.observing) {
-      range.batches += 1;
-      range.value.assign(tf.movingAverage(range.value, measure(), DECAY, range.batches));
-    }
-    return range.value;
+  private quantizer(name: string, options: FakeQuantizerOptions): FakeQuantizer {
+    const observer = this.recipe === 'learned' ? 'learned' : 'movingAverage';
+    const found = this.quantizers.get(name) ?? new FakeQuantizer({numBits: this.numBits, name, observer, ...options});
+    this.quantizers.set(name, found);
+    return found;
   }
 }
 
 /** A variable with what `compute` returns, which it does not leave behind. */
 function variable(compute: () => tf.Tensor): tf.Variable {
   return tf.tidy(() => tf.variable(compute()));
-}
-
-/** What `compute` returns, as a constant: no gradient flows through it. */
-function constant<T extends tf.Tensor>(compute: () => T): T {
-  return tf.customGrad(() => ({value: compute(), gradFunc: () => []}))();
 }
 
 /** All axes of a tensor of this rank but one. */
@@ -148,17 +141,20 @@ export class DigitNet {
 
   /** A score for each of the ten digits, as the network gives it on the quantizer's grids. */
   predict(images: tf.Tensor4D, quantizer: Quantizer): tf.Tensor2D {
-    const weight = <T extends tf.Tensor>(layer: Layer) => quantizer.weight(layer.weight, layer.axis) as tf.Tensor as T;
+    const weight = <T extends tf.Tensor>(name: string, layer: Layer) =>
+      quantizer.weight(name, layer.weight, layer.axis) as tf.Tensor as T;
     const relu = <T extends tf.Tensor>(name: string, x: tf.Tensor) => quantizer.relu(name, tf.relu(x)) as T;
 
     const pixels = quantizer.input(images);
-    const first = tf.depthwiseConv2d(pixels, weight<tf.Tensor4D>(this.first), 1, 'same').add(this.first.bias);
+    const first = tf.depthwiseConv2d(pixels, weight<tf.Tensor4D>('first', this.first), 1, 'same').add(this.first.bias);
     const strokes = relu<tf.Tensor4D>('first', first);
-    const depthwise = tf.depthwiseConv2d(strokes, weight<tf.Tensor4D>(this.depthwise), 2, 'same');
+    const depthwise = tf.depthwiseConv2d(strokes, weight<tf.Tensor4D>('depthwise', this.depthwise), 2, 'same');
     const parts = relu<tf.Tensor4D>('depthwise', depthwise.add(this.depthwise.bias));
-    const pointwise = tf.conv2d(parts, weight<tf.Tensor4D>(this.pointwise), 1, 'same').add(this.pointwise.bias);
+    const pointwise = tf
+      .conv2d(parts, weight<tf.Tensor4D>('pointwise', this.pointwise), 1, 'same')
+      .add(this.pointwise.bias);
     const flat = relu<tf.Tensor4D>('pointwise', pointwise).reshape<tf.Tensor2D>([-1, 4 * 4 * 32]);
-    return quantizer.output('digits', flat.matMul<tf.Tensor2D>(weight(this.digits)).add(this.digits.bias));
+    return quantizer.output('digits', flat.matMul<tf.Tensor2D>(weight('digits', this.digits)).add(this.digits.bias));
   }
 
   dispose(): void {

@@ -2,7 +2,7 @@
 import * as tf from '../src/tf';
 import {batchesOf, type Digits, type DigitSplit, loadDigits} from './digits';
 import {fileOf} from './export';
-import {DigitNet, FakeQuantizer, FLOAT, type Quantizer} from './model';
+import {DigitNet, FLOAT, Grids, type Quantizer} from './model';
 
 export interface Plan {
   /** Widths of weights and activations alike. */
@@ -32,6 +32,8 @@ export interface Score {
 const BATCH = 64;
 const LEARNING_RATE = {beforeBranch: 1e-2, afterBranch: 3e-3};
 const CALIBRATION_BATCHES = 8;
+/** Up to this width ranges are learned, as `quantizeModel` does by default. */
+const LEARNED_BITS = 4;
 
 /** The epoch at which quantization-aware training branches off from float training: after about three quarters. */
 export function branchEpoch({epochs}: Plan): number {
@@ -65,7 +67,7 @@ async function* compareOnce(plan: Plan, digits: DigitSplit, seed: number): Async
   const score = async (quantizer: Quantizer) => accuracy(net, quantizer, digits.test);
   async function* scoreQuantized(epoch: number): AsyncGenerator<Score> {
     for (const bits of plan.bits) {
-      const quantizer = new FakeQuantizer(bits);
+      const quantizer = new Grids(bits, 'minMax');
       calibrate(net, quantizer, batchesOf(digits.train, BATCH, 1000 * seed));
       yield {method: 'PTQ', bits, seed, epoch, accuracy: await score(quantizer)};
       quantizer.dispose();
@@ -85,7 +87,8 @@ async function* compareOnce(plan: Plan, digits: DigitSplit, seed: number): Async
 
   for (const bits of plan.bits) {
     net.variables.forEach((variable, i) => variable.assign(branched[i] as tf.Tensor));
-    const quantizer = new FakeQuantizer(bits);
+    const quantizer = new Grids(bits, bits <= LEARNED_BITS ? 'learned' : 'minMax');
+    calibrate(net, quantizer, batchesOf(digits.train, BATCH, 1000 * seed));
     for (const epoch of train(quantizer, branch, plan.epochs)) {
       const file = epoch === plan.epochs && {file: await fileOf(net, quantizer, bits)};
       yield {method: 'QAT', bits, seed, epoch, accuracy: await score(quantizer), ...file};
@@ -103,7 +106,7 @@ function trainEpoch(net: DigitNet, quantizer: Quantizer, optimizer: tf.Optimizer
       const scores = net.predict(batch.images, quantizer);
       return tf.losses.softmaxCrossEntropy(tf.oneHot(batch.labels, 10), scores).asScalar();
     };
-    optimizer.minimize(loss, false, net.variables);
+    optimizer.minimize(loss, false, [...net.variables, ...quantizer.variables]);
     tf.dispose(batch);
   }
 }
