@@ -68,6 +68,7 @@ function captionOf(results: readonly Result[]): string {
   const counts = new Map<string, number>();
   for (const {row, width} of results) counts.set(`${row} ${width}`, (counts.get(`${row} ${width}`) ?? 0) + 1);
   const [least, most] = [Math.min(...counts.values()), Math.max(...counts.values())];
+  if (most === 1) return 'Test accuracy in percent, of one seed.';
   return `Test accuracy in percent, mean (standard deviation) of ${least === most ? most : `${least} to ${most}`} seeds.`;
 }
 
