@@ -1,0 +1,140 @@
+/** What becomes of MobileNet v2 on its way to int8, in Node on tfjs's wasm backend. */
+import {dirname} from 'node:path';
+import '@tensorflow/tfjs';
+import {setWasmPaths} from '@tensorflow/tfjs-backend-wasm';
+import * as tf from '@tensorflow/tfjs-core';
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {calibrate, quantizeModel} from '../../src/qat/index';
+import {toTFLite} from '../../src/tflite/index';
+import {run, type Runtime, stopRuntimes} from '../tflite/runtimes';
+import {held, imagesOf, load, type Pretrained, SIZE} from './network';
+
+const PIXELS = SIZE * SIZE * 3;
+/** Images for the ranges; the rest is predicted. */
+const CALIBRATION = 64;
+const BATCH = 8;
+/** How many images each runtime is given; the reference kernels take their time. */
+const RUNS: readonly (readonly [Runtime, number])[] = [
+  ['xnnpack', Infinity],
+  ['reference', 16],
+];
+
+export type OnProgress = (what: string, done: number, total: number) => void;
+
+/** Probabilities of each image. */
+type Scores = Float32Array[];
+
+/** Numbers over the images that two predictions disagree about. A margin lies between the two likeliest classes. */
+interface Comparison {
+  readonly images: number;
+  readonly sameClass: number;
+  /** The length of the difference by the length of the original. */
+  readonly relativeError: number;
+  readonly medianMargin: number;
+  readonly marginsOfOthers: number[];
+}
+
+async function predict(what: string, model: LayersModel, x: tf.Tensor4D, onProgress: OnProgress): Promise<Scores> {
+  const total = x.shape[0];
+  const scores: Scores = [];
+  while (scores.length < total) {
+    const y = tf.tidy(() =>
+      model.predictOnBatch(tf.slice(x, scores.length, Math.min(BATCH, total - scores.length))),
+    ) as tf.Tensor2D;
+    scores.push(...(await y.array()).map(row => Float32Array.from(row)));
+    y.dispose();
+    onProgress(what, scores.length, total);
+    await tf.nextFrame(); // lets the bar be drawn
+  }
+  return scores;
+}
+
+/** Runs a file on the first `count` images. */
+async function runFile(
+  file: Uint8Array,
+  runtime: Runtime,
+  images: Float32Array[],
+  onProgress: OnProgress,
+): Promise<Scores> {
+  const scores: Scores = [];
+  while (scores.length < images.length) {
+    const batch = images.slice(scores.length, scores.length + BATCH);
+    const outputs = await run(
+      file,
+      runtime,
+      batch.map(image => [image]),
+    );
+    scores.push(...outputs.map(([row]) => row as Float32Array));
+    onProgress(runtime, scores.length, images.length);
+  }
+  return scores;
+}
+
+const best = (scores: Float32Array) => scores.indexOf(Math.max(...scores));
+
+function marginOf(scores: Float32Array): number {
+  const [first, second] = [...scores].sort((a, b) => b - a);
+  return first! - second!;
+}
+
+function compare(found: Scores, expected: Scores): Comparison {
+  const flat = (scores: Scores) => scores.flatMap(row => [...row]);
+  const reference = flat(expected.slice(0, found.length));
+  const margins = expected.slice(0, found.length).map(marginOf);
+  const others = found.flatMap((row, i) => (best(row) === best(expected[i]!) ? [] : [margins[i]!]));
+  return {
+    images: found.length,
+    sameClass: found.length - others.length,
+    relativeError: Math.hypot(...flat(found).map((value, i) => value - reference[i]!)) / Math.hypot(...reference),
+    medianMargin: margins.sort((a, b) => a - b)[margins.length >> 1]!,
+    marginsOfOthers: others,
+  };
+}
+
+async function timed<T>(work: () => T | Promise<T>): Promise<[T, number]> {
+  const started = performance.now();
+  const result = await work();
+  return [result, performance.now() - started];
+}
+
+/** Everything that a report holds, but the step of training. */
+export async function measure(pretrained: Pretrained, pixels: Uint8Array, onProgress: OnProgress) {
+  setWasmPaths(`${dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json'))}/dist/`);
+  if (!(await tf.setBackend('wasm'))) throw new Error('The wasm backend does not start.');
+  const model = await load(pretrained);
+  const samples = imagesOf(pixels.subarray(0, CALIBRATION * PIXELS));
+  const x = imagesOf(pixels.subarray(CALIBRATION * PIXELS));
+  const float = await predict('float', model, x, onProgress);
+  const before = held();
+  const [q, quantizeMs] = await timed(() => quantizeModel(model));
+  const [, calibrateMs] = await timed(() =>
+    calibrate(q, samples, {batchSize: BATCH, onProgress: ({done, total}) => onProgress('calibrate', done, total!)}),
+  );
+  const quantized = await predict('fake-quantized', q, x, onProgress);
+  const [file, exportMs] = await timed(() => toTFLite(q));
+  q.dispose();
+  const after = held();
+  const values = await x.data<'float32'>();
+  const images = float.map((_, i) => values.subarray(i * PIXELS, (i + 1) * PIXELS));
+  const runtimes: Record<string, Comparison> = {};
+  for (const [runtime, count] of RUNS)
+    runtimes[runtime] = compare(await runFile(file, runtime, images.slice(0, count), onProgress), quantized);
+  stopRuntimes();
+  const classes = float.reduce<Record<number, number>>(
+    (counts, row) => ({...counts, [best(row)]: (counts[best(row)] ?? 0) + 1}),
+    {},
+  );
+  return {
+    weights: model.countParams(),
+    images: float.length,
+    classes,
+    quantizeMs,
+    calibrateSeconds: calibrateMs / 1000,
+    againstFloat: compare(quantized, float),
+    exportMs,
+    fileBytes: file.length,
+    fileByFloat: file.length / (4 * model.countParams()),
+    runtimes,
+    memory: {before, after},
+  };
+}
