@@ -31,7 +31,7 @@ module.exports = async config => {
   process.env[isFirefox ? 'FIREFOX_BIN' : 'CHROME_BIN'] = program;
   Object.assign(process.env, env);
   const bundle = path.join(__dirname, '.cache', 'test', `${browser}-${backend}.mjs`);
-  await bundleSpecs(isFirefox ? 'firefox' : 'chromium', bundle, config.specs);
+  await bundleSpecs(`${isFirefox ? 'firefox' : 'chromium'} ${backend}`, bundle, config.specs);
 
   config.set({
     basePath: __dirname,

@@ -13,26 +13,25 @@ const LAST = 'device_lost.spec.ts';
 const IN_NODE_ONLY = /^tflite/;
 
 /**
- * The layers' specs compare whole networks, in which llvmpipe lets tfjs's own products round now one way, now another.
- * Firefox is there for a second compiler of shaders: the kernels' specs run in it.
+ * The layers' specs compare whole networks, which takes minutes of a software renderer, and in which Firefox's lets
+ * tfjs's own products round now one way, now another. The kernels' specs run everywhere.
  */
-const NOT_IN_FIREFOX = /^qat/;
+const LAYERS = /^qat/;
+const LAYERS_RUN_ON = new Set(['chromium webgl2', 'chromium webgpu', 'chromium wasm']);
 
-const LEFT_OUT = {
-  node: () => false,
-  chromium: file => IN_NODE_ONLY.test(file),
-  firefox: file => IN_NODE_ONLY.test(file) || NOT_IN_FIREFOX.test(file),
-};
+function isLeftOut(file, configuration) {
+  return IN_NODE_ONLY.test(file) || (LAYERS.test(file) && !LAYERS_RUN_ON.has(configuration));
+}
 
 /**
- * @param {'node' | 'chromium' | 'firefox'} place
+ * @param {string} configuration - 'node', or a browser and a backend: 'chromium webgl2'
  * @param {string} outfile
  * @param {string} only - the files whose names contain it; all by default
  */
-export async function bundleSpecs(place, outfile, only = '') {
-  const platform = place === 'node' ? 'node' : 'browser';
+export async function bundleSpecs(configuration, outfile, only = '') {
+  const platform = configuration === 'node' ? 'node' : 'browser';
   const specs = readdirSync(`${ROOT}/test`, {recursive: true}).filter(
-    file => file.endsWith('.spec.ts') && file !== LAST && !LEFT_OUT[place](file),
+    file => file.endsWith('.spec.ts') && file !== LAST && (platform === 'node' || !isLeftOut(file, configuration)),
   );
   const imports = [...specs, LAST].filter(file => file.includes(only)).map(file => `() => import('./${file}')`);
   await build({

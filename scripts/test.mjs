@@ -12,7 +12,7 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const RESULTS = `${ROOT}.cache/test`;
 
 /** A configuration that does not end in this time has hung. */
-const PATIENCE_MS = 10 * 60_000;
+const PATIENCE_MS = 15 * 60_000;
 
 /** How much of a configuration's failures is shown. */
 const DESCRIBED = {specs: 15, lines: 10};

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {calibrate, dequantizeModel, describeQuantization, quantizeModel, type QuantizeOptions} from '../src/qat/index';
-import {onWebGPU, valuesOf} from './environment';
+import {onWebGL, onWebGPU, valuesOf} from './environment';
 import {needsTraining, scoped, skip} from './qat/scoped';
 
 type Model = tfl.LayersModel;
@@ -258,7 +258,11 @@ describe('quantizeModel', () => {
         const last = await step(q, inputs, 20);
         expect(last).toBeLessThan(first);
         const again = await copyOf(q);
-        expect(difference(await predictionsOf(again, inputs), await predictionsOf(q, inputs))).toBe(0);
+        // Learned scales are exponentials, which tfjs computes by how a tensor lies in its texture.
+        const slack = onWebGL ? 1e-6 : 0;
+        expect(difference(await predictionsOf(again, inputs), await predictionsOf(q, inputs))).toBeLessThanOrEqual(
+          slack,
+        );
         expect(await step(again, inputs)).toBeLessThan(first);
         expect(() => q.summary(undefined, undefined, () => undefined)).not.toThrow();
       });
