@@ -258,8 +258,9 @@ describe('quantizeModel', () => {
         const last = await step(q, inputs, 20);
         expect(last).toBeLessThan(first);
         const again = await copyOf(q);
-        // Learned scales are exponentials, which tfjs computes by how a tensor lies in its texture.
-        const slack = onWebGL ? 1e-6 : 0;
+        // Learned scales are exponentials, whose last bit on a GPU depends on where tfjs computes them: what was just
+        // loaded is on the host, what was trained is not.
+        const slack = onWebGL || onWebGPU ? 1e-6 : 0;
         expect(difference(await predictionsOf(again, inputs), await predictionsOf(q, inputs))).toBeLessThanOrEqual(
           slack,
         );

@@ -242,7 +242,7 @@ export class FakeQuantizer {
   /** Whether there is a range: given, or of at least one batch. Of one on the GPU, assigned from outside, it is assumed. */
   isSet(): boolean {
     if (this.#store?.alwaysSet) return true;
-    if (this.#learned) return (this.#noted(this.#learned.cells.grid.read(), values => values[0]!)?.weight ?? 1) > 0;
+    if (this.#learned) return this.#learnedIsSet(this.#learned) ?? true;
     if (!this.#store) return this.#initial !== undefined;
     const noted = this.#noted(this.#store.read());
     return !noted || noted.weight > 0 || noted.batches > 0;
@@ -353,10 +353,21 @@ export class FakeQuantizer {
         if (training && this.observing && this.#options.start === 'minMax') this.#start(range, x);
         return besides(x, logs);
       }
-      if (!this.isSet()) this.#start(range, x);
+      const isSet = this.#learnedIsSet(range);
+      if (isSet === undefined && !training) {
+        return where<T>(range.isSet(), range.round(x, this.observing ? range.current() : range.stored()), x);
+      }
+      if (isSet === undefined) range.unlessSet(() => this.#start(range, x));
+      if (isSet === false) this.#start(range, x);
       if (!this.observing) return besides(range.round(x, range.stored()), logs);
       return range.round(x, training ? this.#commit(range) : range.current());
     });
+  }
+
+  /** Undefined where only the device knows: on WebGPU, of weights that another model computed. */
+  #learnedIsSet(range: LearnedRange): boolean | undefined {
+    const noted = this.#noted(range.cells.grid.read(), values => values[0]!);
+    return noted && noted.weight > 0;
   }
 
   #start(range: LearnedRange, x: Tensor): void {

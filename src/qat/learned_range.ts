@@ -10,6 +10,7 @@ import {
   div,
   exp,
   type GradSaveFunc,
+  greater,
   less,
   log,
   max,
@@ -124,6 +125,23 @@ export class LearnedRange {
       });
       this.cells.logs.write(this.#hasTwoEnds ? stack(logs) : logs[0]!);
       this.commit(this.current());
+    });
+  }
+
+  /** Whether there is a range, as the device knows. */
+  isSet(): Tensor {
+    return greater(max(abs(this.cells.grid.read())), 0);
+  }
+
+  /** Has `setting` set the range, and takes it back where the device finds that there was one. */
+  unlessSet(setting: () => void): void {
+    tidy(() => {
+      const isSet = this.isSet();
+      const {logs, grid} = this.cells;
+      const before = [logs, grid].map(cell => clone(cell.read()));
+      setting();
+      logs.write(where(isSet, before[0]!, logs.read()));
+      grid.write(where(isSet, before[1]!, grid.read()));
     });
   }
 
