@@ -154,6 +154,7 @@ describe('a learned range', () => {
   }
 
   it("moves ten times as fast as a weight's, under any optimizer", async () => {
+    needsTraining();
     const rate = 1e-3;
     const moved = async (optimizer: tf.Optimizer, learningRateScale: number) => {
       const quantizer = new FakeQuantizer({observer: 'learned', nonNegative: true, numBits: 3, learningRateScale});
@@ -183,6 +184,7 @@ describe('a learned range', () => {
   for (const symmetric of [true, false]) {
     for (const start of [0.1, 30]) {
       it(`of ${symmetric ? 'one end' : 'two ends'} finds the least error from ${start}`, async () => {
+        needsTraining();
         const quantizer = new FakeQuantizer({observer: 'learned', symmetric, narrowRange: symmetric, numBits: 3});
         const x = tf.randomNormal([500], 0, 1, 'float32', 1);
         quantizer.setRange(-start, start);
