@@ -228,9 +228,14 @@ function domainOf(packed: boolean, shape: readonly number[], view: View): Domain
     : {...base, lanes: 'rows', channels: Math.ceil(rows / 2), inner: texelColumns, texels};
 }
 
-/** Says whether some lanes lie outside of the matrix, the second row's of a single one aside; `except` leaves lanes out. */
+/** Whether the second column's lanes are left alone. */
+function isOneColumn(rows: number, columns: number): boolean {
+  return columns === 1 && rows > 1;
+}
+
+/** Says whether some lanes lie outside of the matrix, the second row's or column's of a single one aside; `except` leaves lanes out. */
 function raggedPart({packed, rows, columns}: Domain, except?: Lanes): Part {
-  const [oddRows, oddColumns] = [rows % 2 === 1 && rows > 1, columns % 2 === 1];
+  const [oddRows, oddColumns] = [rows % 2 === 1 && rows > 1, columns % 2 === 1 && !isOneColumn(rows, columns)];
   const ragged = packed && ((oddRows && except !== 'rows') || (oddColumns && except !== 'columns'));
   return constantPart(ragged ? {RAGGED: ''} : {});
 }
@@ -265,7 +270,9 @@ function domainPart(domain: Domain, width: number): Part {
   const {packed, lanes, channels, inner, rows, columns} = domain;
   return {
     defines: {
-      ...(packed && {PACKED: '', ...(rows === 1 && {ONE_ROW: ''})}),
+      ...(packed && {PACKED: ''}),
+      ...(packed && rows === 1 && {ONE_ROW: ''}),
+      ...(packed && isOneColumn(rows, columns) && {ONE_COLUMN: ''}),
       [`LANES_${lanes.toUpperCase()}`]: '',
       ...(isPerChannel(domain) && {PER_CHANNEL: ''}),
       ...(inner === 1 && {INNER_ONE: ''}),
@@ -402,12 +409,13 @@ function boundAt({width, height, start}: Resident, perChannel: boolean): number[
  * About as many walks a channel as a walk has steps, so that both passes are short; fewer where the channels alone
  * keep a device busy.
  */
-function planOf({channels, inner, texels}: Domain): Plan {
+function planOf({packed, channels, inner, texels}: Domain): Plan {
   const perChannel = texels / channels;
   const busy = Math.ceil(8192 / channels);
   const chunks = Math.max(Math.min(Math.ceil(Math.sqrt(perChannel)), busy), Math.ceil(perChannel / 65536));
   const channelsAdjoin = channels > 1 && inner < 16;
-  const group = channelsAdjoin ? 1 : Math.min(chunks, 16);
+  // A step of a group reads 64 bytes in a row.
+  const group = channelsAdjoin ? 1 : Math.min(chunks, packed ? 4 : 16);
   const whole = Math.ceil(chunks / group) * group;
   return {chunks: whole, window: Math.ceil(perChannel / whole), group, channelsAdjoin};
 }

@@ -8,38 +8,37 @@ void main() {
   Walk walk = walkOf(indexOfFragment());
   vec2 even = vec2(infinity, -infinity);
   vec2 odd = even;
-  for (int block = 0; block < 1024; ++block) {
-    if (walk.at >= walk.end) break;
-    for (int i = 0; i < 64; ++i) {
-      if (walk.at >= walk.end) break;
-      vec4 x = lanesOf(X_LIE, X, Source(xAt.xy, xAt.z), walk.t, walk.place, matrix);
+  for (int i = 0; i < TIMES(walk.steps, 65536); ++i) {
+    if (PAST(i, walk.steps)) break;
+    vec4 x = lanesOf(X_LIE, X, Source(xAt.xy, xAt.z), walk.t, walk.place, matrix);
 #if defined(RAGGED)
-      bvec4 inside = insideOf(walk.t, matrix);
+    bvec4 inside = insideOf(walk.t, matrix);
 #if defined(LANES_COLUMNS)
-      x = vec4(x.rg, inside.b ? x.b : x.r, inside.a ? x.a : x.g);
+    x = vec4(x.rg, inside.b ? x.b : x.r, inside.a ? x.a : x.g);
 #elif defined(LANES_ROWS)
-      x = vec4(x.r, inside.g ? x.g : x.r, x.b, inside.a ? x.a : x.b);
+    x = vec4(x.r, inside.g ? x.g : x.r, x.b, inside.a ? x.a : x.b);
 #else
-      x = vec4(x.r, inside.g ? x.g : x.r, inside.b ? x.b : x.r, inside.a ? x.a : x.r);
+    x = vec4(x.r, inside.g ? x.g : x.r, inside.b ? x.b : x.r, inside.a ? x.a : x.r);
 #endif
 #endif
-      even = widen(even, x.r);
+    even = widen(even, x.r);
 #if defined(PACKED)
 #if defined(ONE_ROW)
-      odd = widen(odd, x.g);
+    odd = widen(odd, x.g);
+#elif defined(ONE_COLUMN)
+    odd = widen(odd, x.b);
 #elif defined(LANES_COLUMNS)
-      even = widen(even, x.b);
-      odd = widen(widen(odd, x.g), x.a);
+    even = widen(even, x.b);
+    odd = widen(widen(odd, x.g), x.a);
 #elif defined(LANES_ROWS)
-      even = widen(even, x.g);
-      odd = widen(widen(odd, x.b), x.a);
+    even = widen(even, x.g);
+    odd = widen(widen(odd, x.b), x.a);
 #else
-      even = widen(widen(even, x.g), x.b);
-      odd = widen(odd, x.a);
+    even = widen(widen(even, x.g), x.b);
+    odd = widen(odd, x.a);
 #endif
 #endif
-      advance(walk);
-    }
+    advance(walk);
   }
   setOutput(vec4(even, odd));
 }

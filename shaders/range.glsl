@@ -75,11 +75,13 @@ Grids gridsOf(const int channel) {
 #define GRID_B even
 #endif
 
-// What `of(lane, grid)` makes of the lanes, each with its grid. A matrix of one row has two to a texel.
+// What `of(lane, grid)` makes of the lanes, each with its grid. A matrix of one row or of one column has two to a texel.
 #if !defined(PACKED)
 #define EACH_LANE(of) vec4(of(r, even), 0, 0, 0)
 #elif defined(ONE_ROW)
 #define EACH_LANE(of) vec4(of(r, even), of(g, GRID_G), 0, 0)
+#elif defined(ONE_COLUMN)
+#define EACH_LANE(of) vec4(of(r, even), 0, of(b, GRID_B), 0)
 #else
 #define EACH_LANE(of) vec4(of(r, even), of(g, GRID_G), of(b, GRID_B), of(a, odd))
 #endif

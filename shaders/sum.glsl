@@ -32,11 +32,12 @@ void main() {
   vec4 total = vec4(0.0);
   vec4 above = vec4(0.0);
   for (int block = 0; block < 1024; ++block) {
-    if (walk.at >= walk.end) break;
+    int left = walk.steps - 64 * block;
+    if (left <= 0) break;
     vec4 part = vec4(0.0);
     vec4 partAbove = vec4(0.0);
-    for (int i = 0; i < 64; ++i) {
-      if (walk.at >= walk.end) break;
+    for (int i = 0; i < TIMES(left < 64 ? left : 64, 64); ++i) {
+      if (PAST(i, left)) break;
       vec4 x = lanesOf(X_LIE, X, Source(xAt.xy, xAt.z), walk.t, walk.place, matrix);
       vec4 dy = lanesOf(DY_LIE, DY, Source(dyAt.xy, dyAt.z), walk.t, walk.place, matrix);
       part += routed(dy, x, walk, grids, FIRST);
