@@ -1,11 +1,10 @@
 /** toTFLite: files that Google's runtimes run, and that compute what the quantized model computes. */
-import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import {calibrate, quantizeModel} from '../src/qat/index';
 import {toTFLite} from '../src/tflite/index';
 import {scoped} from './qat/scoped';
 import {type Digits, loadDigits, trainedDigitModel} from './tflite/digits';
-import {run, type Runtime, stopRuntimes} from './tflite/runtimes';
+import {predictInBrowser, run, type Runtime, stopRuntimes} from './tflite/runtimes';
 
 afterAll(stopRuntimes);
 
@@ -19,8 +18,8 @@ function imagesOf({images}: Digits): Float32Array[] {
   return Array.from({length: images.shape[0]}, (_, i) => pixels.slice(64 * i, 64 * (i + 1)));
 }
 
-function predictionsOf(model: tfl.LayersModel, {images}: Digits): Float32Array[] {
-  const all = tf.tidy(() => (model.predict(images) as tf.Tensor).dataSync<'float32'>());
+async function predictionsOf(model: tfl.LayersModel, {images}: Digits): Promise<Float32Array[]> {
+  const all = await predictInBrowser(model, images);
   return Array.from({length: images.shape[0]}, (_, i) => all.slice(10 * i, 10 * (i + 1)));
 }
 
@@ -48,7 +47,7 @@ describe('toTFLite of the digits', () => {
   scoped();
 
   for (const [weights, activations, least] of WIDTHS) {
-    it(`computes at ${weights}/${activations} bits what the model computes, in all runtimes`, async () => {
+    it(`computes at ${weights}/${activations} bits what the model computes in a browser, in all runtimes`, async () => {
       const {train, test} = await loadDigits();
       const q = quantizeModel(await trainedDigitModel('linear'), {
         weights: {numBits: weights},
@@ -56,7 +55,7 @@ describe('toTFLite of the digits', () => {
       });
       await calibrate(q, train.images.slice(0, 256));
       const bytes = await toTFLite(q);
-      const expected = predictionsOf(q, test);
+      const expected = await predictionsOf(q, test);
       const images = imagesOf(test).map(image => [image]);
       for (const runtime of RUNTIMES) {
         const rows = (await run(bytes, runtime, images)).map(([scores]) => scores!);

@@ -1,4 +1,10 @@
-/** Google's runtimes, in processes that run as long as the specs do: serve.py and litert.mjs. In Node only. */
+/**
+ * Google's runtimes, in processes that run as long as the specs do: serve.py and litert.mjs; and the models that they are
+ * held to, in a browser: browser.mjs. In Node only.
+ */
+import type * as tf from '@tensorflow/tfjs-core';
+import {io} from '@tensorflow/tfjs-core';
+import type {LayersModel} from '@tensorflow/tfjs-layers';
 import type {ChildProcessWithoutNullStreams} from 'node:child_process';
 
 /** The TensorFlow Lite interpreter with reference kernels, with XNNPACK, the one for microcontrollers, and LiteRT.js in Chromium. */
@@ -99,12 +105,13 @@ const python = new Server(async () => {
   const found = execFileSync(process.execPath, ['scripts/python.mjs', 'test/tflite'], {encoding: 'utf8'});
   return [found.trim(), 'test/tflite/serve.py'];
 });
-const chromium = new Server(() => Promise.resolve([process.execPath, 'test/tflite/litert.mjs']));
+const program = (file: string) => () => Promise.resolve([process.execPath, `test/tflite/${file}`] as const);
+const chromium = new Server(program('litert.mjs'));
+const browser = new Server(program('browser.mjs'));
 
 /** Ends the processes; they start again when they are needed. */
 export function stopRuntimes(): void {
-  python.stop();
-  chromium.stop();
+  for (const server of [python, chromium, browser]) server.stop();
 }
 
 const base64 = ({buffer, byteOffset, byteLength}: Uint8Array | Numbers) =>
@@ -126,6 +133,22 @@ export async function run(
       return new ARRAYS[types[i]!](bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
     }),
   );
+}
+
+/** What a quantized model predicts on WebGL in Chromium. */
+export async function predictInBrowser(model: LayersModel, x: tf.Tensor): Promise<Float32Array> {
+  let artifacts: io.ModelArtifacts | undefined;
+  await model.save(
+    io.withSaveHandler(saved => {
+      artifacts = saved;
+      return Promise.resolve({modelArtifactsInfo: {dateSaved: new Date(0), modelTopologyType: 'JSON'}});
+    }),
+  );
+  const {modelTopology, weightSpecs, weightData} = artifacts!;
+  const bytes = base64(new Uint8Array(weightData as ArrayBuffer));
+  const request = {modelTopology, weightSpecs, weightData: bytes, x: base64(await x.data<'float32'>()), shape: x.shape};
+  const {values} = await browser.ask<Answer & {values: number[]}>(request);
+  return Float32Array.from(values);
 }
 
 /** The signatures that the interpreter finds in a file. */
