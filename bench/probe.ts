@@ -131,35 +131,27 @@ interface GPGPU {
   setOutputMatrixTexture(texture: WebGLTexture, ...rest: unknown[]): void;
   setOutputPackedMatrixTexture(texture: WebGLTexture, ...rest: unknown[]): void;
   executeProgram(): void;
-  createPackedMatrixTexture(rows: number, columns: number): Texture;
-  createFloat32MatrixTexture(rows: number, columns: number): Texture;
 }
 
-interface Texture {
-  readonly texture: WebGLTexture;
-  readonly texShape: [number, number];
+/** tfjs's textures in use by what tells them apart: rows, columns, kind and whether they are packed. */
+interface TextureManager {
+  readonly usedTextures: Readonly<
+    Record<string, readonly {readonly texture: WebGLTexture; readonly texShape: readonly [number, number]}[]>
+  >;
 }
 
 function probeWebGL(backend: MathBackendWebGL): Probe {
   const tally = new Tally();
   const gpgpu = backend.gpgpu as unknown as GPGPU;
   const {gl} = gpgpu;
-  const bytes = new WeakMap<WebGLTexture, number>();
-  const measureMade = (method: 'createPackedMatrixTexture' | 'createFloat32MatrixTexture', texel: number) => {
-    const create = gpgpu[method].bind(gpgpu);
-    gpgpu[method] = (rows, columns) => {
-      const made = create(rows, columns);
-      bytes.set(made.texture, made.texShape[0] * made.texShape[1] * texel);
-      return made;
-    };
-  };
-  measureMade('createPackedMatrixTexture', 16);
-  measureMade('createFloat32MatrixTexture', tf.env().getNumber('WEBGL_VERSION') === 2 ? 4 : 16);
-
-  const bytesOf = (texture: WebGLTexture) => {
-    const size = bytes.get(texture);
-    if (size === undefined) throw new Error('A texture was made before the probe looked.');
-    return size;
+  const {textureManager} = backend as unknown as {textureManager: TextureManager};
+  const unpackedTexel = tf.env().getNumber('WEBGL_VERSION') === 2 ? 4 : 16;
+  const bytesOf = (wanted: WebGLTexture) => {
+    for (const [kind, textures] of Object.entries(textureManager.usedTextures)) {
+      const found = textures.find(({texture}) => texture === wanted);
+      if (found) return found.texShape[0] * found.texShape[1] * (kind.endsWith('true') ? 16 : unpackedTexel);
+    }
+    throw new Error("tfjs's texture manager does not know this texture.");
   };
   const countUse = (
     method: 'setInputMatrixTexture' | 'setOutputMatrixTexture' | 'setOutputPackedMatrixTexture',
@@ -227,7 +219,7 @@ function probeHost(backendName: string): Probe {
   };
 }
 
-/** Looks into the current backend. To be called once, before there are tensors. */
+/** Looks into the current backend. To be called once. */
 export function probe(): Probe {
   const backend = tf.backend();
   switch (tf.getBackend()) {

@@ -12,7 +12,8 @@ import {fakeQuantWithMovingRange} from '../src/range';
 import {layers, type LayersModel, sequential} from '@tensorflow/tfjs-layers';
 import {isQuantizing} from '../src/qat/layer_wrapper';
 import {quantizeModel} from '../src/qat/index';
-import {onWebGL, onWebGPU, valuesOf, webgl, webgpu} from './environment';
+import {type Counts, probe, type Probe} from '../bench/probe';
+import {onWebGL, onWebGPU, valuesOf} from './environment';
 import {RESIDENCIES, type Residency, tensorAt} from './residency';
 
 function held() {
@@ -79,13 +80,6 @@ describe('training', () => {
   });
 });
 
-/** The programs that a GPU's backend has run, those of tfjs itself included: repacking and copying count. */
-function watchPrograms(): jasmine.Spy {
-  const spy = onWebGPU ? spyOn(webgpu(), 'runWebGPUProgram') : spyOn(webgl(), 'runWebGLProgram');
-  spy.and.callThrough();
-  return spy as jasmine.Spy;
-}
-
 /** How many programs the backend has compiled. */
 function compiled(): number {
   const caches = tf.backend() as unknown as {binaryCache: object; pipelineCache: object};
@@ -93,7 +87,10 @@ function compiled(): number {
 }
 
 const SHAPE = [6, 10, 7];
-const VALUES = Float32Array.from({length: 420}, (_, i) => Math.sin(i) * 3);
+
+function valuesFor(shape: readonly number[]): Float32Array {
+  return Float32Array.from({length: tf.util.sizeFromShape([...shape])}, (_, i) => Math.sin(i) * 3);
+}
 
 type Quantize = (x: tf.Tensor, min: tf.Tensor, max: tf.Tensor) => tf.Tensor;
 
@@ -105,10 +102,10 @@ interface Row {
   readonly trained: readonly number[];
 }
 
-const ROWS: readonly Row[] = [
+const rowsOf = (shape: readonly number[]): readonly Row[] => [
   {name: 'Args', quantize: x => fakeQuantWithMinMaxArgs(x), rangeShape: [], trained: []},
   {name: 'Vars', quantize: (x, min, max) => fakeQuant(x, min, max), rangeShape: [], trained: [1, 2]},
-  ...SHAPE.map((channels, axis) => ({
+  ...shape.map((channels, axis) => ({
     name: `PerChannel along axis ${axis}`,
     quantize: (x: tf.Tensor, min: tf.Tensor, max: tf.Tensor) => fakeQuant(x, min, max, {axis}),
     rangeShape: [channels],
@@ -126,7 +123,7 @@ const ROWS: readonly Row[] = [
     rangeShape: [],
     trained: [1, 2],
   },
-  ...SHAPE.map((channels, axis) => ({
+  ...shape.map((channels, axis) => ({
     name: `learned scales along axis ${axis}`,
     quantize: (x: tf.Tensor, _: tf.Tensor, scale: tf.Tensor) => fakeQuantWithLearnedScale(x, scale, {axis, numBits: 2}),
     rangeShape: [channels],
@@ -140,6 +137,8 @@ const ROWS: readonly Row[] = [
   },
 ];
 
+const ROWS = rowsOf(SHAPE);
+
 const MEASURED: Row = {
   name: 'V4',
   quantize: x => quantizeAndDequantizeV4(x),
@@ -147,72 +146,139 @@ const MEASURED: Row = {
   trained: [],
 };
 
-/** The programs that an op takes, or the backward pass to one of its inputs. They are counted the second time. */
-function programsOf({quantize, rangeShape}: Row, residency: Residency, spy: jasmine.Spy, wrt?: number): number {
+const MOVING: Row = {
+  ...MEASURED,
+  rangeShape: [3],
+  quantize: (x, range) => {
+    const rule = {observer: 'movingAverage', decay: 0.99, debias: true, symmetric: false} as const;
+    return fakeQuantWithMovingRange(x, range, {...rule, numBits: 8, narrowRange: false})[0];
+  },
+};
+
+/** What a GPU's backend is seen to do, programs of tfjs itself included: repacking and copying count. */
+type Cost = Pick<Counts, 'dispatches' | 'read' | 'written'>;
+
+/** Counts what work costs the second time. */
+async function costOf(device: Probe, work: () => tf.Tensor): Promise<Cost> {
+  tf.dispose(tf.tidy(work));
+  return device.count(() => tf.dispose(tf.tidy(work)));
+}
+
+/** The inputs of a row, and what comes back to its output. */
+function operandsOf({rangeShape}: Row, residency: Residency, shape: readonly number[]) {
   const size = tf.util.sizeFromShape([...rangeShape]);
   const inputs = [
-    tensorAt(residency, VALUES, SHAPE),
+    tensorAt(residency, valuesFor(shape), shape),
     tensorAt(residency, new Float32Array(size).fill(-1), rangeShape),
     tensorAt(residency, new Float32Array(size).fill(1), rangeShape),
   ] as const;
-  const dy = tensorAt(residency, VALUES, SHAPE);
-  const forward = () => quantize(...inputs);
-  const both = (index: number) =>
-    tf.grad(wanted => {
-      const [x, min, max] = inputs.map((input, i) => (i === index ? wanted : input));
-      return quantize(x!, min!, max!);
-    })(inputs[index]!, dy);
-  const count = (work: () => tf.Tensor) => {
-    tf.dispose(tf.tidy(work));
-    spy.calls.reset();
-    tf.dispose(tf.tidy(work));
-    return spy.calls.count();
-  };
-  const programs = wrt === undefined ? count(forward) : count(() => both(wrt)) - count(forward);
-  tf.dispose([...inputs, dy]);
-  return programs;
+  return {inputs, dy: tensorAt(residency, valuesFor(shape), shape)};
 }
 
+/** The cost of an op, or of the backward pass to one of its inputs. */
+async function rowCost(device: Probe, row: Row, residency: Residency, wrt?: number, shape = SHAPE): Promise<Cost> {
+  const {inputs, dy} = operandsOf(row, residency, shape);
+  const forward = await costOf(device, () => row.quantize(...inputs));
+  const both = async (index: number) =>
+    costOf(device, () =>
+      tf.grad(wanted => {
+        const [x, min, max] = inputs.map((input, i) => (i === index ? wanted : input));
+        return row.quantize(x!, min!, max!);
+      })(inputs[index]!, dy),
+    );
+  const cost = wrt === undefined ? forward : difference(await both(wrt), forward);
+  tf.dispose([...inputs, dy]);
+  return cost;
+}
+
+function difference(a: Cost, b: Cost): Cost {
+  return {dispatches: a.dispatches - b.dispatches, read: a.read - b.read, written: a.written - b.written};
+}
+
+/** The cost of one pass over a tensor's memory: of tfjs's relu, which leaves the tensor as it lies. */
+async function passOver(device: Probe, residency: Residency, shape: readonly number[]): Promise<Cost> {
+  const packs = onWebGL && tf.env().getBool('WEBGL_PACK_UNARY_OPERATIONS');
+  if (onWebGL) tf.env().set('WEBGL_PACK_UNARY_OPERATIONS', residency === 'packed');
+  const x = tensorAt(residency, valuesFor(shape), shape);
+  const cost = await costOf(device, () => tf.relu(x));
+  if (onWebGL) tf.env().set('WEBGL_PACK_UNARY_OPERATIONS', packs);
+  x.dispose();
+  return cost;
+}
+
+/** Large enough that ranges and partial sums are next to nothing. */
+const LARGE = [64, 32, 66];
+
 function defineProgramSpecs(): void {
+  let device: Probe;
+
+  beforeAll(() => {
+    device = probe();
+  });
+
   for (const residency of RESIDENCIES.filter(each => each !== 'host')) {
     for (const row of ROWS) {
-      it(`of ${row.name}, inputs ${residency}: one forward, one for dx`, () => {
-        const spy = watchPrograms();
-        expect(programsOf(row, residency, spy))
+      it(`of ${row.name}, inputs ${residency}: one forward, one for dx`, async () => {
+        expect((await rowCost(device, row, residency)).dispatches)
           .withContext('forward')
           .toBe(1);
-        expect(programsOf(row, residency, spy, 0))
+        expect((await rowCost(device, row, residency, 0)).dispatches)
           .withContext('dx')
           .toBe(1);
       });
     }
 
     for (const row of ROWS.filter(({trained}) => trained.length > 0)) {
-      it(`of ${row.name}, inputs ${residency}: one or two for the gradient of each that is trained`, () => {
-        const spy = watchPrograms();
-        for (const wrt of row.trained) expect([1, 2]).toContain(programsOf(row, residency, spy, wrt));
+      it(`of ${row.name}, inputs ${residency}: one or two for the gradient of each that is trained`, async () => {
+        for (const wrt of row.trained)
+          expect([1, 2]).toContain((await rowCost(device, row, residency, wrt)).dispatches);
       });
     }
 
-    it(`of minMax, inputs ${residency}: two at most`, () => {
-      const spy = watchPrograms();
+    it(`of minMax, inputs ${residency}: two at most`, async () => {
       for (const axis of [undefined, 0, 1, 2]) {
         const row = {...MEASURED, quantize: (x: tf.Tensor) => minMax(x, axis)};
         expect([1, 2])
           .withContext(`axis ${axis}`)
-          .toContain(programsOf(row, residency, spy));
+          .toContain((await rowCost(device, row, residency)).dispatches);
       }
     });
 
-    it(`of a step of a moving range, inputs ${residency}: four at most`, () => {
-      const rule = {observer: 'movingAverage', decay: 0.99, debias: true, symmetric: false} as const;
-      const quantize: Quantize = (x, range) =>
-        fakeQuantWithMovingRange(x, range, {...rule, numBits: 8, narrowRange: false})[0];
-      expect([3, 4]).toContain(programsOf({...MEASURED, rangeShape: [3], quantize}, residency, watchPrograms()));
+    it(`of a step of a moving range, inputs ${residency}: four at most`, async () => {
+      expect([3, 4]).toContain((await rowCost(device, MOVING, residency)).dispatches);
     });
 
-    it(`of V4 of a measured range, inputs ${residency}: two at most to measure`, () => {
-      expect([2, 3]).toContain(programsOf(MEASURED, residency, watchPrograms()));
+    it(`of V4 of a measured range, inputs ${residency}: two at most to measure`, async () => {
+      expect([2, 3]).toContain((await rowCost(device, MEASURED, residency)).dispatches);
+    });
+
+    // A small part more is for ranges, grids and partial results.
+    const inPasses = async (row: Row, wrt?: number) => {
+      const pass = await passOver(device, residency, LARGE);
+      const {read, written} = await rowCost(device, row, residency, wrt, LARGE);
+      return {read: read / pass.read, written: written / pass.written};
+    };
+
+    it(`read and write ${residency} tensors no more often than they must`, async () => {
+      const within = (cost: {read: number; written: number}, read: number, written: number, what: string) => {
+        for (const [way, passes, most] of [
+          ['read', cost.read, read],
+          ['written', cost.written, written],
+        ] as const) {
+          expect(passes).withContext(`${what}, ${way}`).toBeLessThan(most);
+        }
+        expect(cost.read)
+          .withContext(what)
+          .toBeGreaterThan(0.95 * Math.floor(read));
+      };
+      for (const row of rowsOf(LARGE)) {
+        within(await inPasses(row), 1.05, 1.05, row.name);
+        within(await inPasses(row, 0), 2.05, 1.05, `dx of ${row.name}`);
+        for (const wrt of row.trained) within(await inPasses(row, wrt), 2.2, 0.2, `sums of ${row.name}`);
+      }
+      within(await inPasses({...MEASURED, quantize: x => minMax(x)}), 1.05, 0.05, 'minMax');
+      within(await inPasses(MEASURED), 2.05, 1.05, 'V4 of a measured range');
+      within(await inPasses(MOVING), 2.05, 1.05, 'a step of a moving range');
     });
   }
 
@@ -231,13 +297,14 @@ function defineProgramSpecs(): void {
     const x = tf.randomNormal([4, 6, 6, 2], 0, 1, 'float32', 1);
     const y = tf.tidy(() => tf.oneHot([0, 1, 2, 0], 3).toFloat());
     const optimizer = tf.train.sgd(0.01);
-    const spy = watchPrograms();
     const programsOfStep = async (each: LayersModel) => {
       each.compile({optimizer, loss: 'categoricalCrossentropy'});
       await each.trainOnBatch(x, y);
-      spy.calls.reset();
-      await each.trainOnBatch(x, y);
-      return spy.calls.count();
+      return (
+        await device.count(async () => {
+          await each.trainOnBatch(x, y);
+        })
+      ).dispatches;
     };
     const roundings = quantized.layers.flatMap(layer => (isQuantizing(layer) ? layer.roundings : []));
     expect(roundings.length).toBe(7);
@@ -255,7 +322,7 @@ function defineProgramSpecs(): void {
   it('are not compiled anew for other ranges and widths', () => {
     const model = new Model();
     model.step(8);
-    const x = tensorAt(RESIDENCIES[1]!, VALUES, SHAPE);
+    const x = tensorAt(RESIDENCIES[1]!, valuesFor(SHAPE), SHAPE);
     const quantize = (max: number, numBits: number) =>
       tf.tidy(() => {
         fakeQuant(x, -1, max, {numBits});
