@@ -11,8 +11,9 @@ import {
   quantizedWeights,
   quantizeModel,
   type QuantizeOptions,
+  type SmallModelOptions,
 } from '../src/qat/index';
-import {onWebGPU, valuesOf} from './environment';
+import {onWebGL, onWebGPU, valuesOf} from './environment';
 import {scoped} from './qat/scoped';
 
 const {layers} = tfl;
@@ -49,13 +50,13 @@ async function calibrated(options: QuantizeOptions = {}): Promise<tfl.LayersMode
   return q;
 }
 
-async function saved(model: tfl.LayersModel, small: boolean): Promise<tf.io.ModelArtifacts> {
+async function saved(model: tfl.LayersModel, small: boolean | SmallModelOptions): Promise<tf.io.ModelArtifacts> {
   let artifacts: tf.io.ModelArtifacts | undefined;
   const handler = tf.io.withSaveHandler(given => {
     artifacts = given;
     return Promise.resolve({modelArtifactsInfo: {dateSaved: new Date(), modelTopologyType: 'JSON'}});
   });
-  await model.save(small ? quantized(handler) : handler);
+  await model.save(small ? quantized(handler, small === true ? {} : small) : handler);
   return JSON.parse(JSON.stringify(artifacts), (key, value: unknown) =>
     key === 'weightData' ? artifacts!.weightData : value,
   ) as tf.io.ModelArtifacts;
@@ -196,6 +197,26 @@ describe('quantized', () => {
     );
     expect(Math.max(...found!.map((each, i) => Math.abs(each - expected![i]!)))).toBeLessThan(0.02);
   });
+
+  for (const options of [...WIDTHS, {weights: {numBits: 4, symmetric: false}}, {weights: {perChannel: false}}]) {
+    it(`keeps the rounding if asked, bit for bit: ${JSON.stringify(options)}`, async () => {
+      const q = await calibrated(options);
+      const expected = await predicted(q);
+      const artifacts = await saved(q, {fakeQuant: true});
+      const bytes = options.weights && options.weights.numBits === 12 ? 2 : 1;
+      expect(bytesOf(artifacts) / bytesOf(await saved(q, false))).toBeLessThan(0.28 * bytes);
+      const again = await tfl.loadLayersModel(tf.io.fromMemory(artifacts));
+      const found = await predicted(again);
+      // Learned ranges of activations are exponentials: see qat_model.spec.ts.
+      const slack = onWebGL || onWebGPU ? 1e-6 : 0;
+      expect(found.reduce((most, each, i) => Math.max(most, Math.abs(each - expected[i]!)), 0)).toBeLessThanOrEqual(
+        slack,
+      );
+      const [before, after] = await Promise.all([q, again].map(async each => (await quantizedWeights(each)).weights));
+      expect(after).toEqual(before);
+      expect(bytesOf(await saved(again, {fakeQuant: true}))).toBe(bytesOf(artifacts));
+    });
+  }
 
   it('passes on what a handler fails with, leaves nothing behind, and refuses what it cannot save', async () => {
     const q = await calibrated();

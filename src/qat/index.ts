@@ -34,6 +34,6 @@ export {
   quantizedWeights,
   type SignedGrid,
 } from './quantized_weights';
-export {quantized} from './small_model';
+export {quantized, type SmallModelOptions} from './small_model';
 export type {Batch, Samples} from './samples';
 export {quantizationSchedule, type ScheduleOptions} from './schedule';

@@ -6,6 +6,8 @@ import {
   serialization,
   sqrt,
   add,
+  sub,
+  tensor,
   type Tensor,
   tidy,
   type Variable,
@@ -30,6 +32,7 @@ import {
 } from './layer_wrapper';
 import {type CustomWeights, type Slot, slotsOf} from './kinds';
 import {type LearnedCells, learnedShape} from './learned_range';
+import {channelOf, type WeightLevels} from './grids';
 import type {QuantizerConfig} from './options';
 import {separableConvolution} from './separable';
 
@@ -41,7 +44,12 @@ type Tensors = Tensor | Tensor[];
 const VERSION = 1;
 
 /** A quantizer's state that a saved model keeps beside its range. */
-type SavedQuantizer = QuantizerConfig & {readonly observing?: boolean; readonly quantizing?: boolean};
+type SavedQuantizer = QuantizerConfig & {
+  readonly observing?: boolean;
+  readonly quantizing?: boolean;
+  /** Of weights: what is saved are their levels. */
+  readonly levels?: boolean;
+};
 
 /** What a {@link QuantizedLayer} does beside calling its layer. */
 export interface QuantizedLayerArgs {
@@ -104,10 +112,27 @@ export class WeightQuantizer {
   readonly slot: Slot;
   readonly quantizer: FakeQuantizer;
   #measured: object | undefined;
+  #holdsLevels: boolean;
 
-  constructor(slot: Slot, quantizer: FakeQuantizer) {
+  constructor(slot: Slot, quantizer: FakeQuantizer, holdsLevels = false) {
     this.slot = slot;
     this.quantizer = quantizer;
+    this.#holdsLevels = holdsLevels;
+  }
+
+  /** Whether the weight's variable holds levels, from which the first call makes values. */
+  get holdsLevels(): boolean {
+    return this.#holdsLevels;
+  }
+
+  /** Puts the levels of the rounded weight into its variable, and freezes the range: for a small file. Gives what it put. */
+  storeLevels({levels, view, grid: {axis, lowest}, shape}: WeightLevels): Int32Array {
+    const channel = channelOf(view, axis);
+    const stored = this.#countsFromLow ? levels.map((level, i) => level - lowest[channel(i)]!) : levels;
+    this.quantizer.observing = false;
+    tidy(() => this.#variable.assign(tensor(Float32Array.from(stored), shape as number[])));
+    this.#holdsLevels = true;
+    return stored;
   }
 
   /** The rounded weight, of the weight's shape. */
@@ -119,23 +144,54 @@ export class WeightQuantizer {
 
   /** What the quantizer gives: the weight in the quantizer's view of it and, if a BatchNormalization is given, folded. */
   rounded(batchNorm?: BatchNorm): Tensor {
-    const weight = this.slot.host[this.slot.attr]!.read();
-    const viewed = this.slot.axis === 'depthwise' ? depthwiseView(weight) : weight;
+    if (this.#holdsLevels) this.#restore(batchNorm);
+    const weight = this.#variable;
+    const viewed = this.#view(weight);
     if (batchNorm) return this.quantizer.apply(mul(viewed, this.#gain(batchNorm)), {training: true});
     const training = weight.dataId !== this.#measured || !this.quantizer.isSet();
     if (this.quantizer.observing) this.#measured = weight.dataId;
     return this.quantizer.apply(viewed, {training});
   }
 
+  get #variable(): Variable {
+    return this.slot.host[this.slot.attr]!.read() as Variable;
+  }
+
+  /** A learned grid starts at its low end, any other has a level of 0. */
+  get #countsFromLow(): boolean {
+    return this.quantizer.options.observer === 'learned';
+  }
+
+  /** Makes values of levels: about theirs, which rounding then makes exact. */
+  #restore(batchNorm?: BatchNorm): void {
+    this.#holdsLevels = false;
+    tidy(() => {
+      const {numBits, narrowRange, axis} = this.quantizer.options;
+      const [low, high] = this.quantizer.range();
+      const along = (ends: Tensor) => (axis === undefined ? ends : this.#alongOutputs(ends));
+      const steps = mul(this.#view(this.#variable), along(div(sub(high, low), 2 ** numBits - (narrowRange ? 2 : 1))));
+      const rounded = this.quantizer.apply(this.#countsFromLow ? add(steps, along(low)) : steps);
+      const values = batchNorm ? div(rounded, this.#gain(batchNorm)) : rounded;
+      this.#variable.assign(reshape(values, this.#variable.shape));
+    });
+  }
+
+  #view(weight: Tensor): Tensor {
+    return this.slot.axis === 'depthwise' ? depthwiseView(weight) : weight;
+  }
+
   /** What folding multiplies with, along the output channels of the quantizer's view. */
   #gain(batchNorm: BatchNorm): Tensor {
-    const {axis, host, attr} = this.slot;
-    const scale = foldingScale(batchNorm);
-    if (axis === 'depthwise') return reshape(scale, [1, -1]);
-    const {rank} = host[attr]!.read();
+    return this.#alongOutputs(foldingScale(batchNorm));
+  }
+
+  #alongOutputs(values: Tensor): Tensor {
+    const {axis} = this.slot;
+    if (axis === 'depthwise') return reshape(values, [1, -1]);
+    const {rank} = this.#variable;
     const outputs = axis ?? rank - 1;
     return reshape(
-      scale,
+      values,
       Array.from({length: rank}, (_, i) => (i === outputs ? -1 : 1)),
     );
   }
@@ -250,13 +306,12 @@ export class QuantizedLayer extends LayerWrapper {
   }
 
   override getConfig(): serialization.ConfigDict {
-    const {weights = null, before = null, between = null, output = null} = this.#args;
-    const {customWeights = null, folds = false} = this.#args;
+    const {before = null, between = null, output = null, customWeights = null, folds = false} = this.#args;
     return {
       ...super.getConfig(),
       version: VERSION,
       layer: {className: this.layer.getClassName(), config: configOf(this.layer)},
-      weights: saved(weights, this.weightQuantizers[0]?.quantizer),
+      weights: this.#savedWeights(),
       before: saved(before, this.beforeQuantizer),
       between: saved(between, this.betweenQuantizer),
       output: saved(output, this.outputQuantizer),
@@ -278,6 +333,13 @@ export class QuantizedLayer extends LayerWrapper {
     return custom ? Object.fromEntries(custom.map(({name, axis}) => [name, axis == null ? {} : {axis}])) : undefined;
   }
 
+  #savedWeights(): Config | null {
+    const {weights = null} = this.#args;
+    const [weight] = this.weightQuantizers;
+    const config = saved(weights, weight?.quantizer);
+    return config && {...config, levels: weight?.holdsLevels ?? false};
+  }
+
   #slots(layer: Layer): Slot[] {
     return slotsOf(layer, this.#custom());
   }
@@ -287,7 +349,7 @@ export class QuantizedLayer extends LayerWrapper {
     const axis = channels === undefined ? undefined : slot.axis === 'depthwise' ? 1 : slot.axis;
     const name = `${this.name}/${slot.name}`;
     const variables = rangeVariables(this.#adderFor(slot.name), config, channels);
-    return new WeightQuantizer(slot, quantizerFrom(config, variables, name, axis));
+    return new WeightQuantizer(slot, quantizerFrom(config, variables, name, axis), config.levels);
   }
 
   #activationQuantizer(name: string, config: SavedQuantizer): FakeQuantizer {

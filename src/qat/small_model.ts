@@ -11,6 +11,7 @@ import {type IntegerGrid, weightLevels, type WeightLevels} from './grids';
 import {activationOf, slotsOf} from './kinds';
 import {configOf, isQuantizing, layerFrom, LayerWrapper, unwrapped} from './layer_wrapper';
 import {allLayers} from './quantize_model';
+import {QuantizedLayer} from './quantized_layer';
 import {cloneLayer, rebuild, type Replacement} from './rebuild';
 
 /** How a variable is stored: as round((value - min) / scale). */
@@ -190,6 +191,26 @@ async function codesOf(
   return codes;
 }
 
+/** A quantized model whose weights are their levels: it rounds as before wherever this package is. */
+async function keptModel(q: LayersModel): Promise<SmallModel> {
+  const codes = new Map<LayerVariable, Code>();
+  const wrappers = allLayers(asContainer(q)).filter(layer => layer instanceof LayerWrapper);
+  const others = wrappers.filter(layer => !(layer instanceof QuantizedLayer)).map(({name}) => name);
+  if (others.length > 0) {
+    throw new Error(
+      `quantized: the levels of layers of scheme 'tfmot' (${others.join(', ')}) cannot be kept. Leave out fakeQuant.`,
+    );
+  }
+  for (const layer of wrappers as QuantizedLayer[]) {
+    const weights = await weightLevels(layer);
+    for (const weight of layer.weightQuantizers) {
+      const {host, attr, name} = weight.slot;
+      codes.set(host[attr]!, LEVELS(weight.storeLevels(weights.get(name)!)));
+    }
+  }
+  return {model: q, codes};
+}
+
 function encoded(values: ArrayLike<number>, {dtype, scale, min}: Code): Uint8Array {
   const levels = Array.from(values, value => Math.round((value - min) / scale));
   return new Uint8Array((dtype === 'uint8' ? Uint8Array.from(levels) : Uint16Array.from(levels)).buffer);
@@ -226,6 +247,12 @@ function handlerFor(destination: string | io.IOHandler): io.IOHandler {
   );
 }
 
+/** What {@link quantized} keeps. */
+export interface SmallModelOptions {
+  /** Keeps the rounding: the model loads where this package is, and computes what it computed, bit for bit. */
+  readonly fakeQuant?: boolean;
+}
+
 /**
  * For `q.save`: saves a quantized model as a float one of about a quarter of the size, which `tf.loadLayersModel` loads
  * without this package. It computes with the rounded weights; activations are not rounded any more.
@@ -235,7 +262,11 @@ function handlerFor(destination: string | io.IOHandler): io.IOHandler {
  * activation after it, takes the layer's name. Where that cannot be (recurrent and separable layers, layers of one's own),
  * the nearest of 256 values is stored.
  *
+ * With `fakeQuant` the layers stay quantized, so that the import of this package is needed to load them; the levels of all
+ * weights come back exactly, and with them the values. Their ranges are then frozen.
+ *
  * @param destination - where to: what `model.save` takes, a URL or a handler.
+ * @param options - whether to keep the rounding; not by default.
  * @returns a handler to save with.
  *
  * @example
@@ -243,22 +274,23 @@ function handlerFor(destination: string | io.IOHandler): io.IOHandler {
  * await q.save(quantized('downloads://my-model'));
  * ```
  */
-export function quantized(destination: string | io.IOHandler): io.IOHandler {
+export function quantized(
+  destination: string | io.IOHandler,
+  {fakeQuant = false}: SmallModelOptions = {},
+): io.IOHandler {
   const handler = handlerFor(destination);
   return {
     save: async artifacts => {
       if (!handler.save) throw new Error('quantized: the handler has no method save. Give one that saves.');
       const copy = JSON.parse(JSON.stringify(artifacts.modelTopology)) as object;
       const q = await loadLayersModel(io.fromMemory({...artifacts, modelTopology: copy}));
+      let small: SmallModel | undefined;
       try {
         quantizingLayers('quantized', q);
-        const small = await smallModel(q);
-        try {
-          return await handler.save(await encodedArtifacts(small));
-        } finally {
-          small.model.dispose();
-        }
+        small = fakeQuant ? await keptModel(q) : await smallModel(q);
+        return await handler.save(await encodedArtifacts(small));
       } finally {
+        if (small && small.model !== q) small.model.dispose();
         q.dispose();
       }
     },
