@@ -16,7 +16,7 @@ import {
   reestimateBatchNorm,
   setFakeQuant,
 } from '../src/qat/index';
-import {valuesOf} from './environment';
+import {onWebGL, onWebGPU, valuesOf, webgl, webgpu} from './environment';
 import {needsTraining, scoped} from './qat/scoped';
 
 const {layers} = tfl;
@@ -455,3 +455,21 @@ describe('percentileRange', () => {
     expect(() => percentileRange([1], {percentile: 0})).toThrowError(/percentile.*0/);
   });
 });
+
+/** Sees every read of the device's memory. */
+function watchReads(): jasmine.Spy {
+  const reader = onWebGPU ? spyOn(webgpu(), 'getBufferData' as never) : spyOn(webgl().gpgpu.gl, 'readPixels');
+  return (reader as jasmine.Spy).and.callThrough();
+}
+
+if (onWebGL || onWebGPU) {
+  it('mseRange and percentileRange read nothing back', async () => {
+    const reads = watchReads();
+    const x = tf.tidy(() => tf.relu(tf.randomNormal([64, 40], 0, 1, 'float32', 1)));
+    const ends = [...mseRange(x, {numBits: 4, axis: 1}), ...percentileRange(x, {percentile: 99, axis: 1})];
+    expect(reads).not.toHaveBeenCalled();
+    await valuesOf(ends[0]!);
+    expect(reads).toHaveBeenCalled();
+    tf.dispose([x, ...ends]);
+  });
+}
