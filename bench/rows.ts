@@ -195,7 +195,7 @@ const CONTESTS: Readonly<Record<Exclude<RowName, StepName>, (operands: Operands)
     yardstick: () => relu(o),
     composed: () => [composed.learnedScaleGradient(o.dy, o.x, o.step, o.axis)],
     // Outside of the range a term is some 100 times dy.
-    near: [{kind: 'sum', terms: (10 * o.x.size) / o.scale.size}],
+    near: [{kind: 'sum', terms: (100 * o.x.size) / o.scale.size}],
   }),
 };
 
