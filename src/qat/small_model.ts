@@ -249,7 +249,7 @@ function handlerFor(destination: string | io.IOHandler): io.IOHandler {
 
 /** What {@link quantized} keeps. */
 export interface SmallModelOptions {
-  /** Keeps the rounding: the model loads where this package is, and computes what it computed, bit for bit. */
+  /** Keeps the rounding: the model loads where this package is, and computes what it computed. */
   readonly fakeQuant?: boolean;
 }
 
@@ -263,7 +263,8 @@ export interface SmallModelOptions {
  * the nearest of 256 values is stored.
  *
  * With `fakeQuant` the layers stay quantized, so that the import of this package is needed to load them; the levels of all
- * weights come back exactly, and with them the values. Their ranges are then frozen.
+ * weights come back exactly, and with them the values, bit for bit; on a GPU, but for the last bit of a learned scale. Their
+ * ranges are then frozen.
  *
  * @param destination - where to: what `model.save` takes, a URL or a handler.
  * @param options - whether to keep the rounding; not by default.
