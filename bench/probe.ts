@@ -35,20 +35,27 @@ export interface Probe {
 class Tally {
   #counts = {dispatches: 0, read: 0, written: 0};
   #programs = new Set<unknown>();
+  #counting = false;
 
   dispatched(program: unknown): void {
     this.#counts.dispatches += 1;
     this.#programs.add(program);
   }
 
-  moved(way: 'read' | 'written', bytes: number): void {
-    this.#counts[way] += bytes;
+  /** Asks how many bytes there are only while it counts: that takes a while. */
+  moved(way: 'read' | 'written', bytes: () => number): void {
+    if (this.#counting) this.#counts[way] += bytes();
   }
 
   readonly count = async (run: () => void | Promise<void>): Promise<Counts> => {
     this.#counts = {dispatches: 0, read: 0, written: 0};
     this.#programs.clear();
-    await run();
+    this.#counting = true;
+    try {
+      await run();
+    } finally {
+      this.#counting = false;
+    }
     return {...this.#counts, programs: this.#programs.size};
   };
 }
@@ -86,8 +93,8 @@ function probeWebGPU(backend: WebGPUInternals): Probe {
   const record = backend.recordAndSubmit.bind(backend);
   backend.recordAndSubmit = (program, output, inputs, uniforms) => {
     tally.dispatched(program.shaderKey);
-    for (const input of inputs) tally.moved('read', bytesOf(input));
-    tally.moved('written', bytesOf(output));
+    for (const input of inputs) tally.moved('read', () => bytesOf(input));
+    tally.moved('written', () => bytesOf(output));
     record(program, output, inputs, uniforms);
   };
   backend.device.addEventListener('uncapturederror', ({error}) => complaints.push(error.message));
@@ -159,7 +166,7 @@ function probeWebGL(backend: MathBackendWebGL): Probe {
   ) => {
     const set = gpgpu[method].bind(gpgpu);
     gpgpu[method] = (texture, ...rest) => {
-      tally.moved(way, bytesOf(texture));
+      tally.moved(way, () => bytesOf(texture));
       set(texture, ...rest);
     };
   };
@@ -199,14 +206,13 @@ function probeHost(backendName: string): Probe {
     kernel.kernelFunc = params => {
       const outputs = kernelFunc(params);
       tally.dispatched(kernel.kernelName);
-      tally.moved(
-        'read',
+      tally.moved('read', () =>
         total(
           // Fused kernels have inputs that may be missing.
           Object.values(params.inputs).flatMap(input => (input as tf.TensorInfo | tf.TensorInfo[] | undefined) ?? []),
         ),
       );
-      tally.moved('written', total(Array.isArray(outputs) ? outputs : [outputs]));
+      tally.moved('written', () => total(Array.isArray(outputs) ? outputs : [outputs]));
       return outputs;
     };
   }
