@@ -11,7 +11,7 @@ const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 const OUT = join(ROOT, 'out', 'accuracy');
 const RESULTS = join(FOLDER, 'results');
 const BACKENDS = ['webgl', 'webgpu', 'cpu'];
-const LOADERS = {loader: {'.glsl': 'text', '.wgsl': 'text', '.gz': 'binary'}};
+const LOADERS = {loader: {'.gz': 'binary'}};
 
 const HELP = `npm run accuracy -- [options]
 
@@ -96,26 +96,6 @@ function lines(entries) {
   return `[\n${entries.map(entry => JSON.stringify(entry)).join(',\n')}\n]\n`;
 }
 
-/** Opens the page that trains. */
-async function openPage(backend, {bundleForPage, servePage, openBrowser}) {
-  const site = await servePage(await bundleForPage(join(FOLDER, 'page.ts'), LOADERS));
-  const browser = await openBrowser('chromium');
-  const close = async () => {
-    await browser.close();
-    site.stop();
-  };
-  try {
-    const page = await browser.newPage();
-    await page.goto(site.address);
-    await page.waitForFunction(() => globalThis.runSeed !== undefined);
-    await page.evaluate(name => globalThis.openBackend(name), backend);
-    return {page, close};
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
-
 /** Trains what is not there yet of all seeds; keeps each number as soon as it is known. */
 async function train(plan, run, {stepCount, keyOf}, pages) {
   const {Presets, SingleBar} = await import('cli-progress');
@@ -129,9 +109,10 @@ async function train(plan, run, {stepCount, keyOf}, pages) {
   if (total === 0) return;
   const format = '{bar} {percentage}% | step {value} of {total} | seed {seed} | {eta_formatted} left';
   const bar = new SingleBar({format, noTTYOutput: true, notTTYSchedule: 60_000}, Presets.shades_classic);
-  const {page, close} = await openPage(plan.backend, pages);
+  const {page, close} = await pages.openPage(await pages.bundleForPage(join(FOLDER, 'page.ts'), LOADERS), 'runSeed');
   let current = plans[0];
   try {
+    await page.evaluate(name => globalThis.openBackend(name), plan.backend);
     await page.exposeFunction('onSteps', count => bar.increment(count));
     await page.exposeFunction('onFloat', (weights, orders) =>
       writeFile(weightsFile(current.seed), JSON.stringify({weights, orders})),
@@ -152,18 +133,13 @@ async function train(plan, run, {stepCount, keyOf}, pages) {
 }
 
 /** The plot, drawn where there is a document. */
-async function plotOf(results, {ROW_TITLES}, {bundleForPage, servePage, openBrowser}) {
+async function plotOf(results, {ROW_TITLES}, {bundleForPage, openPage}) {
   const define = {RESULTS: JSON.stringify(results), TITLES: JSON.stringify(ROW_TITLES)};
-  const site = await servePage(await bundleForPage(join(FOLDER, 'plot.ts'), {define}));
-  const browser = await openBrowser('chromium');
+  const {page, close} = await openPage(await bundleForPage(join(FOLDER, 'plot.ts'), {define}), 'plot');
   try {
-    const page = await browser.newPage();
-    await page.goto(site.address);
-    await page.waitForFunction(() => globalThis.plot !== undefined);
     return await page.evaluate(() => globalThis.plot);
   } finally {
-    await browser.close();
-    site.stop();
+    await close();
   }
 }
 

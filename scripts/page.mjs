@@ -70,6 +70,25 @@ export async function openBrowser(name) {
     : launch({...common, args: chromiumFlags()});
 }
 
+/** Opens a page in Chromium that runs `script`, and waits until it has made the global `ready`. */
+export async function openPage(script, ready) {
+  const site = await servePage(script);
+  const browser = await openBrowser('chromium');
+  const close = async () => {
+    await browser.close();
+    site.stop();
+  };
+  try {
+    const page = await browser.newPage();
+    await page.goto(site.address);
+    await page.waitForFunction(`globalThis.${ready} !== undefined`);
+    return {page, close};
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
 /** Firefox needs a display for WebGL: where there is none, runs this program again in a virtual one and ends. */
 export function ensureDisplay(name) {
   const [command, ...prefix] = name === 'firefox' ? displayPrefix() : [];

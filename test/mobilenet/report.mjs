@@ -8,7 +8,7 @@ import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
 import {Presets, SingleBar} from 'cli-progress';
 import Table from 'cli-table3';
-import {bundleForPage, importTypeScript, openBrowser, servePage} from '../../scripts/page.mjs';
+import {bundleForPage, importTypeScript, openPage} from '../../scripts/page.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
@@ -74,13 +74,9 @@ async function withBar(work) {
 /** The figures of a few steps of training; those that were reached, if time ran out. */
 async function trainSteps(network, pixels) {
   const figures = {};
-  const site = await servePage(await bundleForPage(join(FOLDER, 'page.ts')));
-  const browser = await openBrowser('chromium');
+  const {page, close} = await openPage(await bundleForPage(join(FOLDER, 'page.ts')), 'trainSteps');
   let timer;
   try {
-    const page = await browser.newPage();
-    await page.goto(site.address);
-    await page.waitForFunction(() => globalThis.trainSteps !== undefined);
     await page.exposeFunction('onFigure', (what, value) => {
       figures[what] = value;
       console.log(`${what}: ${value}`);
@@ -94,8 +90,7 @@ async function trainSteps(network, pixels) {
     return figures;
   } finally {
     clearTimeout(timer);
-    await browser.close();
-    site.stop();
+    await close();
   }
 }
 
