@@ -194,7 +194,7 @@ const CONTESTS: Readonly<Record<Exclude<RowName, StepName>, (operands: Operands)
     ours: () => learnedScaleGradient(o),
     yardstick: () => relu(o),
     composed: () => [composed.learnedScaleGradient(o.dy, o.x, o.step, o.axis)],
-    // Outside of the range a term is some 100 times dy.
+    // Outside of the range a term is some 100 times dy; where the composition rounds a tie the other way, it is off by dy.
     near: [{kind: 'sum', terms: (100 * o.x.size) / o.scale.size}],
   }),
 };

@@ -47,6 +47,15 @@ async function fit(q: tfl.LayersModel, x: tf.Tensor, y: tf.Tensor, epochs: numbe
   return history['loss'] as number[];
 }
 
+/** A quantized model that trains on, with one optimizer. */
+function training() {
+  needsTraining();
+  const {model, x, y} = trainable();
+  const q = quantizeModel(model, FEW_BITS);
+  q.compile({optimizer: tf.train.adam(0.01), loss: 'meanSquaredError'});
+  return {model, x, y, q, train: (epochs: number) => q.fit(x, y, {epochs, batchSize: 32, shuffle: false})};
+}
+
 async function rangesOf(q: tfl.LayersModel): Promise<Record<string, number[]>> {
   const rows = (await describeQuantization(q).read()).filter(({numBits}) => numBits !== undefined);
   return Object.fromEntries(rows.map(({layer, what, min, max}) => [`${layer}.${what}`, [min!, max!]]));
@@ -223,11 +232,7 @@ describe('a learned range', () => {
   });
 
   it('stays where it is while frozen, whatever the momentum, and goes on from there', async () => {
-    needsTraining();
-    const {model, x, y} = trainable();
-    const q = quantizeModel(model, FEW_BITS);
-    q.compile({optimizer: tf.train.adam(0.01), loss: 'meanSquaredError'});
-    const train = (epochs: number) => q.fit(x, y, {epochs, batchSize: 32, shuffle: false});
+    const {q, train} = training();
     await train(3);
     freezeRanges(q, true, 'all');
     const frozen = await rangesOf(q);
@@ -244,11 +249,7 @@ describe('a learned range', () => {
   });
 
   it('passes values while switched off, and lets the optimizer count on its gradient', async () => {
-    needsTraining();
-    const {model, x, y} = trainable();
-    const q = quantizeModel(model, FEW_BITS);
-    q.compile({optimizer: tf.train.adam(0.01), loss: 'meanSquaredError'});
-    const train = (epochs: number) => q.fit(x, y, {epochs, batchSize: 32, shuffle: false});
+    const {model, x, y, q, train} = training();
     setFakeQuant(q, false);
     await train(1);
     model.compile({optimizer: tf.train.adam(0.01), loss: 'meanSquaredError'});

@@ -355,6 +355,7 @@ export class FakeQuantizer {
       }
       const isSet = this.#learnedIsSet(range);
       if (isSet === undefined && !training) {
+        // As where a moving range may not be set yet: see #round.
         return where<T>(range.isSet(), range.round(x, this.observing ? range.current() : range.stored()), x);
       }
       if (isSet === undefined) range.unlessSet(() => this.#start(range, x));

@@ -1,7 +1,8 @@
 /**
  * A quantized model as a small float one that tfjs loads by itself: its weights are stored as the uint8 codes of tfjs's own
  * manifest. That has one step for a tensor. So where there is one for each channel, the levels are stored as they are, and
- * the steps move into the BatchNormalization that follows the layer, or into one that is put there.
+ * the steps move into the BatchNormalization that follows the layer, or into one that is put there. Where the rounding is
+ * kept, all weights are stored as levels, and the layers take the steps from their ranges.
  */
 import {div, io, mul, tensor, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
 import {layers as tfLayers, loadLayersModel, type LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
@@ -120,10 +121,10 @@ function codeOf({scale, lowest, highest}: IntegerGrid): Code {
   return {dtype, scale: scale[0]! || 1, min: (scale[0]! || 1) * lowest[0]!};
 }
 
-const LEVELS = (levels: Int32Array): Code => {
+function codeOfLevels(levels: Int32Array): Code {
   const [low, high] = [levels.reduce((a, b) => Math.min(a, b), 0), levels.reduce((a, b) => Math.max(a, b), 0)];
   return {dtype: high - low < 256 ? 'uint8' : 'uint16', scale: 1, min: low};
-};
+}
 
 /** The nearest of 256 values: for weights with a step for each channel where no BatchNormalization can take the steps. */
 function nearest(values: ArrayLike<number>): Code {
@@ -175,7 +176,7 @@ async function codesOf(
 ): Promise<ReadonlyMap<LayerVariable, Code>> {
   const codes = new Map<LayerVariable, Code>();
   for (const {copy, attr, weight, added} of splits) {
-    codes.set(attributesOf(copy)[attr]!, LEVELS(weight.levels));
+    codes.set(attributesOf(copy)[attr]!, codeOfLevels(weight.levels));
     for (const name of added[0] ? ['movingMean', 'movingVariance'] : []) {
       const variable = attributesOf(added[0]!)[name]!;
       codes.set(variable, {dtype: 'uint8', scale: 1, min: (await variable.read().data())[0] ?? 0});
@@ -192,7 +193,7 @@ async function codesOf(
 }
 
 /** A quantized model whose weights are their levels: it rounds as before wherever this package is. */
-async function keptModel(q: LayersModel): Promise<SmallModel> {
+async function modelOfLevels(q: LayersModel): Promise<SmallModel> {
   const codes = new Map<LayerVariable, Code>();
   const wrappers = allLayers(asContainer(q)).filter(layer => layer instanceof LayerWrapper);
   const others = wrappers.filter(layer => !(layer instanceof QuantizedLayer)).map(({name}) => name);
@@ -205,7 +206,7 @@ async function keptModel(q: LayersModel): Promise<SmallModel> {
     const weights = await weightLevels(layer);
     for (const weight of layer.weightQuantizers) {
       const {host, attr, name} = weight.slot;
-      codes.set(host[attr]!, LEVELS(weight.storeLevels(weights.get(name)!)));
+      codes.set(host[attr]!, codeOfLevels(weight.storeLevels(weights.get(name)!)));
     }
   }
   return {model: q, codes};
@@ -288,7 +289,7 @@ export function quantized(
       let small: SmallModel | undefined;
       try {
         quantizingLayers('quantized', q);
-        small = fakeQuant ? await keptModel(q) : await smallModel(q);
+        small = fakeQuant ? await modelOfLevels(q) : await smallModel(q);
         return await handler.save(await encodedArtifacts(small));
       } finally {
         if (small && small.model !== q) small.model.dispose();

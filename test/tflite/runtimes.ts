@@ -106,12 +106,12 @@ const python = new Server(async () => {
   return [found.trim(), 'test/tflite/serve.py'];
 });
 const program = (file: string) => () => Promise.resolve([process.execPath, `test/tflite/${file}`] as const);
-const chromium = new Server(program('litert.mjs'));
+const litert = new Server(program('litert.mjs'));
 const browser = new Server(program('browser.mjs'));
 
 /** Ends the processes; they start again when they are needed. */
 export function stopRuntimes(): void {
-  for (const server of [python, chromium, browser]) server.stop();
+  for (const server of [python, litert, browser]) server.stop();
 }
 
 const base64 = ({buffer, byteOffset, byteLength}: Uint8Array | Numbers) =>
@@ -125,7 +125,7 @@ export async function run(
   batch?: number,
 ): Promise<Numbers[][]> {
   const inputs = runs.map(each => each.map(base64));
-  const server = runtime === 'litert.js' ? chromium : python;
+  const server = runtime === 'litert.js' ? litert : python;
   const {outputs, types} = await server.ask<Outputs>({model: base64(model), runtime, inputs, ...(batch && {batch})});
   return outputs.map(each =>
     each.map((text, i) => {
