@@ -1,18 +1,20 @@
-"""Trains the digits networks of `npm run accuracy` with TensorFlow's toolkit: as it is, and with its ranges calibrated first.
+"""Trains the networks of `npm run accuracy` with TensorFlow's toolkit: as it is, and with its ranges calibrated first.
 
     npm run accuracy                        # trains the float networks, which it leaves in out/accuracy
-    pip install -r test/tfmot/requirements.txt && python accuracy/tfmot.py
+    pip install -r test/tfmot/requirements.txt && python accuracy/tfmot.py [--task mnist]
 
 Each starts from the same float weights as ours, and gets the same batches in the same order at the same learning rates.
-Writes results/digits-tfmot.json as it goes, and goes on from there when run again.
+Writes results/TASK-tfmot.json as it goes, and goes on from there when run again.
 """
 
+import argparse
 import base64
 import gzip
 import json
 import math
 import pathlib
 import sys
+from typing import Callable, NamedTuple
 
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "test" / "tfmot"))
@@ -23,21 +25,29 @@ from tensorflow_model_optimization.python.core.quantization.keras import quant_o
 BATCH = 64
 LEARNING_RATE = 3e-3
 SAMPLES = 512
-TRAIN_COUNT = 1437
+CLASSES = 10
 WIDTHS = ["w8a8", "w4a8", "w4a4", "w3a8", "w2a8", "w3a3"]
-RESULTS = HERE / "results" / "digits-tfmot.json"
 
 
-def load_digits():
-    records = np.frombuffer(gzip.decompress((HERE.parent / "demo" / "digits.bin.gz").read_bytes()), np.uint8)
-    records = records.reshape(-1, 65)
-    images = (records[:, :64] / np.float32(16)).astype(np.float32).reshape(-1, 8, 8, 1)
-    return images, np.eye(10, dtype=np.float32)[records[:, 64]]
+class Task(NamedTuple):
+    """What tasks.ts has: images and labels, one after the other, and a network."""
+
+    records: pathlib.Path
+    side: int
+    white: int
+    train_count: int
+    model: Callable
+
+    def load(self):
+        pixels = self.side**2
+        records = np.frombuffer(gzip.decompress(self.records.read_bytes()), np.uint8).reshape(-1, pixels + 1)
+        images = (records[:, :pixels] / np.float32(self.white)).astype(np.float32)
+        return images.reshape(-1, self.side, self.side, 1), np.eye(CLASSES, dtype=np.float32)[records[:, pixels]]
 
 
-def float_model(weights):
+def digits_model():
     layers = keras.layers
-    model = keras.Sequential(
+    return keras.Sequential(
         [
             layers.Conv2D(8, 3, padding="same", activation="relu", input_shape=(8, 8, 1)),
             layers.DepthwiseConv2D(3, padding="same"),
@@ -47,9 +57,39 @@ def float_model(weights):
             layers.MaxPooling2D(2),
             layers.Flatten(),
             layers.Dense(32, activation="relu"),
-            layers.Dense(10, activation="softmax"),
+            layers.Dense(CLASSES, activation="softmax"),
         ]
     )
+
+
+def mnist_model():
+    layers = keras.layers
+
+    def normalized(x, layer, is_linear=False):
+        y = layers.BatchNormalization()(layer(x))
+        return y if is_linear else layers.ReLU(max_value=6)(y)
+
+    def conv(filters, kernel_size, strides=1):
+        return layers.Conv2D(filters, kernel_size, strides=strides, padding="same", use_bias=False)
+
+    def block(x):
+        depthwise = layers.DepthwiseConv2D(3, padding="same", use_bias=False)
+        inside = normalized(normalized(x, conv(24, 1)), depthwise)
+        return layers.Add()([x, normalized(inside, conv(8, 1), is_linear=True)])
+
+    images = keras.Input((14, 14, 1))
+    stem = layers.MaxPooling2D(2, padding="same")(normalized(images, conv(8, 3, 2)))
+    pooled = layers.GlobalAveragePooling2D()(block(block(stem)))
+    return keras.Model(images, layers.Dense(CLASSES, activation="softmax")(pooled))
+
+
+TASKS = {
+    "digits": Task(HERE.parent / "demo" / "digits.bin.gz", 8, 16, 1437, digits_model),
+    "mnist": Task(HERE / "mnist.bin.gz", 14, 255, 1500, mnist_model),
+}
+
+
+def load_weights(model, weights):
     rest = iter(weights)
     for layer in model.layers:
         layer.set_weights([decoded(next(rest)) for _ in layer.get_weights()])
@@ -100,7 +140,7 @@ def calibrate(model, images):
 
 
 def train(model, images, labels, orders):
-    steps = math.ceil(TRAIN_COUNT / BATCH) * len(orders)
+    steps = math.ceil(len(images) / BATCH) * len(orders)
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
     model.compile(keras.optimizers.legacy.Adam(rate), "categorical_crossentropy")
     order = [i for epoch in orders for i in epoch]
@@ -109,7 +149,7 @@ def train(model, images, labels, orders):
     assert sum(map(len, batches)) == len(order) and len(batches) == steps
     dataset = tf.data.Dataset.from_generator(
         lambda: ((images[batch], labels[batch]) for batch in batches),
-        output_signature=(tf.TensorSpec((None, 8, 8, 1)), tf.TensorSpec((None, 10))),
+        output_signature=(tf.TensorSpec((None, *images.shape[1:])), tf.TensorSpec((None, CLASSES))),
     )
     model.fit(dataset, epochs=1, verbose=0)
 
@@ -119,30 +159,40 @@ def accuracy(model, images, labels):
     return 100 * float(np.mean(right))
 
 
+def options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--task", choices=TASKS, default="digits")
+    parser.add_argument("--floats", type=pathlib.Path, default=HERE.parent / "out" / "accuracy", metavar="FOLDER",
+                        help="where the float networks are (out/accuracy)")
+    return parser.parse_args()
+
+
 def main():
-    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "out" / "accuracy"
-    seeds = sorted(int(path.stem.split("-")[-1]) for path in folder.glob("digits-seed-*.json"))
+    name, folder = options().task, options().floats
+    task = TASKS[name]
+    seeds = sorted(int(path.stem.split("-")[-1]) for path in folder.glob(f"{name}-seed-*.json"))
     if not seeds:
-        sys.exit(f"There are no float networks in {folder}. Run npm run accuracy first.")
-    images, labels = load_digits()
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+        sys.exit(f"There are no float networks of {name} in {folder}. Run npm run accuracy first.")
+    images, labels = task.load()
+    examples, test = [(images[part], labels[part]) for part in (np.s_[: task.train_count], np.s_[task.train_count :])]
+    file = HERE / "results" / f"{name}-tfmot.json"
+    results = json.loads(file.read_text()) if file.exists() else []
     done = {(result["row"], result["width"], result["seed"]) for result in results}
     for seed in seeds:
-        saved = json.loads((folder / f"digits-seed-{seed}.json").read_text())
+        saved = json.loads((folder / f"{name}-seed-{seed}.json").read_text())
         for width in WIDTHS:
             for row in ["tfmot", "tfmot-calibrated"]:
                 if (row, width, seed) in done:
                     continue
                 keras.backend.clear_session()
                 weight_bits, activation_bits = (int(text) for text in width[1:].split("a"))
-                model = quantized(float_model(saved["weights"]), weight_bits, activation_bits)
+                model = quantized(load_weights(task.model(), saved["weights"]), weight_bits, activation_bits)
                 if row == "tfmot-calibrated":
                     calibrate(model, images[:SAMPLES])
-                train(model, images[:TRAIN_COUNT], labels[:TRAIN_COUNT], saved["orders"])
-                found = accuracy(model, images[TRAIN_COUNT:], labels[TRAIN_COUNT:])
+                train(model, *examples, saved["orders"])
+                found = accuracy(model, *test)
                 results.append({"row": row, "width": width, "seed": seed, "accuracy": found})
-                RESULTS.parent.mkdir(exist_ok=True)
-                RESULTS.write_text("[\n" + ",\n".join(json.dumps(each) for each in results) + "\n]\n")
+                file.write_text("[\n" + ",\n".join(json.dumps(each) for each in results) + "\n]\n")
                 print(seed, width, row, f"{found:.2f}", flush=True)
 
 
