@@ -43,6 +43,15 @@ function pointsOf(run: Run, row: string): Point[] {
     );
 }
 
+/** An axis that holds all sizes, with room for a tick where there is only one. */
+function sizeAxis(points: readonly Point[]): Plot.ScaleOptions {
+  const sizes = points.map(({elements}) => elements);
+  const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
+  const within = TICKS.filter(size => size >= least && size <= most);
+  const ticks = within.length > 0 ? within : [least];
+  return {type: 'log', base: 2, domain: [least / 2, most * 2], label: 'elements', tickFormat: sizeName, ticks};
+}
+
 function plotOf(points: readonly Point[]): Element {
   const at = {x: 'elements', stroke: 'who', fx: 'panel'};
   return Plot.plot({
@@ -50,8 +59,8 @@ function plotOf(points: readonly Point[]): Element {
     height: 360,
     marginLeft: 56,
     style: {fontSize: '13px', background: 'transparent'},
-    x: {type: 'log', base: 2, label: 'elements', tickFormat: sizeName, ticks: TICKS},
-    y: {type: 'log', label: 'ms', grid: true},
+    x: sizeAxis(points),
+    y: {type: 'log', label: 'ms', grid: true, tickFormat: '~g'},
     fx: {label: null},
     color: {domain: Object.keys(COLORS), range: Object.values(COLORS), legend: true},
     marks: [
