@@ -18,6 +18,7 @@ const COLORS = ['#8a94a6', '#e0b01f', '#e07a1f', '#c04a3a', '#8a3ac0', '#3aa76d'
 function plotOf(): SVGSVGElement {
   const rows = Object.keys(TITLES).filter(row => row !== 'float' && RESULTS.some(result => result.row === row));
   const points = RESULTS.filter(({row}) => row !== 'float').map(result => ({...result, title: TITLES[result.row]}));
+  const widths = [...new Set(points.map(({width}) => width))];
   const domain = rows.map(row => TITLES[row]!);
   const range = rows.map(row => COLORS[Object.keys(TITLES).indexOf(row)]!);
   const float = RESULTS.filter(({row}) => row === 'float');
@@ -25,23 +26,24 @@ function plotOf(): SVGSVGElement {
   const at = {x: 'title', y: 'accuracy', fx: 'width', stroke: 'title'};
   const legend = rows.map((row, i) =>
     Plot.text([TITLES[row]], {
-      fx: [points[0]!.width],
-      frameAnchor: 'bottom-left',
+      fx: [widths.at(-1)],
+      frameAnchor: 'top-right',
       textAnchor: 'start',
-      dx: 8,
-      dy: -16 * (rows.length - 1 - i) - 8,
+      dx: 12,
+      dy: 18 * i + 8,
       fill: range[i]!,
       fontWeight: 600,
     }),
   );
   return Plot.plot({
-    width: 960,
+    width: 1160,
     height: 380,
     marginTop: 36,
+    marginRight: 240,
     style: {fontSize: '13px', background: 'white'},
     x: {axis: null, domain},
     y: {label: 'test accuracy, %', grid: true, nice: true},
-    fx: {label: null, domain: [...new Set(points.map(({width}) => width))]},
+    fx: {label: null, domain: widths},
     color: {domain, range},
     marks: [
       Plot.ruleY([mean], {stroke: '#8a94a6', strokeDasharray: '4,3'}),
