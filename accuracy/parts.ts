@@ -12,6 +12,7 @@ export const ROW_TITLES: Readonly<Record<string, string>> = {
   ...Object.fromEntries(ROWS.filter(({trains}) => trains === 'float').map(({name, title}) => [name, title])),
   tfmot: 'tfmot as it is',
   'tfmot-calibrated': 'tfmot, ranges calibrated first',
+  'tfmot-bn': 'the same, BN re-estimated too',
   ...Object.fromEntries(ROWS.filter(({trains}) => trains === 'quantized').map(({name, title}) => [name, title])),
 };
 

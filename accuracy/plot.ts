@@ -13,7 +13,7 @@ declare global {
   }
 }
 
-const COLORS = ['#8a94a6', '#e0b01f', '#e07a1f', '#c04a3a', '#8a3ac0', '#3aa76d', '#2f80ed', '#1a4fa0'];
+const COLORS = ['#8a94a6', '#e0b01f', '#e07a1f', '#c04a3a', '#8a3ac0', '#d070c0', '#3aa76d', '#2f80ed', '#1a4fa0'];
 
 function plotOf(): SVGSVGElement {
   const rows = Object.keys(TITLES).filter(row => row !== 'float' && RESULTS.some(result => result.row === row));

@@ -1,4 +1,5 @@
-"""Trains the networks of `npm run accuracy` with TensorFlow's toolkit: as it is, and with its ranges calibrated first.
+"""Trains the networks of `npm run accuracy` with TensorFlow's toolkit: as it is, with its ranges calibrated first, and with
+its BatchNormalization's statistics measured anew at the end besides.
 
     npm run accuracy                        # trains the float networks, which it leaves in out/accuracy
     pip install -r test/tfmot/requirements.txt && python accuracy/tfmot.py [--task mnist]
@@ -9,6 +10,7 @@ Writes results/TASK-tfmot.json as it goes, and goes on from there when run again
 
 import argparse
 import base64
+import contextlib
 import gzip
 import json
 import math
@@ -126,17 +128,36 @@ def quantized(model, weight_bits, activation_bits):
     return result
 
 
-def calibrate(model, images):
-    """Sets the ranges to the extremes of a batch: a moving average that forgets everything before."""
+@contextlib.contextmanager
+def ranges_decay(decay):
+    """Has ranges keep this share of themselves when a batch passes."""
     original = quant_ops.MovingAvgQuantize
-    statistics = [(variable, variable.numpy()) for variable in model.weights if "/moving_" in variable.name]
-    quant_ops.MovingAvgQuantize = lambda *args, **kwargs: original(*args, **{**kwargs, "ema_decay": 0.0})
+    quant_ops.MovingAvgQuantize = lambda *args, **kwargs: original(*args, **{**kwargs, "ema_decay": decay})
     try:
-        model(images, training=True)
+        yield
     finally:
         quant_ops.MovingAvgQuantize = original
+
+
+def calibrate(model, images):
+    """Sets the ranges to the extremes of a batch: a moving average that forgets everything before."""
+    statistics = [(variable, variable.numpy()) for variable in model.weights if "/moving_" in variable.name]
+    with ranges_decay(0.0):
+        model(images, training=True)
     for variable, value in statistics:
         variable.assign(value)
+
+
+def reestimate(model, images):
+    """Sets BatchNormalization's statistics to their mean over batches, with the ranges as they are."""
+    inner = [getattr(layer, "layer", layer) for layer in model.layers]
+    norms = [layer for layer in inner if isinstance(layer, keras.layers.BatchNormalization)]
+    with ranges_decay(1.0):
+        for start in range(0, len(images), BATCH):
+            batch = images[start : start + BATCH]
+            for norm in norms:
+                norm.momentum = start / (start + len(batch))
+            model(batch, training=True)
 
 
 def train(model, images, labels, orders):
@@ -181,15 +202,17 @@ def main():
     for seed in seeds:
         saved = json.loads((folder / f"{name}-seed-{seed}.json").read_text())
         for width in WIDTHS:
-            for row in ["tfmot", "tfmot-calibrated"]:
+            for row in ["tfmot", "tfmot-calibrated", "tfmot-bn"]:
                 if (row, width, seed) in done:
                     continue
                 keras.backend.clear_session()
                 weight_bits, activation_bits = (int(text) for text in width[1:].split("a"))
                 model = quantized(load_weights(task.model(), saved["weights"]), weight_bits, activation_bits)
-                if row == "tfmot-calibrated":
+                if row != "tfmot":
                     calibrate(model, images[:SAMPLES])
                 train(model, *examples, saved["orders"])
+                if row == "tfmot-bn":
+                    reestimate(model, images[:SAMPLES])
                 found = accuracy(model, *test)
                 results.append({"row": row, "width": width, "seed": seed, "accuracy": found})
                 file.write_text("[\n" + ",\n".join(json.dumps(each) for each in results) + "\n]\n")
