@@ -45,7 +45,7 @@ module.exports = async config => {
     reporters: ['results'],
     files: [
       {pattern: bundle, type: 'module', watched: false},
-      {pattern: 'test/golden/*.{json,bin}', included: false, watched: false},
+      {pattern: 'test/golden/*.{json,gz}', included: false, watched: false},
       {pattern: 'test/graph_models/*.json', included: false, watched: false},
       {pattern: 'test/graph_models/*/*.{json,bin}', included: false, watched: false},
       {pattern: 'test/tfmot/*.json', included: false, watched: false},

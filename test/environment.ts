@@ -32,8 +32,14 @@ export function webgpu(): WebGPUBackend {
   return tf.backend() as unknown as WebGPUBackend;
 }
 
-/** A file of the repository. */
+/** A file of the repository, unpacked if it is packed. */
 export async function readFile(path: string): Promise<ArrayBuffer> {
+  const bytes = await readBytes(path);
+  if (!path.endsWith('.gz')) return bytes;
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))).arrayBuffer();
+}
+
+async function readBytes(path: string): Promise<ArrayBuffer> {
   if (karma) {
     const response = await fetch(`/base/${path}`);
     if (!response.ok) throw new Error(`${path}: ${response.status}`);

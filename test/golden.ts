@@ -7,7 +7,7 @@ import {acceptsGradient, acceptsValue, EXACT, HARDWARE, isOnBound, isSame, type 
 import {onWebGL, readFile, setup, validated, valuesOf} from './environment';
 import {type Residency, tensorAt} from './residency';
 
-/** Values in data.bin; if they are fewer than the shape's, they repeat. */
+/** Values in data.bin.gz; if they are fewer than the shape's, they repeat. */
 export interface Stored {
   readonly shape: readonly number[];
   readonly at: number;
@@ -128,7 +128,7 @@ export interface Golden {
 
 /** Reads what TensorFlow answered. */
 export async function readGolden(): Promise<Golden> {
-  const [text, data] = await Promise.all([readFile('test/golden/cases.json'), readFile('test/golden/data.bin')]);
+  const [text, data] = await Promise.all([readFile('test/golden/cases.json.gz'), readFile('test/golden/data.bin.gz')]);
   const {cases} = JSON.parse(new TextDecoder().decode(text)) as {cases: Case[]};
   return {cases, data: new Float32Array(data)};
 }

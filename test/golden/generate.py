@@ -1,4 +1,4 @@
-"""Writes cases.json and data.bin: inputs, and what TensorFlow makes of them.
+"""Writes cases.json.gz and data.bin.gz: inputs, and what TensorFlow makes of them.
 
     python3 -m venv venv && venv/bin/pip install -r requirements.txt
     venv/bin/python generate.py
@@ -6,10 +6,10 @@
 Learned scales have no kernel in TensorFlow: theirs is a formula in its ops, and its automatic differentiation.
 
 Every expected output is TensorFlow's own, from its eager CPU kernels; formulas here only place inputs where they hurt: on the
-bounds of a grid, halfway between its levels, and one float beside either. Running it again writes the same bytes.
+bounds of a grid, halfway between its levels, and one float beside either. Running it again writes the same data.
 
-cases.json holds {"tensorflow", "cases"}; a case is {"name", "op", "attrs", "inputs", "outputs"}, a tensor {"shape", "at",
-"length"}: `length` float32 values, little-endian, from index `at` of data.bin, repeated in turn where the shape asks for more.
+cases.json.gz holds {"tensorflow", "cases"}; a case is {"name", "op", "attrs", "inputs", "outputs"}, a tensor {"shape", "at",
+"length"}: `length` float32 values, little-endian, from index `at` of data.bin.gz, repeated in turn where the shape asks for more.
 
 Left out, because TensorFlow has no answer worth keeping:
 - QuantizeAndDequantizeV4, unsigned, with a measured range below zero: no scale fits, and it returns values near 1e35.
@@ -24,6 +24,7 @@ TensorFlow counts denormals as 0; few other machines do. Only cases with "denorm
 """
 
 import collections
+import gzip
 import json
 import math
 import os
@@ -288,12 +289,14 @@ class Golden:
     def write(self):
         lines = ",\n".join(json.dumps(case, separators=(",", ":"), allow_nan=False) for case in self.cases)
         text = f'{{"tensorflow":"{tf.__version__}","cases":[\n{lines}\n]}}\n'
-        (HERE / "cases.json").write_text(text)
-        (HERE / "data.bin").write_bytes(self.data)
+        sizes = {}
+        for name, content in {"cases.json.gz": text.encode(), "data.bin.gz": self.data}.items():
+            sizes[name] = (HERE / name).write_bytes(gzip.compress(content, mtime=0))
         for op, count in collections.Counter(case["op"] for case in self.cases).items():
             print(f"{op:45}{count:6}")
         print(f"{'cases':45}{len(self.cases):6}")
-        print(f"{'bytes: cases.json + data.bin':45}{len(text) + len(self.data):6} = {len(text)} + {len(self.data)}")
+        for name, size in sizes.items():
+            print(f"{f'bytes: {name}':45}{size:6}")
 
 
 # --- Values -----------------------------------------------------------------------------------------------------------------

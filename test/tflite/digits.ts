@@ -13,9 +13,7 @@ export interface Digits {
 
 /** The first 1437 digits to learn from, the other 360 to test with. */
 export async function loadDigits(): Promise<{train: Digits; test: Digits}> {
-  const packed = await readFile('demo/digits.bin.gz');
-  const bytes = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
-  const records = new Uint8Array(await new Response(bytes).arrayBuffer());
+  const records = new Uint8Array(await readFile('demo/digits.bin.gz'));
   const rows = (from: number, to: number): Digits => {
     const lines = Array.from({length: to - from}, (_, i) => records.subarray((from + i) * (PIXELS + 1)));
     const pixels = lines.flatMap(line => [...line.subarray(0, PIXELS)].map(ink => ink / 16));
