@@ -1,7 +1,8 @@
 /** Bundles TypeScript with its shaders, serves it as a page on localhost, and opens browsers without a window. */
 import {spawnSync} from 'node:child_process';
+import {existsSync, readFileSync} from 'node:fs';
 import {createServer} from 'node:http';
-import {basename, join} from 'node:path';
+import {basename, extname, join} from 'node:path';
 import {fileURLToPath, pathToFileURL} from 'node:url';
 import {build} from 'esbuild';
 import {launch} from 'puppeteer-core';
@@ -9,6 +10,9 @@ import {chromiumFlags, displayPrefix, findBrowser, firefoxPrefs} from './browser
 import {esbuildShaders} from './shader_text.mjs';
 
 const CACHE = fileURLToPath(new URL('../.cache/', import.meta.url));
+
+/** Browsers run scripts, and compile WebAssembly as it comes, of these types only. */
+const TYPES = {'.js': 'text/javascript', '.wasm': 'application/wasm'};
 
 const BUNDLE = {
   bundle: true,
@@ -44,18 +48,30 @@ export async function importTypeScript(entry) {
   return exports;
 }
 
-/** Serves a page that does nothing but run `script`. Only localhost: browsers give WebGPU to pages of https or of this machine. */
-export async function servePage(script) {
+/**
+ * Serves a page that does nothing but run `script`, and the files of `folders`, by the path that each is to have. Only
+ * localhost: browsers give WebGPU to pages of https or of this machine.
+ */
+export async function servePage(script, folders = {}) {
   const answers = {
-    '/': ['text/html', '<!doctype html><meta charset="utf-8"><script type="module" src="/script.js"></script>'],
-    '/script.js': ['text/javascript', script],
+    '/': [
+      'text/html;charset=utf-8',
+      '<!doctype html><meta charset="utf-8"><script type="module" src="/script.js"></script>',
+    ],
+    '/script.js': ['text/javascript;charset=utf-8', script],
   };
   const server = createServer(({url}, response) => {
-    const [type, text] = answers[url] ?? [];
-    response.writeHead(type ? 200 : 404, {'content-type': `${type ?? 'text/plain'};charset=utf-8`}).end(text);
+    const [type, content] = answers[url] ?? fileOf(url, folders) ?? [];
+    response.writeHead(type ? 200 : 404, {'content-type': type ?? 'text/plain'}).end(content);
   });
   await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
   return {address: `http://localhost:${server.address().port}/`, stop: () => server.close()};
+}
+
+function fileOf(url, folders) {
+  const [, folder] = Object.entries(folders).find(([path]) => url.startsWith(path)) ?? [];
+  const file = folder && join(folder, basename(url));
+  return file && existsSync(file) ? [TYPES[extname(file)], readFileSync(file)] : undefined;
 }
 
 /** Firefox rounds its clock to whole milliseconds otherwise. */
@@ -70,9 +86,9 @@ export async function openBrowser(name) {
     : launch({...common, args: chromiumFlags()});
 }
 
-/** Opens a page in Chromium that runs `script`, and waits until it has made the global `ready`. */
-export async function openPage(script, ready) {
-  const site = await servePage(script);
+/** Opens a page in Chromium, of {@link servePage}, and waits until its script has made the global `ready`. */
+export async function openPage(script, ready, folders) {
+  const site = await servePage(script, folders);
   const browser = await openBrowser('chromium');
   const close = async () => {
     await browser.close();
