@@ -28,6 +28,7 @@ BATCH = 64
 LEARNING_RATE = 3e-3
 SAMPLES = 512
 CLASSES = 10
+FLOATS = HERE.parent / "out" / "accuracy"
 WIDTHS = ["w8a8", "w4a8", "w4a4", "w3a8", "w2a8", "w3a3"]
 
 
@@ -180,27 +181,21 @@ def accuracy(model, images, labels):
     return 100 * float(np.mean(right))
 
 
-def options():
+def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--task", choices=TASKS, default="digits")
-    parser.add_argument("--floats", type=pathlib.Path, default=HERE.parent / "out" / "accuracy", metavar="FOLDER",
-                        help="where the float networks are (out/accuracy)")
-    return parser.parse_args()
-
-
-def main():
-    name, folder = options().task, options().floats
+    name = parser.parse_args().task
     task = TASKS[name]
-    seeds = sorted(int(path.stem.split("-")[-1]) for path in folder.glob(f"{name}-seed-*.json"))
+    seeds = sorted(int(path.stem.split("-")[-1]) for path in FLOATS.glob(f"{name}-seed-*.json"))
     if not seeds:
-        sys.exit(f"There are no float networks of {name} in {folder}. Run npm run accuracy first.")
+        sys.exit(f"There are no float networks of {name} in {FLOATS}. Run npm run accuracy first.")
     images, labels = task.load()
     examples, test = [(images[part], labels[part]) for part in (np.s_[: task.train_count], np.s_[task.train_count :])]
     file = HERE / "results" / f"{name}-tfmot.json"
     results = json.loads(file.read_text()) if file.exists() else []
     done = {(result["row"], result["width"], result["seed"]) for result in results}
     for seed in seeds:
-        saved = json.loads((folder / f"{name}-seed-{seed}.json").read_text())
+        saved = json.loads((FLOATS / f"{name}-seed-{seed}.json").read_text())
         for width in WIDTHS:
             for row in ["tfmot", "tfmot-calibrated", "tfmot-bn"]:
                 if (row, width, seed) in done:
