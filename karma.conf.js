@@ -1,5 +1,5 @@
 // The specs in a browser, on one backend:
-//   npx karma start --browsers TestChromium --backend webgpu [--specs golden] [--gpu] [--verbose]
+//   npx karma start --browsers TestChromium --backend webgpu [--specs golden] [--grep TEXT] [--gpu] [--verbose]
 // scripts/test.mjs runs all of them; it reads the results from the file that RESULTS names.
 const fs = require('node:fs');
 const path = require('node:path');
@@ -7,7 +7,8 @@ const path = require('node:path');
 /** Writes what each spec found as JSON, for a summary over all browsers. */
 function ResultsReporter() {
   const specs = [];
-  this.onSpecComplete = (_browser, {fullName, success, skipped, time, log, properties}) => {
+  this.onSpecComplete = (_browser, {fullName, success, skipped, disabled, time, log, properties}) => {
+    if (disabled) return; // not asked for
     specs.push({name: fullName, success, skipped, time, log, ...properties});
     if (!success && !process.env.RESULTS) console.error(`${fullName}\n${log.join('\n')}`);
   };
@@ -30,8 +31,9 @@ module.exports = async config => {
   const {path: program, env} = await findBrowser(isFirefox ? 'firefox' : 'chromium');
   process.env[isFirefox ? 'FIREFOX_BIN' : 'CHROME_BIN'] = program;
   Object.assign(process.env, env);
-  const bundle = path.join(__dirname, '.cache', 'test', `${browser}-${backend}.mjs`);
-  await bundleSpecs(`${isFirefox ? 'firefox' : 'chromium'} ${backend}`, bundle, config.specs);
+  const {part, specs: only, grep} = config;
+  const bundle = path.join(__dirname, '.cache', 'test', `${[browser, backend, part].filter(Boolean).join('-')}.mjs`);
+  await bundleSpecs('browser', bundle, {only, part});
 
   config.set({
     basePath: __dirname,
@@ -57,6 +59,7 @@ module.exports = async config => {
       clearContext: false,
       captureConsole: Boolean(config.verbose),
       jasmine: {random: false},
+      args: grep ? ['--grep', String(grep)] : [],
     },
     browsers: [browser],
     customLaunchers: {
@@ -66,10 +69,10 @@ module.exports = async config => {
     singleRun: true,
     autoWatch: false,
     logLevel: config.LOG_WARN,
-    captureTimeout: 120_000,
+    captureTimeout: 300_000,
     // A spec may keep the page busy for so long.
-    pingTimeout: 300_000,
-    browserNoActivityTimeout: 300_000,
+    pingTimeout: 600_000,
+    browserNoActivityTimeout: 600_000,
     browserDisconnectTimeout: 60_000,
   });
 };

@@ -17,21 +17,21 @@ const IN_NODE_ONLY = /^tflite/;
  * tfjs's own products round now one way, now another. The kernels' specs run everywhere.
  */
 const LAYERS = /^qat/;
-const LAYERS_RUN_ON = new Set(['chromium webgl2', 'chromium webgpu', 'chromium wasm']);
 
-function isLeftOut(file, configuration) {
-  return IN_NODE_ONLY.test(file) || (LAYERS.test(file) && !LAYERS_RUN_ON.has(configuration));
+/** Node runs all specs; a browser those of one part, kernels or layers, or of both. */
+function isLeftOut(file, part) {
+  return IN_NODE_ONLY.test(file) || (part && (part === 'layers') !== LAYERS.test(file));
 }
 
 /**
- * @param {string} configuration - 'node', or a browser and a backend: 'chromium webgl2'
+ * @param {'node' | 'browser'} platform
  * @param {string} outfile
- * @param {string} only - the files whose names contain it; all by default
+ * @param {{only?: string, part?: 'kernels' | 'layers'}} selection - the files whose names contain `only`, of one part;
+ * all by default
  */
-export async function bundleSpecs(configuration, outfile, only = '') {
-  const platform = configuration === 'node' ? 'node' : 'browser';
+export async function bundleSpecs(platform, outfile, {only = '', part} = {}) {
   const specs = readdirSync(`${ROOT}/test`, {recursive: true}).filter(
-    file => file.endsWith('.spec.ts') && file !== LAST && (platform === 'node' || !isLeftOut(file, configuration)),
+    file => file.endsWith('.spec.ts') && file !== LAST && (platform === 'node' || !isLeftOut(file, part)),
   );
   const imports = [...specs, LAST].filter(file => file.includes(only)).map(file => `() => import('./${file}')`);
   await build({

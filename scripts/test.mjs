@@ -11,8 +11,8 @@ import {displayPrefix, findBrowser} from './browsers.mjs';
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const RESULTS = `${ROOT}.cache/test`;
 
-/** A configuration that does not end in this time has hung. */
-const PATIENCE_MS = 15 * 60_000;
+/** A configuration that does not end in this time has hung: on two idle cores the longest takes three minutes. */
+const PATIENCE_MS = 30 * 60_000;
 
 /** How much of a configuration's failures is shown. */
 const DESCRIBED = {specs: 15, lines: 10};
@@ -21,25 +21,38 @@ const HELP = `npm test -- [options]
   --only node|package|chromium|firefox   where to run; everywhere by default
   --backend NAME                         cpu, webgl2, webgl1, webgpu or wasm; all by default
   --specs TEXT                           only spec files whose name contains it
+  --grep TEXT                            only specs whose full name contains it
   --gpu                                  accept what an inexact GPU may answer (test/acceptance.ts), not just equal bits
   --help
 CHROME_BIN and FIREFOX_BIN name the browsers; without them installed ones are used, or (root, Debian) installed now.`;
 
-const BACKENDS = {
-  node: ['cpu'],
-  package: ['cpu'],
-  chromium: ['cpu', 'webgl2', 'webgl1', 'webgpu', 'wasm'],
-  firefox: ['webgl2', 'webgpu'],
-};
+/**
+ * What runs where, the longest first, as two are on their way at a time. The layers' specs are a configuration of their own
+ * where they run in a browser: they train whole networks, which takes minutes of a software renderer.
+ */
+const CONFIGURATIONS = [
+  {place: 'chromium', backend: 'webgl2', part: 'kernels'},
+  {place: 'chromium', backend: 'webgl2', part: 'layers'},
+  {place: 'firefox', backend: 'webgl2', part: 'kernels'},
+  {place: 'chromium', backend: 'webgl1', part: 'kernels'},
+  {place: 'chromium', backend: 'webgpu', part: 'layers'},
+  {place: 'firefox', backend: 'webgpu', part: 'kernels'},
+  {place: 'node', backend: 'cpu'},
+  {place: 'chromium', backend: 'webgpu', part: 'kernels'},
+  {place: 'package', backend: 'cpu'},
+  {place: 'chromium', backend: 'wasm', part: 'layers'},
+  {place: 'chromium', backend: 'wasm', part: 'kernels'},
+  {place: 'chromium', backend: 'cpu', part: 'kernels'},
+];
 
-/** Two cores' worth of work: the browsers take about as long as each other. */
-const LANES = [['chromium'], ['node', 'package', 'firefox']];
+const WORKERS = 2;
 
 const {values: options} = parseArgs({
   options: {
     only: {type: 'string'},
     backend: {type: 'string'},
     specs: {type: 'string', default: ''},
+    grep: {type: 'string', default: ''},
     gpu: {type: 'boolean', default: false},
     help: {type: 'boolean', default: false},
   },
@@ -53,26 +66,27 @@ function setUp() {
 }
 
 /** What a configuration runs: a program of Node, which leaves its results in a file. */
-function commandOf(place, backend) {
-  const specs = options.specs ? ['--specs', options.specs] : [];
-  if (place === 'node') return ['node', 'scripts/test_node.mjs', ...specs];
-  if (place === 'package') return ['node', 'scripts/test_package.mjs'];
+function commandOf({place, backend, part}) {
+  const only = ['specs', 'grep'].flatMap(name => (options[name] ? [`--${name}`, options[name]] : []));
+  if (place === 'node') return ['node', 'scripts/test_node.mjs', ...only];
+  if (place === 'package') return ['node', 'scripts/test_package.mjs', ...only];
   const browser = place === 'chromium' ? 'TestChromium' : 'TestFirefox';
   const display = place === 'firefox' ? displayPrefix() : [];
   const gpu = options.gpu ? ['--gpu'] : [];
-  const karma = ['node_modules/karma/bin/karma', 'start', 'karma.conf.js', '--browsers', browser, '--backend', backend];
-  return [...display, 'node', ...karma, ...specs, ...gpu];
+  const karma = ['node_modules/karma/bin/karma', 'start', 'karma.conf.js', '--browsers', browser];
+  return [...display, 'node', ...karma, '--backend', backend, '--part', part, ...only, ...gpu];
 }
 
-async function runConfiguration(place, backend) {
-  const name = `${place} ${backend}`;
-  const file = `${RESULTS}/${place}-${backend}.json`;
+async function runConfiguration(configuration) {
+  const words = Object.values(configuration);
+  const name = words.join(' ');
+  const file = `${RESULTS}/${words.join('-')}.json`;
   rmSync(file, {force: true});
   const started = Date.now();
-  const [program, ...args] = commandOf(place, backend);
+  const [program, ...args] = commandOf(configuration);
   const output = await outputOf(program === 'node' ? process.execPath : program, args, {RESULTS: file});
   const {complete, specs} = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {complete: false, specs: []};
-  if (!complete || specs.length === 0) {
+  if (!complete || (specs.length === 0 && !narrows)) {
     specs.push({name: 'the run did not complete', success: false, log: [output.slice(-3000)]});
   }
   const summary = summarize(name, specs, Math.round((Date.now() - started) / 1000));
@@ -119,35 +133,42 @@ function describeFailure(spec, log) {
 function report({name, seconds, specs, passed, failed, skipped, notes}) {
   const counts = `${passed + failed} cases in ${specs} specs, ${failed} mismatches${skipped ? `, ${skipped} skipped` : ''}`;
   const more = notes.length > DESCRIBED.specs ? [`  and ${notes.length - DESCRIBED.specs} more, in .cache/test`] : [];
-  const lines = [`${name.padEnd(16)} ${counts} (${seconds} s)`, ...notes.slice(0, DESCRIBED.specs), ...more];
+  const lines = [`${name.padEnd(24)} ${counts} (${seconds} s)`, ...notes.slice(0, DESCRIBED.specs), ...more];
   console.log(lines.join('\n'));
 }
 
-function isAsked(place, backend) {
+/** Whether it is natural that a configuration has nothing to run. */
+const narrows = options.specs !== '' || options.grep !== '';
+
+function isAsked({place, backend}) {
   return (options.only ?? place) === place && (options.backend ?? backend) === backend;
 }
 
-async function runLane(places) {
-  const summaries = [];
-  for (const place of places) {
-    for (const backend of BACKENDS[place].filter(backend => isAsked(place, backend))) {
-      summaries.push(await runConfiguration(place, backend));
-    }
-  }
-  return summaries;
+/** Takes one configuration after the other, as long as there are any. */
+async function work(queue, summaries) {
+  for (let next = queue.shift(); next; next = queue.shift()) summaries.push(await runConfiguration(next));
 }
 
 async function main() {
   if (options.help) return console.log(HELP);
-  if (options.only && !BACKENDS[options.only])
-    throw new Error(`--only ${options.only} is none of: ${Object.keys(BACKENDS)}`);
+  for (const [option, key] of [
+    ['only', 'place'],
+    ['backend', 'backend'],
+  ]) {
+    const known = [...new Set(CONFIGURATIONS.map(each => each[key]))];
+    if (options[option] && !known.includes(options[option]))
+      throw new Error(`--${option} ${options[option]} is none of: ${known.join(', ')}`);
+  }
+  const queue = CONFIGURATIONS.filter(isAsked);
+  if (queue.length === 0) throw new Error(`No configuration is ${options.only} with ${options.backend}.`);
   setUp();
   mkdirSync(RESULTS, {recursive: true});
   for (const browser of ['chromium', 'firefox']) {
-    if ((options.only ?? browser) === browser) console.log(`${browser}: ${(await findBrowser(browser)).path}`);
+    if (queue.some(({place}) => place === browser)) console.log(`${browser}: ${(await findBrowser(browser)).path}`);
   }
-  const summaries = (await Promise.all(LANES.map(runLane))).flat();
-  if (summaries.length === 0) throw new Error('No configuration fits these options.');
+  const summaries = [];
+  await Promise.all(Array.from({length: WORKERS}, () => work(queue, summaries)));
+  if (summaries.every(({specs}) => specs === 0)) throw new Error('No spec fits these options.');
   const total = key => summaries.reduce((sum, summary) => sum + summary[key], 0);
   const skipped = total('skipped');
   console.log(`${total('passed')} passed, ${total('failed')} failed${skipped ? `, ${skipped} skipped` : ''}`);

@@ -6,11 +6,11 @@ import Jasmine from 'jasmine';
 import {bundleSpecs} from './bundle_specs.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
-const {values: options} = parseArgs({options: {specs: {type: 'string'}}});
+const {values: options} = parseArgs({options: {specs: {type: 'string'}, grep: {type: 'string'}}});
 
 process.chdir(ROOT);
 process.env.TEST_SETUP = JSON.stringify({backend: 'cpu', gpu: false});
-const bundle = await bundleSpecs('node', `${ROOT}.cache/test/node.mjs`, options.specs);
+const bundle = await bundleSpecs('node', `${ROOT}.cache/test/node.mjs`, {only: options.specs});
 
 const specs = [];
 const runner = new Jasmine({projectBaseDir: ROOT});
@@ -18,17 +18,26 @@ runner.exitOnCompletion = false;
 runner.randomizeTests(false);
 runner.clearReporters();
 runner.addReporter({
-  specDone({fullName, status, failedExpectations, pendingReason, properties}) {
+  specDone({fullName, status, failedExpectations, pendingReason, properties, duration}) {
+    if (status === 'excluded') return;
     const skipped = status === 'pending' && (pendingReason || true);
     const log = failedExpectations.map(({message, stack}) => `${message}\n${stack ?? ''}`);
-    specs.push({name: fullName, success: failedExpectations.length === 0, skipped, log, ...properties});
+    specs.push({
+      name: fullName,
+      success: failedExpectations.length === 0,
+      skipped,
+      time: duration,
+      log,
+      ...properties,
+    });
   },
   suiteDone({fullName, failedExpectations}) {
     for (const {message} of failedExpectations) specs.push({name: fullName, success: false, log: [message]});
   },
 });
-const {overallStatus} = await runner.execute([bundle]);
-const complete = overallStatus !== 'incomplete';
+const literally = options.grep?.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+const {overallStatus, incompleteReason} = await runner.execute([bundle], literally);
+const complete = overallStatus !== 'incomplete' || incompleteReason === 'No specs found';
 if (process.env.RESULTS) writeFileSync(process.env.RESULTS, JSON.stringify({complete, specs}));
 else
   console.log(

@@ -1,6 +1,6 @@
 /**
- * MobileNet v2: how long quantizing takes, how far it agrees with the float network, a step of training, and that all is
- * given back. At full size where tfjs is fast on a CPU, which is wasm, but which does not train; elsewhere on small images.
+ * MobileNet v2: how long quantizing takes, how far it agrees with the float network, and that all is given back. At full
+ * size where tfjs is fast on a CPU, which is wasm; elsewhere on small images. A small one of the same blocks trains a step.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
@@ -54,13 +54,13 @@ describe(`MobileNet v2 at ${SIZE}x${SIZE}`, () => {
     expect(errors[2]).toBeLessThan(0.1);
     const {numTensors, numBytes} = tf.memory();
     expect([numTensors, numBytes]).toEqual([before.numTensors, before.numBytes]);
-  }, 300_000);
+  });
 
   it('trains a step, and gives everything back', async () => {
     needsTraining();
-    if (onWebGL) skip('takes minutes on a renderer that is no GPU; WebGPU trains it');
-    const model = mobileNetV2(SIZE);
-    const [x, y] = [waves(4, SIZE), tf.tidy(() => tf.oneHot([1, 2, 3, 4], 1000).toFloat())];
+    if (onWebGL) skip('takes half a minute, most of it to compile programs; WebGPU trains it');
+    const model = mobileNetV2(SIZE, true);
+    const [x, y] = [waves(4, SIZE), tf.tidy(() => tf.oneHot([1, 2, 3, 4], 125).toFloat())];
     const before = tf.memory();
     const q = quantizeModel(model);
     const kernel = () => q.trainableWeights[0]!.read();
@@ -74,5 +74,5 @@ describe(`MobileNet v2 at ${SIZE}x${SIZE}`, () => {
     q.dispose();
     const {numTensors, numBytes} = tf.memory();
     expect([numTensors, numBytes]).toEqual([before.numTensors, before.numBytes]);
-  }, 300_000);
+  });
 });

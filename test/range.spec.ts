@@ -54,19 +54,20 @@ describe('minMax', () => {
   ];
   for (const residency of RESIDENCIES) {
     it(`finds the extremes of every axis, inputs ${residency}`, async () => {
-      for (const dims of SHAPES) {
+      const asked = SHAPES.flatMap(dims => [undefined, ...dims.keys()].map(axis => ({dims, axis})));
+      // All at once, as a GPU answers late.
+      const answers = asked.map(async ({dims, axis}) => {
         const values = numbers(dims.reduce((size, dim) => size * dim, 1));
         if (values.length > 3) values[1] = NaN;
-        for (const axis of [undefined, ...dims.keys()]) {
-          const x = tensorAt(residency, values, dims);
-          const extremes = minMax(x, axis);
-          expect(extremes.shape).toEqual(axis === undefined ? [2] : [2, dims[axis]!]);
-          expect([...(await valuesOf(extremes))])
-            .withContext(`[${dims}] axis ${axis}`)
-            .toEqual(extremesOf(values, dims, axis));
-          tf.dispose([x, extremes]);
-        }
-      }
+        const x = tensorAt(residency, values, dims);
+        const extremes = minMax(x, axis);
+        expect(extremes.shape).toEqual(axis === undefined ? [2] : [2, dims[axis]!]);
+        expect([...(await valuesOf(extremes))])
+          .withContext(`[${dims}] axis ${axis}`)
+          .toEqual(extremesOf(values, dims, axis));
+        tf.dispose([x, extremes]);
+      });
+      await Promise.all(answers);
     });
   }
 
@@ -87,21 +88,27 @@ describe('a moving range', () => {
   for (const {options, batches, ranges} of cases) {
     const {observer, debias, symmetric, narrowRange, numBits} = options;
     it(`follows batches: ${JSON.stringify({observer, debias, symmetric, narrowRange, numBits})}`, async () => {
-      let range = initialRange(shape[1]);
-      for (const [step, batch] of batches.entries()) {
-        const [x, before] = [tf.tensor(batch, shape as number[]), range];
+      const first = initialRange(shape[1]);
+      let before = first;
+      const steps = batches.map(batch => {
+        const x = tf.tensor(batch, shape as number[]);
         const [y, after] = fakeQuantWithMovingRange(x, before, options);
-        expect([...(await valuesOf(after))])
-          .withContext(`step ${step}`)
-          .toEqual(ranges[step]!.map(Math.fround));
         const rows = tf.unstack(after);
         const [low, high] = rows;
         const expected = fakeQuantWithMinMaxVarsPerChannel(x, low as tf.Tensor1D, high as tf.Tensor1D, options);
-        expect(await valuesOf(y)).toEqual(await valuesOf(expected));
-        range = after;
-        tf.dispose([x, before, y, expected, ...rows]);
+        before = after;
+        return {x, y, after, expected, rows};
+      });
+      // All at once, as a GPU answers late.
+      const read = steps.map(({y, after, expected}) => Promise.all([after, y, expected].map(valuesOf)));
+      for (const [step, [after, y, expected]] of (await Promise.all(read)).entries()) {
+        expect([...after!])
+          .withContext(`step ${step}`)
+          .toEqual(ranges[step]!.map(Math.fround));
+        expect(y).withContext(`step ${step}`).toEqual(expected);
       }
-      range.dispose();
+      first.dispose();
+      for (const {x, y, after, expected, rows} of steps) tf.dispose([x, y, after, expected, ...rows]);
     });
   }
 

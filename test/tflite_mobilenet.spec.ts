@@ -40,5 +40,5 @@ describe('toTFLite of MobileNet v2', () => {
         .toBeGreaterThan(0.5);
     }
     model.dispose();
-  }, 120_000);
+  });
 });

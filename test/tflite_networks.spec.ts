@@ -50,6 +50,6 @@ describe('toTFLite of a network', () => {
           expect(classes(answers[i]!)).withContext(runtime).toEqual(classes(expected));
         }
       }
-    }, 120_000);
+    });
   }
 });

@@ -51,19 +51,36 @@ function block(x: Symbolic, expansion: number, filters: number, strides: number)
   return strides === 1 && channels === filters ? (layers.add().apply([x, narrow]) as Symbolic) : narrow;
 }
 
-/** 3.5 million weights, for images of `size` by `size` of three channels. */
-export function mobileNetV2(size: number): tfl.LayersModel {
+/**
+ * 3.5 million weights, for images of `size` by `size` of three channels; or a small one of the same kinds of blocks, each
+ * there once or, where it adds to what it is given, twice, and all an eighth as wide.
+ */
+export function mobileNetV2(size: number, small = false): tfl.LayersModel {
+  const wide = (channels: number) => (small ? channels / 8 : channels);
   seed = 0;
   const image = tfl.input({shape: [size, size, 3], name: 'image'});
   const first = (padding: 'same' | 'valid') =>
-    layers.conv2d({filters: 32, kernelSize: 3, strides: 2, padding, useBias: false, kernelInitializer: initializer()});
+    layers.conv2d({
+      filters: wide(32),
+      kernelSize: 3,
+      strides: 2,
+      padding,
+      useBias: false,
+      kernelInitializer: initializer(),
+    });
   let x = clamped(strided(image, first, 2));
   for (const [expansion, filters, count, strides] of BLOCKS) {
-    for (let i = 0; i < count; ++i) x = block(x, expansion, filters, i === 0 ? strides : 1);
+    const times = small ? Math.min(2, count) : count;
+    for (let i = 0; i < times; ++i) x = block(x, expansion, wide(filters), i === 0 ? strides : 1);
   }
-  const features = clamped(apply(pointwise(1280), x));
+  const features = clamped(apply(pointwise(wide(1280)), x));
   const pooled = apply(layers.globalAveragePooling2d({dataFormat: 'channelsLast'}), features);
-  const classes = layers.dense({units: 1000, activation: 'softmax', kernelInitializer: initializer(), name: 'classes'});
+  const classes = layers.dense({
+    units: wide(1000),
+    activation: 'softmax',
+    kernelInitializer: initializer(),
+    name: 'classes',
+  });
   return tfl.model({inputs: image, outputs: apply(classes, pooled), name: 'mobilenet_v2'});
 }
 
