@@ -16,11 +16,11 @@ Trains a small digit classifier in a browser and compares float, quantization af
 training with tf.fakeQuant; then writes the networks as .tflite files and runs them in LiteRT.js. Writes out/index.html,
 out/curves.svg and out/digits_8bit.tflite (and so on).
 
-  --backend NAME   webgpu, webgl or cpu; without it the first of these that the browser has
+  --backend NAME   webgpu, webgl or cpu; without it the one that trains fastest, tried for a step each
   --bits LIST      widths of weights and activations, each 2 to 16 (8,4,3,2)
   --epochs N       epochs that every network gets in all, at least 2 (12)
   --seed N         first seed (1)
-  --seeds N        how many seeds from it on (3)
+  --seeds N        how many seeds from it on (1)
   --serve          print the address of the page, to be opened by hand, and wait
   --help           this text
 

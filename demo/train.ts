@@ -45,6 +45,25 @@ export function epochCount(plan: Plan): number {
   return plan.seeds * (plan.epochs + plan.bits.length * (plan.epochs - branchEpoch(plan)));
 }
 
+/** How long a step of quantization-aware training takes on tfjs's current backend, in ms, once its programs are compiled. */
+export async function timeStep(): Promise<number> {
+  const {train, test} = await loadDigits();
+  const [net, quantizer, optimizer] = [new DigitNet(0), new Grids(8, 'minMax'), tf.train.adam()];
+  const step = async () => {
+    const started = performance.now();
+    const [batch] = batchesOf(train, BATCH, 0);
+    const loss = trainStep(net, quantizer, optimizer, batch!);
+    await loss.data(); // until the device is done
+    tf.dispose([batch!, loss]);
+    return performance.now() - started;
+  };
+  await step();
+  const milliseconds = await step();
+  for (const each of [net, quantizer, optimizer]) each.dispose();
+  tf.dispose([train, test]);
+  return milliseconds;
+}
+
 /** Runs the comparison on tfjs's current backend, giving each score as soon as it is known. */
 export async function* compare(plan: Plan): AsyncGenerator<Score> {
   const digits = await loadDigits();
@@ -101,14 +120,13 @@ async function* compareOnce(plan: Plan, digits: DigitSplit, seed: number): Async
 
 function trainEpoch(net: DigitNet, quantizer: Quantizer, optimizer: tf.Optimizer, batches: Iterable<Digits>): void {
   quantizer.observing = true;
-  for (const batch of batches) {
-    const loss = () => {
-      const scores = net.predict(batch.images, quantizer);
-      return tf.losses.softmaxCrossEntropy(tf.oneHot(batch.labels, 10), scores).asScalar();
-    };
-    optimizer.minimize(loss, false, [...net.variables, ...quantizer.variables]);
-    tf.dispose(batch);
-  }
+  for (const batch of batches) tf.dispose([trainStep(net, quantizer, optimizer, batch), batch]);
+}
+
+/** The loss before the step. */
+function trainStep(net: DigitNet, quantizer: Quantizer, optimizer: tf.Optimizer, {images, labels}: Digits): tf.Scalar {
+  const loss = () => tf.losses.softmaxCrossEntropy(tf.oneHot(labels, 10), net.predict(images, quantizer)).asScalar();
+  return optimizer.minimize(loss, true, [...net.variables, ...quantizer.variables])!;
 }
 
 /** Shows the quantizer training images, so that it knows the activations' ranges. */
