@@ -7,7 +7,6 @@ import {
   sqrt,
   add,
   sub,
-  tensor,
   type Tensor,
   tidy,
   type Variable,
@@ -125,14 +124,18 @@ export class WeightQuantizer {
     return this.#holdsLevels;
   }
 
-  /** Puts the levels of the rounded weight into its variable, and freezes the range: for a small file. Gives what it put. */
-  storeLevels({levels, view, grid: {axis, lowest}, shape}: WeightLevels): Int32Array {
-    const channel = channelOf(view, axis);
-    const stored = this.#countsFromLow ? levels.map((level, i) => level - lowest[channel(i)]!) : levels;
+  /**
+   * Freezes the range, and has the saved layer say that the weight's variable holds levels: for a small file, where they are
+   * put in its place. Gives what it is to hold.
+   */
+  keepLevels({levels, view, grid: {axis, lowest}}: WeightLevels): ArrayLike<number> {
     this.quantizer.observing = false;
-    tidy(() => this.#variable.assign(tensor(Float32Array.from(stored), shape as number[])));
     this.#holdsLevels = true;
-    return stored;
+    if (!this.#countsFromLow) return levels;
+    const channel = channelOf(view, axis);
+    const counted = new Uint16Array(levels.length);
+    levels.forEach((level, i) => (counted[i] = level - lowest[channel(i)]!));
+    return counted;
   }
 
   /** The rounded weight, of the weight's shape. */
