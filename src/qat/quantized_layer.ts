@@ -112,11 +112,17 @@ export class WeightQuantizer {
   readonly quantizer: FakeQuantizer;
   #measured: object | undefined;
   #holdsLevels: boolean;
+  /** What the weight is held to once it is made of its levels, which it would clip. */
+  readonly #constraint: object | undefined;
 
   constructor(slot: Slot, quantizer: FakeQuantizer, holdsLevels = false) {
     this.slot = slot;
     this.quantizer = quantizer;
     this.#holdsLevels = holdsLevels;
+    if (!holdsLevels) return;
+    const variable = this.#constrained;
+    this.#constraint = variable.constraint;
+    delete variable.constraint;
   }
 
   /** Whether the weight's variable holds levels, from which the first call makes values. */
@@ -160,6 +166,10 @@ export class WeightQuantizer {
     return this.slot.host[this.slot.attr]!.read() as Variable;
   }
 
+  get #constrained(): {constraint?: object | undefined} {
+    return this.slot.host[this.slot.attr] as object;
+  }
+
   /** A learned grid starts at its low end, any other has a level of 0. */
   get #countsFromLow(): boolean {
     return this.quantizer.options.observer === 'learned';
@@ -168,6 +178,7 @@ export class WeightQuantizer {
   /** Makes values of levels: about theirs, which rounding then makes exact. */
   #restore(batchNorm?: BatchNorm): void {
     this.#holdsLevels = false;
+    this.#constrained.constraint = this.#constraint;
     tidy(() => {
       const {numBits, narrowRange, axis} = this.quantizer.options;
       const [low, high] = this.quantizer.range();
