@@ -45,7 +45,9 @@ export function observe(range: MovingRange, low: number, high: number, rule: Obs
   if (!(low <= high && Math.abs(low) <= LARGEST_FLOAT && Math.abs(high) <= LARGEST_FLOAT)) return range;
   const ratio = f32(rule.ratio);
   const batchLow = Math.min(low, ratio === 0 ? 0 : f32(high / ratio));
-  const batchHigh = Math.max(high, ratio === 0 ? 0 : f32(low * ratio));
+  // Of all values the end is that of the lowered low one, of the others that of the batch: they may be one bit apart.
+  const lowest = rule.observer === 'allValues' ? batchLow : low;
+  const batchHigh = Math.max(high, ratio === 0 ? 0 : f32(lowest * ratio));
   const rate = f32(rule.rate);
   const weight = f32(range.weight + f32(f32(1 - range.weight) * rate));
   if (rule.observer === 'lastValue') return {low: batchLow, high: batchHigh, weight};

@@ -24,8 +24,9 @@ float approach(float start, float goal, float rate) {
 
 MovingRange observe(MovingRange range, float low, float high, ObserveRule rule) {
   if (!(low <= high && abs(low) <= LARGEST_FLOAT && abs(high) <= LARGEST_FLOAT)) return range;
-  float batchLow = min(low, rule.ratio == 0.0 ? 0.0 : high / rule.ratio);
-  float batchHigh = max(high, rule.ratio == 0.0 ? 0.0 : low * rule.ratio);
+  float batchLow = min(low, rule.ratio == 0.0 ? 0.0 : rounded(high / rule.ratio));
+  float lowest = rule.observer == ALL_VALUES ? batchLow : low;
+  float batchHigh = max(high, rule.ratio == 0.0 ? 0.0 : lowest * rule.ratio);
   float weight = range.weight + rounded((1.0 - range.weight) * rule.rate);
   if (rule.observer == LAST_VALUE) return MovingRange(batchLow, batchHigh, weight);
   if (rule.observer == ALL_VALUES) return MovingRange(min(range.low, batchLow), max(range.high, batchHigh), weight);

@@ -38,8 +38,9 @@ fn observe(range: MovingRange, low: f32, high: f32, rule: ObserveRule) -> Moving
   var batchLow = min(low, 0.0);
   var batchHigh = max(high, 0.0);
   if (rule.ratio != 0.0) {
-    batchLow = min(low, high / rule.ratio);
-    batchHigh = max(high, low * rule.ratio);
+    batchLow = min(low, rounded(high / rule.ratio));
+    let lowest = select(low, batchLow, rule.observer == ALL_VALUES);
+    batchHigh = max(high, lowest * rule.ratio);
   }
   let weight = range.weight + rounded((1.0 - range.weight) * rule.rate);
   if (rule.observer == LAST_VALUE) {

@@ -481,3 +481,44 @@ if (onWebGL || onWebGPU) {
     tf.dispose([x, ...ends]);
   });
 }
+
+describe('the start of learned weights', () => {
+  scoped();
+
+  it('of many values is as good as a search of all of them', async () => {
+    const numBits = 4;
+    for (const symmetric of [true, false]) {
+      const values = await valuesOf(tf.tidy(() => tf.mul(...twoNormals(300_000))));
+      const [low, high] = mseRange(tf.tensor1d(values), {numBits, symmetric, narrowRange: symmetric});
+      const [from, to] = [(await valuesOf(low))[0]!, (await valuesOf(high))[0]!];
+      const count = 2 ** numBits - (symmetric ? 2 : 1);
+      const errorOf = (scale: number) => squaredError(values, scale, Math.round((from / (to - from)) * count), count);
+      const found = errorOf((to - from) / count);
+      for (const share of [0.8, 0.9, 0.95, 1.05, 1.1, 1.2]) {
+        expect(found)
+          .withContext(`${share}`)
+          .toBeLessThan(errorOf((share * (to - from)) / count) * 1.001);
+      }
+    }
+  });
+
+  it('is told of one by one, and lets others have their turn', async () => {
+    const {model, x} = trainable();
+    const q = quantizeModel(model, FEW_BITS);
+    const seen: number[] = [];
+    let turns = 0;
+    const timer = setInterval(() => ++turns, 0);
+    await calibrate(q, x, {batchSize: 16, onProgress: ({done}) => seen.push(done)});
+    clearInterval(timer);
+    expect(seen).toEqual([0, 0, 0, 16, 32]);
+    expect(turns).toBeGreaterThan(0);
+    seen.length = 0;
+    await calibrate(q, x, {batchSize: 16, onProgress: ({done}) => seen.push(done)});
+    expect(seen).toEqual([16, 32]);
+  });
+});
+
+/** Of which the product has long tails. */
+function twoNormals(count: number): [tf.Tensor1D, tf.Tensor1D] {
+  return [tf.randomNormal([count], 0, 1, 'float32', 1), tf.randomNormal([count], 0, 1, 'float32', 2)];
+}

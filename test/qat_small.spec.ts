@@ -159,7 +159,8 @@ describe('quantized', () => {
   it('brings weights with one range back bit for bit, and the levels of the others', async () => {
     const q = await calibrated({weights: {perChannel: false}, layers: {hidden: {weights: {perChannel: true}}}});
     const rounded = dequantizeModel(q);
-    const again = await tfl.loadLayersModel(tf.io.fromMemory(await saved(q, {})));
+    const artifacts = await saved(q, {});
+    const again = await tfl.loadLayersModel(tf.io.fromMemory(artifacts));
     for (const name of ['depthwise', 'pointwise', 'classes']) {
       const [expected, found] = [rounded.getLayer(name).getWeights()[0]!, again.getLayer(name).getWeights()[0]!];
       expect(await valuesOf(found))
@@ -168,8 +169,13 @@ describe('quantized', () => {
     }
     const {weights} = await quantizedWeights(q);
     const {levels, scale} = weights.find(({layer}) => layer === 'hidden')!;
-    expect(await valuesOf(again.getLayer('hidden_levels').getWeights()[0]!)).toEqual(Float32Array.from(levels));
-    expect(await valuesOf(again.getLayer('hidden_steps').getWeights()[0]!)).toEqual(scale);
+    // In units of a power of two, the rest of each step behind the layer: both are exact.
+    const unit = artifacts.weightSpecs!.find(({name}) => name === 'hidden_levels/kernel')!.quantization!.scale!;
+    expect(Math.log2(unit) % 1).toBe(0);
+    const kernel = await valuesOf(again.getLayer('hidden_levels').getWeights()[0]!);
+    expect(kernel).toEqual(Float32Array.from(levels, level => level * unit));
+    const factors = again.getLayer('hidden_steps').getConfig()['scale'] as number[];
+    expect(Float32Array.from(factors, factor => Math.fround(factor) * unit)).toEqual(scale);
   });
 
   it('stores 12 bits as uint16', async () => {

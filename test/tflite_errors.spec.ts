@@ -96,7 +96,9 @@ describe('toTFLite refuses', () => {
       const weights = q.getLayer('b').getWeights();
       const bias = tf.tensor1d([0, bad, 0]);
       q.getLayer('b').setWeights([weights[0]!, bias, ...weights.slice(2)]);
-      expect(await messageOf(q)).toBe('toTFLite: layer b: its bias holds NaN or Infinity.');
+      expect(await messageOf(q)).toBe(
+        'toTFLite: layer b: its bias holds NaN or Infinity. Go back to weights from before training diverged.',
+      );
       const kernel = tf.fill([3, 3], bad);
       q.getLayer('b').setWeights([kernel, tf.zeros([3]), ...weights.slice(2)]);
       expect(await messageOf(q)).toContain('layer b: its kernel holds NaN or Infinity');

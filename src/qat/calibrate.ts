@@ -5,7 +5,8 @@ import {symmetricRatio} from '../../kernels/observe';
 import {quantizingLayers} from './control';
 import type {FakeQuantizer} from './fake_quantizer';
 import {type CalibrationMethod, Histogram} from './histogram';
-import {settle} from './layer_wrapper';
+import type {Layer} from './graph';
+import {LayerWrapper, settle} from './layer_wrapper';
 import {batchesOf, type Samples, sampleCount} from './samples';
 
 export type {CalibrationMethod};
@@ -26,12 +27,24 @@ export interface CalibrateOptions {
   readonly percentile?: number;
   /** Samples at a time, where tensors are given; 16 by default. */
   readonly batchSize?: number;
-  /** Called after each batch. */
+  /** Called after each batch; before the first, with nothing done, after each weight whose learned range has to be found. */
   readonly onProgress?: (progress: CalibrationProgress) => void;
 }
 
 /** How much of a debiased moving average the calibration is worth: about 70 batches at the decay of 0.99. */
 const WEIGHT = 0.5;
+
+/** Has learned ranges of weights found one by one: the first pass would find all of them at once, while a page stands still. */
+async function startWeights(layers: readonly Layer[], onEach: () => void): Promise<void> {
+  for (const layer of layers) {
+    for (const {quantizer, rounded} of layer instanceof LayerWrapper ? layer.roundedWeights() : []) {
+      if (quantizer.options.observer !== 'learned' || quantizer.isSet()) continue;
+      tidy(() => void rounded());
+      onEach();
+      await new Promise(resolve => setTimeout(resolve));
+    }
+  }
+}
 
 /** One forward pass in which every activation is seen before it would be rounded. */
 async function watch(model: LayersModel, batch: readonly Tensor[], seen: ReadonlyMap<FakeQuantizer, Histogram>) {
@@ -95,6 +108,7 @@ export async function calibrate(model: LayersModel, samples: Samples, options: C
   const bad = new Set<string>();
   let done = 0;
   for await (const batch of batchesOf('calibrate', model, samples, batchSize)) {
+    if (done === 0) await startWeights(layers, () => onProgress?.({done: 0, total}));
     for (const name of await watch(model, batch, seen)) bad.add(name);
     done += batch[0]!.shape[0];
     onProgress?.({done, total});

@@ -1,9 +1,10 @@
-/** Ranges that fit a tensor better than its extremes do. All of it happens on the device: nothing is read back. */
+/** Ranges that fit a tensor better than its extremes do. On a GPU all of it happens there: nothing is read back. */
 import {
   add,
   cast,
   div,
   fill,
+  getBackend,
   greater,
   less,
   lessEqual,
@@ -13,9 +14,11 @@ import {
   mul,
   neg,
   reshape,
+  scalar,
   square,
   sub,
   sum,
+  tensor,
   type Tensor,
   type TensorLike,
   tidy,
@@ -26,6 +29,7 @@ import {learnedLevels} from '../../kernels/grid';
 import {checkAxis, checkNumBits, floatTensor, invalid} from '../check';
 import {fakeQuantWithLearnedScale} from '../learned';
 import {minMax} from '../range';
+import {type HostRange, leastErrorRange} from './least_error';
 
 /** {@link mseRange} */
 export interface MseRangeOptions {
@@ -74,6 +78,32 @@ function extremes(x: Tensor, axis: number | undefined): [Tensor, Tensor] {
   return [minimum(low, 0), maximum(high, 0)];
 }
 
+/** Whether the backend's numbers are at hand: with no GPU to search in parallel, less is to be computed. */
+function isOnHost(): boolean {
+  return !['webgl', 'webgpu'].includes(getBackend());
+}
+
+/** The ranges of x's slices, or of all of it. */
+function hostRange(
+  x: Tensor,
+  axis: number | undefined,
+  rangeOf: (values: Float32Array) => HostRange,
+): [Tensor, Tensor] {
+  const values = x.dataSync<'float32'>();
+  if (axis === undefined) return rangeOf(values).map(end => scalar(end)) as [Tensor, Tensor];
+  const channels = x.shape[axis]!;
+  const inner = x.shape.slice(axis + 1).reduce((size, dim) => size * dim, 1);
+  const slice = new Float32Array(values.length / channels);
+  const ends = [new Float32Array(channels), new Float32Array(channels)] as const;
+  for (let c = 0; c < channels; ++c) {
+    for (let i = 0; i < slice.length; ++i) {
+      slice[i] = values[(Math.floor(i / inner) * channels + c) * inner + (i % inner)]!;
+    }
+    [ends[0][c], ends[1][c]] = rangeOf(slice);
+  }
+  return [tensor(ends[0]), tensor(ends[1])];
+}
+
 /** The better of the ends for each channel, as `tried` are put to the test one by one. */
 function leastError(first: Ends, tried: (best: Ends, share: number) => Ends, errorOf: (ends: Ends) => Tensor) {
   let best: Ends = first;
@@ -106,7 +136,10 @@ export function mseRange(x: Tensor | TensorLike, options: MseRangeOptions = {}):
   return tidy(() => {
     const input = floatTensor<Tensor>('mseRange', 'x', x);
     const axis = options.axis === undefined ? undefined : checkAxis('mseRange', input, options.axis);
-    const {qmin, qmax} = learnedLevels(numBits, narrowRange, symmetric);
+    const levels = learnedLevels(numBits, narrowRange, symmetric);
+    if (isOnHost())
+      return hostRange(input, axis, values => leastErrorRange(values, SHARES.slice(1), levels, symmetric));
+    const {qmin, qmax} = levels;
     const errorOf = ([low, high]: Ends): Tensor => {
       const grid = {numBits, narrowRange, symmetric, ...(axis !== undefined && {axis})};
       const scale = div(sub(high, low), qmax - qmin);

@@ -15,9 +15,12 @@ export interface IntegerGrid {
   readonly axis: number | undefined;
 }
 
+/** Integers as narrow as their grid allows: a model's weights are many. */
+export type LevelArray = Int8Array | Int16Array | Int32Array;
+
 /** A weight as integers, in the order of its elements. */
 export interface WeightLevels {
-  readonly levels: Int32Array;
+  readonly levels: LevelArray;
   /** The grid; its axis is a dimension of `view`. */
   readonly grid: IntegerGrid;
   /** The shape in which the grid's axis counts: the weight's own, or [positions, channels] of a depthwise kernel. */
@@ -54,13 +57,24 @@ export function channelOf(shape: readonly number[], axis: number | undefined): (
   return element => Math.floor(element / inner) % channels;
 }
 
+/** An array for integers from `low` to `high`. */
+function arrayFor(length: number, low: number, high: number): LevelArray {
+  const most = Math.max(-1 - low, high);
+  return most < 2 ** 7 ? new Int8Array(length) : most < 2 ** 15 ? new Int16Array(length) : new Int32Array(length);
+}
+
 /** The levels of rounded values. */
-export function levelsOf(values: ArrayLike<number>, view: readonly number[], grid: IntegerGrid): Int32Array {
-  const channel = channelOf(view, grid.axis);
-  return Int32Array.from({length: values.length}, (_, i) => {
-    const scale = grid.scale[channel(i)]!;
-    return scale === 0 ? 0 : Math.round(values[i]! / scale);
-  });
+export function levelsOf(values: ArrayLike<number>, view: readonly number[], grid: IntegerGrid): LevelArray {
+  const {scale, lowest, highest, axis} = grid;
+  const channel = channelOf(view, axis);
+  const low = lowest.reduce((least, each) => Math.min(least, each), 0);
+  const high = highest.reduce((most, each) => Math.max(most, each), 0);
+  const levels = arrayFor(values.length, low, high);
+  for (let i = 0; i < levels.length; ++i) {
+    const step = scale[channel(i)]!;
+    levels[i] = step === 0 ? 0 : Math.round(values[i]! / step);
+  }
+  return levels;
 }
 
 /** The weights that a layer rounds, by attribute, as integers. Moves the weights' ranges as a prediction would. */

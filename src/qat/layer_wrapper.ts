@@ -2,7 +2,7 @@
 import {serialization, type Tensor} from '@tensorflow/tfjs-core';
 import {layers as tfLayers, type LayerVariable} from '@tensorflow/tfjs-layers';
 import type {FakeQuantizer} from './fake_quantizer';
-import type {Layer, Shape} from './graph';
+import {innerLayers, type Layer, type Shape} from './graph';
 
 export type Config = Record<string, unknown>;
 export type Tensors = Tensor | Tensor[];
@@ -50,16 +50,44 @@ export function unwrapped(layer: Layer): Layer {
   return layer instanceof LayerWrapper ? layer.layer : layer;
 }
 
-/** The config of a layer; tfjs leaves out a separable one's multiplier, and a depthwise one's regularizer is its constraint. */
-export function configOf(layer: Layer): Config {
-  const config = JSON.parse(JSON.stringify(layer.getConfig())) as Config;
-  if (layer.getClassName() === 'SeparableConv2D') {
-    return {...config, depthMultiplier: (layer as unknown as {depthMultiplier: number}).depthMultiplier};
+/** What tfjs leaves out of a layer's config, and what it gets wrong: a depthwise one's constraint is its regularizer there. */
+function missingConfig(layer: Layer): Config {
+  const {depthMultiplier, noiseShape, depthwiseConstraint} = layer as unknown as {
+    depthMultiplier: number;
+    noiseShape?: number[];
+    depthwiseConstraint?: serialization.Serializable;
+  };
+  switch (layer.getClassName()) {
+    case 'SeparableConv2D':
+      return {depthMultiplier};
+    case 'AlphaDropout':
+      return {noiseShape};
+    case 'DepthwiseConv2D':
+      return {
+        depthwiseConstraint: depthwiseConstraint
+          ? {className: depthwiseConstraint.getClassName(), config: depthwiseConstraint.getConfig()}
+          : null,
+      };
+    default:
+      return {};
   }
-  if (layer.getClassName() !== 'DepthwiseConv2D') return config;
-  const {depthwiseConstraint: constraint} = layer as unknown as {depthwiseConstraint?: serialization.Serializable};
-  const serialized = constraint && {className: constraint.getClassName(), config: constraint.getConfig()};
-  return {...config, depthwiseConstraint: serialized ?? null};
+}
+
+/** The config of a layer, all of it. */
+export function configOf(layer: Layer): Config {
+  const config = JSON.parse(JSON.stringify({...layer.getConfig(), ...missingConfig(layer)})) as Config;
+  if (layer.getClassName() !== 'TimeDistributed') return config;
+  const [inner] = innerLayers(layer);
+  return {...config, layer: {className: inner!.getClassName(), config: configOf(inner!)}};
+}
+
+/** Has a layer tell all of its config, also where tfjs asks: when it saves a model, or a layer around this one. */
+export function tellAll(layer: Layer): void {
+  if (Object.keys(missingConfig(layer)).length > 0) {
+    const ofClass = Object.getPrototypeOf(layer) as Layer;
+    layer.getConfig = () => ({...ofClass.getConfig.call(layer), ...missingConfig(layer)}) as serialization.ConfigDict;
+  }
+  innerLayers(layer).forEach(tellAll);
 }
 
 /** Makes a layer from a config, as tfjs-layers does for its own wrappers. */
@@ -67,7 +95,9 @@ export function layerFrom({className, config}: {className: string; config: Confi
   const [cls, fromConfig] = serialization.SerializationMap.getMap().classNameMap[className] ?? [];
   if (!cls || !fromConfig)
     throw new Error(`Unknown layer class ${className}. Register it: tf.serialization.registerClass.`);
-  return fromConfig(cls, config as never) as unknown as Layer;
+  const layer = fromConfig(cls, config as never) as unknown as Layer;
+  tellAll(layer);
+  return layer;
 }
 
 /** A value for the place of a layer's own. */

@@ -7,7 +7,6 @@ import {
   sqrt,
   add,
   sub,
-  tensor,
   type Tensor,
   tidy,
   type Variable,
@@ -113,11 +112,17 @@ export class WeightQuantizer {
   readonly quantizer: FakeQuantizer;
   #measured: object | undefined;
   #holdsLevels: boolean;
+  /** What the weight is held to once it is made of its levels, which it would clip. */
+  readonly #constraint: object | undefined;
 
   constructor(slot: Slot, quantizer: FakeQuantizer, holdsLevels = false) {
     this.slot = slot;
     this.quantizer = quantizer;
     this.#holdsLevels = holdsLevels;
+    if (!holdsLevels) return;
+    const variable = this.#constrained;
+    this.#constraint = variable.constraint;
+    delete variable.constraint;
   }
 
   /** Whether the weight's variable holds levels, from which the first call makes values. */
@@ -125,14 +130,18 @@ export class WeightQuantizer {
     return this.#holdsLevels;
   }
 
-  /** Puts the levels of the rounded weight into its variable, and freezes the range: for a small file. Gives what it put. */
-  storeLevels({levels, view, grid: {axis, lowest}, shape}: WeightLevels): Int32Array {
-    const channel = channelOf(view, axis);
-    const stored = this.#countsFromLow ? levels.map((level, i) => level - lowest[channel(i)]!) : levels;
+  /**
+   * Freezes the range, and has the saved layer say that the weight's variable holds levels: for a small file, where they are
+   * put in its place. Gives what it is to hold.
+   */
+  keepLevels({levels, view, grid: {axis, lowest}}: WeightLevels): ArrayLike<number> {
     this.quantizer.observing = false;
-    tidy(() => this.#variable.assign(tensor(Float32Array.from(stored), shape as number[])));
     this.#holdsLevels = true;
-    return stored;
+    if (!this.#countsFromLow) return levels;
+    const channel = channelOf(view, axis);
+    const counted = new Uint16Array(levels.length);
+    levels.forEach((level, i) => (counted[i] = level - lowest[channel(i)]!));
+    return counted;
   }
 
   /** The rounded weight, of the weight's shape. */
@@ -157,6 +166,10 @@ export class WeightQuantizer {
     return this.slot.host[this.slot.attr]!.read() as Variable;
   }
 
+  get #constrained(): {constraint?: object | undefined} {
+    return this.slot.host[this.slot.attr] as object;
+  }
+
   /** A learned grid starts at its low end, any other has a level of 0. */
   get #countsFromLow(): boolean {
     return this.quantizer.options.observer === 'learned';
@@ -165,6 +178,7 @@ export class WeightQuantizer {
   /** Makes values of levels: about theirs, which rounding then makes exact. */
   #restore(batchNorm?: BatchNorm): void {
     this.#holdsLevels = false;
+    this.#constrained.constraint = this.#constraint;
     tidy(() => {
       const {numBits, narrowRange, axis} = this.quantizer.options;
       const [low, high] = this.quantizer.range();

@@ -3,8 +3,10 @@ import type {Tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {quantizingLayers} from './control';
 import type {FakeQuantizer} from './fake_quantizer';
-import {gridOfQuantizer, type IntegerGrid, levelsOf, weightLevels} from './grids';
+import {nonFiniteProblems} from './finite';
+import {channelOf, gridOfQuantizer, type IntegerGrid, type LevelArray, levelsOf, weightLevels} from './grids';
 import {LayerWrapper} from './layer_wrapper';
+import {throwProblems} from './options';
 
 /** A grid in signed integers: value = (level - zeroPoint) * scale, of which each is exact in float32. */
 export interface SignedGrid {
@@ -61,12 +63,12 @@ function signed({bits, scale, axis, ...grid}: IntegerGrid): SignedGrid {
   return {bits, scale, zeroPoint: zeroPointsOf({bits, scale, axis, ...grid}), axis};
 }
 
-function signedValues(levels: Int32Array, view: readonly number[], grid: IntegerGrid): QuantizedValues {
+function signedValues(levels: LevelArray, view: readonly number[], grid: IntegerGrid): QuantizedValues {
   const {zeroPoint, ...rest} = signed(grid);
-  const inner =
-    grid.axis === undefined ? levels.length : view.slice(grid.axis + 1).reduce((size, dim) => size * dim, 1);
-  const stored = levels.map((level, i) => level + zeroPoint[Math.floor(i / inner) % zeroPoint.length]!);
-  return {levels: grid.bits <= 8 ? Int8Array.from(stored) : Int16Array.from(stored), view, zeroPoint, ...rest};
+  const channel = channelOf(view, grid.axis);
+  const stored = grid.bits <= 8 ? new Int8Array(levels.length) : new Int16Array(levels.length);
+  levels.forEach((level, i) => (stored[i] = level + zeroPoint[channel(i)]!));
+  return {levels: stored, view, zeroPoint, ...rest};
 }
 
 /**
@@ -75,12 +77,14 @@ function signedValues(levels: Int32Array, view: readonly number[], grid: Integer
  * @param model - a quantized model.
  * @returns for each weight its levels with their steps, and for each activation its grid. `(level - zeroPoint) * scale`,
  * computed in float32, is bit for bit what the model computes with.
- * @throws if the model is not quantized.
+ * @throws if the model is not quantized, or with all weights at once that hold NaN or Infinity.
  */
 export async function quantizedWeights(model: LayersModel): Promise<QuantizedNumbers> {
   const weights: QuantizedWeight[] = [];
   const activations: QuantizedActivation[] = [];
-  for (const layer of quantizingLayers('quantizedWeights', model)) {
+  const layers = quantizingLayers('quantizedWeights', model);
+  throwProblems('quantizedWeights', await nonFiniteProblems(layers));
+  for (const layer of layers) {
     if (layer instanceof LayerWrapper) weights.push(...(await weightsOf(layer)));
     for (const {what, of, quantizer} of layer.roundings) {
       const grid = of === 'activations' ? await gridOfQuantizer(quantizer) : undefined;
@@ -109,7 +113,7 @@ async function weightsOf(layer: LayerWrapper): Promise<QuantizedWeight[]> {
  * @param x - float32 tensor.
  * @param quantizer - one whose range is set.
  * @returns the levels of what `quantizer.apply(x)` gives, and their steps.
- * @throws if the range is not set.
+ * @throws if the range is not set, or `x` holds NaN.
  */
 export async function quantizedValues(x: Tensor, quantizer: FakeQuantizer): Promise<QuantizedValues> {
   const grid = await gridOfQuantizer(quantizer);
@@ -117,6 +121,9 @@ export async function quantizedValues(x: Tensor, quantizer: FakeQuantizer): Prom
   const rounded = quantizer.apply(x);
   const values = await rounded.data();
   if (rounded !== x) rounded.dispose();
+  if (values.some(Number.isNaN)) {
+    throw new Error(`quantizedValues: x holds NaN, for which ${quantizer.name} has no level. Give it numbers.`);
+  }
   const axis = grid.axis === undefined || grid.axis >= 0 ? grid.axis : grid.axis + x.rank;
   const counted = {...grid, axis};
   return signedValues(levelsOf(values, x.shape, counted), x.shape, counted);

@@ -1,25 +1,37 @@
 /**
  * A quantized model as a small float one that tfjs loads by itself: its weights are stored as the uint8 codes of tfjs's own
- * manifest. That has one step for a tensor. So where there is one for each channel, the levels are stored as they are, and
- * the steps move into the BatchNormalization that follows the layer, or into one that is put there. Where the rounding is
- * kept, all weights are stored as levels, and the layers take the steps from their ranges.
+ * manifest. That has one step for a tensor. So where there is one for each channel, the levels are stored with the power of
+ * two next to the largest step, so that they train as weights do, and what is missing to the steps, a factor for each
+ * channel, moves into the BatchNormalization that follows the layer, or into a Rescaling that is put there. Where the
+ * rounding is kept, all weights are stored as levels, and the layers take the steps from their ranges.
  */
-import {div, io, mul, tensor, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
-import {layers as tfLayers, loadLayersModel, type LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
+import {
+  dispose,
+  div,
+  io,
+  type NamedTensorMap,
+  tensor,
+  type Tensor,
+  tidy,
+  util,
+  type Variable,
+} from '@tensorflow/tfjs-core';
+import {loadLayersModel, type LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
 import {quantizingLayers} from './control';
+import {nonFiniteProblems} from './finite';
 import {asContainer, flatten, type Layer, variablesOf} from './graph';
 import {type IntegerGrid, weightLevels, type WeightLevels} from './grids';
 import {activationOf, slotsOf} from './kinds';
-import {configOf, isQuantizing, layerFrom, LayerWrapper, unwrapped} from './layer_wrapper';
+import {configOf, isQuantizing, layerFrom, LayerWrapper, tellAll, unwrapped} from './layer_wrapper';
+import {throwProblems} from './options';
 import {allLayers} from './quantize_model';
 import {QuantizedLayer} from './quantized_layer';
 import {cloneLayer, rebuild, type Replacement} from './rebuild';
 
-/** How a variable is stored: as round((value - min) / scale). */
-interface Code {
-  readonly dtype: 'uint8' | 'uint16';
-  readonly scale: number;
-  readonly min: number;
+/** How a variable is stored: as codes, of which tfjs makes code * scale + min in float64 and rounds once. */
+interface Stored {
+  readonly quantization: {readonly dtype: 'uint8' | 'uint16'; readonly scale: number; readonly min: number};
+  readonly codes: Uint8Array | Uint16Array;
 }
 
 /** Layers whose outputs are their kernel's channels times a step. */
@@ -29,15 +41,17 @@ type Attributes = Readonly<Record<string, LayerVariable | undefined>>;
 
 const attributesOf = (layer: Layer) => layer as unknown as Attributes;
 
-/** A layer whose kernel has a step for each channel: its copy holds the levels, and something after it the steps. */
+/** A layer whose kernel has a step for each channel: its copy holds the levels, and something after it the factors. */
 interface Split {
-  readonly from: LayerWrapper;
   readonly attr: string;
-  readonly weight: WeightLevels;
+  /** What the copy's kernel is in steps of. */
+  readonly unit: number;
+  /** What its outputs are to be multiplied with. */
+  readonly factors: Float32Array;
   readonly copy: Layer;
-  /** The BatchNormalization that takes the steps, if the model has one there. */
+  /** The BatchNormalization that takes the factors, if the model has one there. */
   readonly norm: Layer | undefined;
-  /** What is put there otherwise: a BatchNormalization, and the activation if there is one. */
+  /** What is put there otherwise: a Rescaling, and the activation if there is one. */
   readonly added: readonly Layer[];
 }
 
@@ -58,143 +72,189 @@ function normsAfter(model: LayersModel): (layer: Layer) => Layer | undefined {
   };
 }
 
-/** A layer's step for each output channel; 1 where everything is 0. */
-function stepsOf({weight: {grid}}: Split, channels: number): Float32Array {
-  return Float32Array.from({length: channels}, (_, c) => grid.scale[c % grid.scale.length]! || 1);
+/** The power of two next above all steps, and each step's share of it: exact in float32, and 1 where everything is 0. */
+function sharesOf({scale}: IntegerGrid, channels: number): {unit: number; factors: Float32Array} {
+  const unit = 2 ** Math.ceil(Math.log2(scale.reduce((most, each) => Math.max(most, each), 0) || 1));
+  const factors = Float32Array.from({length: channels}, (_, c) => scale[c % scale.length]! / unit || 1);
+  return {unit, factors};
 }
 
-function splitOf(
-  from: LayerWrapper,
-  weights: ReadonlyMap<string, WeightLevels>,
-  norm: Layer | undefined,
-): Split | undefined {
-  const {layer} = from;
-  const [first, ...others] = weights;
-  if (!first || others.length > 0 || !SPLITTABLE.includes(layer.getClassName())) return undefined;
-  const [attr, weight] = first;
-  const isFirst = (layer as unknown as {dataFormat?: string}).dataFormat === 'channelsFirst';
-  if (weight.folded || weight.grid.scale.length === 1 || isFirst) return undefined;
-  if (norm) return {from, attr, weight, copy: cloneLayer(layer), norm, added: []};
-  return {from, attr, weight, norm, ...withSteps(layer)};
+interface Norm {
+  readonly movingMean: LayerVariable;
+  readonly movingVariance: LayerVariable;
+  readonly epsilon: number;
 }
 
-/** A layer in parts: what multiplies with levels, what multiplies with steps, and its activation. The last has its name. */
-function withSteps(layer: Layer): Pick<Split, 'copy' | 'added'> {
-  const {name} = layer;
-  const config = configOf(layer);
-  const isLinear = activationOf(layer) === 'linear';
+/**
+ * Whether a BatchNormalization of what is not multiplied with the factors yet still does in training what it did: its
+ * epsilon counts for less there, which would wake up channels that are as good as dead.
+ */
+async function takesFactors(norm: Layer, factors: Float32Array): Promise<boolean> {
+  const {movingVariance, epsilon} = unwrapped(norm) as unknown as Norm;
+  const variances = await movingVariance.read().data();
+  return factors.every((factor, c) => variances[c]! + epsilon * factor ** 2 >= (variances[c]! + epsilon) / 2);
+}
+
+/** A layer of the same name and the same weights but for their constraints, which would clip levels. */
+function unconstrained(layer: Layer, changes: object): Layer {
+  const config = Object.entries(configOf(layer)).filter(([key]) => !key.endsWith('Constraint'));
   const copy = layerFrom({
     className: layer.getClassName(),
-    config: {...config, name: `${name}_levels`, activation: 'linear'},
+    config: {...Object.fromEntries(config), ...changes},
   });
   copy.setFastWeightInitDuringBuild(true);
-  const steps = tfLayers.batchNormalization({name: isLinear ? name : `${name}_steps`, center: false, epsilon: 0});
-  const activation = () => layerFrom({className: 'Activation', config: {name, activation: config['activation']}});
-  return {copy, added: isLinear ? [steps] : [steps, activation()]};
+  return copy;
+}
+
+async function splitOf(
+  {layer}: LayerWrapper,
+  weights: ReadonlyMap<string, WeightLevels>,
+  norm: Layer | undefined,
+  isMasked: boolean,
+): Promise<Split | undefined> {
+  const [first, ...others] = weights;
+  if (!first || others.length > 0 || !SPLITTABLE.includes(layer.getClassName())) return undefined;
+  const [attr, {folded, grid}] = first;
+  const isFirst = (layer as unknown as {dataFormat?: string}).dataFormat === 'channelsFirst';
+  if (folded || grid.scale.length === 1 || isFirst) return undefined;
+  const shares = sharesOf(grid, grid.scale.length);
+  if (norm && (await takesFactors(norm, shares.factors))) {
+    return {attr, ...shares, copy: unconstrained(layer, {}), norm, added: []};
+  }
+  // A Rescaling ends a mask.
+  return isMasked ? undefined : {attr, ...shares, norm: undefined, ...withFactors(layer, shares.factors)};
+}
+
+/** A layer in parts: what multiplies with levels, what multiplies with factors, and its activation. The last has its name. */
+function withFactors(layer: Layer, factors: Float32Array): Pick<Split, 'copy' | 'added'> {
+  const {name} = layer;
+  const isLinear = activationOf(layer) === 'linear';
+  const copy = unconstrained(layer, {name: `${name}_levels`, activation: 'linear'});
+  // Nine digits tell any float32.
+  const scale = Array.from(factors, factor => Number(factor.toPrecision(9)));
+  const steps = layerFrom({className: 'Rescaling', config: {name: isLinear ? name : `${name}_steps`, scale}});
+  const {activation} = configOf(layer);
+  const applied = () => layerFrom({className: 'Activation', config: {name, activation}});
+  return {copy, added: isLinear ? [steps] : [steps, applied()]};
 }
 
 function assign(variable: LayerVariable, compute: (value: Tensor) => Tensor): void {
   tidy(() => (variable.read() as Variable).assign(compute(variable.read())));
 }
 
-/** Distributes kernel and steps, once all layers are built. */
-function fillSplit(split: Split, copyOf: ReadonlyMap<Layer, Layer>): void {
-  const {from, attr, weight, copy, norm, added} = split;
-  const {[attr]: kernel, bias} = attributesOf(copy);
-  assign(kernel!, () => tensor(Float32Array.from(weight.levels), weight.shape as number[]));
-  const own = attributesOf(from.layer)['bias'];
-  const target = norm ? attributesOf(copyOf.get(norm)!) : attributesOf(added[0]!);
-  const channels = target['gamma']!.shape[0]!;
-  const steps = stepsOf(split, channels);
-  if (bias && own) assign(bias, () => div(own.read(), tensor(steps)));
-  if (norm) {
-    assign(target['gamma']!, gamma => mul(gamma, tensor(steps)));
-    assign(target['movingMean']!, mean => div(mean, tensor(steps)));
-    return;
+/** Divides what comes after the kernel by the factors, once all layers are built. */
+async function divideByFactors({copy, norm, factors}: Split, copyOf: ReadonlyMap<Layer, Layer>): Promise<void> {
+  const {bias} = attributesOf(copy);
+  if (bias) assign(bias, value => div(value, tensor(factors)));
+  if (!norm) return;
+  const {movingMean, movingVariance, epsilon} = copyOf.get(norm) as unknown as Norm;
+  assign(movingMean, value => div(value, tensor(factors)));
+  const variances = await movingVariance.read().data();
+  const divided = Float32Array.from(variances, (each, c) => (each + epsilon) / factors[c]! ** 2 - epsilon);
+  assign(movingVariance, () => tensor(divided));
+}
+
+/** Integers from `low` to `high` as codes, of a step each. */
+function storedLevels(levels: ArrayLike<number>, low: number, high: number, scale = 1): Stored {
+  const dtype = high - low < 256 ? 'uint8' : 'uint16';
+  const codes = dtype === 'uint8' ? new Uint8Array(levels.length) : new Uint16Array(levels.length);
+  for (let i = 0; i < codes.length; ++i) codes[i] = levels[i]! - low;
+  return {codes, quantization: {dtype, scale, min: scale * low}};
+}
+
+/** The extremes of numbers, and 0. */
+function extremesOf(values: ArrayLike<number>): [low: number, high: number] {
+  let [low, high] = [0, 0];
+  for (let i = 0; i < values.length; ++i) {
+    if (values[i]! < low) low = values[i]!;
+    if (values[i]! > high) high = values[i]!;
   }
-  assign(target['gamma']!, () => tensor(steps));
+  return [low, high];
 }
 
-function codeOf({scale, lowest, highest}: IntegerGrid): Code {
-  const dtype = highest[0]! - lowest[0]! < 256 ? 'uint8' : 'uint16';
-  // In float64, as tfjs adds it in float64 and rounds once.
-  return {dtype, scale: scale[0]! || 1, min: (scale[0]! || 1) * lowest[0]!};
+/** The nearest of 256 values: for weights with a step for each channel where nothing after them can take the steps. */
+function nearest(values: ArrayLike<number>): Stored {
+  const [low, high] = extremesOf(values);
+  const scale = (high - low) / 255 || 1;
+  const codes = new Uint8Array(values.length);
+  for (let i = 0; i < codes.length; ++i) codes[i] = Math.round((values[i]! - low) / scale);
+  return {codes, quantization: {dtype: 'uint8', scale, min: low}};
 }
 
-function codeOfLevels(levels: Int32Array): Code {
-  const [low, high] = [levels.reduce((a, b) => Math.min(a, b), 0), levels.reduce((a, b) => Math.max(a, b), 0)];
-  return {dtype: high - low < 256 ? 'uint8' : 'uint16', scale: 1, min: low};
-}
-
-/** The nearest of 256 values: for weights with a step for each channel where no BatchNormalization can take the steps. */
-function nearest(values: ArrayLike<number>): Code {
-  const all = Array.from(values);
-  const [low, high] = [all.reduce((a, b) => Math.min(a, b), 0), all.reduce((a, b) => Math.max(a, b), 0)];
-  return {dtype: 'uint8', scale: (high - low) / 255 || 1, min: low};
-}
-
-/** A small model, and how its variables are stored. */
+/** A small model, and how its variables are stored; the others as they are. */
 interface SmallModel {
   readonly model: LayersModel;
-  readonly codes: ReadonlyMap<LayerVariable, Code>;
+  readonly stored: ReadonlyMap<LayerVariable, Stored>;
+}
+
+/** Whether a layer makes a mask. */
+function makesMask(layer: Layer): boolean {
+  const name = unwrapped(layer).getClassName();
+  return name === 'Masking' || (name === 'Embedding' && (unwrapped(layer) as unknown as {maskZero: boolean}).maskZero);
 }
 
 async function smallModel(q: LayersModel): Promise<SmallModel> {
   const normOf = normsAfter(q);
-  const wrappers = allLayers(asContainer(q)).filter(layer => layer instanceof LayerWrapper);
-  const weights = new Map<LayerWrapper, ReadonlyMap<string, WeightLevels>>();
-  for (const layer of wrappers) weights.set(layer, await weightLevels(layer));
-  const splits = wrappers.flatMap(layer => splitOf(layer, weights.get(layer)!, normOf(layer)) ?? []);
-  const copyOf = new Map<Layer, Layer>(splits.map(({from, copy}) => [from, copy]));
+  const layers = allLayers(asContainer(q));
+  const isMasked = layers.some(makesMask);
+  const splits = new Map<Layer, Split>();
+  const codesOf = new Map<LayerWrapper, ReadonlyMap<string, Stored | undefined>>();
+  for (const layer of layers.filter(each => each instanceof LayerWrapper)) {
+    const weights = await weightLevels(layer);
+    const split = await splitOf(layer, weights, normOf(layer), isMasked);
+    if (split) splits.set(layer, split);
+    codesOf.set(layer, new Map([...weights].map(([name, weight]) => [name, codesIn(weight, split?.unit)])));
+  }
+  const copyOf = new Map<Layer, Layer>();
   const replace = (layer: Layer): Replacement | undefined => {
     if (!(layer instanceof LayerWrapper) && isQuantizing(layer)) return undefined;
-    const split = splits.find(({from}) => from === layer);
+    const split = splits.get(layer);
     const from = unwrapped(layer);
     const copy = split?.copy ?? cloneLayer(from);
     copyOf.set(layer, copy);
     return {layer: copy, variables: {to: copy, from}, ...(split && {then: split.added})};
   };
   const model = rebuild(q, {replace});
-  for (const split of splits) fillSplit(split, copyOf);
-  const whole = wrappers.filter(layer => !splits.some(({from}) => from === layer));
-  for (const layer of whole) layer.assignRounded(copyOf.get(layer)!);
-  return {model, codes: await codesOf(splits, whole, weights, copyOf)};
-}
-
-/** The variable of a layer's copy that holds the weight of a name. */
-function counterpart({layer}: LayerWrapper, copy: Layer, name: string): LayerVariable {
-  const slot = slotsOf(layer, undefined).find(each => each.name === name);
-  const variable = slot ? slot.host[slot.attr] : attributesOf(layer)[name];
-  return variablesOf(copy)[variablesOf(layer).indexOf(variable!)]!;
-}
-
-async function codesOf(
-  splits: readonly Split[],
-  whole: readonly LayerWrapper[],
-  weights: ReadonlyMap<LayerWrapper, ReadonlyMap<string, WeightLevels>>,
-  copyOf: ReadonlyMap<Layer, Layer>,
-): Promise<ReadonlyMap<LayerVariable, Code>> {
-  const codes = new Map<LayerVariable, Code>();
-  for (const {copy, attr, weight, added} of splits) {
-    codes.set(attributesOf(copy)[attr]!, codeOfLevels(weight.levels));
-    for (const name of added[0] ? ['movingMean', 'movingVariance'] : []) {
-      const variable = attributesOf(added[0]!)[name]!;
-      codes.set(variable, {dtype: 'uint8', scale: 1, min: (await variable.read().data())[0] ?? 0});
-    }
+  for (const split of splits.values()) await divideByFactors(split, copyOf);
+  const stored = new Map<LayerVariable, Stored>();
+  for (const [layer, codes] of codesOf) {
+    for (const each of await storedIn(layer, copyOf.get(layer)!, codes)) stored.set(...each);
   }
-  for (const layer of whole) {
-    for (const [name, {grid, folded}] of weights.get(layer)!) {
-      const variable = counterpart(layer, copyOf.get(layer)!, name);
-      const isWhole = grid.scale.length === 1 && !folded;
-      codes.set(variable, isWhole ? codeOf(grid) : nearest(await variable.read().data()));
-    }
-  }
-  return codes;
+  return {model, stored};
 }
 
-/** A quantized model whose weights are their levels: it rounds as before wherever this package is. */
+/** A weight's levels as they are stored; undefined for one with a step for each channel that is left with it. */
+function codesIn({levels, grid, folded}: WeightLevels, unit: number | undefined): Stored | undefined {
+  if (unit !== undefined) return storedLevels(levels, ...extremesOf(levels), unit);
+  if (grid.scale.length > 1 || folded) return undefined;
+  return storedLevels(levels, grid.lowest[0]!, grid.highest[0]!, grid.scale[0]! || 1);
+}
+
+/** How the rounded weights of a layer are stored, by the variables of its copy. */
+async function storedIn(
+  layer: LayerWrapper,
+  copy: Layer,
+  codes: ReadonlyMap<string, Stored | undefined>,
+): Promise<[LayerVariable, Stored][]> {
+  const [from, to] = [variablesOf(layer.layer), variablesOf(copy)];
+  const places = [...codes].map(([name, known]) => {
+    const slot = slotsOf(layer.layer, undefined).find(each => each.name === name);
+    const source = slot ? slot.host[slot.attr] : attributesOf(layer.layer)[name];
+    return {known, source: source!, variable: to[from.indexOf(source!)]!};
+  });
+  if (places.some(({known}) => !known)) layer.assignRounded(copy);
+  const stored: [LayerVariable, Stored][] = [];
+  for (const {known, source, variable} of places) {
+    stored.push([variable, known ?? nearest(await variable.read().data())]);
+    // Frees the rounded values.
+    assign(variable, () => source.read());
+  }
+  return stored;
+}
+
+/** A quantized model whose weights are stored as their levels: it rounds as before wherever this package is. */
 async function modelOfLevels(q: LayersModel): Promise<SmallModel> {
-  const codes = new Map<LayerVariable, Code>();
+  const stored = new Map<LayerVariable, Stored>();
   const wrappers = allLayers(asContainer(q)).filter(layer => layer instanceof LayerWrapper);
   const others = wrappers.filter(layer => !(layer instanceof QuantizedLayer)).map(({name}) => name);
   if (others.length > 0) {
@@ -206,37 +266,87 @@ async function modelOfLevels(q: LayersModel): Promise<SmallModel> {
     const weights = await weightLevels(layer);
     for (const weight of layer.weightQuantizers) {
       const {host, attr, name} = weight.slot;
-      codes.set(host[attr]!, codeOfLevels(weight.storeLevels(weights.get(name)!)));
+      const levels = weight.keepLevels(weights.get(name)!);
+      stored.set(host[attr]!, storedLevels(levels, ...extremesOf(levels)));
     }
   }
-  return {model: q, codes};
+  return {model: q, stored};
 }
 
-function encoded(values: ArrayLike<number>, {dtype, scale, min}: Code): Uint8Array {
-  const levels = Array.from(values, value => Math.round((value - min) / scale));
-  return new Uint8Array((dtype === 'uint8' ? Uint8Array.from(levels) : Uint16Array.from(levels)).buffer);
-}
-
-/** A model's artifacts with its variables stored by their codes. */
-async function encodedArtifacts({model, codes}: SmallModel): Promise<io.ModelArtifacts> {
-  let artifacts: io.ModelArtifacts | undefined;
-  await model.save(
-    io.withSaveHandler(saved => {
-      artifacts = saved;
-      return Promise.resolve({modelArtifactsInfo: {dateSaved: new Date(0), modelTopologyType: 'JSON'}});
-    }),
-  );
-  const {weightSpecs = [], ...rest} = artifacts!;
-  const specs: io.WeightsManifestEntry[] = [];
-  const parts: Uint8Array[] = [];
-  for (const [i, spec] of weightSpecs.entries()) {
-    const variable = model.weights[i]!;
-    const code = codes.get(variable);
-    const values = await variable.read().data();
-    specs.push(code ? {...spec, quantization: code} : spec);
-    parts.push(code ? encoded(values, code) : new Uint8Array(values.slice().buffer));
+/** The weights among artifacts, but an optimizer's. On the CPU they stay where they are: they are as large as all else. */
+async function weightsIn({weightSpecs = [], weightData}: io.ModelArtifacts): Promise<NamedTensorMap> {
+  const bytes = Array.isArray(weightData) ? await new Blob(weightData).arrayBuffer() : weightData!;
+  const weights: NamedTensorMap = {};
+  let offset = 0;
+  for (const spec of weightSpecs.filter(({group}) => group !== 'optimizer')) {
+    const {name, shape, dtype} = spec;
+    const size = util.sizeFromShape(shape);
+    const isAligned = dtype === 'float32' && offset % 4 === 0;
+    const end = offset + size * (dtype === 'bool' ? 1 : 4);
+    weights[name] = isAligned
+      ? tensor(new Float32Array(bytes, offset, size), shape)
+      : io.decodeWeights(bytes.slice(offset, end), [spec])[name]!;
+    offset = end;
   }
-  return {...rest, weightSpecs: specs, weightData: await new Blob(parts as BlobPart[]).arrayBuffer()};
+  return weights;
+}
+
+/** The model of artifacts. */
+async function loaded(artifacts: io.ModelArtifacts): Promise<LayersModel> {
+  const {userDefinedMetadata, weightSpecs = []} = artifacts;
+  let isKnown = false;
+  const model = await loadLayersModel({
+    load: () =>
+      Promise.resolve({
+        modelTopology: JSON.parse(JSON.stringify(artifacts.modelTopology)) as object,
+        ...(userDefinedMetadata && {userDefinedMetadata}),
+        weightSpecs,
+        // tfjs asks whether there are weights, to leave out initializers, and then for them, of which it makes copies.
+        get weightData() {
+          const data = isKnown ? undefined : artifacts.weightData;
+          isKnown = true;
+          return data as io.WeightData;
+        },
+      }),
+  });
+  const weights = await weightsIn(artifacts);
+  try {
+    model.loadWeights(weights);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  } finally {
+    dispose(weights);
+  }
+  allLayers(asContainer(model)).forEach(tellAll);
+  return model;
+}
+
+function bytesOf({buffer, byteOffset, byteLength}: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Artifacts of another model, with its variables as they are stored. */
+async function smallArtifacts(artifacts: io.ModelArtifacts, {model, stored}: SmallModel): Promise<io.ModelArtifacts> {
+  const weightSpecs: io.WeightsManifestEntry[] = [];
+  const parts: Uint8Array[] = [];
+  for (const variable of model.weights) {
+    const {shape, dtype} = variable.read();
+    const spec = {name: variable.originalName, shape, dtype: dtype as 'float32'};
+    const {codes, quantization} = stored.get(variable) ?? {};
+    weightSpecs.push(quantization ? {...spec, quantization} : spec);
+    parts.push(bytesOf(codes ?? (await variable.read().data())));
+  }
+  const weightData = new Uint8Array(parts.reduce((size, {length}) => size + length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    weightData.set(part, offset);
+    offset += part.length;
+  }
+  const others = {...artifacts};
+  delete others.trainingConfig;
+  const modelTopology = model.toJSON(null, false) as object;
+  return {...others, modelTopology, weightSpecs, weightData: weightData.buffer};
 }
 
 function handlerFor(destination: string | io.IOHandler): io.IOHandler {
@@ -284,13 +394,13 @@ export function quantized(
   return {
     save: async artifacts => {
       if (!handler.save) throw new Error('quantized: the handler has no method save. Give one that saves.');
-      const copy = JSON.parse(JSON.stringify(artifacts.modelTopology)) as object;
-      const q = await loadLayersModel(io.fromMemory({...artifacts, modelTopology: copy}));
+      const q = await loaded(artifacts);
       let small: SmallModel | undefined;
       try {
         quantizingLayers('quantized', q);
+        throwProblems('quantized', await nonFiniteProblems(allLayers(asContainer(q))));
         small = fakeQuant ? await modelOfLevels(q) : await smallModel(q);
-        return await handler.save(await encodedArtifacts(small));
+        return await handler.save(await smallArtifacts(artifacts, small));
       } finally {
         if (small && small.model !== q) small.model.dispose();
         q.dispose();

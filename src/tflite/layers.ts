@@ -484,7 +484,7 @@ const ACTIVATIONS: Readonly<Record<string, Row>> = {
   tanh: fixed('TANH', SIGNED_UNIT),
 };
 
-function embeddingTable(levels: Int32Array, shape: Shape, {scale, lowest}: Grid): Constant {
+function embeddingTable(levels: ArrayLike<number>, shape: Shape, {scale, lowest}: Grid): Constant {
   const zeroPoint = -128 - lowest;
   const data = new Uint8Array(Int8Array.from(levels, level => level + zeroPoint).buffer);
   return {data, type: 'int8', shape, scale, zeroPoint};

@@ -2,6 +2,7 @@
 import type {LayersModel, LayerVariable} from '@tensorflow/tfjs-layers';
 import {quantizingLayers} from '../qat/control';
 import type {FakeQuantizer} from '../qat/fake_quantizer';
+import {nonFiniteProblems} from '../qat/finite';
 import {asContainer, flatten, type Layer} from '../qat/graph';
 import {gridOfQuantizer, type IntegerGrid, weightLevels, type WeightLevels} from '../qat/grids';
 import {isQuantizing, LayerWrapper, unwrapped} from '../qat/layer_wrapper';
@@ -110,12 +111,10 @@ async function numbersOf(layer: Layer): Promise<LayerNumbers> {
   return {weights, values: await valuesOf(host), grids: await gridsOf(layer)};
 }
 
-function numberProblems(layer: Layer, {weights, values, grids}: LayerNumbers): string[] {
-  const bad = [...values].filter(([, each]) => !each.every(Number.isFinite)).map(([name]) => name);
+function numberProblems(layer: Layer, {weights, grids}: LayerNumbers): string[] {
   const wide = [...weights].filter(([, {levels}]) => levels.some(level => Math.abs(level) > 127));
   const long = [...grids].filter(([, grid]) => !isStorable(grid));
   return [
-    ...bad.map(name => `layer ${layer.name}: its ${name} holds NaN or Infinity.`),
     ...wide.map(
       ([name]) =>
         `layer ${layer.name}: levels of its ${name} do not fit int8 weights, which are symmetric: -127 to 127. ` +
@@ -127,26 +126,6 @@ function numberProblems(layer: Layer, {weights, values, grids}: LayerNumbers): s
         'Quantize activations with numBits of 15 or fewer, or symmetric.',
     ),
   ];
-}
-
-/** NaN in a weight makes its range NaN or its levels so; it is looked for in what was trained. */
-async function weightProblems(layers: readonly Layer[]): Promise<string[]> {
-  const problems: string[] = [];
-  for (const layer of layers.filter(each => each instanceof LayerWrapper)) {
-    for (const {originalName, read} of variablesIn(layer)) {
-      const values = await read().data();
-      if (!values.every(Number.isFinite))
-        problems.push(`layer ${layer.name}: its ${originalName} holds NaN or Infinity.`);
-    }
-  }
-  return problems;
-}
-
-function variablesIn(layer: LayerWrapper): {originalName: string; read: () => ReturnType<LayerVariable['read']>}[] {
-  return layer.layer.weights.map(variable => {
-    const {originalName} = variable as unknown as {originalName: string};
-    return {originalName: originalName.split('/').pop()!, read: () => variable.read()};
-  });
 }
 
 /** How many take each tensor of a flat graph. */
@@ -236,7 +215,7 @@ export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}):
   quantizingLayers('toTFLite', model);
   const layers = allLayers(asContainer(model)).filter(layer => layer.getClassName() !== 'InputLayer');
   throwProblems('toTFLite', [...classProblems(layers), ...quantizerProblems(layers), ...(await unsetProblems(layers))]);
-  throwProblems('toTFLite', await weightProblems(layers));
+  throwProblems('toTFLite', await nonFiniteProblems(layers));
   const numbers = await readNumbers(layers, onProgress);
   throwProblems(
     'toTFLite',

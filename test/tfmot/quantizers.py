@@ -24,6 +24,8 @@ KINDS = {
     "mixed": [(1, 0), (8, 0), (0.5, 0), (0.7, 0)],
     "one_sided": [(1, 5), (2, -5), (0, 0), (4, 0)],
     "lopsided": [(3, 0.7), (0.02, -0.4), (100, 0.2), (30, 0)],
+    # Maxima whose last bit moves where AllValues divides them by its ratio and multiplies with it again.
+    "rising": [(2.1, 2), (4.2, 2), (8.4, 2), (2.1, 1)],
 }
 
 
@@ -64,7 +66,11 @@ def cases(inputs):
     for name, bits, symmetric, narrow in product(("LastValue", "MovingAverage", "AllValues"), (4, 8), (False, True), (False, True)):
         for per_axis in (False, True) if name == "LastValue" else (False,):
             for inputs_name in inputs:
-                if per_axis or inputs_name.endswith("_matrix"):
+                if inputs_name.startswith("rising_"):
+                    is_asked = inputs_name == "rising_matrix" and name == "AllValues"
+                else:
+                    is_asked = per_axis or inputs_name.endswith("_matrix")
+                if is_asked:
                     yield name, bits, symmetric, narrow, per_axis, inputs_name
 
 
