@@ -1,7 +1,7 @@
 /** What is wrong with a converted graph: tfjs trusts it, and fails far from what is amiss. */
 
 /** A value as protocol buffers write it in JSON: 64-bit integers as strings, bytes in base64 or as codes. */
-export interface AttrValue {
+interface AttrValue {
   i?: number | string;
   f?: number;
   b?: boolean;
@@ -16,7 +16,7 @@ export interface NodeDef {
   attr?: Record<string, AttrValue>;
 }
 
-export interface ArgDef {
+interface ArgDef {
   name: string;
 }
 
