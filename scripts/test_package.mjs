@@ -214,6 +214,21 @@ const CHECKS = {
     }
   },
 
+  'exports every type that it shows': () => {
+    const entries = Object.keys(ENTRY_TYPES).map(entry => readFileSync(`${DIST}/${entry}.d.mts`, 'utf8'));
+    const exported = entries.flatMap(text =>
+      [...text.matchAll(/^export (?:type )?\{(.*?)\}/gms)].flatMap(([, names]) => names.split(',')),
+    );
+    const names = new Set(exported.map(name => name.trim().split(' ').at(-1)));
+    for (const file of readdirSync(DIST).filter(name => name.endsWith('.d.mts'))) {
+      const declared = readFileSync(`${DIST}/${file}`, 'utf8').matchAll(
+        /^(?:declare )?(?:interface|type|(?:abstract )?class) (\w+)/gm,
+      );
+      for (const [, name] of declared)
+        if (!names.has(name)) throw new Error(`${file} shows ${name}, which no entry exports`);
+    }
+  },
+
   'is small as a script': () => {
     const size = gzipSync(readFileSync(`${DIST}/tfjs-quantization.min.js`), {level: 9}).length;
     if (size > MOST_BYTES) throw new Error(`the ops are ${size} bytes, minified and compressed, not ${MOST_BYTES}`);

@@ -286,9 +286,6 @@ function mendTopology(topology: unknown): GraphDef {
   return {...graph, versions, library: {...graph.library, function: functions.map(mendFunction)}};
 }
 
-/** What a graph model is loaded from at once. */
-type SyncSource = io.IOHandlerSync | io.ModelArtifacts | [modelJSON: io.ModelJSON, weights: io.WeightData];
-
 interface Handler {
   load(): io.ModelArtifacts | Promise<io.ModelArtifacts>;
 }
@@ -383,8 +380,10 @@ export function mendGraph(source: string | io.IOHandler, options?: io.LoadOption
  * @param source - what that takes: an IOHandlerSync, ModelArtifacts, or a parsed model.json and its weights.
  * @returns an IOHandlerSync for `tf.loadGraphModelSync`.
  */
-export function mendGraph(source: SyncSource): io.IOHandlerSync;
-export function mendGraph(source: string | io.IOHandler | SyncSource, options: io.LoadOptions = {}): object {
+export function mendGraph(
+  source: io.IOHandlerSync | io.ModelArtifacts | [modelJSON: io.ModelJSON, weights: io.WeightData],
+): io.IOHandlerSync;
+export function mendGraph(source: unknown, options?: io.LoadOptions): object {
   const handler = handlerOf(source, options ?? {});
   return {
     load: () => {
