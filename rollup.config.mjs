@@ -1,3 +1,4 @@
+import {fileURLToPath} from 'node:url';
 import {nodeResolve} from '@rollup/plugin-node-resolve';
 import terser from '@rollup/plugin-terser';
 import dts from 'rollup-plugin-dts';
@@ -13,31 +14,71 @@ const ENTRIES = {
   tflite: 'src/tflite/index.ts',
 };
 
+const TFJS = /^@tensorflow\//;
+
 /** tfjs is a peer and stays outside; so does the one dependency, of the entry tflite. */
-const external = /^(@tensorflow\/|flatbuffers$)/;
+const external = [TFJS, 'flatbuffers'];
 
 const plugins = [
   {name: 'check-shaders', buildStart: () => checkShaders()},
   rollupShaders,
-  nodeResolve(),
+  // Before the other, which takes all modules but those that package.json lists for free of effects.
   esbuild({target: 'es2022'}),
+  nodeResolve(),
 ];
 
-function modules(format, ending) {
-  const names = {entryFileNames: `[name].${ending}`, chunkFileNames: `[name]-chunk.${ending}`};
-  return {dir: 'dist', format, sourcemap: true, ...names};
-}
+const entryOf = new Map(
+  Object.entries(ENTRIES).map(([name, file]) => [fileURLToPath(new URL(file, import.meta.url)), name]),
+);
+
+/** Module by module, so that bundlers leave out what is not used: see `sideEffects` in package.json. */
+const esModules = {
+  dir: 'dist',
+  format: 'es',
+  preserveModules: true,
+  preserveModulesRoot: 'src',
+  entryFileNames: ({facadeModuleId}) => `${entryOf.get(facadeModuleId) ?? '[name]'}.mjs`,
+  sourcemap: true,
+};
+
+const commonJs = {
+  dir: 'dist',
+  format: 'cjs',
+  entryFileNames: '[name].cjs',
+  chunkFileNames: '[name]-chunk.cjs',
+  sourcemap: true,
+};
 
 function types(ending) {
-  return {dir: 'dist', entryFileNames: `[name].${ending}`, chunkFileNames: `[name]-chunk.${ending}`};
+  return {
+    dir: 'dist',
+    entryFileNames: `[name].${ending}`,
+    chunkFileNames: `[name]-chunk.${ending}`,
+    // An import of all of tfjs stays where it stands, in the entry tf.
+    hoistTransitiveImports: false,
+  };
 }
 
-/** For a script tag after tfjs's own: `extend` adds the exports to the global `tf`. */
-function script(name, input) {
-  const umd = {format: 'umd', name: 'tf', extend: true, globals: () => 'tf', sourcemap: true};
+/** What a script tag in the wrong order says. Modules get their tfjs by import. */
+function checkTfjs(needed) {
+  const found = needed.map(name => `globalThis.tf?.${name}`).join(' && ');
+  return `if (typeof exports !== 'object' && typeof define !== 'function' && !(${found})) throw new Error(
+  'tfjs-quantization: load tfjs before this script: <script src="https://cdn.jsdelivr.net/npm/@tensorflow/tfjs@4"></script>');`;
+}
+
+/** For a script tag after tfjs's own, whole: `extend` adds the exports to the global `tf`. */
+function script(name, input, needed) {
+  const umd = {
+    format: 'umd',
+    name: 'tf',
+    extend: true,
+    globals: () => 'tf',
+    sourcemap: true,
+    banner: checkTfjs(needed),
+  };
   return {
     input,
-    external,
+    external: [TFJS],
     plugins,
     output: [
       {...umd, file: `dist/${name}.js`},
@@ -47,8 +88,14 @@ function script(name, input) {
 }
 
 export default [
-  {input: ENTRIES, external, plugins, output: [modules('es', 'mjs'), modules('cjs', 'cjs')]},
-  {input: ENTRIES, external, plugins: [dts()], output: [types('d.mts'), types('d.cts')]},
-  script('tfjs-quantization', ENTRIES.index),
-  script('tfjs-quantization-graph-model', ENTRIES['graph-model']),
+  {input: ENTRIES, external, plugins, output: [esModules, commonJs]},
+  {
+    input: ENTRIES,
+    external,
+    plugins: [dts({compilerOptions: {stripInternal: true}})],
+    output: [types('d.mts'), types('d.cts')],
+  },
+  script('tfjs-quantization', ENTRIES.index, ['op']),
+  script('tfjs-quantization-graph-model', ENTRIES['graph-model'], ['registerOp']),
+  script('tfjs-quantization.all', 'src/all.ts', ['registerOp', 'layers']),
 ];

@@ -65,6 +65,6 @@ export function runKernel<Output extends Tensor | Tensor[]>(
   attrs: object,
 ): Output {
   const backendName = currentBackend();
-  if (!getKernel(kernelName, backendName)) registerOps(backendName, host);
+  if (!getKernel(kernelName, backendName)) registerOps(backendName, DEVICES[backendName] ?? host);
   return engine().runKernel<Output>(kernelName, inputs, attrs as NamedAttrMap);
 }

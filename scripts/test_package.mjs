@@ -1,19 +1,38 @@
 /** Tests the build as what users get: packed, installed in a project of its own, and used in every way that it offers. */
-import {execFileSync} from 'node:child_process';
-import {cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {execFile} from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import {availableParallelism, tmpdir} from 'node:os';
+import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {parseArgs} from 'node:util';
+import {parseArgs, promisify} from 'node:util';
 import vm from 'node:vm';
 import {gzipSync} from 'node:zlib';
+import {nodeResolve} from '@rollup/plugin-node-resolve';
+import {build} from 'esbuild';
+import {rollup} from 'rollup';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
 /** Within the repository, so that the project finds tfjs, its peer, where the repository has it. */
 const PROJECT = `${ROOT}.cache/package`;
 
-function run(program, args, cwd = PROJECT) {
+/** The package as it lies there. */
+const INSTALLED = `${PROJECT}/node_modules/tfjs-quantization`;
+
+async function run(program, args, cwd = PROJECT) {
   try {
-    return execFileSync(program, args, {cwd, encoding: 'utf8', stdio: 'pipe'});
+    const {stdout} = await promisify(execFile)(program, args, {cwd, encoding: 'utf8', maxBuffer: 2 ** 24});
+    return stdout;
   } catch (error) {
     throw new Error(`${error.message}\n${error.stdout}\n${error.stderr}`, {cause: error});
   }
@@ -21,13 +40,13 @@ function run(program, args, cwd = PROJECT) {
 
 const tool = (name, ...args) => run(process.execPath, [`${ROOT}node_modules/${name}`, ...args]);
 
-function buildAndInstall() {
+async function buildAndInstall() {
   rmSync(PROJECT, {recursive: true, force: true});
   mkdirSync(PROJECT, {recursive: true});
-  run('npm', ['run', 'build'], ROOT);
-  run('npm', ['pack', '--ignore-scripts', '--pack-destination', PROJECT], ROOT);
+  await run('npm', ['run', 'build'], ROOT);
+  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', PROJECT], ROOT);
   writeFileSync(`${PROJECT}/package.json`, JSON.stringify({name: 'user', private: true}));
-  run('npm', ['install', '--offline', '--legacy-peer-deps', '--no-audit', '--no-fund', tarball()]);
+  await run('npm', ['install', '--offline', '--legacy-peer-deps', '--no-audit', '--no-fund', tarball()]);
 }
 
 function tarball() {
@@ -90,14 +109,14 @@ const CHECKS = {
        ${CHAINED}`,
     ),
 
-  'writes .tflite files, as an ES module and in CommonJS': () => {
+  'writes .tflite files, as an ES module and in CommonJS': async () => {
     const text = `
        const model = tf.sequential({layers: [tf.layers.dense({units: 2, inputShape: [3]})]});
        const q = quantizeModel(model);
        calibrate(q, tf.randomNormal([8, 3])).then(() => toTFLite(q)).then(bytes => {
          if (String.fromCharCode(...bytes.subarray(4, 8)) !== 'TFL3') throw new Error('no .tflite');
        });`;
-    script(
+    await script(
       'tflite.mjs',
       `import * as tf from '@tensorflow/tfjs';
        import {calibrate, quantizeModel} from 'tfjs-quantization/qat';
@@ -147,7 +166,7 @@ const CHECKS = {
     for (const file of ['package.json', 'dist/tf-core.node.js']) {
       cpSync(`${ROOT}${core}/${file}`, `${PROJECT}/other/${core}/${file}`);
     }
-    script(
+    return script(
       'other/two_cores.cjs',
       `const other = require('@tensorflow/tfjs-core');
        const {createRequire} = require('node:module');
@@ -165,61 +184,277 @@ const CHECKS = {
 
   'extends the global tf as a script': () => scripts('.js'),
   'extends the global tf as a minified script': () => scripts('.min.js'),
+  'holds everything as one script': () => allScript('.js'),
+  'holds everything as one minified script': () => allScript('.min.js'),
+  'asks for tfjs where a script comes before it': () => {
+    const needsTfjs = /^tfjs-quantization: load tfjs before this script: <script src="https:.*"><\/script>$/;
+    for (const name of SCRIPTS) {
+      for (const ending of ['.js', '.min.js']) {
+        const empty = page();
+        expectError(`${name}${ending} without tfjs`, () => load(empty, `${DIST}/${name}${ending}`), needsTfjs);
+        if (vm.runInContext('"tf" in globalThis', empty)) throw new Error(`${name}${ending} left a tf behind`);
+      }
+    }
+    // tfjs-core alone has no layers.
+    const core = page();
+    load(core, `${ROOT}node_modules/@tensorflow/tfjs-core/dist/tf-core.min.js`);
+    load(core, `${DIST}/tfjs-quantization.min.js`);
+    expectError('everything beside tfjs-core', () => load(core, `${DIST}/tfjs-quantization.all.min.js`), needsTfjs);
+  },
 
-  'has strict types, chained methods included': () => {
-    writeFileSync(`${PROJECT}/types.mts`, TYPES.replace('$ENTRY', 'tfjs-quantization'));
-    writeFileSync(
-      `${PROJECT}/all_types.mts`,
-      TYPES.replace(/import \* as tf .*\n/, '')
-        .replace('$ENTRY', 'tfjs-quantization/tf')
-        .replace('import {', 'import * as tf from "tfjs-quantization/tf";\nimport {'),
+  'is typed wherever TypeScript looks for modules': async () => {
+    const all = Object.keys(ENTRY_TYPES);
+    const peers = ['tfjs', ...PARTS.map(part => `tfjs-${part}`)];
+    await Promise.all(Object.entries(RESOLUTIONS).map(([name, options]) => checkTypes(name, peers, all, options)));
+  },
+  'is typed where only its peers are installed': async () => {
+    const peersOf = {index: [], 'graph-model': ['tfjs-converter'], qat: ['tfjs-layers'], tflite: ['tfjs-layers']};
+    for (const [entry, peers] of Object.entries(peersOf)) {
+      await checkTypes(entry, ['tfjs-core', ...peers], [entry], RESOLUTIONS.nodenext);
+    }
+  },
+
+  'exports every type that it shows': () => {
+    const entries = Object.keys(ENTRY_TYPES).map(entry => readFileSync(`${DIST}/${entry}.d.mts`, 'utf8'));
+    const exported = entries.flatMap(text =>
+      [...text.matchAll(/^export (?:type )?\{(.*?)\}/gms)].flatMap(([, names]) => names.split(',')),
     );
-    writeFileSync(`${PROJECT}/types.cts`, TYPES.replace('$ENTRY', 'tfjs-quantization'));
-    const strict = [
-      '--strict',
-      '--exactOptionalPropertyTypes',
-      '--noUncheckedIndexedAccess',
-      '--noEmit',
-      '--skipLibCheck',
-    ];
-    const files = ['types.mts', 'all_types.mts', 'types.cts'];
-    tool('typescript/bin/tsc', ...strict, '--target', 'es2022', '--module', 'nodenext', '--types', 'node', ...files);
-    const bundler = ['--module', 'esnext', '--moduleResolution', 'bundler'];
-    tool('typescript/bin/tsc', ...strict, '--target', 'es2022', ...bundler, '--types', 'node', 'types.mts');
+    const names = new Set(exported.map(name => name.trim().split(' ').at(-1)));
+    for (const file of readdirSync(DIST).filter(name => name.endsWith('.d.mts'))) {
+      const declared = readFileSync(`${DIST}/${file}`, 'utf8').matchAll(
+        /^(?:declare )?(?:interface|type|(?:abstract )?class) (\w+)/gm,
+      );
+      for (const [, name] of declared)
+        if (!names.has(name)) throw new Error(`${file} shows ${name}, which no entry exports`);
+    }
   },
 
   'is small as a script': () => {
-    const size = gzipSync(readFileSync(`${ROOT}dist/tfjs-quantization.min.js`), {level: 9}).length;
+    const size = gzipSync(readFileSync(`${DIST}/tfjs-quantization.min.js`), {level: 9}).length;
     if (size > MOST_BYTES) throw new Error(`the ops are ${size} bytes, minified and compressed, not ${MOST_BYTES}`);
+  },
+
+  'bundles what is imported, and little else': async () => {
+    for (const [entry, name, most] of BUNDLED) {
+      const text = await bundled(`export {${name}} from 'tfjs-quantization${entry}';`);
+      const size = gzipSync(text, {level: 9}).length;
+      if (size > most) throw new Error(`${name} alone is ${size} bytes, minified and compressed, not ${most}`);
+    }
+  },
+  'keeps its effects in bundles': bundledEffects,
+  'lists every module that has effects': listedEffects,
+
+  'has in it what its documents link to': () => {
+    for (const file of readdirSync(INSTALLED, {recursive: true}).filter(name =>
+      /^(?!node_modules).*\.md$/.test(name),
+    )) {
+      const links = readFileSync(`${INSTALLED}/${file}`, 'utf8').matchAll(/\]\(([^)#\s]+)|<img src="([^"]+)"/g);
+      for (const [, link, image] of links) {
+        const target = link ?? image;
+        if (/^\w+:/.test(target) || existsSync(join(dirname(`${INSTALLED}/${file}`), target))) continue;
+        throw new Error(`${file} links to ${target}, which is not in the package`);
+      }
+    }
   },
 
   'passes publint': () => tool('publint/src/cli.js', '--strict', tarball()),
   'passes attw': () => tool('@arethetypeswrong/cli/dist/index.js', '--profile', 'node16', tarball()),
 };
 
-/** As a page would load them: tfjs, then the two scripts of this package. */
-function scripts(ending) {
-  const page = vm.createContext({console, setTimeout, performance, TextEncoder, TextDecoder, URL, fetch});
-  vm.runInContext('globalThis.self = globalThis.window = globalThis; globalThis.document = {};', page);
-  const dist = `${PROJECT}/node_modules/tfjs-quantization/dist`;
-  for (const file of [
-    `${ROOT}node_modules/@tensorflow/tfjs/dist/tf.min.js`,
-    `${dist}/tfjs-quantization${ending}`,
-    `${dist}/tfjs-quantization-graph-model${ending}`,
-  ]) {
-    vm.runInContext(readFileSync(file, 'utf8'), page, {filename: file});
-  }
-  const uses = `check('tf.fakeQuant', tf.fakeQuant([0.6, 2.4], 0, 3, {numBits: 2}), '1,2'); tf.registerGraphOps();`;
-  vm.runInContext(`${EXPECT} tf.setBackend('cpu'); ${uses} ${CHAINED}`, page);
+const DIST = `${INSTALLED}/dist`;
+const SCRIPTS = ['tfjs-quantization', 'tfjs-quantization-graph-model', 'tfjs-quantization.all'];
+
+/** What a page has before its scripts. */
+function page() {
+  const globals = {
+    console,
+    setTimeout,
+    performance,
+    TextEncoder,
+    TextDecoder,
+    URL,
+    fetch,
+    btoa,
+    atob,
+    Blob,
+    WebAssembly,
+  };
+  const context = vm.createContext(globals);
+  vm.runInContext('globalThis.self = globalThis.window = globalThis; globalThis.document = {};', context);
+  return context;
 }
 
-/** Must compile; each line after an expectation of an error must not. */
-const TYPES = `
-import * as tf from '@tensorflow/tfjs';
-import {
-  fakeQuant, fakeQuantWithMinMaxArgs, fakeQuantWithMinMaxVarsGradient, fakeQuantWithMinMaxVarsPerChannel,
-  quantizeAndDequantizeV4, type FakeQuantOptions,
-} from '$ENTRY';
+/** A script tag. */
+function load(context, file) {
+  vm.runInContext(readFileSync(file, 'utf8'), context, {filename: file});
+}
+
+function pageWithTfjs() {
+  const context = page();
+  load(context, `${ROOT}node_modules/@tensorflow/tfjs/dist/tf.min.js`);
+  vm.runInContext(`${EXPECT} tf.setBackend('cpu');`, context);
+  return context;
+}
+
+const SCRIPT_USES = `
+check('tf.fakeQuant', tf.fakeQuant([0.6, 2.4], 0, 3, {numBits: 2}), '1,2');
+tf.registerGraphOps();
+${CHAINED}`;
+
+/** As a page would load them: tfjs, then the two scripts of the ops and of graph models. */
+function scripts(ending) {
+  const context = pageWithTfjs();
+  load(context, `${DIST}/tfjs-quantization${ending}`);
+  load(context, `${DIST}/tfjs-quantization-graph-model${ending}`);
+  vm.runInContext(SCRIPT_USES, context);
+}
+
+/** All there is, from a network to its .tflite file, beside what the other two scripts do. */
+async function allScript(ending) {
+  const context = pageWithTfjs();
+  load(context, `${DIST}/tfjs-quantization.all${ending}`);
+  vm.runInContext(SCRIPT_USES, context);
+  await vm.runInContext(
+    `(async () => {
+      const {calibrate, fakeQuant, mendGraph, packInt4, quantized, quantizeModel, toTFLite} = tf.quantization;
+      check('tf.quantization.fakeQuant', fakeQuant([0.6, 2.4], 0, 3, {numBits: 2}), '1,2');
+      if (String(packInt4(new Int8Array([1, 2]))) !== '33') throw new Error('packInt4');
+      const model = tf.sequential({layers: [tf.layers.dense({units: 2, inputShape: [3]})]});
+      const q = quantizeModel(model);
+      await calibrate(q, tf.randomNormal([8, 3]));
+      const bytes = await toTFLite(q);
+      if (String.fromCharCode(...bytes.subarray(4, 8)) !== 'TFL3') throw new Error('no .tflite');
+      let saved;
+      await q.save(quantized({save: async artifacts => (saved = artifacts)}, {fakeQuant: true}));
+      const loaded = await tf.loadLayersModel({load: async () => saved});
+      const x = tf.tensor2d([[0.1, -0.2, 0.3]]);
+      check('the loaded model', loaded.predict(x), String(Array.from(q.predict(x).dataSync())));
+      mendGraph({modelTopology: {node: []}}).load();
+    })()`,
+    context,
+  );
+}
+
+function expectError(name, act, message) {
+  let error;
+  try {
+    act();
+  } catch (thrown) {
+    error = thrown;
+  }
+  if (!message.test(error?.message ?? '')) throw new Error(`${name}: ${error?.message ?? 'no error'}`);
+}
+
+/** Bytes, minified and compressed, of what a bundler makes of a name alone. All but packInt4 need the kernels of all backends. */
+const BUNDLED = [
+  ['', 'fakeQuant', MOST_BYTES],
+  ['', 'minMax', MOST_BYTES],
+  ['/tflite', 'packInt4', 200],
+  ['/tflite', 'toTFLite', 52_000],
+  ['/qat', 'calibrate', 40_000],
+  ['/qat', 'quantizeModel', 45_000],
+];
+
+const PEERS = ['@tensorflow/*', 'flatbuffers'];
+const PEER = /^(@tensorflow\/|flatbuffers$)/;
+
+async function bundled(contents) {
+  const stdin = {contents, resolveDir: PROJECT};
+  const options = {bundle: true, minify: true, format: 'esm', write: false, external: PEERS, logLevel: 'error'};
+  const {outputFiles} = await build({stdin, ...options});
+  return outputFiles[0].text;
+}
+
+/** Kernels, methods and layer classes, from bundles of nothing but the import, and of a name. */
+async function bundledEffects() {
+  const x = `${EXPECT}\n${CHAINED}`;
+  const classes = `for (const name of ['QuantizedLayer', 'QuantizedInput', 'QuantizeWrapperV2']) {
+    const known = Object.keys(tf.serialization.SerializationMap.getMap().classNameMap);
+    if (!known.some(each => each.endsWith(name))) throw new Error(name + ' is not registered');
+  }`;
+  const USES = {
+    "import 'tfjs-quantization';": x,
+    "import 'tfjs-quantization/tf';": x,
+    "import 'tfjs-quantization/qat';": x + classes,
+    "import {toTFLite} from 'tfjs-quantization/tflite'; if (!toTFLite) throw new Error();": x + classes,
+  };
+  for (const [i, [imports, uses]] of Object.entries(USES).entries()) {
+    const text = `import * as tf from '@tensorflow/tfjs';\n${imports}\n${uses}`;
+    await script(`effects${i}.mjs`, await bundled(text));
+  }
+  const source = `${PROJECT}/rolled_source.mjs`;
+  writeFileSync(source, `import * as tf from '@tensorflow/tfjs';\nimport 'tfjs-quantization/qat';\n${x}\n${classes}`);
+  await script('rolled.mjs', await rolled({input: source, plugins: [nodeResolve()]}));
+}
+
+async function rolled(options) {
+  const bundle = await rollup({external: PEER, ...options});
+  const {output} = await bundle.generate({format: 'es'});
+  return output[0].code;
+}
+
+/** Whoever imports nothing from the others needs nothing of tfjs: no registration, and no op that is not said to be pure. */
+async function listedEffects() {
+  const {sideEffects} = JSON.parse(readFileSync(`${INSTALLED}/package.json`, 'utf8'));
+  const listed = sideEffects.filter(each => each.endsWith('.mjs')).map(each => join(INSTALLED, each));
+  const missing = listed.filter(file => !existsSync(file));
+  if (missing.length > 0) throw new Error(`sideEffects lists ${missing}, which are not there`);
+  const modules = readdirSync(DIST, {recursive: true}).filter(file => file.endsWith('.mjs'));
+  const others = modules.map(file => join(DIST, file)).filter(file => !listed.includes(file));
+  const source = `${DIST}/others.mjs`;
+  writeFileSync(source, others.map(file => `import ${JSON.stringify(file)};`).join('\n'));
+  const external = id => PEER.test(id) || listed.some(file => id.endsWith(file));
+  const text = await rolled({input: source, external, treeshake: {propertyReadSideEffects: false}});
+  const used = text.match(/^import {.*} from '@tensorflow.*$/m);
+  if (used) throw new Error(`modules that sideEffects does not list use this on import: ${used[0]}\n${text}`);
+}
+
+const PARTS = ['core', 'layers', 'converter', 'data', 'backend-cpu', 'backend-webgl'];
+
+/** The ways in which TypeScript finds modules, and the kinds of modules that look for them so. */
+const RESOLUTIONS = {
+  node10: {module: 'commonjs', moduleResolution: 'node10', endings: ['ts']},
+  node16: {module: 'node16', moduleResolution: 'node16', endings: ['mts', 'cts']},
+  nodenext: {module: 'nodenext', moduleResolution: 'nodenext', endings: ['mts', 'cts']},
+  bundler: {module: 'esnext', moduleResolution: 'bundler', endings: ['ts']},
+};
+
+/** What npm installs along with tfjs-core. */
+const TFJS_TYPES = ['long', 'offscreencanvas', 'seedrandom'];
+
+/** tfjs-layers' own declarations are wrong under `strict`. */
+const FAULTS_OF_TFJS = /^node_modules\/@tensorflow\/[^]*?(?=^\S|(?![^]))/gm;
+
+/** Compiles uses of some entries, declarations included, in a project that has some packages of tfjs and no others. */
+async function checkTypes(name, packages, entries, {endings, ...options}) {
+  const project = mkdtempSync(join(tmpdir(), 'tfjs-quantization-'));
+  const link = (target, path) => {
+    mkdirSync(dirname(`${project}/node_modules/${path}`), {recursive: true});
+    symlinkSync(target, `${project}/node_modules/${path}`, 'dir');
+  };
+  try {
+    for (const each of packages) link(`${ROOT}node_modules/@tensorflow/${each}`, `@tensorflow/${each}`);
+    for (const each of TFJS_TYPES) link(`${ROOT}node_modules/@types/${each}`, `@types/${each}`);
+    link(INSTALLED, 'tfjs-quantization');
+    for (const entry of entries) {
+      for (const ending of endings) {
+        writeFileSync(`${project}/${entry}.${ending}`, ENTRY_TYPES[entry]);
+      }
+    }
+    const strict = {strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, noEmit: true};
+    const compilerOptions = {...strict, target: 'es2022', preserveSymlinks: true, skipLibCheck: false, ...options};
+    writeFileSync(`${project}/tsconfig.json`, JSON.stringify({compilerOptions, include: ['*']}));
+    const tsc = [`${ROOT}node_modules/typescript/bin/tsc`, '--pretty', 'false'];
+    const errors = await run(process.execPath, tsc, project).catch(error => error.cause.stdout);
+    const ours = errors.replace(FAULTS_OF_TFJS, '').trim();
+    if (ours) throw new Error(`${name}: ${ours}`);
+  } finally {
+    rmSync(project, {recursive: true});
+  }
+}
+
+/** Must compile for each entry; each line after an expectation of an error must not. */
+const OPS_TYPES = `
 const options: FakeQuantOptions = {numBits: 4};
 const x: tf.Tensor2D = tf.tensor2d([[1, 2]]);
 const a: tf.Tensor2D = fakeQuant(x, 0, 6, options);
@@ -238,20 +473,86 @@ x.fakeQuant(0, 6, {axis: 'last'});
 export const all = [a, b, c, d, e, dx, dmin, dmax, f];
 `;
 
-const {values: options} = parseArgs({options: {specs: {type: 'string'}, grep: {type: 'string', default: ''}}});
+const OPS_NAMES = `
+  fakeQuant, fakeQuantWithMinMaxArgs, fakeQuantWithMinMaxVarsGradient, fakeQuantWithMinMaxVarsPerChannel,
+  quantizeAndDequantizeV4, type FakeQuantOptions,
+`;
 
-const specs = [];
-const asked = Object.entries(CHECKS).filter(([name]) => name.includes(options.grep));
-// The others need what the first one does.
-if (asked.length > 0 && asked[0][1] !== buildAndInstall) asked.unshift(Object.entries(CHECKS)[0]);
-for (const [name, check] of asked) {
-  try {
-    check();
-    specs.push({name, success: true});
-  } catch (error) {
-    specs.push({name, success: false, log: [String(error.message ?? error)]});
-    if (check === buildAndInstall) break;
-  }
+const ENTRY_TYPES = {
+  index: `
+import * as tf from '@tensorflow/tfjs-core';
+import {${OPS_NAMES}} from 'tfjs-quantization';
+${OPS_TYPES}`,
+  tf: `
+import * as tf from 'tfjs-quantization/tf';
+import {${OPS_NAMES}} from 'tfjs-quantization/tf';
+${OPS_TYPES}
+export const y: tf.Tensor2D = tf.fakeQuant(x, 0, 6);
+export const model: tf.LayersModel = tf.sequential();`,
+  'graph-model': `
+import {loadGraphModel, loadGraphModelSync} from '@tensorflow/tfjs-converter';
+import {io} from '@tensorflow/tfjs-core';
+import {mendGraph, registerGraphOps} from 'tfjs-quantization/graph-model';
+registerGraphOps();
+declare const artifacts: io.ModelArtifacts;
+declare const json: io.ModelJSON;
+export const models = [
+  loadGraphModel(mendGraph('model.json', {onProgress: () => undefined})),
+  loadGraphModel(mendGraph(io.fromMemory(artifacts))),
+  loadGraphModelSync(mendGraph(io.fromMemorySync(artifacts))),
+  loadGraphModelSync(mendGraph(artifacts)),
+  loadGraphModelSync(mendGraph([json, new ArrayBuffer(4)])),
+];
+// @ts-expect-error a URL is not loaded at once
+loadGraphModelSync(mendGraph('model.json'));
+// @ts-expect-error nothing to load from
+mendGraph(7);`,
+  qat: `
+import * as tf from '@tensorflow/tfjs-layers';
+import {tensor2d, type Tensor2D} from '@tensorflow/tfjs-core';
+import {calibrate, FakeQuantizer, packInt4, quantizeModel} from 'tfjs-quantization/qat';
+const q: tf.LayersModel = quantizeModel(tf.sequential(), {weights: {numBits: 4}});
+const quantizer = new FakeQuantizer({numBits: 4});
+const x: Tensor2D = quantizer.apply(tensor2d([[1, 2]])).fakeQuant(0, 1);
+export const all = [x, calibrate(q, x), packInt4(new Int8Array(2))];
+// @ts-expect-error where a range lives is no one else's business
+new FakeQuantizer({}, {});
+// @ts-expect-error likewise
+FakeQuantizer.over;
+// @ts-expect-error no such option
+quantizeModel(q, {weight: {numBits: 4}});`,
+  tflite: `
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {packInt4, toTFLite} from 'tfjs-quantization/tflite';
+declare const q: LayersModel;
+export const bytes: Promise<Uint8Array> = toTFLite(q, {inputType: 'int8'});
+export const packed: Uint8Array = packInt4(new Int8Array(2));`,
+};
+
+/** Runs what is asked of the build, a few checks at a time. */
+async function runAll() {
+  const specs = [];
+  const check = async ([name, act]) => {
+    try {
+      await act();
+      specs.push({name, success: true});
+    } catch (error) {
+      specs.push({name, success: false, log: [String(error.message ?? error)]});
+    }
+  };
+  // The others need what the first one does.
+  const [first, ...rest] = Object.entries(CHECKS);
+  const others = rest.filter(([name]) => name.includes(options.grep));
+  if (others.length === 0 && !first[0].includes(options.grep)) return specs;
+  await check(first);
+  const next = async () => {
+    for (let one = others.shift(); one; one = others.shift()) await check(one);
+  };
+  if (specs[0].success) await Promise.all(Array.from({length: availableParallelism()}, next));
+  return specs;
 }
+
+const {values: options} = parseArgs({options: {specs: {type: 'string'}, grep: {type: 'string', default: ''}}});
+const specs = await runAll();
 if (process.env.RESULTS) writeFileSync(process.env.RESULTS, JSON.stringify({complete: true, specs}));
 else for (const {name, success, log} of specs) console.log(success ? 'ok    ' : 'FAILED', name, log ?? '');

@@ -12,7 +12,7 @@ import {
   type QuantizeAndDequantizeOptions,
 } from './ops';
 
-declare module '@tensorflow/tfjs-core/dist/tensor' {
+declare module '@tensorflow/tfjs-core/dist/tensor.js' {
   interface Tensor {
     /** Rounds this tensor to a grid over [min, max]: see `fakeQuant`. */
     fakeQuant<T extends Tensor>(

@@ -6,6 +6,15 @@ export function invalid(op: string, message: string): Error {
   return new Error(`${op}: ${message}`);
 }
 
+/** Says everything that is wrong at once. */
+export function throwProblems(caller: string, problems: readonly string[]): void {
+  if (problems.length === 0) return;
+  throw invalid(
+    caller,
+    problems.length === 1 ? problems[0]! : `${problems.length} problems:\n- ${problems.join('\n- ')}`,
+  );
+}
+
 /** A float32 tensor, as tfjs's ops take it: a tensor stays itself, numbers and arrays become one. */
 export function floatTensor<T extends Tensor>(op: string, name: string, value: T | TensorLike): T {
   if (!(value instanceof Tensor)) {

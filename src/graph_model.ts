@@ -6,7 +6,29 @@
  */
 import type {WebGPUBackend} from '@tensorflow/tfjs-backend-webgpu';
 import {type GraphNode, type OpExecutor, registerOp} from '@tensorflow/tfjs-converter';
-import {backend, customGrad, getBackend, io, type Scalar, type Tensor, type Tensor1D} from '@tensorflow/tfjs-core';
+import {
+  backend,
+  customGrad,
+  getBackend,
+  io,
+  type Scalar,
+  type Tensor,
+  type Tensor1D,
+  util,
+} from '@tensorflow/tfjs-core';
+import {throwProblems} from './check';
+import {
+  asGraph,
+  attrProblems,
+  type AttrRule,
+  type FunctionDef,
+  type GraphDef,
+  graphProblems,
+  LAYERS_MODEL,
+  type NodeDef,
+  type OpRules,
+  shown,
+} from './graph_check';
 import * as ops from './index';
 
 type Attrs = GraphNode['attrs'];
@@ -64,45 +86,141 @@ function quantizeV3({inputs, attrs}: GraphNode): Tensor {
   return quantizeStraightThrough(x, min, max, {...options, roundMode: 'HALF_TO_EVEN'});
 }
 
-const EXECUTORS: Readonly<Record<string, OpExecutor>> = {
-  FakeQuantWithMinMaxArgs: ({inputs, attrs}) => {
-    const [x] = inputs as [Tensor];
-    return ops.fakeQuantWithMinMaxArgs(x, argsOptions(attrs));
+/** One of TensorFlow's ops: what it takes, the names of its outputs where there are several, and how it is run. */
+interface GraphOp extends OpRules {
+  readonly outputs?: readonly string[];
+  readonly run: OpExecutor;
+}
+
+function bits(lowest: number, highest: number): AttrRule {
+  const holds = (value: unknown) => Number.isInteger(value) && Number(value) >= lowest && Number(value) <= highest;
+  return [`an integer from ${lowest} to ${highest}`, holds];
+}
+
+const FLAG: AttrRule = ['true or false', value => typeof value === 'boolean'];
+const NUMBER: AttrRule = ['a number', value => typeof value === 'number' && !Number.isNaN(value)];
+const AXIS: AttrRule = ['an integer, -1 or more', value => Number.isInteger(value) && Number(value) >= -1];
+const ROUND_MODE: AttrRule = ['HALF_TO_EVEN or HALF_UP', value => value === 'half_to_even' || value === 'half_up'];
+
+const FAKE_QUANT = {num_bits: bits(2, 16), narrow_range: FLAG};
+const ARGS = {...FAKE_QUANT, min: NUMBER, max: NUMBER};
+const QUANTIZE = {
+  num_bits: bits(1, 62),
+  narrow_range: FLAG,
+  signed_input: FLAG,
+  range_given: FLAG,
+  round_mode: ROUND_MODE,
+  axis: AXIS,
+};
+
+const FAKE_QUANT_GRADIENTS = ['backprops_wrt_input', 'backprop_wrt_min', 'backprop_wrt_max'];
+
+const OPS: Readonly<Record<string, GraphOp>> = {
+  FakeQuantWithMinMaxArgs: {
+    inputs: ['inputs'],
+    attrs: ARGS,
+    run: ({inputs, attrs}) => {
+      const [x] = inputs as [Tensor];
+      return ops.fakeQuantWithMinMaxArgs(x, argsOptions(attrs));
+    },
   },
-  FakeQuantWithMinMaxArgsGradient: ({inputs, attrs}) => {
-    const [dy, x] = inputs as [Tensor, Tensor];
-    return ops.fakeQuantWithMinMaxArgsGradient(dy, x, argsOptions(attrs));
+  FakeQuantWithMinMaxArgsGradient: {
+    inputs: ['gradients', 'inputs'],
+    attrs: ARGS,
+    run: ({inputs, attrs}) => {
+      const [dy, x] = inputs as [Tensor, Tensor];
+      return ops.fakeQuantWithMinMaxArgsGradient(dy, x, argsOptions(attrs));
+    },
   },
-  FakeQuantWithMinMaxVars: ({inputs, attrs}) => {
-    const [x, min, max] = inputs as [Tensor, Scalar, Scalar];
-    return ops.fakeQuantWithMinMaxVars(x, min, max, fakeQuantOptions(attrs));
+  FakeQuantWithMinMaxVars: {
+    inputs: ['inputs', 'min', 'max'],
+    attrs: FAKE_QUANT,
+    run: ({inputs, attrs}) => {
+      const [x, min, max] = inputs as [Tensor, Scalar, Scalar];
+      return ops.fakeQuantWithMinMaxVars(x, min, max, fakeQuantOptions(attrs));
+    },
   },
-  FakeQuantWithMinMaxVarsGradient: ({inputs, attrs}) => {
-    const [dy, x, min, max] = inputs as [Tensor, Tensor, Scalar, Scalar];
-    return ops.fakeQuantWithMinMaxVarsGradient(dy, x, min, max, fakeQuantOptions(attrs));
+  FakeQuantWithMinMaxVarsGradient: {
+    inputs: ['gradients', 'inputs', 'min', 'max'],
+    attrs: FAKE_QUANT,
+    outputs: FAKE_QUANT_GRADIENTS,
+    run: ({inputs, attrs}) => {
+      const [dy, x, min, max] = inputs as [Tensor, Tensor, Scalar, Scalar];
+      return ops.fakeQuantWithMinMaxVarsGradient(dy, x, min, max, fakeQuantOptions(attrs));
+    },
   },
-  FakeQuantWithMinMaxVarsPerChannel: ({inputs, attrs}) => {
-    const [x, min, max] = inputs as [Tensor, Tensor1D, Tensor1D];
-    return ops.fakeQuantWithMinMaxVarsPerChannel(x, min, max, fakeQuantOptions(attrs));
+  FakeQuantWithMinMaxVarsPerChannel: {
+    inputs: ['inputs', 'min', 'max'],
+    attrs: FAKE_QUANT,
+    run: ({inputs, attrs}) => {
+      const [x, min, max] = inputs as [Tensor, Tensor1D, Tensor1D];
+      return ops.fakeQuantWithMinMaxVarsPerChannel(x, min, max, fakeQuantOptions(attrs));
+    },
   },
-  FakeQuantWithMinMaxVarsPerChannelGradient: ({inputs, attrs}) => {
-    const [dy, x, min, max] = inputs as [Tensor, Tensor, Tensor1D, Tensor1D];
-    return ops.fakeQuantWithMinMaxVarsPerChannelGradient(dy, x, min, max, fakeQuantOptions(attrs));
+  FakeQuantWithMinMaxVarsPerChannelGradient: {
+    inputs: ['gradients', 'inputs', 'min', 'max'],
+    attrs: FAKE_QUANT,
+    outputs: FAKE_QUANT_GRADIENTS,
+    run: ({inputs, attrs}) => {
+      const [dy, x, min, max] = inputs as [Tensor, Tensor, Tensor1D, Tensor1D];
+      return ops.fakeQuantWithMinMaxVarsPerChannelGradient(dy, x, min, max, fakeQuantOptions(attrs));
+    },
   },
-  QuantizeAndDequantizeV2: ({inputs, attrs}) => {
-    const [x, min, max] = inputs as [Tensor, Tensor, Tensor];
-    return quantizeStraightThrough(x, min, max, quantizeOptions(attrs));
+  QuantizeAndDequantizeV2: {
+    inputs: ['input', 'input_min', 'input_max'],
+    attrs: QUANTIZE,
+    run: ({inputs, attrs}) => {
+      const [x, min, max] = inputs as [Tensor, Tensor, Tensor];
+      return quantizeStraightThrough(x, min, max, quantizeOptions(attrs));
+    },
   },
-  QuantizeAndDequantizeV3: quantizeV3,
-  QuantizeAndDequantizeV4: ({inputs, attrs}) => {
-    const [x, min, max] = inputs as [Tensor, Tensor, Tensor];
-    return ops.quantizeAndDequantizeV4(x, min, max, quantizeOptions(attrs));
+  QuantizeAndDequantizeV3: {
+    inputs: ['input', 'input_min', 'input_max', 'num_bits'],
+    attrs: QUANTIZE,
+    run: quantizeV3,
   },
-  QuantizeAndDequantizeV4Grad: ({inputs, attrs}) => {
-    const [dy, x, min, max] = inputs as [Tensor, Tensor, Tensor, Tensor];
-    return ops.quantizeAndDequantizeV4Grad(dy, x, min, max, {axis: attr(attrs, 'axis', -1)});
+  QuantizeAndDequantizeV4: {
+    inputs: ['input', 'input_min', 'input_max'],
+    attrs: QUANTIZE,
+    run: ({inputs, attrs}) => {
+      const [x, min, max] = inputs as [Tensor, Tensor, Tensor];
+      return ops.quantizeAndDequantizeV4(x, min, max, quantizeOptions(attrs));
+    },
+  },
+  QuantizeAndDequantizeV4Grad: {
+    inputs: ['gradients', 'input', 'input_min', 'input_max'],
+    attrs: {axis: AXIS},
+    outputs: ['input_backprop', 'input_min_backprop', 'input_max_backprop'],
+    run: ({inputs, attrs}) => {
+      const [dy, x, min, max] = inputs as [Tensor, Tensor, Tensor, Tensor];
+      return ops.quantizeAndDequantizeV4Grad(dy, x, min, max, {axis: attr(attrs, 'axis', -1)});
+    },
   },
 };
+
+/** A broken graph may be so in thousands of places. */
+const MOST_PROBLEMS = 10;
+
+/** Throws if there are problems. */
+function refuse(caller: string, problems: readonly string[]): void {
+  if (problems.length === 0) return;
+  const told = problems.slice(0, MOST_PROBLEMS);
+  if (problems.length > told.length) told.push(`and ${problems.length - told.length} more.`);
+  const last = told.pop()!;
+  throwProblems(caller, [...told, `${last} Convert the model anew, or correct its model.json.`]);
+}
+
+/** Says what is wrong with a node, in place of what would come of it. */
+function checked(opName: string, {inputs: names, attrs: rules, run}: GraphOp): OpExecutor {
+  return node => {
+    const missing = names.filter((_, i) => !node.inputs[i]).map(name => `its input ${name} is missing`);
+    refuse(
+      opName,
+      [...missing, ...attrProblems(node.attrs, rules)].map(problem => `${problem}.`),
+    );
+    return run(node);
+  };
+}
 
 /**
  * Makes `tf.loadGraphModel` execute TensorFlow's quantization ops: FakeQuantWithMinMaxArgs, Vars, VarsPerChannel and
@@ -121,33 +239,8 @@ const EXECUTORS: Readonly<Record<string, OpExecutor>> = {
  * ```
  */
 export function registerGraphOps(): void {
-  for (const [opName, executor] of Object.entries(EXECUTORS)) registerOp(opName, executor);
+  for (const [opName, row] of Object.entries(OPS)) registerOp(opName, checked(opName, row));
 }
-
-interface NodeDef {
-  name: string;
-  op: string;
-  input?: string[];
-}
-
-interface FunctionDef {
-  nodeDef?: NodeDef[];
-  /** What each returned value is: 'node:output name:0'. */
-  ret?: Record<string, string>;
-}
-
-interface GraphDef {
-  library?: {function?: FunctionDef[]};
-}
-
-const FAKE_QUANT_GRADIENTS = ['backprops_wrt_input', 'backprop_wrt_min', 'backprop_wrt_max'];
-
-/** The outputs of the ops with several, in order. */
-const OUTPUT_NAMES: Readonly<Record<string, readonly string[]>> = {
-  FakeQuantWithMinMaxVarsGradient: FAKE_QUANT_GRADIENTS,
-  FakeQuantWithMinMaxVarsPerChannelGradient: FAKE_QUANT_GRADIENTS,
-  QuantizeAndDequantizeV4Grad: ['input_backprop', 'input_min_backprop', 'input_max_backprop'],
-};
 
 /** Our 'node:output name:0' as 'node:index'. tfjs resolves those of its own ops. */
 function byIndex(reference: string, outputs: ReadonlyMap<string, readonly string[]>): string {
@@ -163,7 +256,7 @@ function byIndex(reference: string, outputs: ReadonlyMap<string, readonly string
 function mendFunction(body: FunctionDef): FunctionDef {
   const nodes = body.nodeDef ?? [];
   const names = new Set(nodes.map(({name}) => name));
-  const outputs = new Map(nodes.flatMap(({name, op}) => (OUTPUT_NAMES[op] ? [[name, OUTPUT_NAMES[op]]] : [])));
+  const outputs = new Map(nodes.flatMap(({name, op}) => (OPS[op]?.outputs ? [[name, OPS[op].outputs] as const] : [])));
   const ret = {...body.ret};
   const returned: NodeDef[] = [];
   for (const [key, reference] of Object.entries(ret)) {
@@ -177,35 +270,96 @@ function mendFunction(body: FunctionDef): FunctionDef {
   const nodeDef = [...nodes, ...returned].map(node =>
     node.input ? {...node, input: node.input.map(reference => byIndex(reference, outputs))} : node,
   );
-  return {...body, nodeDef, ret};
+  const {inputArg = [], outputArg = []} = body.signature ?? {};
+  // Empty lists are left out of a model.json, and tfjs misses them.
+  return {...body, signature: {...body.signature, inputArg, outputArg}, nodeDef, ret};
 }
 
-/** The topology with all its functions mended; itself if there are none. */
-function mendTopology(topology: object): object {
-  const graph: GraphDef = topology;
+/** The graph with all its functions mended; itself if there is nothing to mend. */
+function mendTopology(topology: unknown): GraphDef {
+  const graph = asGraph(topology);
+  if (typeof graph === 'string') throw new Error(`mendGraph: ${graph}`);
+  refuse('mendGraph', graphProblems(graph, OPS));
+  const versions = graph.versions ?? {producer: 0, minConsumer: 0};
   const functions = graph.library?.function;
-  return functions ? {...graph, library: {...graph.library, function: functions.map(mendFunction)}} : graph;
+  if (!functions) return graph.versions ? graph : {...graph, versions};
+  return {...graph, versions, library: {...graph.library, function: functions.map(mendFunction)}};
 }
 
-function checkSource(source: unknown): void {
-  if (typeof source === 'string' && source !== '') return;
-  const isObject = typeof source === 'object' && source !== null;
-  if (isObject && 'load' in source && typeof source.load === 'function') return;
-  const was = isObject ? 'an object without load()' : (JSON.stringify(source) ?? typeof source);
-  throw new Error(`mendGraph: source must be the model's URL or an IOHandler with a load method, but was ${was}.`);
+interface Handler {
+  load(): io.ModelArtifacts | Promise<io.ModelArtifacts>;
 }
 
-/** As tf.loadGraphModel finds one. */
-function handlerOf(source: io.IOHandler | string, options: io.LoadOptions): io.IOHandler {
-  if (typeof source !== 'string') return source;
-  const handlers = options.requestInit ? [] : io.getLoadHandlers(source, options);
-  if (handlers.length > 1) throw new Error(`mendGraph: ${handlers.length} load handlers claim the URL '${source}'.`);
-  return handlers[0] ?? io.browserHTTPRequest(source, options);
+function isBuffer(weights: unknown): weights is io.WeightData {
+  return weights instanceof ArrayBuffer || (Array.isArray(weights) && weights.every(isBuffer));
+}
+
+/** As tf.loadGraphModelSync puts them together. */
+function artifactsOf(modelJSON: io.ModelJSON, weights: io.WeightData): io.ModelArtifacts {
+  if (typeof modelJSON !== 'object' || modelJSON === null) {
+    throw new Error(
+      `mendGraph: the first of [modelJSON, weights] must be a parsed model.json, but was ${shown(modelJSON)}.`,
+    );
+  }
+  if (!isBuffer(weights)) {
+    throw new Error('mendGraph: the second of [modelJSON, weights] must be an ArrayBuffer with all the weights.');
+  }
+  return io.getModelArtifactsForJSONSync(modelJSON, io.getWeightSpecs(modelJSON.weightsManifest ?? []), weights);
+}
+
+/** Where tf.loadGraphModel looks for the model of a URL. */
+function handlerOfUrl(source: string, options: io.LoadOptions): io.IOHandler {
+  const url = options.fromTFHub ? `${source.replace(/\/?$/, '/')}model.json?tfjs-format=file` : source;
+  const handlers = options.requestInit ? [] : io.getLoadHandlers(url, options);
+  if (handlers.length > 1) throw new Error(`mendGraph: ${handlers.length} load handlers claim the URL '${url}'.`);
+  return handlers[0] ?? io.browserHTTPRequest(url, options);
+}
+
+function handlerOf(source: unknown, options: io.LoadOptions): Handler {
+  if (typeof source === 'string' && source !== '') return handlerOfUrl(source, options) as Handler;
+  if (Array.isArray(source) && source.length === 2) {
+    const artifacts = artifactsOf(...(source as [io.ModelJSON, io.WeightData]));
+    return {load: () => artifacts};
+  }
+  if (typeof source === 'object' && source !== null) {
+    if ('load' in source && typeof source.load === 'function') return source as Handler;
+    if ('modelTopology' in source) return {load: () => source as io.ModelArtifacts};
+  }
+  const was = typeof source === 'object' && source !== null ? 'an object without load()' : shown(source);
+  throw new Error(
+    "mendGraph: source must be the model's URL, an IOHandler with a load method (as tf.io.browserFiles makes of files), " +
+      `ModelArtifacts, or [modelJSON, weights], but was ${was}.`,
+  );
+}
+
+/** tfjs fails on weights that are not there; a graph without constants has none. */
+function weightsOf({modelTopology, weightSpecs, weightData, getWeightStream}: io.ModelArtifacts) {
+  const constant = (modelTopology as GraphDef).node.find(({op}) => op === 'Const');
+  const needed = weightSpecs?.[0]?.name ?? constant?.name;
+  if (needed !== undefined && (!weightSpecs || !(weightData ?? getWeightStream))) {
+    throw new Error(
+      `mendGraph: weightSpecs and weightData are missing, of '${needed}' and others. Give [modelJSON, weights], or the URL.`,
+    );
+  }
+  return {weightSpecs: weightSpecs ?? [], weightData: weightData ?? new ArrayBuffer(0)};
+}
+
+function mendArtifacts(artifacts: io.ModelArtifacts): io.ModelArtifacts {
+  if (artifacts?.format === 'layers-model') throw new Error(`mendGraph: ${LAYERS_MODEL}`);
+  const {modelInitializer} = artifacts ?? {};
+  const initializes = modelInitializer && 'node' in modelInitializer;
+  return {
+    ...artifacts,
+    modelTopology: mendTopology(artifacts?.modelTopology),
+    ...(initializes && {modelInitializer: mendTopology(modelInitializer)}),
+    ...weightsOf(artifacts),
+  };
 }
 
 /**
  * Wraps the loading of a graph model so that the gradient ops' second and third outputs also arrive inside While and
- * If bodies, where tfjs reads each of them as the first. It changes the bodies' topology only.
+ * If bodies, where tfjs reads each of them as the first. It changes the bodies' topology only. What is wrong with a graph
+ * it tells before tfjs runs into it.
  *
  * @example
  * ```js
@@ -213,19 +367,28 @@ function handlerOf(source: io.IOHandler | string, options: io.LoadOptions): io.I
  * const model = await tf.loadGraphModel(mendGraph('model/model.json'));
  * ```
  *
- * @param source - what `tf.loadGraphModel` takes: the model's URL, or an IOHandler.
- * @param options - the load options that a URL is loaded with (`requestInit`, `onProgress`, ...).
+ * @param source - what `tf.loadGraphModel` takes: the model's URL, or an IOHandler (`tf.io.browserFiles(files)`, ...).
+ * @param options - the load options that a URL is loaded with (`requestInit`, `onProgress`, `fromTFHub`, ...).
  * @returns an IOHandler for `tf.loadGraphModel`.
- * @throws if `source` is neither a URL nor an IOHandler that can load. What loading throws reaches `tf.loadGraphModel`.
+ * @throws if `source` is nothing that can load; at loading, if the model is none or its graph malformed: the error names
+ * each node. What the handler throws reaches `tf.loadGraphModel`.
  */
-export function mendGraph(source: io.IOHandler | string, options: io.LoadOptions = {}): io.IOHandler {
-  checkSource(source);
-  const handler = handlerOf(source, options);
+export function mendGraph(source: string | io.IOHandler, options?: io.LoadOptions): io.IOHandler;
+/**
+ * The same for `tf.loadGraphModelSync`.
+ *
+ * @param source - what that takes: an IOHandlerSync, ModelArtifacts, or a parsed model.json and its weights.
+ * @returns an IOHandlerSync for `tf.loadGraphModelSync`.
+ */
+export function mendGraph(
+  source: io.IOHandlerSync | io.ModelArtifacts | [modelJSON: io.ModelJSON, weights: io.WeightData],
+): io.IOHandlerSync;
+export function mendGraph(source: unknown, options?: io.LoadOptions): object {
+  const handler = handlerOf(source, options ?? {});
   return {
-    load: async () => {
-      const artifacts = await handler.load?.();
-      if (!artifacts?.modelTopology) throw new Error(`mendGraph: the IOHandler loaded no model topology.`);
-      return {...artifacts, modelTopology: mendTopology(artifacts.modelTopology)};
+    load: () => {
+      const loaded = handler.load();
+      return util.isPromise(loaded) ? loaded.then(mendArtifacts) : mendArtifacts(loaded);
     },
   };
 }

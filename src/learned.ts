@@ -80,4 +80,4 @@ function fakeQuantWithLearnedScale_<T extends Tensor>(
  * @throws if a scale given as a number is not above 0, if the shape of the scale or the offset is not what the axis asks
  * for, or if an option is out of its limits.
  */
-export const fakeQuantWithLearnedScale = op({fakeQuantWithLearnedScale_});
+export const fakeQuantWithLearnedScale = /*#__PURE__*/ op({fakeQuantWithLearnedScale_});

@@ -265,7 +265,7 @@ function withoutAxis(name: string, {axis, ...options}: FakeQuantPerChannelOption
  * @returns a tensor of the inputs' shape.
  * @throws if `min >= max`, or `numBits` is not an integer from 2 to 16.
  */
-export const fakeQuantWithMinMaxArgs = op({fakeQuantWithMinMaxArgs_});
+export const fakeQuantWithMinMaxArgs = /*#__PURE__*/ op({fakeQuantWithMinMaxArgs_});
 
 /**
  * The gradient of {@link fakeQuantWithMinMaxArgs}: `gradients` where `inputs` lie in the nudged range, else 0.
@@ -276,7 +276,7 @@ export const fakeQuantWithMinMaxArgs = op({fakeQuantWithMinMaxArgs_});
  * @param options - as for the op.
  * @returns the gradient with respect to `inputs`.
  */
-export const fakeQuantWithMinMaxArgsGradient = op({fakeQuantWithMinMaxArgsGradient_});
+export const fakeQuantWithMinMaxArgsGradient = /*#__PURE__*/ op({fakeQuantWithMinMaxArgsGradient_});
 
 /**
  * Rounds `inputs` to a grid of `numBits` over a range given as tensors, which may be trained.
@@ -289,7 +289,7 @@ export const fakeQuantWithMinMaxArgsGradient = op({fakeQuantWithMinMaxArgsGradie
  * @returns a tensor of the inputs' shape.
  * @throws if `min` or `max` is not a scalar, or `numBits` is not an integer from 2 to 16.
  */
-export const fakeQuantWithMinMaxVars = op({fakeQuantWithMinMaxVars_});
+export const fakeQuantWithMinMaxVars = /*#__PURE__*/ op({fakeQuantWithMinMaxVars_});
 
 /**
  * The gradients of {@link fakeQuantWithMinMaxVars}. TensorFlow's FakeQuantWithMinMaxVarsGradient.
@@ -301,7 +301,7 @@ export const fakeQuantWithMinMaxVars = op({fakeQuantWithMinMaxVars_});
  * @param options - as for the op.
  * @returns the gradients with respect to inputs, min (what lies below the nudged range, summed) and max (above).
  */
-export const fakeQuantWithMinMaxVarsGradient = op({fakeQuantWithMinMaxVarsGradient_});
+export const fakeQuantWithMinMaxVarsGradient = /*#__PURE__*/ op({fakeQuantWithMinMaxVarsGradient_});
 
 /**
  * Rounds `inputs` to a grid for each slice of `axis`. TensorFlow's FakeQuantWithMinMaxVarsPerChannel, bit for bit;
@@ -314,7 +314,7 @@ export const fakeQuantWithMinMaxVarsGradient = op({fakeQuantWithMinMaxVarsGradie
  * @returns a tensor of the inputs' shape.
  * @throws if `min` or `max` is not of shape [d], `axis` is out of range, or `numBits` is not an integer from 2 to 16.
  */
-export const fakeQuantWithMinMaxVarsPerChannel = op({fakeQuantWithMinMaxVarsPerChannel_});
+export const fakeQuantWithMinMaxVarsPerChannel = /*#__PURE__*/ op({fakeQuantWithMinMaxVarsPerChannel_});
 
 /**
  * The gradients of {@link fakeQuantWithMinMaxVarsPerChannel}. TensorFlow's FakeQuantWithMinMaxVarsPerChannelGradient.
@@ -326,7 +326,7 @@ export const fakeQuantWithMinMaxVarsPerChannel = op({fakeQuantWithMinMaxVarsPerC
  * @param options - as for the op.
  * @returns the gradients with respect to inputs, min and max, the latter two of shape [d].
  */
-export const fakeQuantWithMinMaxVarsPerChannelGradient = op({fakeQuantWithMinMaxVarsPerChannelGradient_});
+export const fakeQuantWithMinMaxVarsPerChannelGradient = /*#__PURE__*/ op({fakeQuantWithMinMaxVarsPerChannelGradient_});
 
 /**
  * Rounds `input` to a grid symmetric about 0. TensorFlow's QuantizeAndDequantizeV4, bit for bit; with an axis and a
@@ -340,7 +340,7 @@ export const fakeQuantWithMinMaxVarsPerChannelGradient = op({fakeQuantWithMinMax
  * @returns a tensor of the input's shape.
  * @throws if an option is out of its limits, or a bound is missing or of another shape.
  */
-export const quantizeAndDequantizeV4 = op({quantizeAndDequantizeV4_});
+export const quantizeAndDequantizeV4 = /*#__PURE__*/ op({quantizeAndDequantizeV4_});
 
 /**
  * The gradients of {@link quantizeAndDequantizeV4}: `gradients` where `input` lies between the bounds as given.
@@ -353,7 +353,7 @@ export const quantizeAndDequantizeV4 = op({quantizeAndDequantizeV4_});
  * @param options - `axis` (-1: none).
  * @returns the gradients with respect to input, inputMin and inputMax; the bounds' are 0, as in TensorFlow.
  */
-export const quantizeAndDequantizeV4Grad = op({quantizeAndDequantizeV4Grad_});
+export const quantizeAndDequantizeV4Grad = /*#__PURE__*/ op({quantizeAndDequantizeV4Grad_});
 
 /**
  * Rounds `x` to a grid of `numBits` over [min, max], in the way that fits the range: numbers run
@@ -367,4 +367,4 @@ export const quantizeAndDequantizeV4Grad = op({quantizeAndDequantizeV4Grad_});
  * @returns a tensor of x's shape.
  * @throws as the three ops do.
  */
-export const fakeQuant = op({fakeQuant_});
+export const fakeQuant = /*#__PURE__*/ op({fakeQuant_});

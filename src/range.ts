@@ -63,4 +63,4 @@ function minMax_(x: Tensor | TensorLike, axis?: number): Tensor {
  * @returns a tensor [2], or [2, d] with an axis of size d: the minima, then the maxima. It has no gradient.
  * @throws if the axis is out of range.
  */
-export const minMax = op({minMax_});
+export const minMax = /*#__PURE__*/ op({minMax_});

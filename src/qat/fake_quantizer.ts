@@ -170,16 +170,21 @@ export class FakeQuantizer {
 
   /**
    * @param options - the grid and the observer.
-   * @param store - where the range lives, if not in variables of its own.
    * @throws if an option is out of its limits.
    */
-  constructor(options: FakeQuantizerOptions = {}, store?: RangeStore | LearnedCells) {
+  constructor(options: FakeQuantizerOptions = {}) {
     this.#options = checkedOptions(options);
     this.#initial = options.initialRange;
     if (this.#initial) checkNumberRange('FakeQuantizer', this.#initial[0], this.#initial[1], false);
     this.#name = options.name ?? 'FakeQuantizer';
-    if (store && 'logs' in store) this.#learned = new LearnedRange(this.#options, store);
-    else this.#store = store;
+  }
+
+  /** @internal One whose range lives elsewhere: in the weights of a layer. */
+  static over(store: RangeStore | LearnedCells, options: FakeQuantizerOptions): FakeQuantizer {
+    const quantizer = new FakeQuantizer(options);
+    if ('logs' in store) quantizer.#learned = new LearnedRange(quantizer.#options, store);
+    else quantizer.#store = store;
+    return quantizer;
   }
 
   /** Whether training moves the range. */

@@ -5,6 +5,9 @@
  * @packageDocumentation
  */
 import '../index';
+// By themselves, as bundlers leave out what only passes through modules that have no effects of their own.
+import './quantized_layer';
+import './tfmot';
 
 export type {Grid} from '../../kernels/grid';
 export {freezeBatchNorm, reestimateBatchNorm, type ReestimateOptions} from './batch_norm';

@@ -81,7 +81,7 @@ function quantizerFrom(
   axis?: number,
 ): FakeQuantizer {
   const {fixed, observing = true, quantizing = true, ...options} = config;
-  const quantizer = new FakeQuantizer({...options, name, ...(axis !== undefined && {axis})}, store);
+  const quantizer = FakeQuantizer.over(store, {...options, name, ...(axis !== undefined && {axis})});
   quantizer.observing = observing && !fixed;
   quantizer.quantizing = quantizing;
   return quantizer;

@@ -75,7 +75,7 @@ function addQuantizer(layer: Layer, name: string, shape: Shape, start: number, o
   const min = addConstant(layer, `${name}_min`, shape, -start);
   const max = addConstant(layer, `${name}_max`, shape, start);
   const all = {decay: DECAY, debias: false, name: layer.name, ...options};
-  return new FakeQuantizer(all, minMaxStore(min, max));
+  return FakeQuantizer.over(minMaxStore(min, max), all);
 }
 
 interface Activation {

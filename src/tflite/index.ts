@@ -4,4 +4,5 @@
  * @packageDocumentation
  */
 export {type ExportProgress, toTFLite, type TFLiteOptions} from './to_tflite';
+export {packInt4} from '../qat/quantized_weights';
 export type {PortType} from './emit';

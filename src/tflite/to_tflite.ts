@@ -1,5 +1,7 @@
 /** From a quantized model to the bytes of a .tflite file. */
 import type {LayersModel, LayerVariable} from '@tensorflow/tfjs-layers';
+// What is exported may have been saved, and loads where the layers are registered.
+import '../qat/index';
 import {quantizingLayers} from '../qat/control';
 import type {FakeQuantizer} from '../qat/fake_quantizer';
 import {nonFiniteProblems} from '../qat/finite';
