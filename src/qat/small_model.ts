@@ -7,6 +7,7 @@
 import {div, io, mul, tensor, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
 import {layers as tfLayers, loadLayersModel, type LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
 import {quantizingLayers} from './control';
+import {normalizesChannels} from './folding';
 import {asContainer, flatten, type Layer, variablesOf} from './graph';
 import {type IntegerGrid, weightLevels, type WeightLevels} from './grids';
 import {activationOf, slotsOf} from './kinds';
@@ -51,16 +52,16 @@ function normsAfter(model: LayersModel): (layer: Layer) => Layer | undefined {
     const takers = ops.filter(({inputs}) => inputs.includes(tensor));
     const [norm] = takers.map(op => op.layer);
     if (!norm || takers.length > 1 || outputs.includes(tensor)) return undefined;
-    const {gamma, axis} = unwrapped(norm) as unknown as {gamma?: unknown; axis: number};
-    const isLast = axis === -1 || axis === (unwrapped(layer).inputSpec?.[0]?.ndim ?? 4) - 1;
-    const isNorm = unwrapped(norm).getClassName() === 'BatchNormalization' && gamma && isLast;
-    return isNorm && ops.filter(op => op.layer === norm).length === 1 ? norm : undefined;
+    const {gamma} = unwrapped(norm) as unknown as {gamma?: unknown};
+    const isNorm = unwrapped(norm).getClassName() === 'BatchNormalization' && gamma;
+    const isAlone = ops.filter(op => op.layer === norm).length === 1;
+    return isNorm && isAlone && normalizesChannels(unwrapped(norm), unwrapped(layer)) ? norm : undefined;
   };
 }
 
-/** A layer's step for each output channel; 1 where everything is 0. */
-function stepsOf({weight: {grid}}: Split, channels: number): Float32Array {
-  return Float32Array.from({length: channels}, (_, c) => grid.scale[c % grid.scale.length]! || 1);
+/** A layer's step for each output channel; 1 where everything is 0. That of a weight with a gain may be negative. */
+function stepsOf({weight: {grid, gain}}: Split, channels: number): Float32Array {
+  return Float32Array.from({length: channels}, (_, c) => (grid.scale[c % grid.scale.length]! || 1) / (gain?.[c] ?? 1));
 }
 
 function splitOf(
@@ -73,7 +74,7 @@ function splitOf(
   if (!first || others.length > 0 || !SPLITTABLE.includes(layer.getClassName())) return undefined;
   const [attr, weight] = first;
   const isFirst = (layer as unknown as {dataFormat?: string}).dataFormat === 'channelsFirst';
-  if (weight.folded || weight.grid.scale.length === 1 || isFirst) return undefined;
+  if ((weight.grid.scale.length === 1 && !weight.gain) || isFirst) return undefined;
   if (norm) return {from, attr, weight, copy: cloneLayer(layer), norm, added: []};
   return {from, attr, weight, norm, ...withSteps(layer)};
 }
@@ -183,9 +184,9 @@ async function codesOf(
     }
   }
   for (const layer of whole) {
-    for (const [name, {grid, folded}] of weights.get(layer)!) {
+    for (const [name, {grid, gain}] of weights.get(layer)!) {
       const variable = counterpart(layer, copyOf.get(layer)!, name);
-      const isWhole = grid.scale.length === 1 && !folded;
+      const isWhole = grid.scale.length === 1 && !gain;
       codes.set(variable, isWhole ? codeOf(grid) : nearest(await variable.read().data()));
     }
   }
