@@ -52,11 +52,12 @@ export function foldingGain({gamma, movingVariance, epsilon}: BatchNorm): Tensor
 
 /** The gain, or 1 where it is none. tfjs has no gradient for conditions, and looks for one wherever they hang on variables. */
 function orOne(gain: Tensor): Tensor {
-  return customGrad((given, save) => {
-    const isOff = less(abs(given as Tensor), SMALLEST);
-    (save as GradSaveFunc)([isOff]);
-    const value = where(isOff, onesLike(given as Tensor), given as Tensor);
-    return {value, gradFunc: (dy, [off]) => where(off!, zerosLike(dy), dy)};
+  const isOff = (x: Tensor) => less(abs(x), SMALLEST);
+  return customGrad((x, save) => {
+    const given = x as Tensor;
+    (save as GradSaveFunc)([given]);
+    const value = where(isOff(given), onesLike(given), given);
+    return {value, gradFunc: (dy, [saved]) => where(isOff(saved!), zerosLike(dy), dy)};
   })(gain);
 }
 
