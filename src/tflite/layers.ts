@@ -99,7 +99,8 @@ function filterOf(call: LayerCall, attr: string, {order, shape, axis}: Layout, h
   let from = 0;
   for (let to = 0; to < moved.length; ++to) {
     moved[to] = levels[from]!;
-    scale[Math.floor(to / inner) % outputs] = grid.scale[channel(from)]!;
+    // A channel of zeros has no step: for tiny gains, it would be out of the runtimes' limits.
+    if (levels[from] !== 0) scale[Math.floor(to / inner) % outputs] = grid.scale[channel(from)]!;
     for (let dim = dims.length - 1; dim >= 0; --dim) {
       from += steps[dim]!;
       if (++index[dim]! < dims[dim]!) break;
