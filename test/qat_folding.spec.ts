@@ -4,6 +4,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import {
   dequantizeModel,
   freezeBatchNorm,
+  freezeRanges,
   quantized,
   quantizedWeights,
   quantizeModel,
@@ -329,6 +330,29 @@ describe('which BatchNormalization is folded', () => {
     expect(isOnOneGrid(plain)).toBeFalse();
     expect(await predicted(q)).toEqual(expected);
   });
+
+  for (const recipe of ['minMax', 'learned'] as const) {
+    it(`is not missed by a part that was saved without it: ${recipe}`, async () => {
+      const q = quantizeModel(foldable(), {...OPTIONS, recipe, weights: {perChannel: false}});
+      q.getLayer('My_Norm2').setWeights(
+        [
+          [1e-3, 2e-3, 1e-3, 2e-3],
+          [0, 0, 0, 0],
+          [0, 0, 0, 0],
+          [1, 1, 1, 1],
+        ].map(values => tf.tensor(values)),
+      );
+      await predicted(q);
+      freezeRanges(q, true, 'weights');
+      const part = tfl.model({inputs: q.inputs, outputs: q.getLayer('c').output});
+      const again = await copyOf(part);
+      // By its own grid now, which is of other numbers, and about the same values.
+      const [expected, found] = [await predicted(part), await predicted(again)];
+      const largest = Math.max(...expected.map(Math.abs));
+      found.forEach((each, i) => expect(Math.abs(each - expected[i]!)).toBeLessThan(0.03 * largest));
+      expect(await predicted(await copyOf(again))).toEqual(found);
+    });
+  }
 
   it('is saved by its name, whatever that looks like, and found in files that do not name it', async () => {
     const q = quantizeModel(foldable(), OPTIONS);

@@ -140,6 +140,11 @@ export class WeightQuantizer {
     return this.quantizer.apply(viewed, {training});
   }
 
+  /** Measures the weight as it is now, whatever its range was of. */
+  restart(): void {
+    this.quantizer.restart(this.#view(this.#variable));
+  }
+
   get #variable(): Variable {
     return this.slot.host[this.slot.attr]!.read() as Variable;
   }
@@ -220,11 +225,13 @@ export class QuantizedLayer extends LayerWrapper {
   /** Rounds the output. */
   outputQuantizer: FakeQuantizer | undefined;
   readonly #args: QuantizedLayerArgs;
+  #folds: QuantizedLayerArgs['folds'];
 
   constructor(args: QuantizedLayerArgs) {
     super(args.layer, args.layer.name);
     checkVersion(args.layer.name, args.version);
     this.#args = args;
+    this.#folds = args.folds;
   }
 
   /** What the layer rounds. */
@@ -294,7 +301,7 @@ export class QuantizedLayer extends LayerWrapper {
   }
 
   override getConfig(): serialization.ConfigDict {
-    const {before = null, between = null, output = null, customWeights = null, folds = null} = this.#args;
+    const {before = null, between = null, output = null, customWeights = null} = this.#args;
     return {
       ...super.getConfig(),
       version: VERSION,
@@ -304,7 +311,7 @@ export class QuantizedLayer extends LayerWrapper {
       between: saved(between, this.betweenQuantizer),
       output: saved(output, this.outputQuantizer),
       customWeights,
-      folds,
+      folds: this.#folds ?? null,
     } as serialization.ConfigDict;
   }
 
@@ -373,18 +380,22 @@ export class QuantizedLayer extends LayerWrapper {
 
   /** The BatchNormalization that is folded into a weight: into the last one, if there are two. */
   #normFor(weight: WeightQuantizer): BatchNorm | undefined {
-    const {folds} = this.#args;
-    if (!folds || weight !== this.weightQuantizers[this.weightQuantizers.length - 1]) return undefined;
+    if (!this.#folds || weight !== this.weightQuantizers[this.weightQuantizers.length - 1]) return undefined;
     // The first of them: others of its name come from calls that users made in models of their own.
     const norm = this.outboundNodes.map(({outboundLayer}) => outboundLayer).find(layer => this.#isFolded(layer));
-    return norm && (unwrapped(norm) as unknown as BatchNorm);
+    if (norm) return unwrapped(norm) as unknown as BatchNorm;
+    // A part of a model, saved without it: the range that was saved is of other numbers than those that are left.
+    if (typeof this.#folds === 'object') {
+      this.#folds = null;
+      weight.restart();
+    }
+    return undefined;
   }
 
   #isFolded(layer: Layer): boolean {
-    const {folds} = this.#args;
     const inner = unwrapped(layer);
     if (inner.getClassName() !== 'BatchNormalization') return false;
-    return typeof folds === 'object' ? layer.name === folds?.name : normalizesChannels(inner, this.layer);
+    return typeof this.#folds === 'object' ? layer.name === this.#folds?.name : normalizesChannels(inner, this.layer);
   }
 }
 
