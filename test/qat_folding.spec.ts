@@ -53,6 +53,16 @@ function chain(shape: number[], ...stack: Layer[]): tfl.LayersModel {
   return modelOf(shape, x => stack.reduce((y, layer) => apply(layer, y), x));
 }
 
+/** A layer before a BatchNormalization, which another model calls step by step without it. */
+function steppedToo(layer: Layer, norm: Layer): tfl.LayersModel {
+  return modelOf([4], x => {
+    const y = apply(norm, apply(layer, x));
+    const step = tfl.input({shape: [4]});
+    const inner = tfl.model({inputs: step, outputs: apply(layer, step)}) as unknown as Layer;
+    return apply(layers.timeDistributed({layer: inner}), apply(layers.repeatVector({n: 2}), y));
+  });
+}
+
 /** A BatchNormalization's gain, computed by hand. */
 async function gainOf(norm: Layer): Promise<number[]> {
   const {gamma, movingVariance, epsilon} = norm as unknown as {
@@ -217,6 +227,7 @@ describe('a BatchNormalization is folded into the weights of one range before it
       model: () => chain([5], dense(), norm()),
       options: {...OPTIONS, layers: {n: false}},
     },
+    'but not if it is called step by step as well, in a model of its own': {model: () => steppedToo(dense(), norm())},
     'but not out of a model within': {
       model: () =>
         modelOf([5, 5, 2], x => {
@@ -391,6 +402,11 @@ describe('quantized, of weights that a BatchNormalization is folded into', () =>
         layers.separableConv2d({filters: 4, kernelSize: 2, name: 'c'}),
         layers.batchNormalization({name: 'n'}),
       ),
+    'in a model called step by step': () =>
+      modelOf([2, 6], x => {
+        const inner = chain([6], layers.dense({units: 4, name: 'c'}), layers.batchNormalization({name: 'n'}));
+        return apply(layers.timeDistributed({layer: inner}), x);
+      }),
     'one for each call': () =>
       modelOf([5, 5, 2], x => {
         const c = layers.conv2d({filters: 2, kernelSize: 2, padding: 'same', name: 'c'});
