@@ -201,6 +201,37 @@ describe('toTFLite folds BatchNormalization', () => {
     });
   }
 
+  for (const weights of [{narrowRange: false}, {symmetric: false}]) {
+    it(`into int4 where its levels fit, with the signs of the gains, else into int8: ${JSON.stringify(weights)}`, async () => {
+      const model = chain([3], layers.dense({units: 2, useBias: false, name: 'd'}), norm({name: 'n'}));
+      // The gain of -1 turns the lowest level, -8, into 8; levels on one side of 0 go beyond 7 by themselves.
+      model.getLayer('d').setWeights([
+        tf.tensor([
+          [-1, 1],
+          [0.3, 0.2],
+          [0.5, 0.7],
+        ]),
+      ]);
+      model.getLayer('n').setWeights(
+        [
+          [-1, 1],
+          [0, 0],
+          [0, 0],
+          [1, 1],
+        ].map(each => tf.tensor(each)),
+      );
+      const q = quantizeModel(model, {recipe: 'minMax', weights: {numBits: 4, ...weights}});
+      const x = samplesFor(q);
+      await calibrate(q, x);
+      const bytes = await toTFLite(q, {int4: true});
+      for (const runtime of ['reference', 'xnnpack'] as const) {
+        expect(await distance(q, bytes, runtime, x))
+          .withContext(runtime)
+          .toBeLessThan(1 + 1e-3);
+      }
+    });
+  }
+
   it('but refuses another axis than that of the channels', async () => {
     const q = quantizeModel(chain([5, 4, 2], conv(), norm({axis: 1, name: 'n'})), {weights: {perChannel: false}});
     await calibrate(q, samplesFor(q));
