@@ -314,6 +314,19 @@ export class FakeQuantizer {
     }
   }
 
+  /** Sets the range as if `x` were the first batch, whatever it was before, frozen or not. */
+  restart(x: Tensor): void {
+    tidy(() => {
+      if (this.#options.observer === 'learned') {
+        this.#start(this.#learnedFor(x), x);
+        return;
+      }
+      const store = this.#stored(x);
+      store.write(this.#initialRange(store.read().shape[1]));
+      this.#move(x);
+    });
+  }
+
   /** Stops the range from moving; values are still rounded. */
   freeze(): void {
     this.observing = false;

@@ -2,6 +2,7 @@
 import {type Tensor, tidy} from '@tensorflow/tfjs-core';
 import {fakeQuantLevels, learnedLevels, nudge} from '../../kernels/grid';
 import type {FakeQuantizer} from './fake_quantizer';
+import {readFoldingGain} from './folding';
 import type {LayerWrapper} from './layer_wrapper';
 
 /** Grids of one width. A value is `level * scale`, in one float32 multiplication, its level between lowest and highest. */
@@ -27,8 +28,8 @@ export interface WeightLevels {
   readonly view: readonly number[];
   /** The weight's own shape. */
   readonly shape: readonly number[];
-  /** The levels are those of the weight times the gain of the BatchNormalization that follows. */
-  readonly folded: boolean;
+  /** What the output channels were multiplied with before they were rounded: the gain of a BatchNormalization. */
+  readonly gain: Float64Array | undefined;
 }
 
 /** The grid of a quantizer's range; undefined if there is no range yet. */
@@ -80,13 +81,14 @@ export function levelsOf(values: ArrayLike<number>, view: readonly number[], gri
 /** The weights that a layer rounds, by attribute, as integers. Moves the weights' ranges as a prediction would. */
 export async function weightLevels(layer: LayerWrapper): Promise<ReadonlyMap<string, WeightLevels>> {
   const found = new Map<string, WeightLevels>();
-  for (const {name, quantizer, rounded, shape, folded} of layer.roundedWeights()) {
+  for (const {name, quantizer, rounded, shape, norm} of layer.roundedWeights()) {
     const tensor = tidy<Tensor>(rounded);
     const values = await tensor.data();
     const view = tensor.shape;
     tensor.dispose();
     const grid = (await gridOfQuantizer(quantizer))!;
-    found.set(name, {levels: levelsOf(values, view, grid), grid, view, shape, folded});
+    const gain = norm && (await readFoldingGain(norm));
+    found.set(name, {levels: levelsOf(values, view, grid), grid, view, shape, gain});
   }
   return found;
 }

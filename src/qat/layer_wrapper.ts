@@ -2,6 +2,7 @@
 import {serialization, type Tensor} from '@tensorflow/tfjs-core';
 import {layers as tfLayers, type LayerVariable} from '@tensorflow/tfjs-layers';
 import type {FakeQuantizer} from './fake_quantizer';
+import type {BatchNorm} from './folding';
 import {innerLayers, type Layer, type Shape} from './graph';
 
 export type Config = Record<string, unknown>;
@@ -26,8 +27,8 @@ export interface RoundedWeight {
   readonly rounded: () => Tensor;
   /** The weight's own shape. */
   readonly shape: readonly number[];
-  /** It is the weight times the gain of the BatchNormalization that follows. */
-  readonly folded: boolean;
+  /** The BatchNormalization whose gain the weight is multiplied with. */
+  readonly norm: BatchNorm | undefined;
 }
 
 /** A layer that rounds. */

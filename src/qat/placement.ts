@@ -1,4 +1,5 @@
 /** Where an int8 runtime rounds activations: what each layer's wrapper has to quantize, and why. */
+import {normalizesChannels} from './folding';
 import type {FlatGraph, Layer, Op} from './graph';
 import {activationOf, type CustomLayers, isClamp, type Kind, kindOf} from './kinds';
 import type {End} from './options';
@@ -14,8 +15,8 @@ export interface Place {
   readonly reason: string;
   /** Rounds what is between its two convolutions. */
   readonly between: boolean;
-  /** Whether a BatchNormalization is folded into it. */
-  readonly folds: boolean;
+  /** The BatchNormalization that is folded into its weights, if the same one follows each of its calls. */
+  readonly folds: Layer | undefined;
 }
 
 /** What placement needs to know of the options. */
@@ -74,7 +75,8 @@ function chainOf(graph: Graph, op: Op): Op[] {
   const takes = (next: Op | undefined): next is Op => next !== undefined && !graph.isFloat(next);
   if (graph.isFloat(op) || activationOf(op.layer) !== 'linear') return chain;
   let next = soleConsumer(graph, op);
-  if (kind === 'compute' && takes(next) && graph.kind(next) === 'batchNorm') {
+  const normalizes = (each: Op) => graph.kind(each) === 'batchNorm' && normalizesChannels(each.layer, op.layer);
+  if (kind === 'compute' && takes(next) && normalizes(next)) {
     chain.push(next);
     next = soleConsumer(graph, next);
   }
@@ -122,7 +124,14 @@ function outputOf(graph: Graph, op: Op, perRow: boolean): Output {
   return MEASURED;
 }
 
-function placeOf(graph: Graph, op: Op, output: Output, folds: boolean): Place {
+/** The BatchNormalization of a chain, if the layer finds it where it was called itself, and not where a model around it was. */
+function foldedIn([first, second]: readonly Op[]): Layer | undefined {
+  if (second?.layer.getClassName() !== 'BatchNormalization') return undefined;
+  const isNext = first!.layer.outboundNodes.some(({outboundLayer}) => outboundLayer === second.layer);
+  return isNext ? second.layer : undefined;
+}
+
+function placeOf(graph: Graph, op: Op, output: Output, folds: Layer | undefined): Place {
   const kind = graph.kind(op);
   const activation = activationOf(op.layer);
   const before = kind === 'compute' && !graph.isFloat(op) && !isClamp(activation);
@@ -134,7 +143,7 @@ function placeOf(graph: Graph, op: Op, output: Output, folds: boolean): Place {
 function merged(one: Place | undefined, other: Place): Place {
   if (!one) return other;
   const rounded = one.output === 'measured' ? one : other.output === 'none' ? one : other;
-  return {...rounded, folds: one.folds && other.folds};
+  return {...rounded, folds: one.folds === other.folds ? one.folds : undefined};
 }
 
 /** The layers on all ways from `tensors`, with the flow or against it, up to and with the first that multiply. */
@@ -172,8 +181,7 @@ export function place(flat: FlatGraph, options: PlacementOptions): Placement {
     for (const each of chain.slice(0, -1)) inside.set(each, `rounded once, after ${last.layer.name}`);
     const reason = inside.get(op);
     const output = reason === undefined ? outputOf(graph, op, options.perRow(op.layer)) : none(reason);
-    const folds = chain.length > 1 && graph.kind(chain[1]!) === 'batchNorm';
-    layers.set(op.layer, merged(layers.get(op.layer), placeOf(graph, op, output, folds)));
+    layers.set(op.layer, merged(layers.get(op.layer), placeOf(graph, op, output, foldedIn(chain))));
   }
   return {layers, inputs: flat.inputs.map(input => feedsIntegers(graph, input))};
 }

@@ -84,8 +84,9 @@ class Quantization {
 
   replace(layer: Layer): Replacement {
     const copy = cloneLayer(layer);
-    const found = this.#placements.map(({layers}) => layers.get(layer)).find(each => each !== undefined);
-    const wrapped = found && this.#wrapped(layer, copy, found);
+    const [found, ...others] = this.#placements.flatMap(({layers}) => layers.get(layer) ?? []);
+    // What one model calls for each step, and another as it is, is followed by different layers.
+    const wrapped = found && this.#wrapped(layer, copy, others.length > 0 ? {...found, folds: undefined} : found);
     return {layer: wrapped ?? copy, variables: {to: copy, from: layer}};
   }
 
@@ -112,7 +113,7 @@ class Quantization {
       between: between && activations ? activations : null,
       output: outputConfig ?? null,
       customWeights: custom ? Object.entries(custom).map(([name, each]) => ({name, axis: each?.axis ?? null})) : null,
-      folds: Boolean(hasWeights && folds && weights.perChannel === false),
+      folds: hasWeights && folds && weights.perChannel === false ? {name: folds.name} : null,
     });
   }
 

@@ -4,19 +4,15 @@ import {
   div,
   reshape,
   serialization,
-  sqrt,
   add,
   sub,
   type Tensor,
   tidy,
   type Variable,
-  where,
-  abs,
-  less,
-  onesLike,
 } from '@tensorflow/tfjs-core';
 import {initializers, layers as tfLayers, type LayerVariable} from '@tensorflow/tfjs-layers';
 import {FakeQuantizer, type RangeStore} from './fake_quantizer';
+import {type BatchNorm, foldingGain, normalizesChannels} from './folding';
 import {innerLayers, type Layer, type Shape} from './graph';
 import {
   activationSwap,
@@ -28,6 +24,7 @@ import {
   settle,
   type Swap,
   swapped,
+  unwrapped,
 } from './layer_wrapper';
 import {type CustomWeights, type Slot, slotsOf} from './kinds';
 import {type LearnedCells, learnedShape} from './learned_range';
@@ -61,8 +58,11 @@ export interface QuantizedLayerArgs {
   readonly output?: SavedQuantizer | null;
   /** The weights of a class of one's own. */
   readonly customWeights?: readonly {readonly name: string; readonly axis?: number | null}[] | null;
-  /** Rounds per tensor weights as they will be once the BatchNormalization that follows is folded into them. */
-  readonly folds?: boolean;
+  /**
+   * Rounds per tensor weights as they will be once the BatchNormalization of this name, which follows, is folded into
+   * them. Files of older versions say only that one does.
+   */
+  readonly folds?: {readonly name: string} | boolean | null;
   readonly version?: number;
 }
 
@@ -91,19 +91,6 @@ function saved(config: SavedQuantizer | null, quantizer: FakeQuantizer | undefin
   if (!config) return null;
   const {observing, quantizing} = quantizer ?? {};
   return {...config, ...(quantizer && {observing, quantizing})};
-}
-
-interface BatchNorm {
-  readonly gamma?: LayerVariable;
-  readonly movingVariance: LayerVariable;
-  readonly epsilon: number;
-}
-
-/** What folding multiplies a weight's output channels with; a channel switched off keeps its scale. */
-function foldingScale({gamma, movingVariance, epsilon}: BatchNorm): Tensor {
-  const deviation = sqrt(add(movingVariance.read(), epsilon));
-  const scale = gamma ? div(gamma.read(), deviation) : div(onesLike(deviation), deviation);
-  return where(less(abs(scale), 1e-12), onesLike(scale), scale);
 }
 
 /** One weight of a layer and its quantizer, which measures it whenever it has changed. */
@@ -162,6 +149,11 @@ export class WeightQuantizer {
     return this.quantizer.apply(viewed, {training});
   }
 
+  /** Measures the weight as it is now, whatever its range was of. */
+  restart(): void {
+    this.quantizer.restart(this.#view(this.#variable));
+  }
+
   get #variable(): Variable {
     return this.slot.host[this.slot.attr]!.read() as Variable;
   }
@@ -196,7 +188,7 @@ export class WeightQuantizer {
 
   /** What folding multiplies with, along the output channels of the quantizer's view. */
   #gain(batchNorm: BatchNorm): Tensor {
-    return this.#alongOutputs(foldingScale(batchNorm));
+    return this.#alongOutputs(foldingGain(batchNorm));
   }
 
   #alongOutputs(values: Tensor): Tensor {
@@ -247,11 +239,13 @@ export class QuantizedLayer extends LayerWrapper {
   /** Rounds the output. */
   outputQuantizer: FakeQuantizer | undefined;
   readonly #args: QuantizedLayerArgs;
+  #folds: QuantizedLayerArgs['folds'];
 
   constructor(args: QuantizedLayerArgs) {
     super(args.layer, args.layer.name);
     checkVersion(args.layer.name, args.version);
     this.#args = args;
+    this.#folds = args.folds;
   }
 
   /** What the layer rounds. */
@@ -276,22 +270,23 @@ export class QuantizedLayer extends LayerWrapper {
   }
 
   override roundedWeights(): RoundedWeight[] {
-    const batchNorm = this.#args.folds ? this.#batchNorm() : undefined;
-    return this.weightQuantizers.map(weight => ({
-      name: weight.slot.name,
-      quantizer: weight.quantizer,
-      rounded: () => weight.rounded(batchNorm),
-      shape: weight.slot.host[weight.slot.attr]!.shape as number[],
-      folded: batchNorm !== undefined,
-    }));
+    return this.weightQuantizers.map(weight => {
+      const norm = this.#normFor(weight);
+      return {
+        name: weight.slot.name,
+        quantizer: weight.quantizer,
+        rounded: () => weight.rounded(norm),
+        shape: weight.slot.host[weight.slot.attr]!.shape as number[],
+        norm,
+      };
+    });
   }
 
   override assignRounded(copy: Layer): void {
     const targets = this.#slots(copy);
-    const batchNorm = this.#args.folds ? this.#batchNorm() : undefined;
     this.weightQuantizers.forEach((weight, i) => {
       const {host, attr} = targets[i]!;
-      tidy(() => (host[attr]!.read() as Variable).assign(weight.quantized(batchNorm)));
+      tidy(() => (host[attr]!.read() as Variable).assign(weight.quantized(this.#normFor(weight))));
     });
   }
 
@@ -320,7 +315,7 @@ export class QuantizedLayer extends LayerWrapper {
   }
 
   override getConfig(): serialization.ConfigDict {
-    const {before = null, between = null, output = null, customWeights = null, folds = false} = this.#args;
+    const {before = null, between = null, output = null, customWeights = null} = this.#args;
     return {
       ...super.getConfig(),
       version: VERSION,
@@ -330,7 +325,7 @@ export class QuantizedLayer extends LayerWrapper {
       between: saved(between, this.betweenQuantizer),
       output: saved(output, this.outputQuantizer),
       customWeights,
-      folds,
+      folds: this.#folds ?? null,
     } as serialization.ConfigDict;
   }
 
@@ -384,9 +379,8 @@ export class QuantizedLayer extends LayerWrapper {
   }
 
   #weightSwaps(): Swap[] {
-    const batchNorm = this.#args.folds ? this.#batchNorm() : undefined;
     return this.weightQuantizers.map(weight => {
-      const rounded = weight.quantized(batchNorm);
+      const rounded = weight.quantized(this.#normFor(weight));
       return {host: weight.slot.host, attr: weight.slot.attr, value: {read: () => rounded}};
     });
   }
@@ -398,11 +392,24 @@ export class QuantizedLayer extends LayerWrapper {
     return [activationSwap(host, (x, activate) => activate(quantizer.apply(x, {training})))];
   }
 
-  /** The BatchNormalization that follows. */
-  #batchNorm(): BatchNorm | undefined {
-    const next = this.outboundNodes.map(({outboundLayer}) => outboundLayer);
-    const layers = next.map(layer => (layer instanceof QuantizedLayer ? layer.layer : layer));
-    return layers.find(layer => layer.getClassName() === 'BatchNormalization') as BatchNorm | undefined;
+  /** The BatchNormalization that is folded into a weight: into the last one, if there are two. */
+  #normFor(weight: WeightQuantizer): BatchNorm | undefined {
+    if (!this.#folds || weight !== this.weightQuantizers[this.weightQuantizers.length - 1]) return undefined;
+    // The first of them: others of its name come from calls that users made in models of their own.
+    const norm = this.outboundNodes.map(({outboundLayer}) => outboundLayer).find(layer => this.#isFolded(layer));
+    if (norm) return unwrapped(norm) as unknown as BatchNorm;
+    // A part of a model, saved without it: the range that was saved is of other numbers than those that are left.
+    if (typeof this.#folds === 'object') {
+      this.#folds = null;
+      weight.restart();
+    }
+    return undefined;
+  }
+
+  #isFolded(layer: Layer): boolean {
+    const inner = unwrapped(layer);
+    if (inner.getClassName() !== 'BatchNormalization') return false;
+    return typeof this.#folds === 'object' ? layer.name === this.#folds?.name : normalizesChannels(inner, this.layer);
   }
 }
 

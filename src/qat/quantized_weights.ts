@@ -98,11 +98,11 @@ export async function quantizedWeights(model: LayersModel): Promise<QuantizedNum
 
 async function weightsOf(layer: LayerWrapper): Promise<QuantizedWeight[]> {
   const all = await weightLevels(layer);
-  return [...all].map(([name, {levels, grid, view, shape, folded}]) => ({
+  return [...all].map(([name, {levels, grid, view, shape, gain}]) => ({
     layer: layer.name,
     name,
     shape,
-    folded,
+    folded: gain !== undefined,
     ...signedValues(levels, view, grid),
   }));
 }

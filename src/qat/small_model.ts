@@ -19,8 +19,9 @@ import {
 import {loadLayersModel, type LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
 import {quantizingLayers} from './control';
 import {nonFiniteProblems} from './finite';
+import {normalizesChannels} from './folding';
 import {asContainer, flatten, type Layer, variablesOf} from './graph';
-import {type IntegerGrid, weightLevels, type WeightLevels} from './grids';
+import {channelOf, weightLevels, type WeightLevels} from './grids';
 import {activationOf, slotsOf} from './kinds';
 import {configOf, isQuantizing, layerFrom, LayerWrapper, tellAll, unwrapped} from './layer_wrapper';
 import {throwProblems} from './options';
@@ -43,7 +44,7 @@ const attributesOf = (layer: Layer) => layer as unknown as Attributes;
 
 /** A layer whose kernel has a step for each channel: its copy holds the levels, and something after it the factors. */
 interface Split {
-  readonly attr: string;
+  readonly levels: ArrayLike<number>;
   /** What the copy's kernel is in steps of. */
   readonly unit: number;
   /** What its outputs are to be multiplied with. */
@@ -65,18 +66,29 @@ function normsAfter(model: LayersModel): (layer: Layer) => Layer | undefined {
     const takers = ops.filter(({inputs}) => inputs.includes(tensor));
     const [norm] = takers.map(op => op.layer);
     if (!norm || takers.length > 1 || outputs.includes(tensor)) return undefined;
-    const {gamma, axis} = unwrapped(norm) as unknown as {gamma?: unknown; axis: number};
-    const isLast = axis === -1 || axis === (unwrapped(layer).inputSpec?.[0]?.ndim ?? 4) - 1;
-    const isNorm = unwrapped(norm).getClassName() === 'BatchNormalization' && gamma && isLast;
-    return isNorm && ops.filter(op => op.layer === norm).length === 1 ? norm : undefined;
+    const {gamma} = unwrapped(norm) as unknown as {gamma?: unknown};
+    const isNorm = unwrapped(norm).getClassName() === 'BatchNormalization' && gamma;
+    const isAlone = ops.filter(op => op.layer === norm).length === 1;
+    return isNorm && isAlone && normalizesChannels(unwrapped(norm), unwrapped(layer)) ? norm : undefined;
   };
 }
 
+/** The step of each channel of a weight that was rounded with or without a gain. */
+function stepsOf({grid: {scale}, gain}: WeightLevels): Float64Array {
+  return gain ? gain.map((each, c) => scale[c % scale.length]! / Math.abs(each)) : Float64Array.from(scale);
+}
+
 /** The power of two next above all steps, and each step's share of it: exact in float32, and 1 where everything is 0. */
-function sharesOf({scale}: IntegerGrid, channels: number): {unit: number; factors: Float32Array} {
-  const unit = 2 ** Math.ceil(Math.log2(scale.reduce((most, each) => Math.max(most, each), 0) || 1));
-  const factors = Float32Array.from({length: channels}, (_, c) => scale[c % scale.length]! / unit || 1);
-  return {unit, factors};
+function sharesOf(steps: Float64Array): {unit: number; factors: Float32Array} {
+  const unit = 2 ** Math.ceil(Math.log2(steps.reduce((most, each) => Math.max(most, each), 0) || 1));
+  return {unit, factors: Float32Array.from(steps, step => step / unit || 1)};
+}
+
+/** The levels without a gain's sign. */
+function levelsWithout({levels, view, gain}: WeightLevels, outputs: number): ArrayLike<number> {
+  if (!gain?.some(each => each < 0)) return levels;
+  const channel = channelOf(view, outputs);
+  return Int32Array.from(levels, (level, i) => (gain[channel(i)]! < 0 ? -level : level));
 }
 
 interface Norm {
@@ -114,15 +126,17 @@ async function splitOf(
 ): Promise<Split | undefined> {
   const [first, ...others] = weights;
   if (!first || others.length > 0 || !SPLITTABLE.includes(layer.getClassName())) return undefined;
-  const [attr, {folded, grid}] = first;
+  const [attr, weight] = first;
   const isFirst = (layer as unknown as {dataFormat?: string}).dataFormat === 'channelsFirst';
-  if (folded || grid.scale.length === 1 || isFirst) return undefined;
-  const shares = sharesOf(grid, grid.scale.length);
+  if ((weight.grid.scale.length === 1 && !weight.gain) || isFirst) return undefined;
+  const {axis} = slotsOf(layer, undefined).find(slot => slot.attr === attr)!;
+  const levels = levelsWithout(weight, typeof axis === 'number' ? axis : 1);
+  const shares = {levels, ...sharesOf(stepsOf(weight))};
   if (norm && (await takesFactors(norm, shares.factors))) {
-    return {attr, ...shares, copy: unconstrained(layer, {}), norm, added: []};
+    return {...shares, copy: unconstrained(layer, {}), norm, added: []};
   }
   // A Rescaling ends a mask.
-  return isMasked ? undefined : {attr, ...shares, norm: undefined, ...withFactors(layer, shares.factors)};
+  return isMasked ? undefined : {...shares, norm: undefined, ...withFactors(layer, shares.factors)};
 }
 
 /** A layer in parts: what multiplies with levels, what multiplies with factors, and its activation. The last has its name. */
@@ -203,7 +217,7 @@ async function smallModel(q: LayersModel): Promise<SmallModel> {
     const weights = await weightLevels(layer);
     const split = await splitOf(layer, weights, normOf(layer), isMasked);
     if (split) splits.set(layer, split);
-    codesOf.set(layer, new Map([...weights].map(([name, weight]) => [name, codesIn(weight, split?.unit)])));
+    codesOf.set(layer, new Map([...weights].map(([name, weight]) => [name, codesIn(weight, split)])));
   }
   const copyOf = new Map<Layer, Layer>();
   const replace = (layer: Layer): Replacement | undefined => {
@@ -224,9 +238,9 @@ async function smallModel(q: LayersModel): Promise<SmallModel> {
 }
 
 /** A weight's levels as they are stored; undefined for one with a step for each channel that is left with it. */
-function codesIn({levels, grid, folded}: WeightLevels, unit: number | undefined): Stored | undefined {
-  if (unit !== undefined) return storedLevels(levels, ...extremesOf(levels), unit);
-  if (grid.scale.length > 1 || folded) return undefined;
+function codesIn({levels, grid, gain}: WeightLevels, split: Split | undefined): Stored | undefined {
+  if (split) return storedLevels(split.levels, ...extremesOf(split.levels), split.unit);
+  if (grid.scale.length > 1 || gain) return undefined;
   return storedLevels(levels, grid.lowest[0]!, grid.highest[0]!, grid.scale[0]! || 1);
 }
 

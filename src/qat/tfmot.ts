@@ -141,7 +141,7 @@ export class QuantizeWrapperV2 extends LayerWrapper {
       quantizer,
       rounded: () => quantizer.apply(host[name]!.read()),
       shape: host[name]!.shape as number[],
-      folded: false,
+      norm: undefined,
     }));
   }
 

@@ -274,9 +274,10 @@ class Emitter {
     return this.#tensor(`${layer}/bound`, {data, type, shape: [1], scale: [grid.scale], zeroPoint: [zeroPoint]});
   }
 
-  /** Whether the weights are stored as int4. */
+  /** Whether the weights are stored as int4. Of few bits may be more than fit: with the other sign, or on one side of 0. */
   #isSmall({operator, filter}: Node): boolean {
-    return this.#options.int4 && filter !== undefined && filter.bits <= 4 && READS_INT4.has(operator);
+    if (!this.#options.int4 || !filter || filter.bits > 4 || !READS_INT4.has(operator)) return false;
+    return filter.levels.every(level => level >= -8 && level <= 7);
   }
 
   #weights(node: Node, {levels, scale}: IntegerFilter): number {

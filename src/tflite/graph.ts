@@ -44,8 +44,6 @@ export interface Filter {
   /** The step and the bias of each output channel. A step of 0 switches the channel off. */
   scale: Float64Array;
   bias: Float64Array;
-  /** The levels hold the gain of the BatchNormalization that follows. */
-  readonly folded: boolean;
 }
 
 /** The values that a clamp lets pass. */
@@ -112,14 +110,8 @@ export function int32Constant(values: readonly number[], shape: readonly number[
   return {data: new Uint8Array(Int32Array.from(values).buffer), type: 'int32', shape};
 }
 
-/** The steps that bias and product of a channel are counted in, and the levels as they are. */
-function foldGain(filter: Filter, gain: Float64Array, offset: Float64Array): void {
-  filter.bias = filter.bias.map((bias, c) => bias * gain[c]! + offset[c]!);
-  if (filter.folded) {
-    // A channel that is switched off was rounded as it was.
-    filter.scale = filter.scale.map((scale, c) => (Math.abs(gain[c]!) < 1e-12 ? 0 : scale));
-    return;
-  }
+/** Multiplies the output channels of a filter: their steps, and the signs of their levels. */
+export function scaleChannels(filter: Filter, gain: Float64Array): void {
   if (gain.some(each => each < 0)) {
     const {levels, shape, axis} = filter;
     const inner = sizeOf(shape.slice(axis + 1));
@@ -171,7 +163,9 @@ export class Graph {
   affine(x: Value, gain: Float64Array, offset: Float64Array): Value {
     const before = this.#open(x, node => node.filter !== undefined && sameEnd(node.output, x));
     if (before?.filter) {
-      foldGain(before.filter, gain, offset);
+      const {filter} = before;
+      filter.bias = filter.bias.map((bias, c) => bias * gain[c]! + offset[c]!);
+      scaleChannels(filter, gain);
       return x;
     }
     const channels = gain.length;
@@ -182,7 +176,6 @@ export class Graph {
       bits: 8,
       scale: gain.map(each => Math.abs(each) / 127),
       bias: offset,
-      folded: false,
     };
     const image = this.reshape(x, imageShape(x.shape));
     const options = {padding: 1, strideW: 1, strideH: 1, depthMultiplier: 1};

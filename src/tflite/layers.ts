@@ -1,4 +1,5 @@
 /** What each class of layer becomes: one row for each, which adds its operators to the graph. */
+import {gainOf} from '../qat/folding';
 import type {Layer} from '../qat/graph';
 import {activationOf} from '../qat/kinds';
 import {channelOf, type WeightLevels} from '../qat/grids';
@@ -11,6 +12,7 @@ import {
   type Interval,
   type NodeArgs,
   type Operand,
+  scaleChannels,
   sizeOf,
   type Value,
 } from './graph';
@@ -84,7 +86,7 @@ interface Layout {
 }
 
 function filterOf(call: LayerCall, attr: string, {order, shape, axis}: Layout, hasBias = true): Filter {
-  const {levels, grid, view, folded} = call.numbers.weights.get(attr)!;
+  const {levels, grid, view, gain} = call.numbers.weights.get(attr)!;
   const source = call.get<{shape: number[]}>(attr).shape;
   const strides = source.map((_, i) => sizeOf(source.slice(i + 1)));
   const [dims, steps] = [order.map(i => source[i]!), order.map(i => strides[i]!)];
@@ -97,7 +99,8 @@ function filterOf(call: LayerCall, attr: string, {order, shape, axis}: Layout, h
   let from = 0;
   for (let to = 0; to < moved.length; ++to) {
     moved[to] = levels[from]!;
-    scale[Math.floor(to / inner) % outputs] = grid.scale[channel(from)]!;
+    // A channel of zeros has no step: for tiny gains, it would be out of the runtimes' limits.
+    if (levels[from] !== 0) scale[Math.floor(to / inner) % outputs] = grid.scale[channel(from)]!;
     for (let dim = dims.length - 1; dim >= 0; --dim) {
       from += steps[dim]!;
       if (++index[dim]! < dims[dim]!) break;
@@ -106,7 +109,11 @@ function filterOf(call: LayerCall, attr: string, {order, shape, axis}: Layout, h
     }
   }
   const bias = hasBias ? call.perChannel('bias', outputs, 0) : new Float64Array(outputs);
-  return {levels: moved, shape, axis, bits: grid.bits, scale, bias, folded};
+  const filter = {levels: moved, shape, axis, bits: grid.bits, scale, bias};
+  // Whatever follows, also the BatchNormalization that they were rounded for, multiplies them again.
+  const inverse = gain?.map(each => 1 / each);
+  if (inverse) scaleChannels(filter, inverse);
+  return filter;
 }
 
 type Pair = readonly [number, number];
@@ -251,7 +258,7 @@ const batchNorm: Row = (call, x) => {
   const of = (name: (typeof VALUES)[number], otherwise: number) => call.perChannel(name, channels, otherwise);
   const [gamma, beta, mean, variance] = [of('gamma', 1), of('beta', 0), of('movingMean', 0), of('movingVariance', 1)];
   const epsilon = call.get<number>('epsilon');
-  const gain = gamma.map((each, c) => each / Math.sqrt(variance[c]! + epsilon));
+  const gain = gainOf(gamma, variance, epsilon);
   const offset = beta.map((each, c) => each - mean[c]! * gain[c]!);
   return call.graph.affine(x, gain, offset);
 };
@@ -346,7 +353,6 @@ function meanOfWindow(call: LayerCall, x: Value, shape: Shape, window: Pool): Va
     bits: 8,
     scale: new Float64Array(channels).fill(1 / (height * width)),
     bias: new Float64Array(channels),
-    folded: false,
   };
   const options = {...windowOptions({...window, padding: 'valid'}), depthMultiplier: 1};
   return product(call, 'DEPTHWISE_CONV_2D', {operands: [x, 'weights', 'bias'], shape, options, filter});

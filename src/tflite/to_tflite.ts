@@ -31,7 +31,7 @@ export interface TFLiteOptions {
   readonly outputType?: PortType;
   /** Images at a time: 1 by default; null lets whoever runs the file decide. */
   readonly batchSize?: number | null;
-  /** Stores weights of 4 bits and fewer as int4, half as large. Not every runtime reads that. */
+  /** Stores weights of 4 bits and fewer as int4, half as large, where their levels fit -8 to 7. Not every runtime reads that. */
   readonly int4?: boolean;
   /** What the model is for, for tools that show it. */
   readonly description?: string;
