@@ -287,7 +287,9 @@ export class QuantizedLayer extends LayerWrapper {
     if (weights) this.weightQuantizers = this.#slots(this.layer).map(slot => this.#weightQuantizer(slot, weights));
     if (before) this.beforeQuantizer = this.#activationQuantizer('before_activation', before);
     if (between) this.betweenQuantizer = this.#activationQuantizer('between', between);
-    if (output) this.outputQuantizer = this.#activationQuantizer('output', output);
+    // What this makes of pixels is as evenly spaced as they are.
+    const offTies = this.layer.getClassName() === 'Rescaling' && !output?.fixed;
+    if (output) this.outputQuantizer = this.#activationQuantizer('output', {...output, offTies});
     this.built = true;
   }
 
@@ -414,7 +416,8 @@ export class QuantizedInput extends tfLayers.Layer {
   override build(inputShape: Shape | Shape[]): void {
     const add: AddVariable = (name, shape, trainable) =>
       this.addWeight(`output_${name}`, shape, 'float32', initializers.zeros(), undefined, trainable);
-    this.outputQuantizer = quantizerFrom(this.#quantizer, rangeVariables(add, this.#quantizer), this.name);
+    const config = {...this.#quantizer, offTies: !this.#quantizer.fixed};
+    this.outputQuantizer = quantizerFrom(config, rangeVariables(add, config), this.name);
     super.build(inputShape);
   }
 
