@@ -210,7 +210,7 @@ export class FakeQuantizer {
     if (this.#learned && this.isSet()) {
       // An optimizer's momentum moves on what is frozen: it stays as it is where it is remembered, and is set anew after.
       if (observing) this.#learned.resume();
-      else tidy(() => this.#commit(this.#learned!));
+      else tidy(() => void this.#commit(this.#learned!));
     }
     this.#observing = observing;
   }
