@@ -99,30 +99,35 @@ describe('samples', () => {
     'a dataset of {xs, ys}': x => both(x).batch(4),
     'a dataset of {xs, ys} by input name': x => data.zip({xs: data.zip({x: rows(x)}), ys: rows(x)}).batch(4),
     'a dataset by input name': x => data.zip({x: rows(x)}).batch(4),
-    'a dataset, the last batch smaller': x => rows(x).batch(5),
     'a dataset of whole batches, as a generator makes them': x =>
       data.generator(() => batches(x.clone())[Symbol.iterator]()),
   };
 
-  for (const [name, form] of Object.entries(FORMS)) {
-    it(`may be ${name}`, async () => {
-      // Rows are read synchronously, which WebGPU does not do of what it computed.
-      const x = tf.tensor2d(Array.from(await valuesOf(samples())), [12, 4]);
-      const [one, other] = [network(), network()];
-      await reestimateBatchNorm(one, x, {samples: 12, batchSize: 4});
-      await calibrate(one, x);
-      await reestimateBatchNorm(other, form(x), {samples: 12, batchSize: 4});
-      await calibrate(other, form(x));
-      const statistics = await statisticsOf(one);
-      if (!name.includes('smaller')) {
-        (await statisticsOf(other)).forEach((value, i) => expect(value).toBeCloseTo(statistics[i]!, 5));
-        expect(await rangesOf(other)).toEqual(await rangesOf(one));
-      }
-      expect((await statisticsOf(other)).slice(0, 5)).not.toEqual([0, 0, 0, 0, 0]);
-      expect(x.isDisposed).toBeFalse();
-      expect(console.warn).not.toHaveBeenCalled();
-    });
+  // Made of values on the host, as WebGPU does not read synchronously what it computed.
+  const plain = async () => tf.tensor2d(Array.from(await valuesOf(samples())), [12, 4]);
+
+  async function measured(given: (x: tf.Tensor) => Samples): Promise<{ranges: unknown; statistics: number[]}> {
+    const [q, x] = [network(), await plain()];
+    await reestimateBatchNorm(q, given(x), {samples: 12, batchSize: 4});
+    await calibrate(q, given(x));
+    expect(x.isDisposed).toBeFalse();
+    return {ranges: await rangesOf(q), statistics: await statisticsOf(q)};
   }
+
+  it('may come in every form that fit and fitDataset take, and as batches', async () => {
+    const {ranges, statistics} = await measured(x => x);
+    for (const [name, form] of Object.entries(FORMS)) {
+      const found = await measured(form);
+      expect(found.ranges).withContext(name).toEqual(ranges);
+      found.statistics.forEach((value, i) => expect(value).withContext(name).toBeCloseTo(statistics[i]!, 5));
+    }
+    expect(console.warn).not.toHaveBeenCalled();
+  });
+
+  it('may come in a last batch that is smaller', async () => {
+    const found = await measured(x => rows(x).batch(5));
+    expect(found.ranges).toEqual((await measured(x => tf.split(x, [5, 5, 2]).map(each => [each]))).ranges);
+  });
 
   it('of several inputs go in their order or by name, in any order', async () => {
     const left = tf.tensor2d([1, -2, 3, 4], [2, 2]);
@@ -158,7 +163,7 @@ describe('samples', () => {
   });
 
   it('are disposed of where a dataset made them, and nowhere else', async () => {
-    const x = tf.tensor2d(Array.from(await valuesOf(samples())), [12, 4]);
+    const x = await plain();
     const q = network();
     await calibrate(q, x);
     const kept = batches(x);
@@ -233,7 +238,7 @@ describe('samples', () => {
     ['another name', x => ({image: x}), /nothing for the inputs x, and there are no inputs image.*inputs are x/],
     ['one name too many', x => ({x, y: x}), /no inputs y/],
     ['another shape', () => ({x: tf.zeros([2, 3])}), /input x takes samples of shape \[any,4\], but was given \[2,3\]/],
-    ['strings', () => tf.fill([2, 4], 'a', 'string'), /input x takes numbers, but was given string/],
+    ['strings', () => tf.tensor([['a', 'b', 'c', 'd']]), /input x takes numbers, but was given string/],
     ['a tensor that is gone', x => (x.dispose(), x), /input x was given is disposed/],
     ['a batch that is gone', x => (x.dispose(), [{x: tf.ones([1, 4])}, {x}]), /input x was given is disposed/],
     ['a batch that does not fit behind one that does', () => [[tf.ones([1, 4])], [tf.ones([1, 5])]], /\[1,5\]/],
@@ -539,6 +544,70 @@ describe('calibrate sets', () => {
       expect(console.warn).not.toHaveBeenCalled();
     });
   }
+});
+
+describe('a range off ties', () => {
+  scoped();
+
+  /** How far the values are from whole steps, in steps. */
+  async function offSteps(values: tf.Tensor, step: number): Promise<number> {
+    return Math.max(...(await valuesOf(values)).map(value => Math.abs(value / step - Math.round(value / step))));
+  }
+
+  const centered = () => tf.tidy(() => tf.sub(tf.div(tf.range(0, 256), 127.5), 1));
+
+  for (const observer of ['movingAverage', 'lastValue', 'allValues', 'learned'] as const) {
+    for (const [numBits, levels] of [
+      [8, 254],
+      [4, 14],
+      [12, 4080],
+    ] as const) {
+      it(`has ${levels} steps between -1 and 1: ${observer}, ${numBits} bits`, async () => {
+        const x = centered();
+        const [plain, quantizer] = [{}, {offTies: true}].map(each => new FakeQuantizer({numBits, observer, ...each}));
+        for (let i = 0; i < 3; ++i) tf.tidy(() => void quantizer!.apply(x, {training: true}));
+        const {values} = await quantizer!.snapshot();
+        const step = 2 / levels;
+        expect(values!.max[0]! - values!.min[0]!).toBeCloseTo(step * (2 ** numBits - 1), 5);
+        expect(Math.max(...values!.max)).toBeGreaterThan(1 - step);
+        expect(await offSteps(quantizer!.apply(x), step)).toBeLessThan(1e-2);
+        expect(await offSteps(quantizer!.apply(x, {training: true}), step)).toBeLessThan(1e-2);
+        const [low, high] = quantizer!.range();
+        expect((await valuesOf(low))[0]).toBeCloseTo(values!.min[0]!, 6);
+        expect((await valuesOf(high))[0]).toBeCloseTo(values!.max[0]!, 6);
+        tf.tidy(() => void plain!.apply(x, {training: true}));
+        const {values: measured} = await plain!.snapshot();
+        expect(measured!.max[0]! - measured!.min[0]!).toBeCloseTo(2, 5);
+        for (const each of [plain, quantizer]) each!.dispose();
+      });
+    }
+  }
+
+  it('is the measured one where 0 lies on a level, or anywhere but half-way', async () => {
+    for (const [low, high] of [
+      [0, 1],
+      [-1, 3],
+      [-0.3, 1],
+      [-1, 127 / 128],
+    ]) {
+      const quantizer = new FakeQuantizer({offTies: true});
+      tf.tidy(() => void quantizer.apply(tf.tensor([low!, high!]), {training: true}));
+      const {values} = await quantizer.snapshot();
+      expect(values!.min[0]).toBeCloseTo(low!, 6);
+      expect(values!.max[0]).toBeCloseTo(high!, 6);
+      quantizer.dispose();
+    }
+  });
+
+  it('lets gradients through where its values are computed, too', async () => {
+    needsTraining();
+    const quantizer = new FakeQuantizer({offTies: true});
+    const gradient = tf.grad(x => tf.sum(tf.mul(quantizer.apply(tf.mul(x, 2), {training: true}), x)))(centered());
+    // d/dx of round(2 x) x, straight through: 2 x + round(2 x).
+    const expected = await valuesOf(tf.tidy(() => tf.mul(centered(), 4)));
+    (await valuesOf(gradient)).forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(0.02));
+    quantizer.dispose();
+  });
 });
 
 describe('the schedule', () => {

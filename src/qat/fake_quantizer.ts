@@ -1,6 +1,7 @@
 /** A fake quantizer with a memory: measures what passes, moves its range, rounds; the range stays on the GPU. */
 import {
   clone,
+  concat,
   customGrad,
   dispose,
   engine,
@@ -9,6 +10,7 @@ import {
   keep,
   max,
   onesLike,
+  slice,
   stack,
   tensor,
   type Tensor,
@@ -23,7 +25,7 @@ import type {Grid} from '../../kernels/grid';
 import type {Observer as MovingObserver} from '../../kernels/observe';
 import {checkAxis, checkNumberRange, checkNumBits, floatTensor, invalid} from '../check';
 import {fakeQuantWithMovingRange, fakeQuantWithRange, initialRange, minMax, type MovingRangeOptions} from '../range';
-import {extremesOf} from './fit_range';
+import {extremesOf, halves} from './fit_range';
 import {besides, emptyCells, type LearnedCells, LearnedRange, type LearnedRangeOptions} from './learned_range';
 import {offHalfWay} from './ties';
 
@@ -294,7 +296,7 @@ export class FakeQuantizer {
         dispose([grid, logs]);
       }
     }
-    const range = tidy(() => this.#store && clone(this.#used(this.#store.read())));
+    const range = tidy(() => this.#store && clone(this.#told(this.#store.read())));
     try {
       return this.#snapshotOf(await range?.data());
     } finally {
@@ -309,7 +311,7 @@ export class FakeQuantizer {
       const [grid, logs] = tidy(() => learned.readings(this.#observing).map(each => each.dataSync()));
       return this.#learnedSnapshot(learned, grid!, logs!);
     }
-    return this.#snapshotOf(tidy(() => this.#store && this.#used(this.#store.read()).dataSync()));
+    return this.#snapshotOf(tidy(() => this.#store && this.#told(this.#store.read()).dataSync()));
   }
 
   /**
@@ -397,11 +399,14 @@ export class FakeQuantizer {
     return offTies && !symmetric && axis === undefined;
   }
 
-  /** The range that is rounded to, of one that is stored. */
+  /** The range that is rounded to, of one that is stored; its ends alone count. */
   #used(range: Tensor): Tensor {
-    if (!this.#isOffTies) return range;
-    const [low, high, weight] = unstack(range);
-    return stack([...offHalfWay(low!, high!, this.#steps), weight!]);
+    return this.#isOffTies ? offHalfWay(range, this.#steps) : range;
+  }
+
+  /** The same with the weight of what was seen. */
+  #told(range: Tensor): Tensor {
+    return this.#isOffTies ? concat([slice(this.#used(range), 0, 2), slice(range, 2, 1)]) : range;
   }
 
   /** How many steps lie between the ends of the range. */
@@ -443,7 +448,7 @@ export class FakeQuantizer {
 
   #start(range: LearnedRange, x: Tensor): void {
     if (this.#initial) range.set(...(this.#initial.map(end => fill(range.shape, end)) as [Tensor, Tensor]));
-    else if (this.#isOffTies) range.set(...offHalfWay(...extremesOf(x), this.#steps));
+    else if (this.#isOffTies) range.set(...halves(offHalfWay(stack(extremesOf(x)), this.#steps)));
     else range.start(x);
     this.#note(range);
   }

@@ -68,9 +68,13 @@ export async function weightLevels(layer: LayerWrapper): Promise<ReadonlyMap<str
   const found = new Map<string, WeightLevels>();
   for (const {name, quantizer, rounded, shape, folded} of layer.roundedWeights()) {
     const tensor = tidy<Tensor>(rounded);
-    const values = await tensor.data();
     const view = tensor.shape;
-    tensor.dispose();
+    let values: ArrayLike<number>;
+    try {
+      values = await tensor.data();
+    } finally {
+      tensor.dispose();
+    }
     const grid = (await gridOfQuantizer(quantizer))!;
     found.set(name, {levels: levelsOf(values, view, grid), grid, view, shape, folded});
   }

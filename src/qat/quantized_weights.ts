@@ -115,8 +115,12 @@ export async function quantizedValues(x: Tensor, quantizer: FakeQuantizer): Prom
   const grid = await gridOfQuantizer(quantizer);
   if (!grid) throw new Error(`${quantizer.name}: the range is not set yet. Apply it to a batch in training first.`);
   const rounded = quantizer.apply(x);
-  const values = await rounded.data();
-  if (rounded !== x) rounded.dispose();
+  let values: ArrayLike<number>;
+  try {
+    values = await rounded.data();
+  } finally {
+    if (rounded !== x) rounded.dispose();
+  }
   const axis = grid.axis === undefined || grid.axis >= 0 ? grid.axis : grid.axis + x.rank;
   const counted = {...grid, axis};
   return signedValues(levelsOf(values, x.shape, counted), x.shape, counted);

@@ -25,7 +25,11 @@ export interface ScheduleOptions {
 }
 
 function isScheduled(given: Samples | ScheduledReestimate): given is ScheduledReestimate {
-  return typeof given === 'object' && 'data' in given && Object.keys(given).every(key => ['data', 'samples', 'batchSize'].includes(key));
+  return (
+    typeof given === 'object' &&
+    'data' in given &&
+    Object.keys(given).every(key => ['data', 'samples', 'batchSize'].includes(key))
+  );
 }
 
 class QuantizationSchedule extends Callback {

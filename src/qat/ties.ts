@@ -3,7 +3,7 @@
  * if that is the range: the last bit of a division then decides where each goes, and integer runtimes differ from each
  * other. On a range a little wider no value lies half-way.
  */
-import {abs, div, floor, less, mul, sub, type Tensor, where} from '@tensorflow/tfjs-core';
+import {abs, div, less, mod, mul, slice, sub, type Tensor, where} from '@tensorflow/tfjs-core';
 
 /** A grid: how many steps lie between the ends of its range, and whether that is symmetric about 0. */
 export interface Steps {
@@ -76,15 +76,14 @@ function stepsUsed(steps: number): number {
 }
 
 /**
- * The ends of a range on the device; where 0 lies half-way between two levels, and so every other of evenly spaced values
- * about 0 does, wider by a level and moved by half of one. Nothing is read back.
+ * A range on the device, low and high and what follows; where 0 lies half-way between two levels, and so every other of
+ * evenly spaced values about 0 does, wider by a level and moved by half of one. Nothing is read back.
  */
-export function offHalfWay(low: Tensor, high: Tensor, steps: number): [Tensor, Tensor] {
-  const extent = sub(high, low);
+export function offHalfWay(range: Tensor, steps: number): Tensor {
+  const low = slice(range, 0, 1);
+  const extent = sub(slice(range, 1, 1), low);
   const zero = mul(div(low, extent), -steps);
-  const isHalfWay = less(abs(sub(sub(zero, floor(zero)), 0.5)), HALF_WAY);
+  const isHalfWay = less(abs(sub(mod(zero, 1), 0.5)), HALF_WAY);
   const wider = steps / stepsUsed(steps);
-  const half = mul(extent, wider / (2 * steps));
-  const moved = (end: Tensor) => where(isHalfWay, sub(mul(end, wider), half), end);
-  return [moved(low), moved(high)];
+  return where(isHalfWay, sub(mul(range, wider), mul(extent, wider / (2 * steps))), range);
 }
