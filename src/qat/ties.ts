@@ -17,8 +17,8 @@ function doubtOf(steps: number): number {
 }
 
 /** How many narrower steps are tried, and how much a try moves the outermost level, in steps. */
-const TRIES = 4096;
-const MOVE = 1 / 16;
+const TRIES = 2 ** 14;
+const MOVE = 1 / 64;
 
 /**
  * A range on whose grid none of the values lies half-way between two levels: the one given if it is such, else one that is
@@ -37,23 +37,27 @@ export function offTies(
   const doubt = doubtOf(steps);
   // What is far from a tie is good, what is not in doubt is good enough.
   const good = Math.max(8 * doubt, 1 / 256);
-  let [best, distance] = [1, distanceFromTies(positions, 1)];
+  let [best, distance] = [1, distanceFromTies(positions, 1, 0)];
   if (!(step > 0) || distance > doubt) return range;
   for (let i = 1; i <= TRIES && distance < good; ++i) {
     const share = 1 - (i * MOVE) / steps;
     if (share < 0.98) break;
-    const reached = distanceFromTies(positions, share);
+    const reached = distanceFromTies(positions, share, distance);
     if (reached > distance) [best, distance] = [share, reached];
   }
   return best < 1 ? placed(range, step / best, grid) : range;
 }
 
-/** How far the nearest of the positions, all times `share`, is from the middle between two whole numbers. */
-function distanceFromTies(positions: readonly number[], share: number): number {
+/**
+ * How far the nearest of the positions, all times `share`, is from the middle between two whole numbers; what is no more than
+ * `known` is not looked into.
+ */
+function distanceFromTies(positions: readonly number[], share: number, known: number): number {
   let least = 0.5;
   for (const position of positions) {
     const at = position * share;
     least = Math.min(least, Math.abs(at - Math.floor(at) - 0.5));
+    if (least <= known) break;
   }
   return least;
 }
