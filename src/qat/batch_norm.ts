@@ -1,13 +1,15 @@
 /** The statistics of BatchNormalization in a quantized model: frozen, or measured anew. */
-import {tidy} from '@tensorflow/tfjs-core';
-import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {add, concat, dispose, div, keep, mul, type Tensor, tidy, type Variable, zerosLike} from '@tensorflow/tfjs-core';
+import type {LayersModel, LayerVariable} from '@tensorflow/tfjs-layers';
 import {asContainer, type Layer} from './graph';
 import {isQuantizing, unwrapped} from './layer_wrapper';
 import {allLayers} from './quantize_model';
-import {batchesOf, type Samples} from './samples';
+import {alone, batchesOf, type Samples} from './samples';
 
 interface BatchNorm extends Layer {
   momentum: number;
+  readonly movingMean: LayerVariable;
+  readonly movingVariance: LayerVariable;
 }
 
 function batchNormsOf(model: LayersModel): BatchNorm[] {
@@ -15,19 +17,16 @@ function batchNormsOf(model: LayersModel): BatchNorm[] {
   return layers.filter((layer): layer is BatchNorm => layer.getClassName() === 'BatchNormalization');
 }
 
-/** Has this one layer called as in training, as in inference or, undefined, as the model is. Tells what it was before. */
-function forceTraining(layer: Layer, training: boolean | undefined): boolean | undefined {
-  const own = layer as unknown as {call?: Layer['call']; forced?: boolean};
-  const before = own.forced;
-  if (training === undefined) {
-    delete own.call;
-    delete own.forced;
-    return before;
-  }
+/** What a layer is while something else is called in the place of its own `call`. */
+type Callable = {call?: Layer['call']};
+
+/** Has this one layer called as in training, as in inference or, undefined, as the model is. */
+function forceTraining(layer: Layer, training: boolean | undefined): void {
+  const own = layer as Callable;
+  delete own.call;
+  if (training === undefined) return;
   const ofClass = Object.getPrototypeOf(layer) as Layer;
   own.call = (inputs, kwargs) => ofClass.call.call(layer, inputs, {...kwargs, training});
-  own.forced = training;
-  return before;
 }
 
 /**
@@ -49,15 +48,114 @@ export interface ReestimateOptions {
   readonly batchSize?: number;
 }
 
+/** The mean of one layer's statistics over batches. Between them the layer is as it was. */
+class Statistics {
+  readonly layer: BatchNorm;
+  /** Sums over samples, of the means and of the variances. */
+  #sums: readonly Tensor[] | undefined;
+  #samples = 0;
+
+  constructor(layer: BatchNorm) {
+    this.layer = layer;
+  }
+
+  /** Has the layer measure while `pass` runs. It normalizes by each batch's own statistics, and starts from the mean so far. */
+  measuring(pass: () => void): void {
+    const own = this.layer as Callable;
+    const {momentum} = this.layer;
+    const [before, call] = [this.#variables.map(each => keep(each.clone())), own.call];
+    const ofClass = Object.getPrototypeOf(this.layer) as Layer;
+    own.call = (inputs, kwargs) => {
+      // A moving average of momentum 0, from 0, is the batch's statistics.
+      this.#variables.forEach(each => each.assign(zerosLike(each)));
+      const outputs = ofClass.call.call(this.layer, inputs, {...kwargs, training: true});
+      this.#add([inputs].flat()[0]!.shape[0]);
+      return outputs;
+    };
+    this.layer.momentum = 0;
+    try {
+      this.commit();
+      pass();
+    } finally {
+      this.layer.momentum = momentum;
+      if (call) own.call = call;
+      else delete own.call;
+      this.#variables.forEach((each, i) => each.assign(before[i]!));
+      dispose(before);
+    }
+  }
+
+  /** Whether the mean is of numbers only. */
+  async isFinite(): Promise<boolean> {
+    if (!this.#sums) return true;
+    const values = tidy(() => concat(this.#means()));
+    try {
+      return (await values.data()).every(Number.isFinite);
+    } finally {
+      values.dispose();
+    }
+  }
+
+  /** Makes the mean so far the layer's statistics. */
+  commit(): void {
+    tidy(() => this.#means().forEach((mean, i) => this.#variables[i]!.assign(mean)));
+  }
+
+  dispose(): void {
+    dispose([...(this.#sums ?? [])]);
+  }
+
+  get #variables(): Variable[] {
+    return [this.layer.movingMean, this.layer.movingVariance].map(each => each.read() as Variable);
+  }
+
+  #means(): Tensor[] {
+    return (this.#sums ?? []).map(sum => div(sum, this.#samples));
+  }
+
+  #add(samples: number): void {
+    const before = this.#sums;
+    this.#sums = tidy(() =>
+      this.#variables.map((each, i) => keep(before ? add(before[i]!, mul(each, samples)) : mul(each, samples))),
+    );
+    dispose([...(before ?? [])]);
+    this.#samples += samples;
+    this.commit();
+  }
+}
+
+/** Runs `pass` while all of the layers measure. */
+function measuring(statistics: readonly Statistics[], pass: () => void): void {
+  const [first, ...others] = statistics;
+  if (first) first.measuring(() => measuring(others, pass));
+  else pass();
+}
+
+/** Passes a batch. What is calibrated afterwards is not set yet, and no reason for a warning. */
+function pass(model: LayersModel, batch: readonly Tensor[]): void {
+  const unset = allLayers(asContainer(model))
+    .flatMap(layer => (isQuantizing(layer) ? layer.roundings : []))
+    .filter(({of, quantizer}) => of === 'activations' && !quantizer.isSet() && !quantizer.watcher);
+  for (const {quantizer} of unset) quantizer.watcher = () => undefined;
+  try {
+    tidy(() => void model.apply(batch.length === 1 ? batch[0]! : [...batch]));
+  } finally {
+    for (const {quantizer} of unset) quantizer.watcher = undefined;
+  }
+}
+
 /**
  * Measures the statistics of every BatchNormalization anew, as the mean over batches that pass the quantized network. A few
  * steps of training leave them behind the weights, which costs the more accuracy the fewer bits there are: call it after
  * training, and before a calibration after training. Warns if there is nothing to do, or too little to measure.
  *
  * @param model - a model, quantized or not.
- * @param data - training samples: a tensor (or one for each input) of all, or batches of them.
+ * @param data - training samples: a tensor (or one for each input, or by the inputs' names) of all, or batches of them: an
+ * array, a generator, a tf.data.Dataset. Targets that go along, as in `{xs, ys}`, are left alone. Batches that a dataset
+ * makes are disposed of after use; all other tensors stay the caller's.
  * @param options - how many samples, and the size of a batch.
- * @throws if the samples do not fit the model, or there are none.
+ * @throws if the samples do not fit the model, or there are none; if the statistics are NaN; or if the model is at work
+ * in another call. The statistics then are as they were.
  */
 export async function reestimateBatchNorm(
   model: LayersModel,
@@ -69,34 +167,35 @@ export async function reestimateBatchNorm(
     console.warn(`reestimateBatchNorm: model ${model.name} has no BatchNormalization, so there is nothing to do.`);
     return;
   }
-  const before = layers.map(layer => ({layer, momentum: layer.momentum, forced: forceTraining(layer, true)}));
-  // What is calibrated afterwards is not set yet, and no reason for a warning.
-  const unset = allLayers(asContainer(model))
-    .flatMap(layer => (isQuantizing(layer) ? layer.roundings : []))
-    .filter(({of, quantizer}) => of === 'activations' && !quantizer.isSet() && !quantizer.watcher);
-  for (const {quantizer} of unset) quantizer.watcher = () => undefined;
-  let seen = 0;
+  const statistics = layers.map(layer => new Statistics(layer));
   try {
-    for await (const batch of batchesOf('reestimateBatchNorm', model, data, batchSize)) {
-      const size = batch[0]!.shape[0];
-      // The momentum that makes a moving average the mean.
-      for (const layer of layers) layer.momentum = seen / (seen + size);
-      tidy(() => void model.apply(batch.length === 1 ? batch[0]! : [...batch]));
-      seen += size;
-      if (seen >= samples) break;
-    }
+    await alone('reestimateBatchNorm', model, async () => {
+      let seen = 0;
+      for await (const batch of batchesOf('reestimateBatchNorm', model, data, {batchSize, atMost: samples})) {
+        measuring(statistics, () => pass(model, batch));
+        seen += batch[0]!.shape[0];
+      }
+      if (seen === 0) throw new Error('reestimateBatchNorm: there are no samples. Give it at least one batch.');
+      await checkFinite(statistics);
+      for (const each of statistics) each.commit();
+      if (seen < samples) {
+        console.warn(
+          `reestimateBatchNorm: the statistics are of ${seen} samples only, where ${samples} were asked for. ` +
+            'Give it more, or ask for fewer (samples).',
+        );
+      }
+    });
   } finally {
-    for (const {quantizer} of unset) quantizer.watcher = undefined;
-    for (const {layer, momentum, forced} of before) {
-      layer.momentum = momentum;
-      forceTraining(layer, forced);
-    }
+    for (const each of statistics) each.dispose();
   }
-  if (seen === 0) throw new Error('reestimateBatchNorm: there are no samples. Give it at least one batch.');
-  if (seen < samples) {
-    console.warn(
-      `reestimateBatchNorm: the statistics are of ${seen} samples only, where ${samples} were asked for. ` +
-        'Give it more, or ask for fewer (samples).',
-    );
-  }
+}
+
+async function checkFinite(statistics: readonly Statistics[]): Promise<void> {
+  const bad: string[] = [];
+  for (const each of statistics) if (!(await each.isFinite())) bad.push(each.layer.name);
+  if (bad.length === 0) return;
+  throw new Error(
+    `reestimateBatchNorm: the statistics of ${bad.join(', ')} would be NaN or infinite, so all stay as they were. ` +
+      'Look for NaN in the samples and in the weights.',
+  );
 }

@@ -1,13 +1,14 @@
 /** Ranges of activations from samples, before the first step of training. */
-import {keep, type Tensor, tidy} from '@tensorflow/tfjs-core';
+import {dispose, keep, type Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {symmetricRatio} from '../../kernels/observe';
 import {quantizingLayers} from './control';
 import type {FakeQuantizer} from './fake_quantizer';
 import {type CalibrationMethod, Histogram} from './histogram';
 import type {Layer} from './graph';
-import {LayerWrapper, settle} from './layer_wrapper';
-import {batchesOf, type Samples, sampleCount} from './samples';
+import {LayerWrapper, type Quantizing, settle} from './layer_wrapper';
+import {alone, batchesOf, type Samples, sampleCount} from './samples';
+import {offTies} from './ties';
 
 export type {CalibrationMethod};
 
@@ -27,6 +28,8 @@ export interface CalibrateOptions {
   readonly percentile?: number;
   /** Samples at a time, where tensors are given; 16 by default. */
   readonly batchSize?: number;
+  /** How many samples to look at; all by default. What more there are is left alone. */
+  readonly samples?: number;
   /** Called after each batch; before the first, with nothing done, after each weight whose learned range has to be found. */
   readonly onProgress?: (progress: CalibrationProgress) => void;
 }
@@ -47,21 +50,31 @@ async function startWeights(layers: readonly Layer[], onEach: () => void): Promi
 }
 
 /** One forward pass in which every activation is seen before it would be rounded. */
-async function watch(model: LayersModel, batch: readonly Tensor[], seen: ReadonlyMap<FakeQuantizer, Histogram>) {
+async function watch(
+  model: LayersModel,
+  batch: readonly Tensor[],
+  activations: readonly FakeQuantizer[],
+  seen: ReadonlyMap<FakeQuantizer, Histogram>,
+) {
   const passed: {quantizer: FakeQuantizer; values: Tensor}[] = [];
-  for (const quantizer of seen.keys()) {
-    quantizer.watcher = x => passed.push({quantizer, values: keep(x.clone())});
-  }
-  try {
-    tidy(() => void model.apply(batch.length === 1 ? batch[0]! : [...batch]));
-  } finally {
-    for (const quantizer of seen.keys()) quantizer.watcher = undefined;
-  }
   const bad = new Set<string>();
-  for (const {quantizer, values} of passed) {
-    const data = await values.data();
-    if (!seen.get(quantizer)!.add(data) || data.some(Number.isNaN)) bad.add(quantizer.name);
-    values.dispose();
+  try {
+    for (const quantizer of activations) {
+      quantizer.watcher = x => seen.has(quantizer) && passed.push({quantizer, values: keep(x.clone())});
+    }
+    try {
+      tidy(() => void model.apply(batch.length === 1 ? batch[0]! : [...batch]));
+    } finally {
+      for (const quantizer of activations) quantizer.watcher = undefined;
+    }
+    for (const {quantizer, values} of passed) {
+      const data = await values.data();
+      if (!seen.get(quantizer)!.add(data) || data.some(Number.isNaN)) bad.add(quantizer.name);
+      values.dispose();
+    }
+  } finally {
+    // Those that an error left.
+    dispose(passed.map(({values}) => values));
   }
   return bad;
 }
@@ -71,7 +84,7 @@ function fitted(
   quantizer: FakeQuantizer,
   {method = 'minMax', percentile = 99.99}: CalibrateOptions,
 ) {
-  const {numBits, narrowRange, symmetric} = quantizer.options;
+  const {numBits, narrowRange, symmetric, offTies: avoidsTies} = quantizer.options;
   const levels = 2 ** numBits - (narrowRange ? 2 : 1);
   const [low, high] =
     method === 'minMax'
@@ -80,36 +93,74 @@ function fitted(
         ? histogram.mse(levels)
         : histogram.percentile(percentile);
   const ratio = symmetricRatio(numBits, narrowRange);
-  if (!symmetric) return [Math.min(low, 0), Math.max(high, 0)] as const;
-  return [Math.min(low, high / ratio), Math.max(high, low * ratio)] as const;
+  const range = symmetric
+    ? ([Math.min(low, high / ratio), Math.max(high, low * ratio)] as const)
+    : ([Math.min(low, 0), Math.max(high, 0)] as const);
+  return avoidsTies ? offTies(range, histogram.distinct, {steps: levels, symmetric}) : range;
 }
 
 /**
  * Sets the ranges of all activations from samples, so that the first step of training, or a prediction, is rounded well.
  * Training moves on from there. Weights are rounded meanwhile, activations are not.
  *
+ * A range of the model's inputs is a little wider than the samples', by at most 2 %, where theirs would put values such as
+ * pixels in [-1, 1] half-way between two levels, which integer runtimes round apart.
+ *
  * @param model - a quantized model.
- * @param samples - a tensor (or one for each input) of all samples, or batches of them: some hundreds of samples do.
- * @param options - the method, the batch size and a callback for the progress.
- * @throws if the samples do not fit the model, or there are none; and after the others are set, if an activation was NaN.
+ * @param samples - a tensor (or one for each input, or by the inputs' names) of all samples, or batches of them: an array, a
+ * generator, a tf.data.Dataset. Some hundreds of samples do. Targets that go along, as in `{xs, ys}`, are left alone.
+ * Batches that a dataset makes are disposed of after use; all other tensors stay the caller's.
+ * @param options - the method, how many samples, the batch size and a callback for the progress.
+ * @throws if the samples do not fit the model, or there are none, or if the model is at work in another call: ranges then are
+ * as they were; and after the others are set, if an activation was NaN.
  */
 export async function calibrate(model: LayersModel, samples: Samples, options: CalibrateOptions = {}): Promise<void> {
-  const {batchSize = 16, onProgress, method = 'minMax', percentile = 99.99} = options;
+  const {method = 'minMax', percentile = 99.99} = options;
   if (!['minMax', 'percentile', 'mse'].includes(method)) {
     throw new Error(`calibrate: method must be 'minMax', 'percentile' or 'mse', but was '${method}'.`);
   }
   if (!(percentile > 0 && percentile <= 100))
     throw new Error(`calibrate: percentile must be in (0, 100], but was ${percentile}.`);
   const layers = quantizingLayers('calibrate', model);
+  let bad: ReadonlySet<string> = new Set();
+  await alone('calibrate', model, async () => {
+    // Weights whose ranges only training moves: activations are of the weights as they will be rounded.
+    const before = layers.flatMap(layer => layer.measureWeights?.() ?? []);
+    try {
+      bad = await measure(model, samples, layers, options);
+    } catch (error) {
+      for (const each of before) each.restore();
+      throw error;
+    } finally {
+      for (const each of before) each.dispose();
+    }
+  });
+  if (bad.size === 0) return;
+  throw new Error(
+    `calibrate: activations were NaN in ${[...bad].join(', ')}; ranges are of the other values. ` +
+      'Look for NaN in the samples and in the weights.',
+  );
+}
+
+/** Sets the ranges, and gives the names of where there was NaN. */
+async function measure(
+  model: LayersModel,
+  samples: Samples,
+  layers: readonly Quantizing[],
+  options: CalibrateOptions,
+): Promise<ReadonlySet<string>> {
+  const {batchSize = 16, samples: atMost = Infinity, onProgress} = options;
   const roundings = layers.flatMap(layer => layer.roundings).filter(({of}) => of === 'activations');
   const measured = roundings.filter(({fixed}) => !fixed);
   const seen = new Map(measured.map(({quantizer}) => [quantizer, new Histogram()]));
-  const total = sampleCount(samples);
+  const activations = roundings.map(({quantizer}) => quantizer);
+  const passing = {batchSize, atMost};
+  const total = sampleCount(model, samples, passing);
   const bad = new Set<string>();
   let done = 0;
-  for await (const batch of batchesOf('calibrate', model, samples, batchSize)) {
+  for await (const batch of batchesOf('calibrate', model, samples, passing)) {
     if (done === 0) await startWeights(layers, () => onProgress?.({done: 0, total}));
-    for (const name of await watch(model, batch, seen)) bad.add(name);
+    for (const name of await watch(model, batch, activations, seen)) bad.add(name);
     done += batch[0]!.shape[0];
     onProgress?.({done, total});
   }
@@ -118,9 +169,5 @@ export async function calibrate(model: LayersModel, samples: Samples, options: C
     if (histogram.max >= histogram.min) quantizer.setRange(...fitted(histogram, quantizer, options), WEIGHT);
   }
   settle(roundings);
-  if (bad.size === 0) return;
-  throw new Error(
-    `calibrate: activations were NaN in ${[...bad].join(', ')}; ranges are of the other values. ` +
-      'Look for NaN in the samples and in the weights.',
-  );
+  return bad;
 }

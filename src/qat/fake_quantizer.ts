@@ -1,12 +1,16 @@
 /** A fake quantizer with a memory: measures what passes, moves its range, rounds; the range stays on the GPU. */
 import {
   clone,
+  concat,
+  customGrad,
   dispose,
   engine,
   fill,
   greater,
+  keep,
   max,
   onesLike,
+  slice,
   stack,
   tensor,
   type Tensor,
@@ -15,12 +19,15 @@ import {
   variable,
   type Variable,
   where,
+  zerosLike,
 } from '@tensorflow/tfjs-core';
 import type {Grid} from '../../kernels/grid';
 import type {Observer as MovingObserver} from '../../kernels/observe';
 import {checkAxis, checkNumberRange, checkNumBits, floatTensor, invalid} from '../check';
-import {fakeQuantWithMovingRange, fakeQuantWithRange, initialRange, type MovingRangeOptions} from '../range';
+import {fakeQuantWithMovingRange, fakeQuantWithRange, initialRange, minMax, type MovingRangeOptions} from '../range';
+import {extremesOf, halves} from './fit_range';
 import {besides, emptyCells, type LearnedCells, LearnedRange, type LearnedRangeOptions} from './learned_range';
+import {offHalfWay} from './ties';
 
 /**
  * How a range follows the batches: by a moving average, by the last batch, by all batches so far; or it is 'learned', by
@@ -52,6 +59,11 @@ export interface FakeQuantizerOptions {
   learningRateScale?: number;
   /** The range before any batch. Without it, values pass through unquantized until there is one. */
   initialRange?: readonly [min: number, max: number];
+  /**
+   * Of one range that is not symmetric: widens it by a level where 0 lies half-way between two levels, as it does for
+   * pixels in [-1, 1]. These all lie half-way between two levels, too, and integer runtimes round them apart. False by default.
+   */
+  offTies?: boolean;
   /** What the quantizer is called in warnings. */
   name?: string;
 }
@@ -77,6 +89,14 @@ export interface RangeSnapshot {
   readonly collapsed?: number;
 }
 
+/** A range as it was. */
+export interface RangeMemory {
+  /** Sets the range to it. */
+  restore(): void;
+  /** Forgets it. */
+  dispose(): void;
+}
+
 /** A range on the host: one number per channel. */
 export interface RangeValues {
   readonly min: readonly number[];
@@ -93,7 +113,7 @@ export interface QuantizerOptions extends Readonly<
 function checkedOptions(options: FakeQuantizerOptions): QuantizerOptions {
   const {numBits = 8, symmetric = false, narrowRange = false, axis} = options;
   const {observer = 'movingAverage', decay = 0.99, debias = true} = options;
-  const {nonNegative = false, start = 'minMax', learningRateScale = 10} = options;
+  const {nonNegative = false, start = 'minMax', learningRateScale = 10, offTies = false} = options;
   checkNumBits('FakeQuantizer', numBits);
   if (!(decay >= 0 && decay < 1)) throw invalid('FakeQuantizer', `decay must be in [0, 1), but was ${String(decay)}.`);
   if (!(learningRateScale > 0 && learningRateScale < Infinity)) {
@@ -101,7 +121,7 @@ function checkedOptions(options: FakeQuantizerOptions): QuantizerOptions {
   }
   const moving = {observer, decay, debias};
   const learned = {nonNegative: nonNegative && !symmetric, start, learningRateScale};
-  return {numBits, symmetric, narrowRange, ...moving, ...learned, ...(axis !== undefined && {axis})};
+  return {numBits, symmetric, narrowRange, offTies, ...moving, ...learned, ...(axis !== undefined && {axis})};
 }
 
 /** A range that was given, with the weight that it has against the batches to come. */
@@ -197,7 +217,7 @@ export class FakeQuantizer {
     if (this.#learned && this.isSet()) {
       // An optimizer's momentum moves on what is frozen: it stays as it is where it is remembered, and is set anew after.
       if (observing) this.#learned.resume();
-      else this.#commit(this.#learned);
+      else tidy(() => void this.#commit(this.#learned!));
     }
     this.#observing = observing;
   }
@@ -231,7 +251,10 @@ export class FakeQuantizer {
    * @returns a tensor of x's shape; `x` itself where nothing is to be done.
    */
   apply<T extends Tensor>(x: T, {training = false}: {training?: boolean} = {}): T {
-    const input = floatTensor('FakeQuantizer', 'x', x);
+    return tidy(() => this.#apply(floatTensor('FakeQuantizer', 'x', x), training));
+  }
+
+  #apply<T extends Tensor>(input: T, training: boolean): T {
     if (this.watcher) {
       this.watcher(input);
       return input;
@@ -262,7 +285,7 @@ export class FakeQuantizer {
     }
     const store = this.#store;
     return tidy(() => {
-      const [min, max] = unstack(store.read());
+      const [min, max] = unstack(this.#used(store.read()));
       return [min!, max!];
     });
   }
@@ -271,14 +294,19 @@ export class FakeQuantizer {
   async snapshot(): Promise<RangeSnapshot> {
     if (this.#learned) {
       const [grid, logs] = this.#learned.readings(this.#observing);
-      const [gridData, logData] = await Promise.all([grid.data(), logs.data()]);
-      dispose([grid, logs]);
-      return this.#learnedSnapshot(this.#learned, gridData, logData);
+      try {
+        const [gridData, logData] = await Promise.all([grid.data(), logs.data()]);
+        return this.#learnedSnapshot(this.#learned, gridData, logData);
+      } finally {
+        dispose([grid, logs]);
+      }
     }
-    const range = tidy(() => this.#store && clone(this.#store.read()));
-    const data = await range?.data();
-    range?.dispose();
-    return this.#snapshotOf(data);
+    const range = tidy(() => this.#store && clone(this.#told(this.#store.read())));
+    try {
+      return this.#snapshotOf(await range?.data());
+    } finally {
+      range?.dispose();
+    }
   }
 
   /** As {@link snapshot}, waiting for the device. On WebGPU tfjs reads so by way of a canvas: slowly, where at all. */
@@ -288,7 +316,7 @@ export class FakeQuantizer {
       const [grid, logs] = tidy(() => learned.readings(this.#observing).map(each => each.dataSync()));
       return this.#learnedSnapshot(learned, grid!, logs!);
     }
-    return this.#snapshotOf(tidy(() => this.#store?.read().dataSync()));
+    return this.#snapshotOf(tidy(() => this.#store && this.#told(this.#store.read()).dataSync()));
   }
 
   /**
@@ -307,9 +335,13 @@ export class FakeQuantizer {
     }
     const all = (end: number | readonly number[]) => (typeof end === 'number' ? [end] : end);
     const range = givenRange(all(min), all(max), typeof min !== 'number', weight);
-    if (!this.#store) this.#store = variableStore(range);
-    else {
+    if (!this.#store) {
+      this.#store = variableStore(range);
+      return;
+    }
+    try {
       this.#store.write(range);
+    } finally {
       range.dispose();
     }
   }
@@ -325,6 +357,18 @@ export class FakeQuantizer {
       store.write(this.#initialRange(store.read().shape[1]));
       this.#move(x);
     });
+  }
+
+  /** Keeps a copy of a range that is not learned, to come back to. */
+  remember(): RangeMemory {
+    const store = this.#store;
+    const range = tidy(() => store && keep(clone(store.read())));
+    return {
+      restore: () => {
+        if (range) store!.write(range);
+      },
+      dispose: () => range?.dispose(),
+    };
   }
 
   /** Stops the range from moving; values are still rounded. */
@@ -349,13 +393,44 @@ export class FakeQuantizer {
     const store = this.#stored(x);
     const before = store.read();
     const noted = store.alwaysSet ? undefined : (this.#noted(before) ?? {weight: 1, batches: 0});
-    const [y, moved] = fakeQuantWithMovingRange(x, before, this.#attrs(x));
-    store.write(moved);
-    if (noted) this.#known = {...noted, data: moved.dataId, batches: noted.batches + 1};
-    moved.dispose();
-    if (this.quantizing) return y;
-    y.dispose();
-    return x;
+    const keepMoved = (moved: Tensor) => {
+      store.write(moved);
+      if (noted) this.#known = {...noted, data: moved.dataId, batches: noted.batches + 1};
+    };
+    if (!this.#isOffTies) {
+      const [y, moved] = fakeQuantWithMovingRange(x, before, this.#attrs(x));
+      keepMoved(moved);
+      return this.quantizing ? y : x;
+    }
+    // The extremes move a range as all values do. It has no gradient, wherever x comes from.
+    const used = customGrad(given => {
+      const [, moved] = fakeQuantWithMovingRange(minMax(given as Tensor), before, this.#attrs(x));
+      keepMoved(moved);
+      return {value: this.#used(moved), gradFunc: () => zerosLike(x)};
+    })(x);
+    return this.quantizing ? fakeQuantWithRange(x, used, this.#attrs(x)) : x;
+  }
+
+  /** Whether ranges are kept off ties. Symmetric ones are. */
+  get #isOffTies(): boolean {
+    const {offTies, symmetric, axis} = this.#options;
+    return offTies && !symmetric && axis === undefined;
+  }
+
+  /** The range that is rounded to, of one that is stored; its ends alone count. */
+  #used(range: Tensor): Tensor {
+    return this.#isOffTies ? offHalfWay(range, this.#steps) : range;
+  }
+
+  /** The same with the weight of what was seen. */
+  #told(range: Tensor): Tensor {
+    return this.#isOffTies ? concat([slice(this.#used(range), 0, 2), slice(range, 2, 1)]) : range;
+  }
+
+  /** How many steps lie between the ends of the range. */
+  get #steps(): number {
+    const {numBits, narrowRange} = this.#options;
+    return 2 ** numBits - (narrowRange ? 2 : 1);
   }
 
   #learn<T extends Tensor>(x: T, training: boolean): T {
@@ -391,6 +466,7 @@ export class FakeQuantizer {
 
   #start(range: LearnedRange, x: Tensor): void {
     if (this.#initial) range.set(...(this.#initial.map(end => fill(range.shape, end)) as [Tensor, Tensor]));
+    else if (this.#isOffTies) range.set(...halves(offHalfWay(stack(extremesOf(x)), this.#steps)));
     else range.start(x);
     this.#note(range);
   }
@@ -460,12 +536,10 @@ export class FakeQuantizer {
   #round<T extends Tensor>(x: T): T {
     const store = this.#stored(x);
     const range = store.read();
-    const rounded = fakeQuantWithRange(x, range, this.#attrs(x));
+    const rounded = fakeQuantWithRange(x, this.#used(range), this.#attrs(x));
     if (store.alwaysSet || this.#noted(range)) return rounded;
-    return tidy(() => {
-      const weights = unstack(range)[2]!;
-      return where<T>(greater(max(weights), 0), rounded, x);
-    });
+    const weights = unstack(range)[2]!;
+    return where<T>(greater(max(weights), 0), rounded, x);
   }
 
   /** What is known of the range without waiting for the device; what was just loaded or given is still on the host. */

@@ -73,7 +73,7 @@ export function halves(rows: Tensor): [Tensor, Tensor] {
 }
 
 /** x's extremes and 0. */
-function extremes(x: Tensor, axis: number | undefined): [Tensor, Tensor] {
+export function extremesOf(x: Tensor, axis?: number): [Tensor, Tensor] {
   const [low, high] = halves(minMax(x, axis));
   return [minimum(low, 0), maximum(high, 0)];
 }
@@ -146,7 +146,7 @@ export function mseRange(x: Tensor | TensorLike, options: MseRangeOptions = {}):
       const rounded = fakeQuantWithLearnedScale(input, scale, symmetric ? grid : {...grid, offset: low});
       return sum(square(sub(rounded, input)), others(input, axis));
     };
-    const [low, high] = extremes(input, axis);
+    const [low, high] = extremesOf(input, axis);
     const together = ([from, to]: Ends, share: number): Ends => [mul(from, share), mul(to, share)];
     if (symmetric) {
       const reach = maximum(div(low, qmin), div(high, qmax));
@@ -195,7 +195,7 @@ export function percentileRange(x: Tensor | TensorLike, options: PercentileRange
   return tidy(() => {
     const input = floatTensor<Tensor>('percentileRange', 'x', x);
     const axis = options.axis === undefined ? undefined : checkAxis('percentileRange', input, options.axis);
-    const [low, high] = extremes(input, axis);
+    const [low, high] = extremesOf(input, axis);
     const cut = (100 - percentile) / 200;
     return [neg(upperEnd(neg(input), neg(low), cut, axis)), upperEnd(input, high, cut, axis)];
   });

@@ -83,9 +83,13 @@ export async function weightLevels(layer: LayerWrapper): Promise<ReadonlyMap<str
   const found = new Map<string, WeightLevels>();
   for (const {name, quantizer, rounded, shape, norm} of layer.roundedWeights()) {
     const tensor = tidy<Tensor>(rounded);
-    const values = await tensor.data();
     const view = tensor.shape;
-    tensor.dispose();
+    let values: ArrayLike<number>;
+    try {
+      values = await tensor.data();
+    } finally {
+      tensor.dispose();
+    }
     const grid = (await gridOfQuantizer(quantizer))!;
     const gain = norm && (await readFoldingGain(norm));
     found.set(name, {levels: levelsOf(values, view, grid), grid, view, shape, gain});

@@ -2,6 +2,11 @@
 
 const BINS = 4096;
 
+/** How many distinct values are remembered: those of pixels, with a scaling for each channel. */
+const FEW = 1024;
+/** How many values of those added at once are looked at for it. */
+const LOOKED_AT = 2 ** 18;
+
 /** Which range represents values best. */
 export type CalibrationMethod = 'minMax' | 'percentile' | 'mse';
 
@@ -12,6 +17,7 @@ export class Histogram {
   #counts = new Float64Array(BINS);
   /** The first bins to be made are as wide as the first values need. */
   #width = 0;
+  #distinct: Set<number> | undefined = new Set();
 
   /** Adds what is finite; tells whether anything was. */
   add(values: ArrayLike<number>): boolean {
@@ -30,7 +36,13 @@ export class Histogram {
       const value = values[i]!;
       if (Number.isFinite(value)) this.#counts[this.#bin(value)]!++;
     }
+    this.#note(values);
     return true;
+  }
+
+  /** The distinct values, if they are few, as those of pixels are; else nothing. */
+  get distinct(): ReadonlySet<number> {
+    return this.#distinct ?? new Set();
   }
 
   /** The extremes. */
@@ -71,6 +83,13 @@ export class Histogram {
       try_(SHRINKS.map(shrink => [best[0], high * shrink]));
     }
     return best;
+  }
+
+  #note(values: ArrayLike<number>): void {
+    for (let i = 0; this.#distinct && i < Math.min(values.length, LOOKED_AT); ++i) {
+      if (Number.isFinite(values[i])) this.#distinct.add(values[i]!);
+      if (this.#distinct.size > FEW) this.#distinct = undefined;
+    }
   }
 
   #bin(value: number): number {

@@ -20,6 +20,7 @@ export {
   type FakeQuantizerOptions,
   type Observer,
   type QuantizerOptions,
+  type RangeMemory,
   type RangeSnapshot,
   type RangeValues,
 } from './fake_quantizer';
@@ -38,5 +39,5 @@ export {
   type SignedGrid,
 } from './quantized_weights';
 export {quantized, type SmallModelOptions} from './small_model';
-export type {Batch, Samples} from './samples';
-export {quantizationSchedule, type ScheduleOptions} from './schedule';
+export type {Batch, BatchedDataset, Inputs, Samples} from './samples';
+export {quantizationSchedule, type ScheduledReestimate, type ScheduleOptions} from './schedule';

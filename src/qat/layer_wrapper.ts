@@ -1,7 +1,7 @@
 /** What wrappers of layers share: the layer within, on which everything but rounding is left to. */
 import {serialization, type Tensor} from '@tensorflow/tfjs-core';
 import {layers as tfLayers, type LayerVariable} from '@tensorflow/tfjs-layers';
-import type {FakeQuantizer} from './fake_quantizer';
+import type {FakeQuantizer, RangeMemory} from './fake_quantizer';
 import type {BatchNorm} from './folding';
 import {innerLayers, type Layer, type Shape} from './graph';
 
@@ -34,6 +34,8 @@ export interface RoundedWeight {
 /** A layer that rounds. */
 export interface Quantizing extends Layer {
   readonly roundings: readonly Rounding[];
+  /** Sets the ranges of weights that else only training moves; gives what they were. */
+  measureWeights?(): readonly RangeMemory[];
 }
 
 /** Whether a layer rounds. */

@@ -1,15 +1,5 @@
 /** The layers that a quantized model is made of: one around each layer with something to round, one after each input. */
-import {
-  mul,
-  div,
-  reshape,
-  serialization,
-  add,
-  sub,
-  type Tensor,
-  tidy,
-  type Variable,
-} from '@tensorflow/tfjs-core';
+import {mul, div, reshape, serialization, add, sub, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
 import {initializers, layers as tfLayers, type LayerVariable} from '@tensorflow/tfjs-layers';
 import {FakeQuantizer, type RangeStore} from './fake_quantizer';
 import {type BatchNorm, foldingGain, normalizesChannels} from './folding';
@@ -296,7 +286,9 @@ export class QuantizedLayer extends LayerWrapper {
     if (weights) this.weightQuantizers = this.#slots(this.layer).map(slot => this.#weightQuantizer(slot, weights));
     if (before) this.beforeQuantizer = this.#activationQuantizer('before_activation', before);
     if (between) this.betweenQuantizer = this.#activationQuantizer('between', between);
-    if (output) this.outputQuantizer = this.#activationQuantizer('output', output);
+    // What this makes of pixels is as evenly spaced as they are.
+    const offTies = this.layer.getClassName() === 'Rescaling' && !output?.fixed;
+    if (output) this.outputQuantizer = this.#activationQuantizer('output', {...output, offTies});
     this.built = true;
   }
 
@@ -435,7 +427,8 @@ export class QuantizedInput extends tfLayers.Layer {
   override build(inputShape: Shape | Shape[]): void {
     const add: AddVariable = (name, shape, trainable) =>
       this.addWeight(`output_${name}`, shape, 'float32', initializers.zeros(), undefined, trainable);
-    this.outputQuantizer = quantizerFrom(this.#quantizer, rangeVariables(add, this.#quantizer), this.name);
+    const config = {...this.#quantizer, offTies: !this.#quantizer.fixed};
+    this.outputQuantizer = quantizerFrom(config, rangeVariables(add, config), this.name);
     super.build(inputShape);
   }
 

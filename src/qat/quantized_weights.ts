@@ -119,8 +119,12 @@ export async function quantizedValues(x: Tensor, quantizer: FakeQuantizer): Prom
   const grid = await gridOfQuantizer(quantizer);
   if (!grid) throw new Error(`${quantizer.name}: the range is not set yet. Apply it to a batch in training first.`);
   const rounded = quantizer.apply(x);
-  const values = await rounded.data();
-  if (rounded !== x) rounded.dispose();
+  let values: Float32Array;
+  try {
+    values = await rounded.data<'float32'>();
+  } finally {
+    if (rounded !== x) rounded.dispose();
+  }
   if (values.some(Number.isNaN)) {
     throw new Error(`quantizedValues: x holds NaN, for which ${quantizer.name} has no level. Give it numbers.`);
   }

@@ -1,7 +1,7 @@
 /** tfmot's own layers: so that models of Keras load here, and models of here load in Keras. */
 import {fill, serialization, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
 import {layers as tfLayers, LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
-import {FakeQuantizer, type FakeQuantizerOptions, minMaxStore, type Observer} from './fake_quantizer';
+import {FakeQuantizer, type FakeQuantizerOptions, minMaxStore, type Observer, type RangeMemory} from './fake_quantizer';
 import {type Container, isContainer, type Layer, type Shape} from './graph';
 import {
   type Config,
@@ -132,6 +132,16 @@ export class QuantizeWrapperV2 extends LayerWrapper {
       quantizer ? [{what, of: 'activations' as const, quantizer}] : [],
     );
     return [...weights, ...activations];
+  }
+
+  /** As a step of training does, which alone measures weights in tfmot. */
+  measureWeights(): RangeMemory[] {
+    const host = this.layer as unknown as Record<string, LayerVariable>;
+    return [...this.weightQuantizers].map(([attr, quantizer]) => {
+      const before = quantizer.remember();
+      tidy(() => void quantizer.apply(host[attr]!.read(), {training: true}));
+      return before;
+    });
   }
 
   override roundedWeights(): RoundedWeight[] {

@@ -162,7 +162,7 @@ class Emitter {
     const storage = storageOf(grid);
     if (inputType === storage.type) return {name, tensor: this.#onGrid(name, value, grid, value)};
     const given = this.#port(name, value, grid, inputType);
-    const bounds = {least: undefined, largest: upperEnd(grid, storage)};
+    const bounds = endsWithin(grid, storage);
     this.#bounded(value, grid, bounds, tensor => this.#operator('QUANTIZE', [given], tensor, storage.type === 'int16'));
     return {name, tensor: given};
   }
@@ -207,7 +207,7 @@ class Emitter {
     if (!value.grid || sameGrid(value.grid, grid)) return known;
     const moved: Value = {...value, grid};
     const storage = storageOf(grid);
-    const bounds = {least: undefined, largest: upperEnd(grid, storage)};
+    const bounds = endsWithin(grid, storage);
     const wide = storage.type === 'int16';
     this.#bounded(moved, grid, bounds, tensor => this.#operator('QUANTIZE', [known], tensor, wide));
     return this.#numbers.get(moved)!;
@@ -307,9 +307,12 @@ class Emitter {
   }
 }
 
-/** The largest stored number of a grid that ends before its type does. */
-function upperEnd({highest}: Grid, {zeroPoint, high}: Storage): number | undefined {
-  return highest + zeroPoint < high ? highest + zeroPoint : undefined;
+/** The stored numbers at the ends of a grid, where it ends before its type does. */
+function endsWithin({lowest, highest}: Grid, {zeroPoint, low, high}: Storage): Pick<ClampPlan, 'least' | 'largest'> {
+  return {
+    least: lowest + zeroPoint > low ? lowest + zeroPoint : undefined,
+    largest: highest + zeroPoint < high ? highest + zeroPoint : undefined,
+  };
 }
 
 /** The file's model, without description and metadata. */
