@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {
   dequantizeModel,
+  describeQuantization,
   freezeBatchNorm,
   freezeRanges,
   quantized,
@@ -246,6 +247,21 @@ describe('a BatchNormalization is folded into the weights of one range before it
       expect((await quantizedWeights(q)).weights.find(({name: each}) => each === attr)!.folded).toBeFalse();
     });
   }
+
+  it('and with it rounded once, but apart where it normalizes another axis', async () => {
+    for (const [axis, roundsBetween] of [
+      [-1, false],
+      [3, false],
+      [1, true],
+      [-2, true],
+    ] as const) {
+      const q = quantizeModel(chain([5, 5, 2], conv(), layers.batchNormalization({axis, name: 'n'})));
+      const rows = (await describeQuantization(q).read()).filter(({layer, what}) => layer === 'c' && what === 'output');
+      expect(rows.map(({note}) => !note.includes('rounded once, after n')))
+        .withContext(`axis ${axis}`)
+        .toEqual([roundsBetween]);
+    }
+  });
 
   it('but never into recurrent layers', async () => {
     const layer = layers.lstm({units: 4, returnSequences: true});

@@ -123,17 +123,22 @@ export class WeightQuantizer {
 
   /** The rounded weight, of the weight's shape. */
   quantized(batchNorm?: BatchNorm): Tensor {
-    const rounded = this.rounded(batchNorm);
+    const gain = batchNorm && this.#gain(batchNorm);
+    const rounded = this.#rounded(gain);
     const {shape} = this.slot.host[this.slot.attr]!;
-    return reshape(batchNorm ? div(rounded, this.#gain(batchNorm)) : rounded, shape as number[]);
+    return reshape(gain ? div(rounded, gain) : rounded, shape as number[]);
   }
 
   /** What the quantizer gives: the weight in the quantizer's view of it and, if a BatchNormalization is given, folded. */
   rounded(batchNorm?: BatchNorm): Tensor {
-    if (this.#holdsLevels) this.#restore(batchNorm);
+    return this.#rounded(batchNorm && this.#gain(batchNorm));
+  }
+
+  #rounded(gain?: Tensor): Tensor {
+    if (this.#holdsLevels) this.#restore(gain);
     const weight = this.#variable;
     const viewed = this.#view(weight);
-    if (batchNorm) return this.quantizer.apply(mul(viewed, this.#gain(batchNorm)), {training: true});
+    if (gain) return this.quantizer.apply(mul(viewed, gain), {training: true});
     const training = weight.dataId !== this.#measured || !this.quantizer.isSet();
     if (this.quantizer.observing) this.#measured = weight.dataId;
     return this.quantizer.apply(viewed, {training});
@@ -158,7 +163,7 @@ export class WeightQuantizer {
   }
 
   /** Makes values of levels: about theirs, which rounding then makes exact. */
-  #restore(batchNorm?: BatchNorm): void {
+  #restore(gain?: Tensor): void {
     this.#holdsLevels = false;
     this.#constrained.constraint = this.#constraint;
     tidy(() => {
@@ -167,7 +172,7 @@ export class WeightQuantizer {
       const along = (ends: Tensor) => (axis === undefined ? ends : this.#alongOutputs(ends));
       const steps = mul(this.#view(this.#variable), along(div(sub(high, low), 2 ** numBits - (narrowRange ? 2 : 1))));
       const rounded = this.quantizer.apply(this.#countsFromLow ? add(steps, along(low)) : steps);
-      const values = batchNorm ? div(rounded, this.#gain(batchNorm)) : rounded;
+      const values = gain ? div(rounded, gain) : rounded;
       this.#variable.assign(reshape(values, this.#variable.shape));
     });
   }
