@@ -529,8 +529,6 @@ export const bytes: Promise<Uint8Array> = toTFLite(q, {inputType: 'int8'});
 export const packed: Uint8Array = packInt4(new Int8Array(2));`,
 };
 
-const {values: options} = parseArgs({options: {specs: {type: 'string'}, grep: {type: 'string', default: ''}}});
-
 /** Runs what is asked for, after what all of it needs: a few checks at a time. */
 async function runAll() {
   const specs = [];
@@ -551,6 +549,8 @@ async function runAll() {
   if (specs[0]?.success) await Promise.all(Array.from({length: availableParallelism()}, next));
   return specs;
 }
+
+const {values: options} = parseArgs({options: {specs: {type: 'string'}, grep: {type: 'string', default: ''}}});
 
 const specs = await runAll();
 if (process.env.RESULTS) writeFileSync(process.env.RESULTS, JSON.stringify({complete: true, specs}));
