@@ -529,7 +529,7 @@ export const bytes: Promise<Uint8Array> = toTFLite(q, {inputType: 'int8'});
 export const packed: Uint8Array = packInt4(new Int8Array(2));`,
 };
 
-/** Runs what is asked of the build, a few checks at a time. */
+/** Runs what is asked for, after what all of it needs: a few checks at a time. */
 async function runAll() {
   const specs = [];
   const check = async ([name, act]) => {
@@ -548,11 +548,12 @@ async function runAll() {
   const next = async () => {
     for (let one = others.shift(); one; one = others.shift()) await check(one);
   };
-  if (specs[0].success) await Promise.all(Array.from({length: availableParallelism()}, next));
+  if (specs[0]?.success) await Promise.all(Array.from({length: availableParallelism()}, next));
   return specs;
 }
 
 const {values: options} = parseArgs({options: {specs: {type: 'string'}, grep: {type: 'string', default: ''}}});
+
 const specs = await runAll();
 if (process.env.RESULTS) writeFileSync(process.env.RESULTS, JSON.stringify({complete: true, specs}));
 else for (const {name, success, log} of specs) console.log(success ? 'ok    ' : 'FAILED', name, log ?? '');
