@@ -1,8 +1,18 @@
 /** From the operators of a graph to the tensors and operators of a file: integers for every number. */
 import {packInt4} from '../qat/quantized_weights';
 import type {FlatModel, FlatOperator, FlatTensor, Port} from './flat_model';
-import {type Constant, type Filter, type Graph, type Grid, type Interval, type Node} from './graph';
-import {EVERYTHING, inputsOf, isValue, sameGrid, sizeOf, type Value} from './graph';
+import {type Constant, type Factors, type Filter, type Graph, type Grid, type Interval, type Node} from './graph';
+import {
+  computesWide,
+  EVERYTHING,
+  inputsOf,
+  int32Constant,
+  isValue,
+  isWide,
+  sameGrid,
+  sizeOf,
+  type Value,
+} from './graph';
 import {
   FUSED_ACTIVATIONS,
   type FusedActivation,
@@ -10,6 +20,7 @@ import {
   type OperatorName,
   type OperatorRow,
   type Options,
+  TENSOR_TYPES,
 } from './schema';
 
 /** How numbers come into the model, or out of it. */
@@ -31,14 +42,14 @@ interface Storage {
 }
 
 /** int8 from its lowest number on, so that it ends where the grid does; int16 about 0, as the runtimes want it. */
-function storageOf({lowest, highest}: Grid): Storage {
-  if (highest - lowest < 256) return {type: 'int8', zeroPoint: -128 - lowest, low: -128, high: 127};
+function storageOf(grid: Grid, wide = isWide(grid)): Storage {
+  if (!wide) return {type: 'int8', zeroPoint: -128 - grid.lowest, low: -128, high: 127};
   return {type: 'int16', zeroPoint: 0, low: -32768, high: 32767};
 }
 
-/** Whether an int16 can hold a grid. */
-export function isStorable({lowest, highest}: Grid): boolean {
-  return highest - lowest < 256 || (lowest >= -32768 && highest <= 32767);
+/** Whether an int16 can hold a grid: but for the highest of 65536 levels about 0, which TensorFlow may put on either side. */
+export function isStorable(grid: Grid): boolean {
+  return !isWide(grid) || (grid.lowest >= -32768 && grid.highest <= 32768);
 }
 
 const FUSED: Readonly<Record<Exclude<FusedActivation, 'NONE'>, Interval>> = {
@@ -138,7 +149,10 @@ function integerFilter(filter: Filter, inputScale: number, wide: boolean, small:
   return {levels, scale: scales, biasScale: biasScales, bias};
 }
 
-/** Operators whose kernels read int4 weights. */
+/** Operators whose kernels are for int8 alone. */
+const IS_NARROW: ReadonlySet<OperatorName> = new Set(['ELU']);
+
+/** Operators whose kernels, those for int8, read int4 weights. */
 const READS_INT4: ReadonlySet<OperatorName> = new Set(['CONV_2D', 'DEPTHWISE_CONV_2D', 'FULLY_CONNECTED']);
 
 const bytesOf = ({buffer, byteOffset, byteLength}: Int8Array) => new Uint8Array(buffer, byteOffset, byteLength);
@@ -148,6 +162,8 @@ class Emitter {
   readonly operators: FlatOperator[] = [];
   readonly #options: EmitOptions;
   readonly #numbers = new Map<Value, number>();
+  /** Values of few levels that are in int16, too, for operators that compute on it. */
+  readonly #widened = new Map<Value, number>();
   readonly #names = new Set<string>();
   readonly #constants = new Map<string, number>();
 
@@ -158,12 +174,14 @@ class Emitter {
   input(name: string, value: Value): Port {
     const {inputType} = this.#options;
     const {grid} = value;
-    if (!grid) return {name, tensor: this.#computed(name, {type: 'int32', shape: value.shape}, value)};
-    const storage = storageOf(grid);
-    if (inputType === storage.type) return {name, tensor: this.#onGrid(name, value, grid, value)};
+    const storage = grid && storageOf(grid);
+    if (!grid || !storage || inputType === storage.type) {
+      const tensor = grid ? this.#onGrid(value, grid) : this.#computed(name, {type: 'int32', shape: value.shape});
+      this.#numbers.set(value, tensor);
+      return {name, tensor};
+    }
     const given = this.#port(name, value, grid, inputType);
-    const bounds = {least: undefined, largest: upperEnd(grid, storage)};
-    this.#bounded(value, grid, bounds, tensor => this.#operator('QUANTIZE', [given], tensor, storage.type === 'int16'));
+    this.#bounded(value, grid, endsOf(grid), tensor => this.#quantize(given, tensor));
     return {name, tensor: given};
   }
 
@@ -174,31 +192,69 @@ class Emitter {
     const tensor = this.#numbers.get(value)!;
     if (outputType === type) return {name, tensor};
     const given = this.#port(name, value, grid, outputType);
-    this.#operator(outputType === 'float32' ? 'DEQUANTIZE' : 'QUANTIZE', [tensor], given, type === 'int16');
+    if (outputType === 'float32') this.#operator('DEQUANTIZE', [tensor], given, type === 'int16');
+    else this.#quantize(tensor, given);
     return {name, tensor: given};
   }
 
   node(node: Node): void {
     const grid = node.output.grid!;
     const plan = clampPlan(node, grid);
-    const wide = storageOf(grid).type === 'int16';
-    const inputs = this.#operands(node, wide);
     const computesAnew = node.rule === 'own' || node.operator === 'QUANTIZE';
     const bounds = computesAnew ? plan : {least: undefined, largest: undefined};
-    const options = {...node.options, activation: FUSED_ACTIVATIONS[plan.fused]};
-    this.#bounded(node.output, grid, bounds, tensor => this.#operator(node.operator, inputs, tensor, wide, options));
+    this.#bounded(node.output, grid, bounds, tensor => this.#compute(node, plan.fused, tensor));
+  }
+
+  #compute(node: Node, fused: FusedActivation, tensor: number): void {
+    const {operator, output} = node;
+    if (operator === 'QUANTIZE') {
+      this.#quantize(this.#numbers.get(inputsOf(node)[0]!)!, tensor);
+      return;
+    }
+    const wide = computesWide(node);
+    const isNarrowed = wide && !isWide(output.grid);
+    const computed = isNarrowed ? this.#onGrid(output, output.grid!, true) : tensor;
+    const inputs = this.#operands(node, wide);
+    if (operator === 'PRELU' && wide) this.#widePrelu(node, inputs as [number, number], computed);
+    else this.#operator(operator, inputs, computed, wide, {...node.options, activation: FUSED_ACTIVATIONS[fused]});
+    if (isNarrowed) this.#quantize(computed, tensor);
+  }
+
+  /** max(x, 0) + slopes * min(x, 0): the operator itself takes slopes of 8 bits only. */
+  #widePrelu({layer, operands, output}: Node, [x, slopes]: readonly [number, number], sum: number): void {
+    const {grid} = operands[0] as Value;
+    const below = this.#onGrid(output, grid!, true);
+    const [above, sloping] = [this.#onGrid(output, output.grid!, true), this.#onGrid(output, output.grid!, true)];
+    this.#operator('MINIMUM', [x, this.#bound(layer, 0, grid!, true)], below, true);
+    this.#operator('RELU', [x], above, true);
+    this.#operator('MUL', [below, slopes], sloping, true);
+    this.#operator('ADD', [above, sloping], sum, true);
   }
 
   #operands(node: Node, wide: boolean): number[] {
     const {filter} = node;
     const data = inputsOf(node)[0]!;
-    const integers = filter && integerFilter(filter, data.grid!.scale, wide, this.#isSmall(node));
+    const small = this.#isSmall(node, wide);
+    const integers = filter && integerFilter(filter, data.grid!.scale, wide, small);
     return node.operands.map(operand => {
-      if (operand === 'weights') return this.#weights(node, integers!);
+      if (operand === 'weights') return this.#weights(node, integers!, small);
       if (operand === 'bias') return this.#bias(node, integers!, wide);
+      if (operand === 'shape') return this.#shape(node);
+      if ('factors' in operand) return this.#factors(node.layer, operand, wide);
       if (!isValue(operand)) return this.#constant(node.layer, operand);
-      return node.rule === 'same' ? this.#broughtTo(operand, node.output.grid!) : this.#numbers.get(operand)!;
+      return node.rule === 'same' ? this.#broughtTo(operand, node.output.grid!) : this.#stored(operand, wide);
     });
+  }
+
+  /** A value in the integers that an operator computes on. */
+  #stored(value: Value, wide: boolean): number {
+    const {grid} = value;
+    const known = this.#numbers.get(value)!;
+    if (!grid || !wide || isWide(grid)) return known;
+    const widened = this.#widened.get(value) ?? this.#onGrid(value, grid, true);
+    if (!this.#widened.has(value)) this.#quantize(known, widened);
+    this.#widened.set(value, widened);
+    return widened;
   }
 
   /** What moves values needs its inputs on the output's grid. */
@@ -206,10 +262,7 @@ class Emitter {
     const known = this.#numbers.get(value)!;
     if (!value.grid || sameGrid(value.grid, grid)) return known;
     const moved: Value = {...value, grid};
-    const storage = storageOf(grid);
-    const bounds = {least: undefined, largest: upperEnd(grid, storage)};
-    const wide = storage.type === 'int16';
-    this.#bounded(moved, grid, bounds, tensor => this.#operator('QUANTIZE', [known], tensor, wide));
+    this.#bounded(moved, grid, endsOf(grid), tensor => this.#quantize(known, tensor));
     return this.#numbers.get(moved)!;
   }
 
@@ -223,38 +276,70 @@ class Emitter {
     const steps: (readonly [OperatorName, number])[] = [];
     if (largest !== undefined) steps.push(['MINIMUM', largest]);
     if (least !== undefined) steps.push(['MAXIMUM', least]);
-    let tensor = this.#onGrid(value.layer, value, grid, steps.length === 0 ? value : undefined);
+    let tensor = this.#onGrid(value, grid);
     write(tensor);
-    for (const [i, [operator, bound]] of steps.entries()) {
-      const held = this.#onGrid(value.layer, value, grid, i === steps.length - 1 ? value : undefined);
-      const wide = storageOf(grid).type === 'int16';
-      this.#operator(operator, [tensor, this.#bound(value.layer, bound, grid)], held, wide);
+    for (const [operator, bound] of steps) {
+      const held = this.#onGrid(value, grid);
+      this.#operator(operator, [tensor, this.#bound(value.layer, bound, grid)], held, isWide(grid));
       tensor = held;
     }
+    this.#numbers.set(value, tensor);
+  }
+
+  /** Brings integers to other steps, or to another type. */
+  #quantize(from: number, to: number): void {
+    const wide = [from, to].some(tensor => this.tensors[tensor]!.type === 'int16');
+    this.#operator('QUANTIZE', [from], to, wide);
   }
 
   #operator(operator: OperatorName, inputs: readonly number[], output: number, wide: boolean, options: Options = {}) {
-    this.operators.push({operator, inputs, outputs: [output], options, wide});
+    // Sums of int16 are for steps that are powers of two, if they are not told otherwise.
+    const given = wide ? {...options, potScaleInt16: 0} : options;
+    this.operators.push({operator, inputs, outputs: [output], options: given, wide});
   }
 
-  #onGrid(name: string, {shape}: Value, grid: Grid, value: Value | undefined): number {
-    const {type, zeroPoint} = storageOf(grid);
-    return this.#computed(name, {type, shape, scale: [grid.scale], zeroPoint: [zeroPoint]}, value);
+  #onGrid({layer, shape}: Value, grid: Grid, wide = isWide(grid), name = layer): number {
+    const {type, zeroPoint} = storageOf(grid, wide);
+    return this.#computed(name, {type, shape, scale: [grid.scale], zeroPoint: [zeroPoint]});
   }
 
   /** A tensor that the callers of the model see. */
   #port(name: string, {shape}: Value, grid: Grid, type: PortType): number {
-    if (type === 'float32') return this.#computed(name, {type, shape}, undefined);
-    const {zeroPoint} = storageOf(grid);
+    if (type === 'float32') return this.#computed(name, {type, shape});
+    const {zeroPoint} = storageOf(grid, type === 'int16');
     const shifted = type === 'uint8' ? zeroPoint + 128 : zeroPoint;
-    return this.#computed(name, {type, shape, scale: [grid.scale], zeroPoint: [shifted]}, undefined);
+    return this.#computed(name, {type, shape, scale: [grid.scale], zeroPoint: [shifted]});
   }
 
-  #computed(name: string, tensor: Omit<FlatTensor, 'name'>, value: Value | undefined): number {
-    const dynamicBatch = this.#options.dynamicBatch;
-    const number = this.#tensor(name, {...tensor, ...(dynamicBatch && {dynamicBatch})});
-    if (value) this.#numbers.set(value, number);
-    return number;
+  #computed(name: string, tensor: Omit<FlatTensor, 'name'>): number {
+    const {dynamicBatch} = this.#options;
+    return this.#tensor(name, {...tensor, ...(dynamicBatch && {dynamicBatch})});
+  }
+
+  /** The shape of an operator's output: numbers, but for a batch of any size, which is that of what the operator is given. */
+  #shape(node: Node): number {
+    const {layer, output} = node;
+    const {shape} = output;
+    if (!this.#options.dynamicBatch) return this.#constant(layer, int32Constant(shape));
+    const given = inputsOf(node)[0]!;
+    const constant = (values: readonly number[], dims?: readonly number[]) =>
+      this.#constant(layer, int32Constant(values, dims));
+    const integers = (dims: readonly number[]) => this.#tensor(`${layer}/shape`, {type: 'int32', shape: dims});
+    const [all, batch, whole] = [integers([given.shape.length]), integers([]), integers([shape.length])];
+    const [begin, end, strides] = [constant([0]), constant([1]), constant([1])];
+    const others = shape.slice(1).map(dim => constant([dim], []));
+    this.#operator('SHAPE', [this.#numbers.get(given)!], all, false, {outType: TENSOR_TYPES.int32});
+    this.#operator('STRIDED_SLICE', [all, begin, end, strides], batch, false, {shrinkAxisMask: 1});
+    this.#operator('PACK', [batch, ...others], whole, false, {valuesCount: shape.length});
+    return whole;
+  }
+
+  #factors(layer: string, {factors, shape}: Factors, wide: boolean): number {
+    const [type, most] = wide ? (['int16', 32767] as const) : (['int8', 127] as const);
+    const scale = Math.fround(factors.reduce((largest, each) => Math.max(largest, Math.abs(each)), 0) / most) || 1;
+    const rounded = factors.map(each => Math.round(each / scale));
+    const levels = wide ? Int16Array.from(rounded) : Int8Array.from(rounded);
+    return this.#constant(layer, {data: new Uint8Array(levels.buffer), type, shape, scale});
   }
 
   #constant(layer: string, {data, type, shape, scale, zeroPoint = 0}: Constant): number {
@@ -268,21 +353,20 @@ class Emitter {
     return number;
   }
 
-  #bound(layer: string, bound: number, grid: Grid): number {
-    const {type, zeroPoint} = storageOf(grid);
+  #bound(layer: string, bound: number, grid: Grid, wide = isWide(grid)): number {
+    const {type, zeroPoint} = storageOf(grid, wide);
     const data = new Uint8Array(type === 'int8' ? Int8Array.of(bound).buffer : Int16Array.of(bound).buffer);
     return this.#tensor(`${layer}/bound`, {data, type, shape: [1], scale: [grid.scale], zeroPoint: [zeroPoint]});
   }
 
   /** Whether the weights are stored as int4. */
-  #isSmall({operator, filter}: Node): boolean {
-    return this.#options.int4 && filter !== undefined && filter.bits <= 4 && READS_INT4.has(operator);
+  #isSmall({operator, filter}: Node, wide: boolean): boolean {
+    return this.#options.int4 && filter !== undefined && filter.bits <= 4 && READS_INT4.has(operator) && !wide;
   }
 
-  #weights(node: Node, {levels, scale}: IntegerFilter): number {
+  #weights(node: Node, {levels, scale}: IntegerFilter, small: boolean): number {
     const {layer, filter} = node;
     const {shape, axis} = filter!;
-    const small = this.#isSmall(node);
     const data = small ? packInt4(levels) : bytesOf(levels);
     const type = small ? 'int4' : 'int8';
     return this.#tensor(`${layer}/weights`, {data, type, shape, scale, zeroPoint: scale.map(() => 0), axis});
@@ -306,9 +390,40 @@ class Emitter {
   }
 }
 
-/** The largest stored number of a grid that ends before its type does. */
-function upperEnd({highest}: Grid, {zeroPoint, high}: Storage): number | undefined {
-  return highest + zeroPoint < high ? highest + zeroPoint : undefined;
+/** The least and the largest stored number of a grid that ends before its type does. */
+function endsOf(grid: Grid): Pick<ClampPlan, 'least' | 'largest'> {
+  const {zeroPoint, low, high} = storageOf(grid);
+  const [least, largest] = [grid.lowest + zeroPoint, grid.highest + zeroPoint];
+  return {least: least > low ? least : undefined, largest: largest < high ? largest : undefined};
+}
+
+/** Layers with an operator that does not compute on as many bits as they have. */
+function operatorProblems({nodes}: Graph): string[] {
+  return nodes
+    .filter(node => IS_NARROW.has(node.operator) && computesWide(node))
+    .map(
+      ({layer, operator}) =>
+        `layer ${layer}: TensorFlow Lite computes ${operator} on 8 bits only. Quantize the activations that it takes and ` +
+        'those that it gives with numBits of 8 or fewer, or use another activation.',
+    );
+}
+
+/** Inputs and outputs with more levels than the type in which they are asked for. */
+function portProblems({inputs, outputs}: Graph, {inputType, outputType}: EmitOptions): string[] {
+  const of = (type: PortType, option: string, what: string, ports: Graph['inputs']) =>
+    (type === 'int8' || type === 'uint8' ? ports : [])
+      .filter(({value}) => isWide(value.grid))
+      .map(
+        ({name}) =>
+          `${option} ${type} has 256 levels, but ${what} ${name} more. Use 'int16' or 'float32', or quantize its ` +
+          'activations with numBits of 8 or fewer.',
+      );
+  return [...of(inputType, 'inputType', 'input', inputs), ...of(outputType, 'outputType', 'output', outputs)];
+}
+
+/** What stands in the way of a file in integers. */
+export function integerProblems(graph: Graph, options: EmitOptions): string[] {
+  return [...operatorProblems(graph), ...portProblems(graph, options)];
 }
 
 /** The file's model, without description and metadata. */

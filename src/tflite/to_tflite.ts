@@ -7,7 +7,7 @@ import {gridOfQuantizer, type IntegerGrid, weightLevels, type WeightLevels} from
 import {isQuantizing, LayerWrapper, unwrapped} from '../qat/layer_wrapper';
 import {throwProblems} from '../qat/options';
 import {allLayers} from '../qat/quantize_model';
-import {emit, isStorable, type PortType} from './emit';
+import {emit, integerProblems, isStorable, type PortType} from './emit';
 import {writeModel} from './flat_model';
 import {Graph, type Grid, type Value} from './graph';
 import {LayerCall, type LayerNumbers, LAYERS, objectionTo, VALUES} from './layers';
@@ -243,8 +243,9 @@ export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}):
     [...numbers].flatMap(([layer, each]) => numberProblems(layer, each)),
   );
   const graph = buildGraph(model, numbers, batchSize ?? 1);
-  throwProblems('toTFLite', [...graph.problems, ...ungriddedProblems(graph)]);
-  const flat = emit(graph, {inputType, outputType, dynamicBatch: batchSize === null, int4});
+  const emitOptions = {inputType, outputType, dynamicBatch: batchSize === null, int4};
+  throwProblems('toTFLite', [...graph.problems, ...ungriddedProblems(graph), ...integerProblems(graph, emitOptions)]);
+  const flat = emit(graph, emitOptions);
   const description = options.description ?? '';
   const text = {
     name: model.name,
