@@ -1,16 +1,23 @@
 /** From the operators of a graph to the tensors and operators of a file: integers for every number. */
 import {packInt4} from '../qat/quantized_weights';
 import type {FlatModel, FlatOperator, FlatTensor, Port} from './flat_model';
-import {type Constant, type Factors, type Filter, type Graph, type Grid, type Interval, type Node} from './graph';
 import {
   computesWide,
+  type Constant,
   EVERYTHING,
+  type Factors,
+  type Filter,
+  type Graph,
+  type Grid,
   inputsOf,
   int32Constant,
+  type Interval,
   isValue,
   isWide,
+  type Node,
   sameGrid,
   sizeOf,
+  type Table,
   type Value,
 } from './graph';
 import {
@@ -152,8 +159,16 @@ function integerFilter(filter: Filter, inputScale: number, wide: boolean, small:
 /** Operators whose kernels are for int8 alone. */
 const IS_NARROW: ReadonlySet<OperatorName> = new Set(['ELU']);
 
+/** Operators whose kernels for int16 multiply their argument by so much that int32 overflows, and up to which it does not. */
+const OVERFLOWS: ReadonlySet<OperatorName> = new Set(['LOGISTIC', 'SOFTMAX', 'TANH']);
+const LARGEST_ARGUMENT = 2 ** 17;
+
 /** Operators whose kernels, those for int8, read int4 weights. */
 const READS_INT4: ReadonlySet<OperatorName> = new Set(['CONV_2D', 'DEPTHWISE_CONV_2D', 'FULLY_CONNECTED']);
+
+function integersOf(numbers: Iterable<number>, type: Storage['type']): Uint8Array {
+  return new Uint8Array(type === 'int8' ? Int8Array.from(numbers).buffer : Int16Array.from(numbers).buffer);
+}
 
 const bytesOf = ({buffer, byteOffset, byteLength}: Int8Array) => new Uint8Array(buffer, byteOffset, byteLength);
 
@@ -200,7 +215,7 @@ class Emitter {
   node(node: Node): void {
     const grid = node.output.grid!;
     const plan = clampPlan(node, grid);
-    const computesAnew = node.rule === 'own' || node.operator === 'QUANTIZE';
+    const computesAnew = (node.rule === 'own' && node.operator !== 'GATHER') || node.operator === 'QUANTIZE';
     const bounds = computesAnew ? plan : {least: undefined, largest: undefined};
     this.#bounded(node.output, grid, bounds, tensor => this.#compute(node, plan.fused, tensor));
   }
@@ -240,6 +255,7 @@ class Emitter {
       if (operand === 'weights') return this.#weights(node, integers!, small);
       if (operand === 'bias') return this.#bias(node, integers!, wide);
       if (operand === 'shape') return this.#shape(node);
+      if (typeof operand === 'object' && 'table' in operand) return this.#table(node, operand);
       if ('factors' in operand) return this.#factors(node.layer, operand, wide);
       if (!isValue(operand)) return this.#constant(node.layer, operand);
       return node.rule === 'same' ? this.#broughtTo(operand, node.output.grid!) : this.#stored(operand, wide);
@@ -334,12 +350,19 @@ class Emitter {
     return whole;
   }
 
+  #table({layer, output}: Node, {table, shape}: Table): number {
+    const {scale, lowest, highest} = output.grid!;
+    const {type, zeroPoint, high} = storageOf(output.grid!);
+    const [least, largest] = [lowest + zeroPoint, Math.min(highest + zeroPoint, high)];
+    const stored = table.map(x => Math.min(largest, Math.max(least, zeroPoint + Math.round(x / scale))));
+    return this.#constant(layer, {data: integersOf(stored, type), type, shape, scale, zeroPoint});
+  }
+
   #factors(layer: string, {factors, shape}: Factors, wide: boolean): number {
     const [type, most] = wide ? (['int16', 32767] as const) : (['int8', 127] as const);
     const scale = Math.fround(factors.reduce((largest, each) => Math.max(largest, Math.abs(each)), 0) / most) || 1;
-    const rounded = factors.map(each => Math.round(each / scale));
-    const levels = wide ? Int16Array.from(rounded) : Int8Array.from(rounded);
-    return this.#constant(layer, {data: new Uint8Array(levels.buffer), type, shape, scale});
+    const levels = factors.map(each => Math.round(each / scale));
+    return this.#constant(layer, {data: integersOf(levels, type), type, shape, scale});
   }
 
   #constant(layer: string, {data, type, shape, scale, zeroPoint = 0}: Constant): number {
@@ -355,7 +378,7 @@ class Emitter {
 
   #bound(layer: string, bound: number, grid: Grid, wide = isWide(grid)): number {
     const {type, zeroPoint} = storageOf(grid, wide);
-    const data = new Uint8Array(type === 'int8' ? Int8Array.of(bound).buffer : Int16Array.of(bound).buffer);
+    const data = integersOf([bound], type);
     return this.#tensor(`${layer}/bound`, {data, type, shape: [1], scale: [grid.scale], zeroPoint: [zeroPoint]});
   }
 
@@ -397,15 +420,25 @@ function endsOf(grid: Grid): Pick<ClampPlan, 'least' | 'largest'> {
   return {least: least > low ? least : undefined, largest: largest < high ? largest : undefined};
 }
 
-/** Layers with an operator that does not compute on as many bits as they have. */
+/** Layers with an operator that does not compute on as many bits as they have, or not on such large numbers. */
 function operatorProblems({nodes}: Graph): string[] {
-  return nodes
-    .filter(node => IS_NARROW.has(node.operator) && computesWide(node))
-    .map(
-      ({layer, operator}) =>
+  return nodes.filter(computesWide).flatMap(node => {
+    const {layer, operator} = node;
+    if (IS_NARROW.has(operator)) {
+      return [
         `layer ${layer}: TensorFlow Lite computes ${operator} on 8 bits only. Quantize the activations that it takes and ` +
-        'those that it gives with numBits of 8 or fewer, or use another activation.',
-    );
+          'those that it gives with numBits of 8 or fewer, or use another activation.',
+      ];
+    }
+    if (!OVERFLOWS.has(operator)) return [];
+    const {scale, lowest, highest} = inputsOf(node)[0]!.grid!;
+    const most = Math.round(scale * Math.max(-lowest, highest));
+    if (most <= LARGEST_ARGUMENT) return [];
+    return [
+      `layer ${layer}: TensorFlow Lite computes ${operator} of more than 8 bits for numbers up to ${LARGEST_ARGUMENT}, ` +
+        `but it is given up to ${most}. Scale them, or quantize them with numBits of 8 or fewer.`,
+    ];
+  });
 }
 
 /** Inputs and outputs with more levels than the type in which they are asked for. */

@@ -39,6 +39,12 @@ export interface Factors {
   readonly shape: readonly number[];
 }
 
+/** Numbers that are given, on the grid of the output that is chosen from them. */
+export interface Table {
+  readonly table: Float32Array;
+  readonly shape: readonly number[];
+}
+
 /** What a layer multiplies with. */
 export interface Filter {
   /** In TensorFlow Lite's order. */
@@ -63,7 +69,7 @@ export const EVERYTHING: Interval = [-Infinity, Infinity];
 type Rule = 'own' | 'same' | Grid;
 
 /** What an operator takes: in order, with the places of a filter's two tensors and of the output's shape. */
-export type Operand = Value | Constant | Factors | 'weights' | 'bias' | 'shape';
+export type Operand = Value | Constant | Factors | Table | 'weights' | 'bias' | 'shape';
 
 /** Between which numbers the outcome for any two numbers of two intervals lies. */
 export type Reach = (one: Interval, other: Interval) => Interval;

@@ -374,9 +374,20 @@ function meanOfWindow(call: LayerCall, x: Value, shape: Shape, window: Pool): Va
   return product(call, 'DEPTHWISE_CONV_2D', {operands: [x, 'weights', 'bias'], shape, options, filter});
 }
 
-function globalPool(operator: 'MEAN' | 'REDUCE_MAX', axes: readonly number[]): Row {
-  const rule = operator === 'MEAN' ? 'own' : 'same';
-  return (call, x) => call.graph.add(operator, {operands: [x, int32Constant(axes)], shape: call.shape, rule});
+function globalAverage(axes: readonly number[]): Row {
+  return ({graph, shape}, x) => graph.add('MEAN', {operands: [x, int32Constant(axes)], shape, rule: 'own'});
+}
+
+function globalMax(axes: readonly number[]): Row {
+  return ({graph, shape}, x) => {
+    if (!isWide(x.grid)) return graph.move('REDUCE_MAX', x, shape, [int32Constant(axes)]);
+    // Microcontrollers have no such operator of more than 8 bits.
+    const [batch, channels] = shape as [number, number];
+    const size: Pair = [sizeOf(x.shape.slice(1, -2)), x.shape[x.shape.length - 2]!];
+    const image = graph.reshape(x, [batch, ...size, channels]);
+    const options = poolOptions({size, strides: [1, 1], padding: 'valid', dilation: [1, 1]});
+    return graph.reshape(graph.move('MAX_POOL_2D', image, [batch, 1, 1, channels], [], options), shape);
+  };
 }
 
 const upSampling2d: Row = (call, x) => {
@@ -403,10 +414,15 @@ const permute: Row = (call, x) =>
 const embedding: Row = (call, x) => {
   const {levels, grid} = call.numbers.weights.get('embeddings')!;
   const {shape} = call.get<{shape: number[]}>('embeddings');
+  const channel = channelOf(shape, grid.axis);
+  const table = Float32Array.from(levels, (level, i) => level * grid.scale[channel(i)]!);
   const [scale, lowest, highest] = [grid.scale[0]!, grid.lowest[0]!, grid.highest[0]!];
-  const output: Grid = {scale: scale || 1, lowest: Math.max(lowest, -128), highest: Math.max(highest, lowest + 1)};
-  const table = embeddingTable(levels, shape, output);
-  return call.graph.add('GATHER', {operands: [table, x], shape: call.shape, rule: output});
+  // Rows with steps of their own are on those that the output is rounded to.
+  const rule =
+    grid.axis === undefined
+      ? {scale: scale || 1, lowest: Math.max(lowest, -128), highest: Math.max(highest, lowest + 1)}
+      : 'own';
+  return call.graph.add('GATHER', {operands: [{table, shape}, x], shape: call.shape, rule});
 };
 
 const leakyRelu: Row = (call, x) => {
@@ -451,10 +467,10 @@ export const LAYERS: Readonly<Record<string, Row>> = {
   Flatten: reshaped,
   GaussianDropout: unchanged,
   GaussianNoise: unchanged,
-  GlobalAveragePooling1D: globalPool('MEAN', [1]),
-  GlobalAveragePooling2D: globalPool('MEAN', [1, 2]),
-  GlobalMaxPooling1D: globalPool('REDUCE_MAX', [1]),
-  GlobalMaxPooling2D: globalPool('REDUCE_MAX', [1, 2]),
+  GlobalAveragePooling1D: globalAverage([1]),
+  GlobalAveragePooling2D: globalAverage([1, 2]),
+  GlobalMaxPooling1D: globalMax([1]),
+  GlobalMaxPooling2D: globalMax([1, 2]),
   LeakyReLU: leakyRelu,
   MaxPooling1D: pool(false, 1),
   MaxPooling2D: pool(false, 2),
@@ -504,12 +520,6 @@ const ACTIVATIONS: Readonly<Record<string, Row>> = {
   },
   tanh: fixed('TANH', SIGNED_UNIT),
 };
-
-function embeddingTable(levels: Int32Array, shape: Shape, {scale, lowest}: Grid): Constant {
-  const zeroPoint = -128 - lowest;
-  const data = new Uint8Array(Int8Array.from(levels, level => level + zeroPoint).buffer);
-  return {data, type: 'int8', shape, scale, zeroPoint};
-}
 
 /** What is against writing a layer, beside its class; undefined if nothing. */
 export function objectionTo(layer: Layer): string | undefined {

@@ -93,7 +93,7 @@ export const OPERATORS = {
       fields: {activation: [0, 'int8', 0], weightsFormat: [1, 'int8', 0], keepNumDims: [2, 'bool', 0]},
     },
   },
-  GATHER: {code: 36, version: 2, options: {union: 23, fields: {axis: [0, 'int32', 0]}}},
+  GATHER: {code: 36, version: 2, version16: 4, options: {union: 23, fields: {axis: [0, 'int32', 0]}}},
   LEAKY_RELU: {code: 98, version: 2, options: {union: 75, fields: {alpha: [0, 'float32', 0]}}},
   LOGISTIC: {code: 14, version: 2, version16: 3},
   MAXIMUM: {code: 55, version: 2, version16: 4, options: MAXIMUM_MINIMUM},
