@@ -15,6 +15,7 @@ import {
   isValue,
   isWide,
   type Node,
+  refined,
   sameGrid,
   sizeOf,
   type Table,
@@ -54,9 +55,14 @@ function storageOf(grid: Grid, wide = isWide(grid)): Storage {
   return {type: 'int16', zeroPoint: 0, low: -32768, high: 32767};
 }
 
-/** Whether an int16 can hold a grid: but for the highest of 65536 levels about 0, which TensorFlow may put on either side. */
+/** The grid on which an operator of int16 is given what is on `grid`: with steps small enough for biases, too. */
+function widened(grid: Grid): Grid {
+  return isWide(grid) ? grid : refined(grid, true);
+}
+
+/** Whether an int16 can hold a grid. */
 export function isStorable(grid: Grid): boolean {
-  return !isWide(grid) || (grid.lowest >= -32768 && grid.highest <= 32768);
+  return !isWide(grid) || (grid.lowest >= -32768 && grid.highest <= 32767);
 }
 
 const FUSED: Readonly<Record<Exclude<FusedActivation, 'NONE'>, Interval>> = {
@@ -76,11 +82,15 @@ function storedInterval([low, high]: Interval, {scale}: Grid, storage: Storage):
   return [Math.max(storage.low, stored(low)), Math.min(storage.high, stored(high))];
 }
 
-/** What a runtime clamps by itself, and what is left: a least and a largest stored number. */
-interface ClampPlan {
-  readonly fused: FusedActivation;
+/** A least and a largest stored number, where the type does not end there. */
+interface Ends {
   readonly least: number | undefined;
   readonly largest: number | undefined;
+}
+
+/** What a runtime clamps by itself, and what is left. */
+interface ClampPlan extends Ends {
+  readonly fused: FusedActivation;
 }
 
 function clampPlan({operator, clamp}: Node, grid: Grid): ClampPlan {
@@ -189,14 +199,14 @@ class Emitter {
   input(name: string, value: Value): Port {
     const {inputType} = this.#options;
     const {grid} = value;
-    const storage = grid && storageOf(grid);
-    if (!grid || !storage || inputType === storage.type) {
-      const tensor = grid ? this.#onGrid(value, grid) : this.#computed(name, {type: 'int32', shape: value.shape});
+    if (!grid) {
+      const tensor = this.#computed(name, {type: 'int32', shape: value.shape});
       this.#numbers.set(value, tensor);
       return {name, tensor};
     }
     const given = this.#port(name, value, grid, inputType);
-    this.#bounded(value, grid, endsOf(grid), tensor => this.#quantize(given, tensor));
+    if (inputType === storageOf(grid).type) this.#hold(value, grid, endsOf(grid), given);
+    else this.#bounded(value, grid, endsOf(grid), tensor => this.#quantize(given, tensor));
     return {name, tensor: given};
   }
 
@@ -237,20 +247,18 @@ class Emitter {
 
   /** max(x, 0) + slopes * min(x, 0): the operator itself takes slopes of 8 bits only. */
   #widePrelu({layer, operands, output}: Node, [x, slopes]: readonly [number, number], sum: number): void {
-    const {grid} = operands[0] as Value;
-    const below = this.#onGrid(output, grid!, true);
+    const grid = widened((operands[0] as Value).grid!);
+    const below = this.#onGrid(output, grid, true);
     const [above, sloping] = [this.#onGrid(output, output.grid!, true), this.#onGrid(output, output.grid!, true)];
-    this.#operator('MINIMUM', [x, this.#bound(layer, 0, grid!, true)], below, true);
+    this.#operator('MINIMUM', [x, this.#bound(layer, 0, grid, true)], below, true);
     this.#operator('RELU', [x], above, true);
     this.#operator('MUL', [below, slopes], sloping, true);
     this.#operator('ADD', [above, sloping], sum, true);
   }
 
   #operands(node: Node, wide: boolean): number[] {
-    const {filter} = node;
-    const data = inputsOf(node)[0]!;
     const small = this.#isSmall(node, wide);
-    const integers = filter && integerFilter(filter, data.grid!.scale, wide, small);
+    const integers = node.filter && this.#integers(node, node.filter, wide, small);
     return node.operands.map(operand => {
       if (operand === 'weights') return this.#weights(node, integers!, small);
       if (operand === 'bias') return this.#bias(node, integers!, wide);
@@ -262,15 +270,22 @@ class Emitter {
     });
   }
 
+  #integers(node: Node, filter: Filter, wide: boolean, small: boolean): IntegerFilter {
+    const grid = inputsOf(node)[0]!.grid!;
+    return integerFilter(filter, (wide ? widened(grid) : grid).scale, wide, small);
+  }
+
   /** A value in the integers that an operator computes on. */
   #stored(value: Value, wide: boolean): number {
     const {grid} = value;
     const known = this.#numbers.get(value)!;
     if (!grid || !wide || isWide(grid)) return known;
-    const widened = this.#widened.get(value) ?? this.#onGrid(value, grid, true);
-    if (!this.#widened.has(value)) this.#quantize(known, widened);
-    this.#widened.set(value, widened);
-    return widened;
+    const before = this.#widened.get(value);
+    if (before !== undefined) return before;
+    const tensor = this.#onGrid(value, widened(grid), true);
+    this.#quantize(known, tensor);
+    this.#widened.set(value, tensor);
+    return tensor;
   }
 
   /** What moves values needs its inputs on the output's grid. */
@@ -282,18 +297,19 @@ class Emitter {
     return this.#numbers.get(moved)!;
   }
 
-  /** Writes a value, and what holds it inside a grid that ends before its type does. */
-  #bounded(
-    value: Value,
-    grid: Grid,
-    {least, largest}: Pick<ClampPlan, 'least' | 'largest'>,
-    write: (tensor: number) => void,
-  ): void {
+  /** Writes a value, held inside its grid. */
+  #bounded(value: Value, grid: Grid, ends: Ends, write: (tensor: number) => void): void {
+    const tensor = this.#onGrid(value, grid);
+    write(tensor);
+    this.#hold(value, grid, ends, tensor);
+  }
+
+  /** What holds a value inside a grid that ends before its type does. */
+  #hold(value: Value, grid: Grid, {least, largest}: Ends, written: number): void {
     const steps: (readonly [OperatorName, number])[] = [];
     if (largest !== undefined) steps.push(['MINIMUM', largest]);
     if (least !== undefined) steps.push(['MAXIMUM', least]);
-    let tensor = this.#onGrid(value, grid);
-    write(tensor);
+    let tensor = written;
     for (const [operator, bound] of steps) {
       const held = this.#onGrid(value, grid);
       this.#operator(operator, [tensor, this.#bound(value.layer, bound, grid)], held, isWide(grid));
@@ -314,9 +330,9 @@ class Emitter {
     this.operators.push({operator, inputs, outputs: [output], options: given, wide});
   }
 
-  #onGrid({layer, shape}: Value, grid: Grid, wide = isWide(grid), name = layer): number {
+  #onGrid({layer, shape}: Value, grid: Grid, wide = isWide(grid)): number {
     const {type, zeroPoint} = storageOf(grid, wide);
-    return this.#computed(name, {type, shape, scale: [grid.scale], zeroPoint: [zeroPoint]});
+    return this.#computed(layer, {type, shape, scale: [grid.scale], zeroPoint: [zeroPoint]});
   }
 
   /** A tensor that the callers of the model see. */
@@ -352,9 +368,8 @@ class Emitter {
 
   #table({layer, output}: Node, {table, shape}: Table): number {
     const {scale, lowest, highest} = output.grid!;
-    const {type, zeroPoint, high} = storageOf(output.grid!);
-    const [least, largest] = [lowest + zeroPoint, Math.min(highest + zeroPoint, high)];
-    const stored = table.map(x => Math.min(largest, Math.max(least, zeroPoint + Math.round(x / scale))));
+    const {type, zeroPoint} = storageOf(output.grid!);
+    const stored = table.map(x => zeroPoint + Math.min(highest, Math.max(lowest, Math.round(x / scale))));
     return this.#constant(layer, {data: integersOf(stored, type), type, shape, scale, zeroPoint});
   }
 
@@ -414,7 +429,7 @@ class Emitter {
 }
 
 /** The least and the largest stored number of a grid that ends before its type does. */
-function endsOf(grid: Grid): Pick<ClampPlan, 'least' | 'largest'> {
+function endsOf(grid: Grid): Ends {
   const {zeroPoint, low, high} = storageOf(grid);
   const [least, largest] = [grid.lowest + zeroPoint, grid.highest + zeroPoint];
   return {least: least > low ? least : undefined, largest: largest < high ? largest : undefined};

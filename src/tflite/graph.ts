@@ -133,6 +133,13 @@ export function computesWide(node: Node): boolean {
   return isWide(output.grid) || (rule !== 'same' && inputsOf(node).some(({grid}) => isWide(grid)));
 }
 
+/** A grid with all the values of another, in steps as much smaller as the integers have room for: a power of two. */
+export function refined({scale, lowest, highest}: Grid, wide: boolean): Grid {
+  const room = wide ? 32767 / Math.max(-lowest, highest, 1) : 255 / Math.max(highest - lowest, 1);
+  const times = 2 ** Math.floor(Math.log2(room));
+  return {scale: scale / times, lowest: lowest * times, highest: highest * times};
+}
+
 /** Whether whatever is on one grid is on the other, too. */
 function isWithin(one: Grid, other: Grid): boolean {
   return one.scale === other.scale && one.lowest >= other.lowest && one.highest <= other.highest;

@@ -13,6 +13,7 @@ import {
   type NodeArgs,
   type Operand,
   type Reach,
+  refined,
   sizeOf,
   type Value,
 } from './graph';
@@ -336,7 +337,7 @@ function pool(average: boolean, dims: 1 | 2): Row {
     const y = isMean
       ? meanOfWindow(call, image, shape, window)
       : average
-        ? call.graph.move('AVERAGE_POOL_2D', refined(call, image), shape, [], poolOptions(window))
+        ? call.graph.move('AVERAGE_POOL_2D', inSmallerSteps(call, image), shape, [], poolOptions(window))
         : call.graph.move('MAX_POOL_2D', image, shape, [], poolOptions(window));
     return call.graph.reshape(y, call.shape);
   };
@@ -346,13 +347,9 @@ function pool(average: boolean, dims: 1 | 2): Row {
  * x in smaller steps, where the layer's output has more levels: TensorFlow Lite interpolates and averages on the grid of
  * what it is given.
  */
-function refined(call: LayerCall, x: Value): Value {
+function inSmallerSteps(call: LayerCall, x: Value): Value {
   const [from, to] = [x.grid, call.numbers.grids.get('output')];
-  if (!from || !to || levelsOf(from) >= levelsOf(to)) return x;
-  const {scale, lowest, highest} = from;
-  const room = isWide(to) ? 32767 / Math.max(-lowest, highest) : 255 / levelsOf(from);
-  const times = 2 ** Math.floor(Math.log2(room));
-  return call.graph.round(x, {scale: scale / times, lowest: lowest * times, highest: highest * times});
+  return from && to && levelsOf(from) < levelsOf(to) ? call.graph.round(x, refined(from, isWide(to))) : x;
 }
 
 const levelsOf = ({lowest, highest}: Grid) => highest - lowest;
@@ -393,7 +390,7 @@ function globalMax(axes: readonly number[]): Row {
 const upSampling2d: Row = (call, x) => {
   const size = int32Constant(call.shape.slice(1, 3));
   return call.get<string>('interpolation') === 'bilinear'
-    ? call.graph.move('RESIZE_BILINEAR', refined(call, x), call.shape, [size])
+    ? call.graph.move('RESIZE_BILINEAR', inSmallerSteps(call, x), call.shape, [size])
     : call.graph.move('RESIZE_NEAREST_NEIGHBOR', x, call.shape, [size]);
 };
 

@@ -7,8 +7,11 @@ import {io} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import type {ChildProcessWithoutNullStreams} from 'node:child_process';
 
-/** The TensorFlow Lite interpreter with reference kernels, with XNNPACK, the one for microcontrollers, and LiteRT.js in Chromium. */
-export type Runtime = 'reference' | 'xnnpack' | 'micro' | 'litert.js';
+/**
+ * The TensorFlow Lite interpreter with reference kernels, with its own and with XNNPACK's, the one for microcontrollers, and
+ * LiteRT.js.
+ */
+export type Runtime = 'reference' | 'builtin' | 'xnnpack' | 'micro' | 'litert.js';
 
 export interface SchemaTensor {
   readonly name: string;

@@ -1,6 +1,6 @@
 """Runs .tflite files in Google's runtimes, for specs in Node: a request per line on standard input, an answer per line.
 
-    {"model": base64, "runtime": "reference" | "xnnpack" | "micro", "inputs": [[base64, ...] per run]}
+    {"model": base64, "runtime": "reference" | "builtin" | "xnnpack" | "micro", "inputs": [[base64, ...] per run]}
     {"outputs": [[base64, ...] per run], "types": [per output]} or {"error": text}
 
     {"model": base64, "runtime": "schema"}
@@ -136,8 +136,12 @@ def answer(request):
     runs = request["inputs"]
     if runtime == "micro":
         return micro(model, runs)
-    resolver = OpResolverType.BUILTIN_REF if runtime == "reference" else OpResolverType.BUILTIN
-    return litert(model, runs, resolver, request.get("batch"))
+    resolvers = {
+        "reference": OpResolverType.BUILTIN_REF,
+        "builtin": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        "xnnpack": OpResolverType.BUILTIN,
+    }
+    return litert(model, runs, resolvers[runtime], request.get("batch"))
 
 
 def main():
