@@ -6,7 +6,7 @@ import {LAYERS} from '../src/tflite/layers';
 import {toTFLite, type TFLiteOptions} from '../src/tflite/index';
 import {scoped} from './qat/scoped';
 import {loadDigits, trainedDigitModel} from './tflite/digits';
-import {distance, EACH_LAYER, quantizedSmall} from './tflite/each_layer';
+import {distances, EACH_LAYER, quantizedSmall} from './tflite/each_layer';
 import {parse, run, type Runtime, stopRuntimes} from './tflite/runtimes';
 
 afterAll(stopRuntimes);
@@ -85,8 +85,8 @@ describe('toTFLite of several widths', () => {
       for (const widths of WIDTHS.filter(each => !isNarrow || !each.some(isWide))) {
         const model = await quantizedTo(name, widths);
         const bytes = await toTFLite(model.q);
-        for (const runtime of runtimesFor(name)) {
-          expect(await distance(model, bytes, runtime))
+        for (const [runtime, off] of await distances(model, bytes, runtimesFor(name))) {
+          expect(off)
             .withContext(`${JSON.stringify(widths)}, ${runtime}`)
             .toBeLessThanOrEqual(tolerance + UNROUNDED);
         }
@@ -182,7 +182,8 @@ describe('toTFLite of int16, in detail', () => {
         layers.dense({units: 2}).apply(layers.dense({units: 3, activation: 'elu', name: 'd'}).apply(x)) as never,
     };
     const model = await quantizedSmall(small, () => ({activations: W12, layers: {d: {activations: W8}}}));
-    expect(await distance(model, await toTFLite(model.q), 'xnnpack')).toBeLessThan(1.5);
+    const [[, off]] = (await distances(model, await toTFLite(model.q), ['xnnpack'])) as [[Runtime, number]];
+    expect(off).toBeLessThan(1.5);
   });
 
   it('refuses numbers so large that kernels overflow', async () => {
@@ -200,27 +201,28 @@ describe('toTFLite of int16, in detail', () => {
       );
       large(1e-2);
       await calibrate(q, x);
-      expect(await distance({q, x: [x]}, await toTFLite(q), 'xnnpack')).toBeLessThan(8);
+      const [[, off]] = (await distances({q, x: [x]}, await toTFLite(q), ['xnnpack'])) as [[Runtime, number]];
+      expect(off).toBeLessThan(8);
     }
   });
 
-  it('keeps weights of 4 bits in int8 where an operator computes on int16', async () => {
-    const small = {
-      inputs: [[4]],
-      build: (x: tfl.SymbolicTensor) =>
-        layers.dense({units: 2, name: 'wide'}).apply(layers.dense({units: 3, name: 'narrow'}).apply(x)) as never,
-    };
-    const options = {weights: {numBits: 4}, recipe: 'minMax', layers: {wide: {activations: W12}}} as const;
-    const model = await quantizedSmall(small, () => options);
-    const bytes = await toTFLite(model.q, {int4: true});
-    const {tensors} = await parse(bytes);
-    const typeOf = (name: string) => tensors.find(each => each.name === name)!.type;
-    expect([typeOf('narrow/weights'), typeOf('wide/weights')]).toEqual(['INT4', 'INT8']);
-    for (const runtime of ['reference', 'xnnpack'] as const) {
-      // A level of 8 bits, in between, is up to 16 of 12.
-      expect(await distance(model, bytes, runtime))
-        .withContext(runtime)
-        .toBeLessThan(20);
+  it('stores weights of 4 bits as int4 where a kernel of int16 reads them', async () => {
+    const conv = () => layers.conv2d({filters: 2, kernelSize: 2, name: 'conv'});
+    const depthwise = () => layers.depthwiseConv2d({kernelSize: 2, name: 'depthwise'});
+    const dense = () => layers.dense({units: 3, name: 'dense'});
+    for (const [make, type] of [
+      [conv, 'INT4'],
+      [dense, 'INT4'],
+      [depthwise, 'INT8'],
+    ] as const) {
+      const small = {inputs: [[3, 4, 2]], build: (x: tfl.SymbolicTensor) => make().apply(x) as never};
+      const options = {weights: {numBits: 4}, activations: W12, recipe: 'minMax'} as const;
+      const model = await quantizedSmall(small, () => options);
+      const bytes = await toTFLite(model.q, {int4: true});
+      expect((await parse(bytes)).tensors.find(({name}) => name.endsWith('/weights'))!.type).toBe(type);
+      for (const [runtime, off] of await distances(model, bytes, ['reference', 'builtin', 'xnnpack'])) {
+        expect(off).withContext(`${type}, ${runtime}`).toBeLessThan(1.5);
+      }
     }
   });
 
@@ -231,10 +233,9 @@ describe('toTFLite of int16, in detail', () => {
       const bytes = await toTFLite(model.q);
       // Microcontrollers look up int8 alone.
       const runtimes: readonly Runtime[] = ['reference', 'xnnpack', 'micro'];
-      for (const runtime of isWide(activations) ? runtimes.slice(0, 2) : runtimes) {
-        expect(await distance(model, bytes, runtime))
-          .withContext(runtime)
-          .toBeLessThan(1.5);
+      const tried = isWide(activations) ? runtimes.slice(0, 2) : runtimes;
+      for (const [runtime, off] of await distances(model, bytes, tried)) {
+        expect(off).withContext(runtime).toBeLessThan(1.5);
       }
     }
   });

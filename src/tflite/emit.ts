@@ -173,8 +173,9 @@ const IS_NARROW: ReadonlySet<OperatorName> = new Set(['ELU']);
 const OVERFLOWS: ReadonlySet<OperatorName> = new Set(['LOGISTIC', 'SOFTMAX', 'TANH']);
 const LARGEST_ARGUMENT = 2 ** 17;
 
-/** Operators whose kernels, those for int8, read int4 weights. */
+/** Operators whose kernels read int4 weights, on int8 and on int16. */
 const READS_INT4: ReadonlySet<OperatorName> = new Set(['CONV_2D', 'DEPTHWISE_CONV_2D', 'FULLY_CONNECTED']);
+const READS_INT4_WIDE: ReadonlySet<OperatorName> = new Set(['CONV_2D', 'FULLY_CONNECTED']);
 
 function integersOf(numbers: Iterable<number>, type: Storage['type']): Uint8Array {
   return new Uint8Array(type === 'int8' ? Int8Array.from(numbers).buffer : Int16Array.from(numbers).buffer);
@@ -399,7 +400,8 @@ class Emitter {
 
   /** Whether the weights are stored as int4. */
   #isSmall({operator, filter}: Node, wide: boolean): boolean {
-    return this.#options.int4 && filter !== undefined && filter.bits <= 4 && READS_INT4.has(operator) && !wide;
+    const readers = wide ? READS_INT4_WIDE : READS_INT4;
+    return this.#options.int4 && filter !== undefined && filter.bits <= 4 && readers.has(operator);
   }
 
   #weights(node: Node, {levels, scale}: IntegerFilter, small: boolean): number {

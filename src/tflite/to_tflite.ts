@@ -22,13 +22,16 @@ export interface ExportProgress {
 
 /** What {@link toTFLite} takes. */
 export interface TFLiteOptions {
-  /** How the inputs come in: 'float32' (the default), or the integers that microcontrollers like to work on. */
+  /**
+   * How the inputs come in: 'float32' (the default), or the integers that microcontrollers like to work on. 'int8' and
+   * 'uint8' are for inputs of up to 8 bits.
+   */
   readonly inputType?: PortType;
   /** How the outputs go out, likewise. */
   readonly outputType?: PortType;
-  /** Images at a time: 1 by default; null lets whoever runs the file decide. */
+  /** Images at a time: 1 by default; null lets whoever runs the file decide, which not every runtime can. */
   readonly batchSize?: number | null;
-  /** Stores weights of 4 bits and fewer as int4, half as large. Not every runtime reads that. */
+  /** Stores weights of 4 bits and fewer as int4, half as large, where a runtime can read that. Not every one does. */
   readonly int4?: boolean;
   /** What the model is for, for tools that show it. */
   readonly description?: string;

@@ -155,23 +155,26 @@ export async function quantizedSmall(
   return {q, x: x.map((each, i) => (small.tokens && i === 0 ? each : each.mul(1.3)))};
 }
 
-/** The largest distance, in levels, between what a file and what the model give. */
-export async function distance(
+/** The largest distance, in levels, between what a file and what the model give: for each runtime. */
+export async function distances(
   {q, x}: {q: tfl.LayersModel; x: tf.Tensor[]},
   bytes: Uint8Array,
-  runtime: Runtime,
+  runtimes: readonly Runtime[],
   {batch = 1, resize = false} = {},
-): Promise<number> {
+): Promise<[Runtime, number][]> {
   const {tensors, operators} = await parse(bytes);
   const [scale] = tensors[operators[operators.length - 1]!.inputs[0]!]!.scale as [number];
-  const isTokens = tensors[operators.find(({name}) => name === 'GATHER')?.inputs[1] ?? -1] !== undefined;
+  const hasTokens = operators.some(({name}) => name === 'GATHER');
   const part = (each: tf.Tensor, i: number) => tf.tidy(() => each.slice(i * batch, batch).dataSync<'float32'>());
   const runs = Array.from({length: SAMPLES / batch}, (_, i) =>
-    x.map((each, input) => (isTokens && input === 0 ? Int32Array.from(part(each, i)) : part(each, i))),
+    x.map((each, input) => (hasTokens && input === 0 ? Int32Array.from(part(each, i)) : part(each, i))),
   );
-  const results = await run(bytes, runtime, runs, resize ? batch : undefined);
-  const got = results.flatMap(([y]) => [...y!]);
   const expected = tf.tidy(() => (q.predict(x.length === 1 ? x[0]! : x) as tf.Tensor).dataSync());
-  if (got.length !== expected.length) throw new Error(`${got.length} numbers instead of ${expected.length}`);
-  return got.reduce((most, each, i) => Math.max(most, Math.abs(each - expected[i]!) / scale), 0);
+  const found: [Runtime, number][] = [];
+  for (const runtime of runtimes) {
+    const got = (await run(bytes, runtime, runs, resize ? batch : undefined)).flatMap(([y]) => [...y!]);
+    if (got.length !== expected.length) throw new Error(`${got.length} numbers instead of ${expected.length}`);
+    found.push([runtime, got.reduce((most, each, i) => Math.max(most, Math.abs(each - expected[i]!) / scale), 0)]);
+  }
+  return found;
 }
