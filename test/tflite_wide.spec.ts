@@ -51,7 +51,6 @@ const WIDTHS: readonly (readonly [inputs: ActivationOptions, others: ActivationO
   [W12, W8],
   [{numBits: 10}, {numBits: 15}],
   [W16, W16],
-  [W16, {numBits: 4}],
   [
     {numBits: 8, symmetric: true},
     {numBits: 16, symmetric: true, narrowRange: true},

@@ -166,14 +166,14 @@ function integerFilter(filter: Filter, inputScale: number, wide: boolean, small:
   return {levels, scale: scales, biasScale: biasScales, bias};
 }
 
-/** Operators whose kernels are for int8 alone. */
+/** Operators with kernels for int8 alone. */
 const IS_NARROW: ReadonlySet<OperatorName> = new Set(['ELU']);
 
-/** Operators whose kernels for int16 multiply their argument by so much that int32 overflows, and up to which it does not. */
+/** Operators with kernels for int16 that overflow an int32 where their argument is larger. */
 const OVERFLOWS: ReadonlySet<OperatorName> = new Set(['LOGISTIC', 'SOFTMAX', 'TANH']);
 const LARGEST_ARGUMENT = 2 ** 17;
 
-/** Operators whose kernels read int4 weights, on int8 and on int16. */
+/** Operators with kernels that read int4 weights: those for int8, and those for int16. */
 const READS_INT4: ReadonlySet<OperatorName> = new Set(['CONV_2D', 'DEPTHWISE_CONV_2D', 'FULLY_CONNECTED']);
 const READS_INT4_WIDE: ReadonlySet<OperatorName> = new Set(['CONV_2D', 'FULLY_CONNECTED']);
 
@@ -447,8 +447,9 @@ function operatorProblems({nodes}: Graph): string[] {
           'those that it gives with numBits of 8 or fewer, or use another activation.',
       ];
     }
-    if (!OVERFLOWS.has(operator)) return [];
-    const {scale, lowest, highest} = inputsOf(node)[0]!.grid!;
+    const {grid} = inputsOf(node)[0]!;
+    if (!OVERFLOWS.has(operator) || !grid) return [];
+    const {scale, lowest, highest} = grid;
     const most = Math.round(scale * Math.max(-lowest, highest));
     if (most <= LARGEST_ARGUMENT) return [];
     return [
