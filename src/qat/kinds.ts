@@ -116,11 +116,15 @@ export function isClamp(activation: string): boolean {
   return activation === 'linear' || activation === 'relu' || activation === 'relu6';
 }
 
-/** Activations whose range is known: their output's int8 range in a runtime, for a grid of `numBits`. */
+/**
+ * Activations whose range is known: their output's range in a runtime, for a grid of `numBits`. An int16 has 0 in its
+ * middle, so 16 bits reach as far below 0 as above, whatever the activation.
+ */
 export function fixedRange(activation: string, numBits: number): [number, number] | undefined {
   const step = 2 ** -numBits;
-  if (activation === 'sigmoid' || activation === 'softmax' || activation === 'hardSigmoid') return [0, 1 - step];
-  return activation === 'tanh' ? [-1, 1 - 2 * step] : undefined;
+  const isPositive = activation === 'sigmoid' || activation === 'softmax' || activation === 'hardSigmoid';
+  if (isPositive && numBits < 16) return [0, 1 - step];
+  return isPositive || activation === 'tanh' ? [-1, 1 - 2 * step] : undefined;
 }
 
 /** A weight that is quantized, where the layer looks for it when it is called. */

@@ -1,8 +1,26 @@
 /** From the operators of a graph to the tensors and operators of a file: integers for every number. */
 import {packInt4} from '../qat/quantized_weights';
 import type {FlatModel, FlatOperator, FlatTensor, Port} from './flat_model';
-import {type Constant, type Filter, type Graph, type Grid, type Interval, type Node} from './graph';
-import {EVERYTHING, inputsOf, isValue, sameGrid, sizeOf, type Value} from './graph';
+import {
+  computesWide,
+  type Constant,
+  EVERYTHING,
+  type Factors,
+  type Filter,
+  type Graph,
+  type Grid,
+  inputsOf,
+  int32Constant,
+  type Interval,
+  isValue,
+  isWide,
+  type Node,
+  refined,
+  sameGrid,
+  sizeOf,
+  type Table,
+  type Value,
+} from './graph';
 import {
   FUSED_ACTIVATIONS,
   type FusedActivation,
@@ -10,6 +28,7 @@ import {
   type OperatorName,
   type OperatorRow,
   type Options,
+  TENSOR_TYPES,
 } from './schema';
 
 /** How numbers come into the model, or out of it. */
@@ -31,14 +50,19 @@ interface Storage {
 }
 
 /** int8 from its lowest number on, so that it ends where the grid does; int16 about 0, as the runtimes want it. */
-function storageOf({lowest, highest}: Grid): Storage {
-  if (highest - lowest < 256) return {type: 'int8', zeroPoint: -128 - lowest, low: -128, high: 127};
+function storageOf(grid: Grid, wide = isWide(grid)): Storage {
+  if (!wide) return {type: 'int8', zeroPoint: -128 - grid.lowest, low: -128, high: 127};
   return {type: 'int16', zeroPoint: 0, low: -32768, high: 32767};
 }
 
+/** The grid on which an operator of int16 is given what is on `grid`: with steps small enough for biases, too. */
+function widened(grid: Grid): Grid {
+  return isWide(grid) ? grid : refined(grid, true);
+}
+
 /** Whether an int16 can hold a grid. */
-export function isStorable({lowest, highest}: Grid): boolean {
-  return highest - lowest < 256 || (lowest >= -32768 && highest <= 32767);
+export function isStorable(grid: Grid): boolean {
+  return !isWide(grid) || (grid.lowest >= -32768 && grid.highest <= 32767);
 }
 
 const FUSED: Readonly<Record<Exclude<FusedActivation, 'NONE'>, Interval>> = {
@@ -58,11 +82,15 @@ function storedInterval([low, high]: Interval, {scale}: Grid, storage: Storage):
   return [Math.max(storage.low, stored(low)), Math.min(storage.high, stored(high))];
 }
 
-/** What a runtime clamps by itself, and what is left: a least and a largest stored number. */
-interface ClampPlan {
-  readonly fused: FusedActivation;
+/** A least and a largest stored number, where the type does not end there. */
+interface Ends {
   readonly least: number | undefined;
   readonly largest: number | undefined;
+}
+
+/** What a runtime clamps by itself, and what is left. */
+interface ClampPlan extends Ends {
+  readonly fused: FusedActivation;
 }
 
 function clampPlan({operator, clamp}: Node, grid: Grid): ClampPlan {
@@ -138,8 +166,20 @@ function integerFilter(filter: Filter, inputScale: number, wide: boolean, small:
   return {levels, scale: scales, biasScale: biasScales, bias};
 }
 
-/** Operators whose kernels read int4 weights. */
+/** Operators with kernels for int8 alone. */
+const IS_NARROW: ReadonlySet<OperatorName> = new Set(['ELU']);
+
+/** Operators with kernels for int16 that overflow an int32 where their argument is larger. */
+const OVERFLOWS: ReadonlySet<OperatorName> = new Set(['LOGISTIC', 'SOFTMAX', 'TANH']);
+const LARGEST_ARGUMENT = 2 ** 17;
+
+/** Operators with kernels that read int4 weights: those for int8, and those for int16. */
 const READS_INT4: ReadonlySet<OperatorName> = new Set(['CONV_2D', 'DEPTHWISE_CONV_2D', 'FULLY_CONNECTED']);
+const READS_INT4_WIDE: ReadonlySet<OperatorName> = new Set(['CONV_2D', 'FULLY_CONNECTED']);
+
+function integersOf(numbers: Iterable<number>, type: Storage['type']): Uint8Array {
+  return new Uint8Array(type === 'int8' ? Int8Array.from(numbers).buffer : Int16Array.from(numbers).buffer);
+}
 
 const bytesOf = ({buffer, byteOffset, byteLength}: Int8Array) => new Uint8Array(buffer, byteOffset, byteLength);
 
@@ -148,6 +188,8 @@ class Emitter {
   readonly operators: FlatOperator[] = [];
   readonly #options: EmitOptions;
   readonly #numbers = new Map<Value, number>();
+  /** Values of few levels that are in int16, too, for operators that compute on it. */
+  readonly #widened = new Map<Value, number>();
   readonly #names = new Set<string>();
   readonly #constants = new Map<string, number>();
 
@@ -158,12 +200,14 @@ class Emitter {
   input(name: string, value: Value): Port {
     const {inputType} = this.#options;
     const {grid} = value;
-    if (!grid) return {name, tensor: this.#computed(name, {type: 'int32', shape: value.shape}, value)};
-    const storage = storageOf(grid);
-    if (inputType === storage.type) return {name, tensor: this.#onGrid(name, value, grid, value)};
+    if (!grid) {
+      const tensor = this.#computed(name, {type: 'int32', shape: value.shape});
+      this.#numbers.set(value, tensor);
+      return {name, tensor};
+    }
     const given = this.#port(name, value, grid, inputType);
-    const bounds = endsWithin(grid, storage);
-    this.#bounded(value, grid, bounds, tensor => this.#operator('QUANTIZE', [given], tensor, storage.type === 'int16'));
+    if (inputType === storageOf(grid).type) this.#hold(value, grid, endsOf(grid), given);
+    else this.#bounded(value, grid, endsOf(grid), tensor => this.#quantize(given, tensor));
     return {name, tensor: given};
   }
 
@@ -174,31 +218,75 @@ class Emitter {
     const tensor = this.#numbers.get(value)!;
     if (outputType === type) return {name, tensor};
     const given = this.#port(name, value, grid, outputType);
-    this.#operator(outputType === 'float32' ? 'DEQUANTIZE' : 'QUANTIZE', [tensor], given, type === 'int16');
+    if (outputType === 'float32') this.#operator('DEQUANTIZE', [tensor], given, type === 'int16');
+    else this.#quantize(tensor, given);
     return {name, tensor: given};
   }
 
   node(node: Node): void {
     const grid = node.output.grid!;
     const plan = clampPlan(node, grid);
-    const wide = storageOf(grid).type === 'int16';
-    const inputs = this.#operands(node, wide);
-    const computesAnew = node.rule === 'own' || node.operator === 'QUANTIZE';
+    const computesAnew = (node.rule === 'own' && node.operator !== 'GATHER') || node.operator === 'QUANTIZE';
     const bounds = computesAnew ? plan : {least: undefined, largest: undefined};
-    const options = {...node.options, activation: FUSED_ACTIVATIONS[plan.fused]};
-    this.#bounded(node.output, grid, bounds, tensor => this.#operator(node.operator, inputs, tensor, wide, options));
+    this.#bounded(node.output, grid, bounds, tensor => this.#compute(node, plan.fused, tensor));
+  }
+
+  #compute(node: Node, fused: FusedActivation, tensor: number): void {
+    const {operator, output} = node;
+    if (operator === 'QUANTIZE') {
+      this.#quantize(this.#numbers.get(inputsOf(node)[0]!)!, tensor);
+      return;
+    }
+    const wide = computesWide(node);
+    const isNarrowed = wide && !isWide(output.grid);
+    const computed = isNarrowed ? this.#onGrid(output, output.grid!, true) : tensor;
+    const inputs = this.#operands(node, wide);
+    if (operator === 'PRELU' && wide) this.#widePrelu(node, inputs as [number, number], computed);
+    else this.#operator(operator, inputs, computed, wide, {...node.options, activation: FUSED_ACTIVATIONS[fused]});
+    if (isNarrowed) this.#quantize(computed, tensor);
+  }
+
+  /** max(x, 0) + slopes * min(x, 0): the operator itself takes slopes of 8 bits only. */
+  #widePrelu({layer, operands, output}: Node, [x, slopes]: readonly [number, number], sum: number): void {
+    const grid = widened((operands[0] as Value).grid!);
+    const below = this.#onGrid(output, grid, true);
+    const [above, sloping] = [this.#onGrid(output, output.grid!, true), this.#onGrid(output, output.grid!, true)];
+    this.#operator('MINIMUM', [x, this.#bound(layer, 0, grid, true)], below, true);
+    this.#operator('RELU', [x], above, true);
+    this.#operator('MUL', [below, slopes], sloping, true);
+    this.#operator('ADD', [above, sloping], sum, true);
   }
 
   #operands(node: Node, wide: boolean): number[] {
-    const {filter} = node;
-    const data = inputsOf(node)[0]!;
-    const integers = filter && integerFilter(filter, data.grid!.scale, wide, this.#isSmall(node));
+    const small = this.#isSmall(node, wide);
+    const integers = node.filter && this.#integers(node, node.filter, wide, small);
     return node.operands.map(operand => {
-      if (operand === 'weights') return this.#weights(node, integers!);
+      if (operand === 'weights') return this.#weights(node, integers!, small);
       if (operand === 'bias') return this.#bias(node, integers!, wide);
+      if (operand === 'shape') return this.#shape(node);
+      if (typeof operand === 'object' && 'table' in operand) return this.#table(node, operand);
+      if ('factors' in operand) return this.#factors(node.layer, operand, wide);
       if (!isValue(operand)) return this.#constant(node.layer, operand);
-      return node.rule === 'same' ? this.#broughtTo(operand, node.output.grid!) : this.#numbers.get(operand)!;
+      return node.rule === 'same' ? this.#broughtTo(operand, node.output.grid!) : this.#stored(operand, wide);
     });
+  }
+
+  #integers(node: Node, filter: Filter, wide: boolean, small: boolean): IntegerFilter {
+    const grid = inputsOf(node)[0]!.grid!;
+    return integerFilter(filter, (wide ? widened(grid) : grid).scale, wide, small);
+  }
+
+  /** A value in the integers that an operator computes on. */
+  #stored(value: Value, wide: boolean): number {
+    const {grid} = value;
+    const known = this.#numbers.get(value)!;
+    if (!grid || !wide || isWide(grid)) return known;
+    const before = this.#widened.get(value);
+    if (before !== undefined) return before;
+    const tensor = this.#onGrid(value, widened(grid), true);
+    this.#quantize(known, tensor);
+    this.#widened.set(value, tensor);
+    return tensor;
   }
 
   /** What moves values needs its inputs on the output's grid. */
@@ -206,55 +294,91 @@ class Emitter {
     const known = this.#numbers.get(value)!;
     if (!value.grid || sameGrid(value.grid, grid)) return known;
     const moved: Value = {...value, grid};
-    const storage = storageOf(grid);
-    const bounds = endsWithin(grid, storage);
-    const wide = storage.type === 'int16';
-    this.#bounded(moved, grid, bounds, tensor => this.#operator('QUANTIZE', [known], tensor, wide));
+    this.#bounded(moved, grid, endsOf(grid), tensor => this.#quantize(known, tensor));
     return this.#numbers.get(moved)!;
   }
 
-  /** Writes a value, and what holds it inside a grid that ends before its type does. */
-  #bounded(
-    value: Value,
-    grid: Grid,
-    {least, largest}: Pick<ClampPlan, 'least' | 'largest'>,
-    write: (tensor: number) => void,
-  ): void {
+  /** Writes a value, held inside its grid. */
+  #bounded(value: Value, grid: Grid, ends: Ends, write: (tensor: number) => void): void {
+    const tensor = this.#onGrid(value, grid);
+    write(tensor);
+    this.#hold(value, grid, ends, tensor);
+  }
+
+  /** What holds a value inside a grid that ends before its type does. */
+  #hold(value: Value, grid: Grid, {least, largest}: Ends, written: number): void {
     const steps: (readonly [OperatorName, number])[] = [];
     if (largest !== undefined) steps.push(['MINIMUM', largest]);
     if (least !== undefined) steps.push(['MAXIMUM', least]);
-    let tensor = this.#onGrid(value.layer, value, grid, steps.length === 0 ? value : undefined);
-    write(tensor);
-    for (const [i, [operator, bound]] of steps.entries()) {
-      const held = this.#onGrid(value.layer, value, grid, i === steps.length - 1 ? value : undefined);
-      const wide = storageOf(grid).type === 'int16';
-      this.#operator(operator, [tensor, this.#bound(value.layer, bound, grid)], held, wide);
+    let tensor = written;
+    for (const [operator, bound] of steps) {
+      const held = this.#onGrid(value, grid);
+      this.#operator(operator, [tensor, this.#bound(value.layer, bound, grid)], held, isWide(grid));
       tensor = held;
     }
+    this.#numbers.set(value, tensor);
+  }
+
+  /** Brings integers to other steps, or to another type. */
+  #quantize(from: number, to: number): void {
+    const wide = [from, to].some(tensor => this.tensors[tensor]!.type === 'int16');
+    this.#operator('QUANTIZE', [from], to, wide);
   }
 
   #operator(operator: OperatorName, inputs: readonly number[], output: number, wide: boolean, options: Options = {}) {
-    this.operators.push({operator, inputs, outputs: [output], options, wide});
+    // Sums of int16 are for steps that are powers of two, if they are not told otherwise.
+    const given = wide ? {...options, potScaleInt16: 0} : options;
+    this.operators.push({operator, inputs, outputs: [output], options: given, wide});
   }
 
-  #onGrid(name: string, {shape}: Value, grid: Grid, value: Value | undefined): number {
-    const {type, zeroPoint} = storageOf(grid);
-    return this.#computed(name, {type, shape, scale: [grid.scale], zeroPoint: [zeroPoint]}, value);
+  #onGrid({layer, shape}: Value, grid: Grid, wide = isWide(grid)): number {
+    const {type, zeroPoint} = storageOf(grid, wide);
+    return this.#computed(layer, {type, shape, scale: [grid.scale], zeroPoint: [zeroPoint]});
   }
 
   /** A tensor that the callers of the model see. */
   #port(name: string, {shape}: Value, grid: Grid, type: PortType): number {
-    if (type === 'float32') return this.#computed(name, {type, shape}, undefined);
-    const {zeroPoint} = storageOf(grid);
+    if (type === 'float32') return this.#computed(name, {type, shape});
+    const {zeroPoint} = storageOf(grid, type === 'int16');
     const shifted = type === 'uint8' ? zeroPoint + 128 : zeroPoint;
-    return this.#computed(name, {type, shape, scale: [grid.scale], zeroPoint: [shifted]}, undefined);
+    return this.#computed(name, {type, shape, scale: [grid.scale], zeroPoint: [shifted]});
   }
 
-  #computed(name: string, tensor: Omit<FlatTensor, 'name'>, value: Value | undefined): number {
-    const dynamicBatch = this.#options.dynamicBatch;
-    const number = this.#tensor(name, {...tensor, ...(dynamicBatch && {dynamicBatch})});
-    if (value) this.#numbers.set(value, number);
-    return number;
+  #computed(name: string, tensor: Omit<FlatTensor, 'name'>): number {
+    const {dynamicBatch} = this.#options;
+    return this.#tensor(name, {...tensor, ...(dynamicBatch && {dynamicBatch})});
+  }
+
+  /** The shape of an operator's output: numbers, but for a batch of any size, which is that of what the operator is given. */
+  #shape(node: Node): number {
+    const {layer, output} = node;
+    const {shape} = output;
+    if (!this.#options.dynamicBatch) return this.#constant(layer, int32Constant(shape));
+    const given = inputsOf(node)[0]!;
+    const constant = (values: readonly number[], dims?: readonly number[]) =>
+      this.#constant(layer, int32Constant(values, dims));
+    const integers = (dims: readonly number[]) => this.#tensor(`${layer}/shape`, {type: 'int32', shape: dims});
+    const [all, batch, whole] = [integers([given.shape.length]), integers([]), integers([shape.length])];
+    const [begin, end, strides] = [constant([0]), constant([1]), constant([1])];
+    const others = shape.slice(1).map(dim => constant([dim], []));
+    this.#operator('SHAPE', [this.#numbers.get(given)!], all, false, {outType: TENSOR_TYPES.int32});
+    this.#operator('STRIDED_SLICE', [all, begin, end, strides], batch, false, {shrinkAxisMask: 1});
+    this.#operator('PACK', [batch, ...others], whole, false, {valuesCount: shape.length});
+    return whole;
+  }
+
+  #table({layer, output}: Node, {table, shape}: Table): number {
+    const {scale, lowest, highest} = output.grid!;
+    const {type, zeroPoint} = storageOf(output.grid!);
+    const stored = table.map(x => zeroPoint + Math.min(highest, Math.max(lowest, Math.round(x / scale))));
+    return this.#constant(layer, {data: integersOf(stored, type), type, shape, scale, zeroPoint});
+  }
+
+  #factors(layer: string, {factors, shape}: Factors, wide: boolean): number {
+    const [type, most] = wide ? (['int16', 32767] as const) : (['int8', 127] as const);
+    const scale = Math.fround(factors.reduce((largest, each) => Math.max(largest, Math.abs(each)), 0) / most) || 1;
+    const levels = factors.map(each => Math.round(each / scale));
+    return this.#constant(layer, {data: integersOf(levels, type), type, shape, scale});
   }
 
   #constant(layer: string, {data, type, shape, scale, zeroPoint = 0}: Constant): number {
@@ -268,22 +392,22 @@ class Emitter {
     return number;
   }
 
-  #bound(layer: string, bound: number, grid: Grid): number {
-    const {type, zeroPoint} = storageOf(grid);
-    const data = new Uint8Array(type === 'int8' ? Int8Array.of(bound).buffer : Int16Array.of(bound).buffer);
+  #bound(layer: string, bound: number, grid: Grid, wide = isWide(grid)): number {
+    const {type, zeroPoint} = storageOf(grid, wide);
+    const data = integersOf([bound], type);
     return this.#tensor(`${layer}/bound`, {data, type, shape: [1], scale: [grid.scale], zeroPoint: [zeroPoint]});
   }
 
   /** Whether the weights are stored as int4. Of few bits may be more than fit: with the other sign, or on one side of 0. */
-  #isSmall({operator, filter}: Node): boolean {
-    if (!this.#options.int4 || !filter || filter.bits > 4 || !READS_INT4.has(operator)) return false;
+  #isSmall({operator, filter}: Node, wide: boolean): boolean {
+    const readers = wide ? READS_INT4_WIDE : READS_INT4;
+    if (!this.#options.int4 || !filter || filter.bits > 4 || !readers.has(operator)) return false;
     return filter.levels.every(level => level >= -8 && level <= 7);
   }
 
-  #weights(node: Node, {levels, scale}: IntegerFilter): number {
+  #weights(node: Node, {levels, scale}: IntegerFilter, small: boolean): number {
     const {layer, filter} = node;
     const {shape, axis} = filter!;
-    const small = this.#isSmall(node);
     const data = small ? packInt4(levels) : bytesOf(levels);
     const type = small ? 'int4' : 'int8';
     return this.#tensor(`${layer}/weights`, {data, type, shape, scale, zeroPoint: scale.map(() => 0), axis});
@@ -307,12 +431,51 @@ class Emitter {
   }
 }
 
-/** The stored numbers at the ends of a grid, where it ends before its type does. */
-function endsWithin({lowest, highest}: Grid, {zeroPoint, low, high}: Storage): Pick<ClampPlan, 'least' | 'largest'> {
-  return {
-    least: lowest + zeroPoint > low ? lowest + zeroPoint : undefined,
-    largest: highest + zeroPoint < high ? highest + zeroPoint : undefined,
-  };
+/** The least and the largest stored number of a grid that ends before its type does. */
+function endsOf(grid: Grid): Ends {
+  const {zeroPoint, low, high} = storageOf(grid);
+  const [least, largest] = [grid.lowest + zeroPoint, grid.highest + zeroPoint];
+  return {least: least > low ? least : undefined, largest: largest < high ? largest : undefined};
+}
+
+/** Layers with an operator that does not compute on as many bits as they have, or not on such large numbers. */
+function operatorProblems({nodes}: Graph): string[] {
+  return nodes.filter(computesWide).flatMap(node => {
+    const {layer, operator} = node;
+    if (IS_NARROW.has(operator)) {
+      return [
+        `layer ${layer}: TensorFlow Lite computes ${operator} on 8 bits only. Quantize the activations that it takes and ` +
+          'those that it gives with numBits of 8 or fewer, or use another activation.',
+      ];
+    }
+    const {grid} = inputsOf(node)[0]!;
+    if (!OVERFLOWS.has(operator) || !grid) return [];
+    const {scale, lowest, highest} = grid;
+    const most = Math.round(scale * Math.max(-lowest, highest));
+    if (most <= LARGEST_ARGUMENT) return [];
+    return [
+      `layer ${layer}: TensorFlow Lite computes ${operator} of more than 8 bits for numbers up to ${LARGEST_ARGUMENT}, ` +
+        `but it is given up to ${most}. Scale them, or quantize them with numBits of 8 or fewer.`,
+    ];
+  });
+}
+
+/** Inputs and outputs with more levels than the type in which they are asked for. */
+function portProblems({inputs, outputs}: Graph, {inputType, outputType}: EmitOptions): string[] {
+  const of = (type: PortType, option: string, what: string, ports: Graph['inputs']) =>
+    (type === 'int8' || type === 'uint8' ? ports : [])
+      .filter(({value}) => isWide(value.grid))
+      .map(
+        ({name}) =>
+          `${option} ${type} has 256 levels, but ${what} ${name} more. Use 'int16' or 'float32', or quantize its ` +
+          'activations with numBits of 8 or fewer.',
+      );
+  return [...of(inputType, 'inputType', 'input', inputs), ...of(outputType, 'outputType', 'output', outputs)];
+}
+
+/** What stands in the way of a file in integers. */
+export function integerProblems(graph: Graph, options: EmitOptions): string[] {
+  return [...operatorProblems(graph), ...portProblems(graph, options)];
 }
 
 /** The file's model, without description and metadata. */

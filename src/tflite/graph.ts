@@ -27,10 +27,22 @@ export interface Value {
 /** A tensor that is given. Numbers on a grid of their own have a scale. */
 export interface Constant {
   readonly data: Uint8Array;
-  readonly type: 'int32' | 'int8';
+  readonly type: 'int32' | 'int8' | 'int16';
   readonly shape: readonly number[];
   readonly scale?: number;
   readonly zeroPoint?: number;
+}
+
+/** Numbers that are given, on a grid about 0 as fine as the operator's integers allow. */
+export interface Factors {
+  readonly factors: Float32Array;
+  readonly shape: readonly number[];
+}
+
+/** Numbers that are given, on the grid of the output that is chosen from them. */
+export interface Table {
+  readonly table: Float32Array;
+  readonly shape: readonly number[];
 }
 
 /** What a layer multiplies with. */
@@ -54,8 +66,11 @@ export const EVERYTHING: Interval = [-Infinity, Infinity];
 /** On which grid an operator's output is: any; its inputs', as it only moves values or chooses among them; or a given one. */
 type Rule = 'own' | 'same' | Grid;
 
-/** What an operator takes: in order, with the places of a filter's two tensors. */
-export type Operand = Value | Constant | 'weights' | 'bias';
+/** What an operator takes: in order, with the places of a filter's two tensors and of the output's shape. */
+export type Operand = Value | Constant | Factors | Table | 'weights' | 'bias' | 'shape';
+
+/** Between which numbers the outcome for any two numbers of two intervals lies. */
+export type Reach = (one: Interval, other: Interval) => Interval;
 
 /** One call of an operator. */
 export interface Node {
@@ -66,6 +81,8 @@ export interface Node {
   options: Options;
   readonly rule: Rule;
   readonly filter?: Filter;
+  /** Of an operator whose output nobody measures. */
+  readonly reach?: Reach;
   clamp: Interval;
 }
 
@@ -75,6 +92,7 @@ export interface NodeArgs {
   readonly options?: Options;
   readonly rule: Rule;
   readonly filter?: Filter;
+  readonly reach?: Reach;
   readonly clamp?: Interval;
 }
 
@@ -100,6 +118,29 @@ export function inputsOf({operands}: Node): Value[] {
 export function sameGrid(one: Grid | undefined, other: Grid | undefined): boolean {
   if (!one || !other) return one === other;
   return one.scale === other.scale && one.lowest === other.lowest && one.highest === other.highest;
+}
+
+/** Whether a grid has more levels than int8. */
+export function isWide(grid: Grid | undefined): boolean {
+  return grid !== undefined && grid.highest - grid.lowest > 255;
+}
+
+/** Whether an operator computes on int16: for one grid that is wide, all are. What moves values is on its output's. */
+export function computesWide(node: Node): boolean {
+  const {output, rule} = node;
+  return isWide(output.grid) || (rule !== 'same' && inputsOf(node).some(({grid}) => isWide(grid)));
+}
+
+/** A grid with all the values of another, in steps as much smaller as the integers have room for: a power of two. */
+export function refined({scale, lowest, highest}: Grid, wide: boolean): Grid {
+  const room = wide ? 32767 / Math.max(-lowest, highest, 1) : 255 / Math.max(highest - lowest, 1);
+  const times = 2 ** Math.floor(Math.log2(room));
+  return {scale: scale / times, lowest: lowest * times, highest: highest * times};
+}
+
+/** Whether whatever is on one grid is on the other, too. */
+function isWithin(one: Grid, other: Grid): boolean {
+  return one.scale === other.scale && one.lowest >= other.lowest && one.highest <= other.highest;
 }
 
 export function sizeOf(shape: readonly number[]): number {
@@ -137,9 +178,10 @@ export class Graph {
   }
 
   add(operator: OperatorName, args: NodeArgs): Value {
-    const {operands, shape, options = {}, rule, filter, clamp = EVERYTHING} = args;
+    const {operands, shape, options = {}, rule, filter, reach, clamp = EVERYTHING} = args;
     const {layer} = this;
-    const node = {operator, layer, operands: [...operands], options, rule, clamp, ...(filter && {filter})} as Node;
+    const given = {...(filter && {filter}), ...(reach && {reach})};
+    const node = {operator, layer, operands: [...operands], options, rule, clamp, ...given} as Node;
     const output: Value = {shape, layer, uses: 1, grid: undefined, producer: node};
     (node as {output: Value}).output = output;
     if (rule === 'same') output.grid = commonGrid(inputsOf(node));
@@ -197,7 +239,7 @@ export class Graph {
 
   /** x on a grid: computed on it, or brought to it from the one that it is on. */
   round(x: Value, grid: Grid | undefined): Value {
-    if (!grid || sameGrid(x.grid, grid)) return x;
+    if (!grid || (x.grid && isWithin(x.grid, grid))) return x;
     if (x.grid) return this.add('QUANTIZE', {operands: [x], shape: x.shape, rule: grid});
     if (x.uses > 1) {
       this.problems.push(
@@ -214,13 +256,28 @@ export class Graph {
     this.nodes.splice(this.nodes.indexOf(node), 1);
   }
 
-  /** Gives grids to what only moves values, or clamps them, and was not rounded itself. */
+  /** Gives grids to what only moves values, clamps them or is on the way to a value, and was not rounded itself. */
   settle(): void {
-    for (const {output, operator, operands, rule} of this.nodes) {
+    for (const node of this.nodes) {
+      const {output, operator, rule, reach} = node;
       if (output.grid) continue;
-      const inputs = operands.filter(isValue);
+      const inputs = inputsOf(node);
       if (rule === 'same' || operator === 'RELU') output.grid = commonGrid(inputs);
+      if (reach) output.grid = this.#gridOver(node, reach);
     }
+  }
+
+  /** A grid for what nobody measured, as fine as those of the values around it. */
+  #gridOver(node: Node, reach: Reach): Grid | undefined {
+    const [one, other] = inputsOf(node);
+    if (!one?.grid || !other?.grid) return undefined;
+    let wide = computesWide(node);
+    for (let next = this.#next(node); next; next = next.reach && this.#next(next)) wide ||= computesWide(next);
+    return gridOver(reach(reachOf(one.grid), reachOf(other.grid)), wide);
+  }
+
+  #next({output}: Node): Node | undefined {
+    return this.nodes.find(({operands}) => operands.includes(output));
   }
 
   /** The operator that x comes from, by way of reshapes, if nobody has rounded or taken what is between. */
@@ -230,6 +287,15 @@ export class Graph {
     if (node.operator === 'RESHAPE') return this.#open(inputsOf(node)[0]!, accepts);
     return node.clamp === EVERYTHING && accepts(node) ? node : undefined;
   }
+}
+
+const reachOf = ({scale, lowest, highest}: Grid): Interval => [scale * lowest, scale * highest];
+
+function gridOver([low, high]: Interval, wide: boolean): Grid {
+  if (wide) return {scale: Math.fround(Math.max(-low, high) / 32767) || 1, lowest: -32767, highest: 32767};
+  const scale = Math.fround((high - low) / 255) || 1;
+  const lowest = Math.round(low / scale);
+  return {scale, lowest, highest: lowest + 255};
 }
 
 function sameEnd(one: Value, other: Value): boolean {

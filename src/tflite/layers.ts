@@ -10,8 +10,11 @@ import {
   type Grid,
   int32Constant,
   type Interval,
+  isWide,
   type NodeArgs,
   type Operand,
+  type Reach,
+  refined,
   scaleChannels,
   sizeOf,
   type Value,
@@ -33,9 +36,15 @@ export interface LayerNumbers {
 /** Variables of layers that are no rounded weights. */
 export const VALUES = ['bias', 'gamma', 'beta', 'movingMean', 'movingVariance', 'alpha'] as const;
 
-/** Outputs of these have a grid of their own in TensorFlow Lite, whatever the model's. */
-const UNIT: Grid = {scale: 1 / 256, lowest: 0, highest: 255};
-const SIGNED_UNIT: Grid = {scale: 1 / 128, lowest: -128, highest: 127};
+/** Outputs of these have a grid of their own in TensorFlow Lite, whatever the model's: in int8, and in int16. */
+const UNIT: readonly [Grid, Grid] = [
+  {scale: 1 / 256, lowest: 0, highest: 255},
+  {scale: 1 / 32768, lowest: 0, highest: 32767},
+];
+const SIGNED_UNIT: readonly [Grid, Grid] = [
+  {scale: 1 / 128, lowest: -128, highest: 127},
+  {scale: 1 / 32768, lowest: -32768, highest: 32767},
+];
 
 /** One call of a layer. */
 export class LayerCall {
@@ -66,6 +75,11 @@ export class LayerCall {
 
   round(x: Value, what: string): Value {
     return this.graph.round(x, this.numbers.grids.get(what));
+  }
+
+  /** That of a runtime's two grids which has enough levels for x, and for what the layer makes of it. */
+  fixed(x: Value, [narrow, wide]: readonly [Grid, Grid]): Grid {
+    return [x.grid, ...this.numbers.grids.values()].some(isWide) ? wide : narrow;
   }
 
   /** The layer's activation, between the roundings before and after it. */
@@ -236,7 +250,7 @@ const conv2dTranspose: Row = (call, x) => {
   ];
   const filter = filterOf(call, 'kernel', {order: [2, 0, 1, 3], shape: [outputs, height, width, inputs], axis: 0});
   const options = windowOptions(windowOf(call));
-  const operands: Operand[] = [int32Constant(call.shape), 'weights', x, 'bias'];
+  const operands: Operand[] = ['shape', 'weights', x, 'bias'];
   return call.activate(product(call, 'TRANSPOSE_CONV', {operands, shape: call.shape, options, filter}));
 };
 
@@ -270,31 +284,23 @@ const rescaling: Row = (call, x) => {
 };
 
 /** The sum, product and so on of any number of inputs, two at a time. */
-function merge(operator: OperatorName, reach?: (one: Interval, other: Interval) => Interval): Row {
-  return (call, ...inputs) => {
-    const {graph, shape} = call;
+function merge(operator: OperatorName, reach?: Reach): Row {
+  return ({graph, shape}, ...inputs) => {
     const aligned = inputs.map(x => {
       const missing = shape.length - x.shape.length;
       return graph.reshape(x, [x.shape[0]!, ...new Array<number>(missing).fill(1), ...x.shape.slice(1)]);
     });
     return aligned.reduce((sum, x, i) => {
       const both = sum.shape.map((dim, axis) => Math.max(dim, x.shape[axis]!));
-      const y = graph.add(operator, {operands: [sum, x], shape: both, rule: reach ? 'own' : 'same'});
-      const isLast = i === aligned.length - 1;
-      return isLast || !reach || !sum.grid || !x.grid
-        ? y
-        : graph.round(y, gridOver(reach(reachOf(sum.grid), reachOf(x.grid))));
+      const isBetween = i < aligned.length - 1;
+      return graph.add(operator, {
+        operands: [sum, x],
+        shape: both,
+        rule: reach ? 'own' : 'same',
+        ...(reach && isBetween && {reach}),
+      });
     });
   };
-}
-
-const reachOf = ({scale, lowest, highest}: Grid): Interval => [scale * lowest, scale * highest];
-
-/** A grid of 8 bits for values that nobody measured. */
-function gridOver([low, high]: Interval): Grid {
-  const scale = Math.fround((high - low) / 255);
-  const lowest = Math.round(low / scale);
-  return {scale, lowest, highest: lowest + 255};
 }
 
 function productReach(one: Interval, other: Interval): Interval {
@@ -337,10 +343,23 @@ function pool(average: boolean, dims: 1 | 2): Row {
     const isMean = average && padsNothing(window, image.shape);
     const y = isMean
       ? meanOfWindow(call, image, shape, window)
-      : call.graph.move(average ? 'AVERAGE_POOL_2D' : 'MAX_POOL_2D', image, shape, [], poolOptions(window));
+      : average
+        ? call.graph.move('AVERAGE_POOL_2D', inSmallerSteps(call, image), shape, [], poolOptions(window))
+        : call.graph.move('MAX_POOL_2D', image, shape, [], poolOptions(window));
     return call.graph.reshape(y, call.shape);
   };
 }
+
+/**
+ * x in smaller steps, where the layer's output has more levels: TensorFlow Lite interpolates and averages on the grid of
+ * what it is given.
+ */
+function inSmallerSteps(call: LayerCall, x: Value): Value {
+  const [from, to] = [x.grid, call.numbers.grids.get('output')];
+  return from && to && levelsOf(from) < levelsOf(to) ? call.graph.round(x, refined(from, isWide(to))) : x;
+}
+
+const levelsOf = ({lowest, highest}: Grid) => highest - lowest;
 
 /** TensorFlow Lite's averages stay on the grid of what they average; as a product, they are on their own. */
 function meanOfWindow(call: LayerCall, x: Value, shape: Shape, window: Pool): Value {
@@ -358,15 +377,27 @@ function meanOfWindow(call: LayerCall, x: Value, shape: Shape, window: Pool): Va
   return product(call, 'DEPTHWISE_CONV_2D', {operands: [x, 'weights', 'bias'], shape, options, filter});
 }
 
-function globalPool(operator: 'MEAN' | 'REDUCE_MAX', axes: readonly number[]): Row {
-  const rule = operator === 'MEAN' ? 'own' : 'same';
-  return (call, x) => call.graph.add(operator, {operands: [x, int32Constant(axes)], shape: call.shape, rule});
+function globalAverage(axes: readonly number[]): Row {
+  return ({graph, shape}, x) => graph.add('MEAN', {operands: [x, int32Constant(axes)], shape, rule: 'own'});
+}
+
+function globalMax(axes: readonly number[]): Row {
+  return ({graph, shape}, x) => {
+    if (!isWide(x.grid)) return graph.move('REDUCE_MAX', x, shape, [int32Constant(axes)]);
+    // Microcontrollers have no such operator of more than 8 bits.
+    const [batch, channels] = shape as [number, number];
+    const size: Pair = [sizeOf(x.shape.slice(1, -2)), x.shape[x.shape.length - 2]!];
+    const image = graph.reshape(x, [batch, ...size, channels]);
+    const options = poolOptions({size, strides: [1, 1], padding: 'valid', dilation: [1, 1]});
+    return graph.reshape(graph.move('MAX_POOL_2D', image, [batch, 1, 1, channels], [], options), shape);
+  };
 }
 
 const upSampling2d: Row = (call, x) => {
-  const bilinear = call.get<string>('interpolation') === 'bilinear';
   const size = int32Constant(call.shape.slice(1, 3));
-  return call.graph.move(bilinear ? 'RESIZE_BILINEAR' : 'RESIZE_NEAREST_NEIGHBOR', x, call.shape, [size]);
+  return call.get<string>('interpolation') === 'bilinear'
+    ? call.graph.move('RESIZE_BILINEAR', inSmallerSteps(call, x), call.shape, [size])
+    : call.graph.move('RESIZE_NEAREST_NEIGHBOR', x, call.shape, [size]);
 };
 
 const zeroPadding2d: Row = (call, x) => {
@@ -386,10 +417,15 @@ const permute: Row = (call, x) =>
 const embedding: Row = (call, x) => {
   const {levels, grid} = call.numbers.weights.get('embeddings')!;
   const {shape} = call.get<{shape: number[]}>('embeddings');
+  const channel = channelOf(shape, grid.axis);
+  const table = Float32Array.from(levels, (level, i) => level * grid.scale[channel(i)]!);
   const [scale, lowest, highest] = [grid.scale[0]!, grid.lowest[0]!, grid.highest[0]!];
-  const output: Grid = {scale: scale || 1, lowest: Math.max(lowest, -128), highest: Math.max(highest, lowest + 1)};
-  const table = embeddingTable(levels, shape, output);
-  return call.graph.add('GATHER', {operands: [table, x], shape: call.shape, rule: output});
+  // Rows with steps of their own are on those that the output is rounded to.
+  const rule =
+    grid.axis === undefined
+      ? {scale: scale || 1, lowest: Math.max(lowest, -128), highest: Math.max(highest, lowest + 1)}
+      : 'own';
+  return call.graph.add('GATHER', {operands: [{table, shape}, x], shape: call.shape, rule});
 };
 
 const leakyRelu: Row = (call, x) => {
@@ -398,11 +434,8 @@ const leakyRelu: Row = (call, x) => {
 };
 
 const prelu: Row = (call, x) => {
-  const alpha = call.numbers.values.get('alpha')!;
   const {shape} = call.get<{shape: number[]}>('alpha');
-  const scale = Math.fround(alpha.reduce((most, each) => Math.max(most, Math.abs(each)), 0) / 127) || 1;
-  const levels = Int8Array.from(alpha, each => Math.round(each / scale));
-  const slopes: Constant = {data: new Uint8Array(levels.buffer), type: 'int8', shape, scale};
+  const slopes = {factors: call.numbers.values.get('alpha')!, shape};
   return call.graph.add('PRELU', {operands: [x, slopes], shape: x.shape, rule: 'own'});
 };
 
@@ -437,10 +470,10 @@ export const LAYERS: Readonly<Record<string, Row>> = {
   Flatten: reshaped,
   GaussianDropout: unchanged,
   GaussianNoise: unchanged,
-  GlobalAveragePooling1D: globalPool('MEAN', [1]),
-  GlobalAveragePooling2D: globalPool('MEAN', [1, 2]),
-  GlobalMaxPooling1D: globalPool('REDUCE_MAX', [1]),
-  GlobalMaxPooling2D: globalPool('REDUCE_MAX', [1, 2]),
+  GlobalAveragePooling1D: globalAverage([1]),
+  GlobalAveragePooling2D: globalAverage([1, 2]),
+  GlobalMaxPooling1D: globalMax([1]),
+  GlobalMaxPooling2D: globalMax([1, 2]),
   LeakyReLU: leakyRelu,
   MaxPooling1D: pool(false, 1),
   MaxPooling2D: pool(false, 2),
@@ -463,8 +496,8 @@ export const LAYERS: Readonly<Record<string, Row>> = {
   ZeroPadding2D: zeroPadding2d,
 };
 
-function fixed(operator: OperatorName, grid: Grid, options?: Options): Row {
-  return ({graph}, x) => graph.add(operator, {operands: [x], shape: x.shape, rule: grid, ...(options && {options})});
+function fixed(operator: OperatorName, grids: readonly [Grid, Grid], options: Options = {}): Row {
+  return (call, x) => call.graph.add(operator, {operands: [x], shape: x.shape, rule: call.fixed(x, grids), options});
 }
 
 const sigmoid = fixed('LOGISTIC', UNIT);
@@ -473,9 +506,10 @@ const sigmoid = fixed('LOGISTIC', UNIT);
 const ACTIVATIONS: Readonly<Record<string, Row>> = {
   ELU: ({graph}, x) => graph.add('ELU', {operands: [x], shape: x.shape, rule: 'own'}),
   elu: ({graph}, x) => graph.add('ELU', {operands: [x], shape: x.shape, rule: 'own'}),
-  hardSigmoid: ({graph}, x) => {
+  hardSigmoid: (call, x) => {
+    const {graph} = call;
     const all = (value: number) => new Float64Array(x.shape[x.shape.length - 1]!).fill(value);
-    return graph.round(graph.clamp(graph.affine(x, all(0.2), all(0.5)), [0, 1]), UNIT);
+    return graph.round(graph.clamp(graph.affine(x, all(0.2), all(0.5)), [0, 1]), call.fixed(x, UNIT));
   },
   linear: unchanged,
   relu: ({graph}, x) => graph.clamp(x, [0, Infinity]),
@@ -489,12 +523,6 @@ const ACTIVATIONS: Readonly<Record<string, Row>> = {
   },
   tanh: fixed('TANH', SIGNED_UNIT),
 };
-
-function embeddingTable(levels: ArrayLike<number>, shape: Shape, {scale, lowest}: Grid): Constant {
-  const zeroPoint = -128 - lowest;
-  const data = new Uint8Array(Int8Array.from(levels, level => level + zeroPoint).buffer);
-  return {data, type: 'int8', shape, scale, zeroPoint};
-}
 
 /** What is against writing a layer, beside its class; undefined if nothing. */
 export function objectionTo(layer: Layer): string | undefined {

@@ -10,7 +10,7 @@ import {gridOfQuantizer, type IntegerGrid, weightLevels, type WeightLevels} from
 import {isQuantizing, LayerWrapper, unwrapped} from '../qat/layer_wrapper';
 import {throwProblems} from '../qat/options';
 import {allLayers} from '../qat/quantize_model';
-import {emit, isStorable, type PortType} from './emit';
+import {emit, integerProblems, isStorable, type PortType} from './emit';
 import {writeModel} from './flat_model';
 import {Graph, type Grid, type Value} from './graph';
 import {LayerCall, type LayerNumbers, LAYERS, objectionTo, VALUES} from './layers';
@@ -25,13 +25,16 @@ export interface ExportProgress {
 
 /** What {@link toTFLite} takes. */
 export interface TFLiteOptions {
-  /** How the inputs come in: 'float32' (the default), or the integers that microcontrollers like to work on. */
+  /**
+   * How the inputs come in: 'float32' (the default), or the integers that microcontrollers like to work on. 'int8' and
+   * 'uint8' are for inputs of up to 8 bits.
+   */
   readonly inputType?: PortType;
   /** How the outputs go out, likewise. */
   readonly outputType?: PortType;
-  /** Images at a time: 1 by default; null lets whoever runs the file decide. */
+  /** Images at a time: 1 by default; null lets whoever runs the file decide, which not every runtime can. */
   readonly batchSize?: number | null;
-  /** Stores weights of 4 bits and fewer as int4, half as large, where their levels fit -8 to 7. Not every runtime reads that. */
+  /** Stores weights of 4 bits and fewer as int4, half as large, where their levels fit -8 to 7 and a runtime reads that. Not every one does. */
   readonly int4?: boolean;
   /** What the model is for, for tools that show it. */
   readonly description?: string;
@@ -224,8 +227,9 @@ export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}):
     [...numbers].flatMap(([layer, each]) => numberProblems(layer, each)),
   );
   const graph = buildGraph(model, numbers, batchSize ?? 1);
-  throwProblems('toTFLite', [...graph.problems, ...ungriddedProblems(graph)]);
-  const flat = emit(graph, {inputType, outputType, dynamicBatch: batchSize === null, int4});
+  const emitOptions = {inputType, outputType, dynamicBatch: batchSize === null, int4};
+  throwProblems('toTFLite', [...graph.problems, ...ungriddedProblems(graph), ...integerProblems(graph, emitOptions)]);
+  const flat = emit(graph, emitOptions);
   const description = options.description ?? '';
   const text = {
     name: model.name,

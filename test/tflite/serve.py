@@ -141,8 +141,7 @@ def answer(request):
         "builtin": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         "xnnpack": OpResolverType.BUILTIN,
     }
-    resolver = resolvers[runtime]
-    return litert(model, runs, resolver, request.get("batch"))
+    return litert(model, runs, resolvers[runtime], request.get("batch"))
 
 
 def main():
