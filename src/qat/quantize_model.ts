@@ -111,6 +111,7 @@ class Quantization {
       before: beforeConfig ?? null,
       between: between && activations ? activations : null,
       output: outputConfig ?? null,
+      allOutputs: true,
       customWeights: custom ? Object.entries(custom).map(([name, each]) => ({name, axis: each?.axis ?? null})) : null,
       folds: Boolean(hasWeights && folds && weights.perChannel === false),
     });

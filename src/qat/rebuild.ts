@@ -1,6 +1,7 @@
 /** Making a model again, call by call, with other layers in the places of some. */
 import type {Variable} from '@tensorflow/tfjs-core';
 import {input as newInput, type LayersModel, model as newModel, type SymbolicTensor} from '@tensorflow/tfjs-layers';
+import {allOrNothing} from './all_or_nothing';
 import {
   asContainer,
   type Call,
@@ -130,13 +131,15 @@ class Rebuilder {
   }
 }
 
-/** Makes `model` again: its graph, names and trainable flags, and copies of its weights. */
+/** Makes `model` again: its graph, names and trainable flags, and copies of its weights. Nothing is left where that fails. */
 export function rebuild(model: LayersModel, how: Rebuilding): LayersModel {
-  const rebuilder = new Rebuilder(how);
-  const made = rebuilder.model(asContainer(model), false);
-  rebuilder.copyVariables();
-  rebuilder.ownOnce();
-  const metadata = model.getUserDefinedMetadata();
-  if (metadata) made.setUserDefinedMetadata(metadata);
-  return made;
+  return allOrNothing(() => {
+    const rebuilder = new Rebuilder(how);
+    const made = rebuilder.model(asContainer(model), false);
+    rebuilder.copyVariables();
+    rebuilder.ownOnce();
+    const metadata = model.getUserDefinedMetadata();
+    if (metadata) made.setUserDefinedMetadata(metadata);
+    return made;
+  });
 }
