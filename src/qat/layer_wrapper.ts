@@ -141,7 +141,7 @@ function symbolicCall(layer: Layer, inputs: SymbolicTensors, kwargs: Config): Ca
 }
 
 /** The arguments of a call that did not become inputs of it. */
-function argumentsBeside({inputTensors, callArgs = {}}: Call): Config {
+export function argumentsBeside({inputTensors, callArgs = {}}: Call): Config {
   const isInput = (value: unknown) => inputTensors.includes(value as SymbolicTensor);
   return Object.fromEntries(Object.entries(callArgs).filter(([, value]) => ![value].flat().some(isInput)));
 }

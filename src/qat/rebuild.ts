@@ -13,7 +13,7 @@ import {
   type Layer,
   variablesOf,
 } from './graph';
-import {configOf, layerFrom} from './layer_wrapper';
+import {argumentsBeside, configOf, layerFrom} from './layer_wrapper';
 
 /** A layer for the place of another. */
 export interface Replacement {
@@ -39,10 +39,9 @@ export function cloneLayer(layer: Layer): Layer {
   return clone;
 }
 
-/** Arguments that come from the tensors themselves are found again when the copy is called. */
-function argumentsOf({callArgs}: Call): Record<string, unknown> {
-  const found = ['mask', 'initialState', 'constants', 'training'];
-  return Object.fromEntries(Object.entries(callArgs ?? {}).filter(([name]) => !found.includes(name)));
+/** The arguments for calling a copy: its inputs stand for tensors among them, and a mask is of the last prediction. */
+function argumentsOf(call: Call): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(argumentsBeside(call)).filter(([name]) => name !== 'mask'));
 }
 
 class Rebuilder {
