@@ -1,24 +1,23 @@
-/** Building that leaves nothing behind where it fails. */
-import {engine} from '@tensorflow/tfjs-core';
+/** Making what leaves nothing behind where it fails. */
+import {engine, type KernelBackend, type Tensor} from '@tensorflow/tfjs-core';
+import {swapped} from './layer_wrapper';
 
 /**
- * Runs `make`. If it throws, everything on the device that it made is freed, variables and what is kept from a tidy too: of
- * a layer whose own code throws halfway nobody else knows what it holds.
+ * Runs `make`. If it throws, every tensor and variable made meanwhile is freed: of a layer that fails halfway nobody else
+ * knows what it holds, and a tidy would spare what is kept.
  */
 export function allOrNothing<T>(make: () => T): T {
-  const {state} = engine();
-  const before = new Set(Object.values(state.registeredVariables));
-  engine().startScope('allOrNothing');
-  const {track} = state.activeScope;
+  const host = engine();
+  const track = host.trackTensor.bind(host);
+  const made: Tensor[] = [];
+  const value = (tensor: Tensor, backend: KernelBackend) => {
+    made.push(tensor);
+    track(tensor, backend);
+  };
   try {
-    const made = make();
-    engine().endScope(track);
-    return made;
+    return swapped([{host, attr: 'trackTensor', value}], make);
   } catch (error) {
-    for (const tensor of track) if (!tensor.isDisposed) tensor.dispose();
-    engine().endScope();
-    const variables = Object.values(state.registeredVariables).filter(each => !before.has(each));
-    for (const each of variables) each.dispose();
+    for (const tensor of made) tensor.dispose();
     throw error;
   }
 }
