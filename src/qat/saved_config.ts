@@ -48,6 +48,7 @@ const isNumber = (value: unknown): value is number => typeof value === 'number';
 const text = must('a string', value => typeof value === 'string' && value !== '');
 const integer = must('an integer', Number.isInteger);
 const bool = oneOf(true, false);
+const named = objectOf({name: text});
 
 const GRID = {
   numBits: must(
@@ -96,7 +97,12 @@ const LAYERS = {
     output: orNull(QUANTIZER),
     allOutputs: optional(bool),
     customWeights: orNull(listOf(objectOf({name: text, axis: orNull(integer)}))),
-    folds: optional(bool),
+    folds: orNull(
+      must(
+        'a boolean or the name of a layer',
+        value => value === true || value === false || named('', value).length === 0,
+      ),
+    ),
   }),
   QuantizeWrapper: objectOf({name: text, layer: SERIALIZED, quantizeConfig: SERIALIZED}),
   QuantizeLayer: objectOf({
