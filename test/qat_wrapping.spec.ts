@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {calibrate, dequantizeModel, describeQuantization, quantizeModel} from '../src/qat/index';
-import {readFile, valuesOf} from './environment';
-import {needsTraining, scoped} from './qat/scoped';
+import {onWebGPU, readFile, valuesOf} from './environment';
+import {needsTraining, scoped, skip} from './qat/scoped';
 
 type Model = tfl.LayersModel;
 type Symbolic = tfl.SymbolicTensor;
@@ -213,6 +213,7 @@ describe('a quantized recurrent layer that is stateful or masked', () => {
   });
 
   it("passes an encoder's states to a decoder, in Keras's example and in models made of its layers", async () => {
+    if (onWebGPU) skip("tfjs's transpose of a mask is not valid WGSL: it gives an i32 for an f32");
     const words = tfl.input({shape: [4], name: 'words'});
     const embedded = layers.embedding({inputDim: 6, outputDim: 3, maskZero: true, name: 'embedded'}).apply(words);
     const [, ...states] = layers.lstm({units: 3, returnState: true, name: 'encoder'}).apply(embedded) as Symbolic[];
