@@ -175,6 +175,11 @@ export abstract class LayerWrapper extends tfLayers.Layer {
     return super.apply(all.length === 1 ? all[0]! : all, argumentsBeside(call));
   }
 
+  // The layer within warns.
+  protected override warnOnIncompatibleInputShape(): void {
+    return;
+  }
+
   override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
     return this.layer.computeOutputShape(inputShape);
   }

@@ -216,6 +216,8 @@ function channelsOf({host, attr, axis}: Slot, perChannel: boolean): number | und
   return axis === 'depthwise' ? shape[2]! * shape[3]! : shape[axis]!;
 }
 
+const OF_FIRST_FORMAT: OutputGrid = {float: 'made by version 0.1, which rounded the first output alone'};
+
 /** 'output' is the first, 'output 2' the second. */
 function nameOfOutput(index: number): string {
   return index === 0 ? 'output' : `output ${index + 1}`;
@@ -407,8 +409,9 @@ export class QuantizedLayer extends LayerWrapper {
 
   #addOutputQuantizers(config: SavedQuantizer, inputShape: Shape | Shape[]): void {
     this.outputQuantizer = this.#activationQuantizer('output', config);
-    const shapes = this.#args.allOutputs ? this.layer.computeOutputShape(inputShape) : [];
-    this.#grids = gridsOfOutputs(this.layer, Array.isArray(shapes[0]) ? shapes.length : 1);
+    const shapes = this.layer.computeOutputShape(inputShape);
+    const grids = gridsOfOutputs(this.layer, Array.isArray(shapes[0]) ? shapes.length : 1);
+    this.#grids = this.#args.allOutputs ? grids : grids.map((grid, i) => (i === 0 ? grid : OF_FIRST_FORMAT));
     this.#grids.forEach((grid, i) => {
       if (i === 0 || grid !== 'own') return;
       this.furtherQuantizers.set(i, this.#activationQuantizer(nameOfOutput(i).replace(' ', '_'), config));
@@ -418,7 +421,7 @@ export class QuantizedLayer extends LayerWrapper {
   #roundedOutput(x: Tensor, i: number, training: boolean): Tensor {
     const grid = this.#grids[i];
     if (i === 0) return roundTensor(this.outputQuantizer!, x, training);
-    // Integers beside a layer's first output are numbers of things, such as the places of the highest values.
+    // Integers beside a layer's first output count or point at something, such as the places of the highest values.
     if (!grid || x.dtype !== 'float32') return x;
     if (grid === 'own') return roundTensor(this.furtherQuantizers.get(i)!, x, training);
     const quantizer = 'of' in grid && this.#quantizerOf(grid.of);
