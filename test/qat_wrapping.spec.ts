@@ -191,6 +191,40 @@ describe('a quantized layer whose class has its own apply', () => {
   });
 });
 
+describe('a quantized layer that changes the shape that it is given', () => {
+  scoped();
+
+  class Twice extends layers.Layer {
+    static className = 'Twice';
+    override computeOutputShape(shape: tfl.Shape | tfl.Shape[]) {
+      const given = shape as number[];
+      given[1]! *= 2;
+      return given;
+    }
+    override call(inputs: tf.Tensor | tf.Tensor[]) {
+      const [x] = [inputs].flat();
+      return tf.tidy(() => tf.concat([x!, x!], 1));
+    }
+  }
+  tf.serialization.registerClass(Twice);
+
+  it('gives what it gives', async () => {
+    const x = tfl.input({shape: [3]});
+    const reshaped = layers.reshape({targetShape: [3]}).apply(x) as Symbolic;
+    const twice = new Twice({name: 'twice'}).apply(reshaped) as Symbolic;
+    const model = seededModel(x, layers.dense({units: 2}).apply(twice) as Symbolic);
+    const q = quantizeModel(model, {customLayers: {Twice: {}}});
+    const values = seeded([4, 3]);
+    await calibrate(q, values);
+    expect((q.getLayer('twice').output as Symbolic).shape).toEqual([null, 6]);
+    const [actual, expected] = [
+      await valuesOf(predicted(q, [values])[0]!),
+      await valuesOf(predicted(model, [values])[0]!),
+    ];
+    expected.forEach((value, i) => expect(Math.abs(actual[i]! - value)).toBeLessThan(0.1));
+  });
+});
+
 describe('a quantized recurrent layer that is stateful or masked', () => {
   scoped();
 

@@ -129,11 +129,17 @@ interface Noting {
   _refCount: number | null;
 }
 
+/** Has a layer tell its output's shape without changing the one that it is given, as tfjs lets it: it is asked twice. */
+function shapeSwap(layer: Layer): Swap {
+  const compute = layer.computeOutputShape.bind(layer);
+  return {host: layer, attr: 'computeOutputShape', value: (shape: Shape | Shape[]) => compute(structuredClone(shape))};
+}
+
 /** What a layer makes of the arguments of a symbolic call: it is called, and the call is struck out. */
 function symbolicCall(layer: Layer, inputs: SymbolicTensors, kwargs: Config): Call {
   const noting = layer as unknown as Noting;
   const references = noting._refCount;
-  layer.apply(inputs, {...kwargs});
+  swapped([shapeSwap(layer)], () => layer.apply(inputs, {...kwargs}));
   const call = noting.inboundNodes.pop()!;
   for (const {outboundNodes} of call.inboundLayers) outboundNodes.splice(outboundNodes.lastIndexOf(call), 1);
   noting._refCount = references;
@@ -181,7 +187,7 @@ export abstract class LayerWrapper extends tfLayers.Layer {
   }
 
   override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
-    return this.layer.computeOutputShape(inputShape);
+    return swapped([shapeSwap(this.layer)], () => this.layer.computeOutputShape(inputShape));
   }
 
   override computeMask(inputs: Tensors, mask?: Tensors): Tensors {

@@ -409,7 +409,7 @@ export class QuantizedLayer extends LayerWrapper {
 
   #addOutputQuantizers(config: SavedQuantizer, inputShape: Shape | Shape[]): void {
     this.outputQuantizer = this.#activationQuantizer('output', config);
-    const shapes = this.layer.computeOutputShape(inputShape);
+    const shapes = this.computeOutputShape(inputShape);
     const grids = gridsOfOutputs(this.layer, Array.isArray(shapes[0]) ? shapes.length : 1);
     this.#grids = this.#args.allOutputs ? grids : grids.map((grid, i) => (i === 0 ? grid : OF_FIRST_FORMAT));
     this.#grids.forEach((grid, i) => {
