@@ -48,8 +48,8 @@ export function roundTensor(quantizer: FakeQuantizer, x: Tensor, training = fals
 }
 
 /**
- * Has `instanceof` go by a mark on the class's instances: a page or a process may hold this package twice, as an ES module
- * and in CommonJS, whose layers meet in one model.
+ * Has `instanceof` go by a mark on the class's instances, as tfjs has it for Tensor: a page or a process may hold this
+ * package twice, as an ES module and in CommonJS, whose layers meet in one model.
  */
 export function recognizeCopies(cls: abstract new (...args: never[]) => object, name: string): void {
   const mark = Symbol.for(`tfjs-quantization.${name}`);
