@@ -374,14 +374,9 @@ export class QuantizedLayer extends LayerWrapper {
     const isSeparable = this.layer.getClassName() === 'SeparableConv2D';
     return [
       ...weights,
-      ...(before && !('activation' in this.#activated()) ? ['it has no activation before which to round'] : []),
+      ...(before && !('activation' in this.#host()) ? ['it has no activation before which to round'] : []),
       ...(between && !isSeparable ? ['only a SeparableConv2D has something between to round'] : []),
     ];
-  }
-
-  /** The layer that has the activation. */
-  #activated(): Layer {
-    return this.layer.getClassName() === 'TimeDistributed' ? innerLayers(this.layer)[0]! : this.layer;
   }
 
   #savedWeights(): Config | null {
@@ -457,7 +452,13 @@ export class QuantizedLayer extends LayerWrapper {
   #activationSwaps(training: boolean): Swap[] {
     const quantizer = this.beforeQuantizer;
     if (!quantizer) return [];
-    return [activationSwap(this.#activated(), (x, activate) => activate(roundTensor(quantizer, x, training)))];
+    const host = this.#host();
+    return [activationSwap(host, (x, activate) => activate(roundTensor(quantizer, x, training)))];
+  }
+
+  /** The layer that computes: what TimeDistributed calls, or the layer itself. */
+  #host(): Layer {
+    return this.layer.getClassName() === 'TimeDistributed' ? innerLayers(this.layer)[0]! : this.layer;
   }
 
   /** The BatchNormalization that follows. */
