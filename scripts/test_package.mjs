@@ -160,6 +160,8 @@ const CHECKS = {
        ${CHAINED}`,
     ),
 
+  'quantizes models with both builds in one process': () => script('both.mjs', BOTH_BUILDS),
+
   'works beside a second copy of tfjs-core': () => {
     const core = 'node_modules/@tensorflow/tfjs-core';
     mkdirSync(`${PROJECT}/other/${core}/dist`, {recursive: true});
@@ -452,6 +454,57 @@ async function checkTypes(name, packages, entries, {endings, ...options}) {
     rmSync(project, {recursive: true});
   }
 }
+
+/** What one build makes, the other must know for what it is. */
+const BOTH_BUILDS = `
+import {createRequire} from 'node:module';
+import * as tf from '@tensorflow/tfjs';
+const require = createRequire(import.meta.url);
+const builds = [
+  {...(await import('tfjs-quantization/qat')), ...(await import('tfjs-quantization/tflite'))},
+  {...require('tfjs-quantization/qat'), ...require('tfjs-quantization/tflite')},
+];
+if (builds[0].quantizeModel === builds[1].quantizeModel) throw new Error('this is one copy');
+const expect = (what, is) => { if (!is) throw new Error(what); };
+const L = tf.layers;
+const model = tf.sequential({layers: [
+  L.conv2d({inputShape: [4, 4, 1], filters: 2, kernelSize: 3, name: 'conv'}),
+  L.batchNormalization({name: 'norm'}), L.flatten(), L.dense({units: 2, activation: 'softmax', name: 'dense'}),
+]});
+const x = tf.randomNormal([8, 4, 4, 1]);
+const values = (each, ...inputs) => String(each.predict(...inputs).dataSync());
+for (const [makes, uses] of [builds, [...builds].reverse()]) {
+  for (const options of [{}, {weights: {perChannel: false}}, {scheme: 'tfmot'}]) {
+    const q = makes.quantizeModel(model, options);
+    await uses.reestimateBatchNorm(q, x, {samples: 8});
+    uses.freezeBatchNorm(q);
+    await uses.calibrate(q, x);
+    const rows = await uses.describeQuantization(q).read();
+    expect('describeQuantization', JSON.stringify(rows) === JSON.stringify(await makes.describeQuantization(q).read()));
+    const [float, own] = [uses.dequantizeModel(q), makes.dequantizeModel(q)];
+    expect('dequantizeModel', float.layers.length === own.layers.length && values(float, x) === values(own, x));
+    const {weights, activations} = await uses.quantizedWeights(q);
+    expect('quantizedWeights', weights.length === 2 && activations.length > 1);
+    expect('toTFLite', String(await uses.toTFLite(q)) === String(await makes.toTFLite(q)));
+    const refusal = await Promise.resolve().then(() => uses.quantizeModel(q)).catch(error => error.message);
+    expect('quantizeModel of a quantized model', /quantized already/.test(refusal));
+    const before = values(q, x);
+    for (const handler of [each => each, uses.quantized]) {
+      let artifacts;
+      await q.save(handler(tf.io.withSaveHandler(saved => ({...(artifacts = saved), modelArtifactsInfo: {}}))));
+      const loaded = await tf.loadLayersModel(tf.io.fromMemory(artifacts));
+      if (handler !== uses.quantized) expect('saved and loaded', values(loaded, x) === before);
+      if (handler !== uses.quantized) expect('of a loaded model', values(makes.dequantizeModel(loaded), x) === values(own, x));
+    }
+    uses.setFakeQuant(q, false);
+    expect('setFakeQuant', values(q, x) !== before);
+    if (options.weights) continue;
+    q.compile({optimizer: 'sgd', loss: 'meanSquaredError'});
+    await q.fit(x, tf.zeros([8, 2]), {verbose: 0, epochs: 1, callbacks: uses.quantizationSchedule({freezeRangesAfter: 1})});
+  }
+  const quantizer = new makes.FakeQuantizer({initialRange: [-1, 1]});
+  expect('quantizedValues', (await uses.quantizedValues(tf.tensor1d([-1, 1]), quantizer)).levels.length === 2);
+}`;
 
 /** Must compile for each entry; each line after an expectation of an error must not. */
 const OPS_TYPES = `

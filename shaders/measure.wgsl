@@ -6,7 +6,7 @@ fn main(index: i32) {
   var low = Lanes(uniforms.INFINITY);
   var high = Lanes(-uniforms.INFINITY);
   for (var i = walk.first; i < walk.end; i += uniforms.step) {
-    let v = x[i];
+    let v = Lanes(x[i]);
     low = select(low, v, v < low);
     high = select(high, v, v > high);
   }

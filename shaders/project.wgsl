@@ -9,9 +9,9 @@ fn main(index: i32) {
   }
   for (var i = walk.first; i < walk.end; i += uniforms.step) {
     if (ROUNDING == MULTIPLY || ROUNDING == DIVIDE) {
-      result[i] = project(x[i], grid, ROUNDING);
+      result[i] = project(Lanes(x[i]), grid, ROUNDING);
     } else {
-      result[i] = snap(x[i], grid, ROUNDING);
+      result[i] = snap(Lanes(x[i]), grid, ROUNDING);
     }
   }
 }

@@ -2,7 +2,8 @@
 //
 // A thread takes `Lanes` of a tensor at a time. Where every lane has a channel of its own, `Channels` is as wide;
 // where the lanes share one, it is a single value. kernels/webgpu.ts narrows these aliases; nothing else depends on
-// a width. No min, max or clamp of WGSL: they lose NaN, comparisons keep it.
+// a width. No min, max or clamp of WGSL: they lose NaN, comparisons keep it. What is read becomes Lanes by a conversion:
+// tfjs's cast of integers to float32 leaves them integers in the buffer.
 
 alias Lanes = vec4<f32>;
 alias LaneMask = vec4<bool>;

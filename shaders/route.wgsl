@@ -5,6 +5,6 @@ fn main(index: i32) {
   let walk = walkOf(u32(index));
   let grid = gridAt(walk.channel);
   for (var i = walk.first; i < walk.end; i += uniforms.step) {
-    result[i] = route(dy[i], x[i], grid, SIDE);
+    result[i] = route(Lanes(dy[i]), Lanes(x[i]), grid, SIDE);
   }
 }

@@ -18,9 +18,9 @@ fn main(index: i32) {
     var block = Lanes(0.0);
     var blockAbove = Lanes(0.0);
     for (; i < stop; i += uniforms.step) {
-      block += route(dy[i], x[i], grid, FIRST);
+      block += route(Lanes(dy[i]), Lanes(x[i]), grid, FIRST);
       if (SIDE == BOTH) {
-        blockAbove += route(dy[i], x[i], grid, ABOVE);
+        blockAbove += route(Lanes(dy[i]), Lanes(x[i]), grid, ABOVE);
       }
     }
     total += block;

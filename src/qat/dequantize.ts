@@ -1,5 +1,6 @@
 /** From a quantized model back to an ordinary one. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {allOrNothing} from './all_or_nothing';
 import {quantizingLayers} from './control';
 import type {Layer} from './graph';
 import {isQuantizing, LayerWrapper, unwrapped} from './layer_wrapper';
@@ -21,7 +22,9 @@ export function dequantizeModel(model: LayersModel): LayersModel {
     if (layer instanceof LayerWrapper) copies.set(layer, copy);
     return {layer: copy, variables: {to: copy, from}};
   };
-  const float = rebuild(model, {replace});
-  for (const [layer, copy] of copies) layer.assignRounded(copy);
-  return float;
+  return allOrNothing(() => {
+    const float = rebuild(model, {replace});
+    for (const [layer, copy] of copies) layer.assignRounded(copy);
+    return float;
+  });
 }

@@ -92,6 +92,7 @@ function linesOf(layer: Layer, place: Place | undefined): Line[] {
   if (place && !roundings.some(({what}) => what === 'output' || what === 'activation')) {
     lines.push(leftOut('output', place.reason || 'left out by the options'));
   }
+  if (layer instanceof QuantizedLayer) lines.push(...layer.floatOutputs.map(each => leftOut(each.what, each.reason)));
   return lines;
 }
 

@@ -1,12 +1,13 @@
 /** What wrappers of layers share: the layer within, on which everything but rounding is left to. */
-import {serialization, type Tensor} from '@tensorflow/tfjs-core';
-import {layers as tfLayers, type LayerVariable} from '@tensorflow/tfjs-layers';
+import {cast, serialization, type Tensor} from '@tensorflow/tfjs-core';
+import {layers as tfLayers, type LayerVariable, SymbolicTensor} from '@tensorflow/tfjs-layers';
 import type {FakeQuantizer, RangeMemory} from './fake_quantizer';
 import type {BatchNorm} from './folding';
-import {innerLayers, type Layer, type Shape} from './graph';
+import {type Call, innerLayers, type Layer, type Shape} from './graph';
 
 export type Config = Record<string, unknown>;
 export type Tensors = Tensor | Tensor[];
+type SymbolicTensors = SymbolicTensor | SymbolicTensor[];
 
 /** One thing that a layer rounds. */
 export interface Rounding {
@@ -41,6 +42,23 @@ export interface Quantizing extends Layer {
 /** Whether a layer rounds. */
 export function isQuantizing(layer: Layer): layer is Quantizing {
   return 'roundings' in layer;
+}
+
+/** Rounds what a layer is given or gives; integers and booleans as the floats that other layers would make of them. */
+export function roundTensor(quantizer: FakeQuantizer, x: Tensor, training = false): Tensor {
+  const isCountable = x.dtype === 'int32' || x.dtype === 'bool';
+  return quantizer.apply(isCountable ? cast(x, 'float32') : x, {training});
+}
+
+/**
+ * Has `instanceof` go by a mark on the class's instances, as tfjs has it for Tensor: a page or a process may hold this
+ * package twice, as an ES module and in CommonJS, whose layers meet in one model.
+ */
+export function recognizeCopies(cls: abstract new (...args: never[]) => object, name: string): void {
+  const mark = Symbol.for(`tfjs-quantization.${name}`);
+  Object.defineProperty(cls.prototype, mark, {value: true});
+  const isMarked = (value: unknown) => typeof value === 'object' && value !== null && mark in value;
+  Object.defineProperty(cls, Symbol.hasInstance, {value: isMarked});
 }
 
 /** Sets fixed ranges, from when on they round. */
@@ -137,6 +155,42 @@ function ownVariables(layer: Layer): Record<'_trainableWeights' | '_nonTrainable
   return layer as never;
 }
 
+/** What tfjs notes of a layer's symbolic calls. */
+interface Noting {
+  readonly inboundNodes: (Call & {readonly inboundLayers: Noting[]})[];
+  readonly outboundNodes: Call[];
+  _refCount: number | null;
+}
+
+/** Has a layer tell its output's shape without changing the one that it is given, as tfjs lets it: it is asked twice. */
+function shapeSwap(layer: Layer): Swap {
+  const compute = layer.computeOutputShape.bind(layer);
+  return {host: layer, attr: 'computeOutputShape', value: (shape: Shape | Shape[]) => compute(structuredClone(shape))};
+}
+
+/** What a layer makes of the arguments of a symbolic call: it is called, and the call is struck out. */
+function symbolicCall(layer: Layer, inputs: SymbolicTensors, kwargs: Config): Call {
+  const noting = layer as unknown as Noting;
+  const references = noting._refCount;
+  swapped([shapeSwap(layer)], () => layer.apply(inputs, {...kwargs}));
+  const call = noting.inboundNodes.pop()!;
+  for (const {outboundNodes} of call.inboundLayers) outboundNodes.splice(outboundNodes.lastIndexOf(call), 1);
+  noting._refCount = references;
+  return call;
+}
+
+/** The arguments of a call that did not become inputs of it. */
+export function argumentsBeside({inputTensors, callArgs = {}}: Call): Config {
+  const isInput = (value: unknown) => inputTensors.includes(value as SymbolicTensor);
+  return Object.fromEntries(Object.entries(callArgs).filter(([, value]) => ![value].flat().some(isInput)));
+}
+
+/** What recurrent layers have beside what all have. */
+interface Recurrent {
+  states: Tensor[];
+  resetStates(states?: Tensors, training?: boolean): void;
+}
+
 /** A layer around another. tfjs-layers has such a class, but does not export it. */
 export abstract class LayerWrapper extends tfLayers.Layer {
   readonly layer: Layer;
@@ -148,8 +202,25 @@ export abstract class LayerWrapper extends tfLayers.Layer {
     this.supportsMasking = layer.supportsMasking;
   }
 
+  /**
+   * The layer within has its say first: recurrent layers make inputs of the states that they are given as arguments, and
+   * it is the layer within that knows what it takes.
+   */
+  override apply(inputs: Tensors | SymbolicTensors, kwargs: Config = {}): Tensors | SymbolicTensors {
+    const [first] = [inputs].flat();
+    if (!(first instanceof SymbolicTensor)) return super.apply(inputs, kwargs);
+    const call = symbolicCall(this.layer, inputs as SymbolicTensors, kwargs);
+    const all = call.inputTensors;
+    return super.apply(all.length === 1 ? all[0]! : all, argumentsBeside(call));
+  }
+
+  // The layer within warns.
+  protected override warnOnIncompatibleInputShape(): void {
+    return;
+  }
+
   override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
-    return this.layer.computeOutputShape(inputShape);
+    return swapped([shapeSwap(this.layer)], () => this.layer.computeOutputShape(inputShape));
   }
 
   override computeMask(inputs: Tensors, mask?: Tensors): Tensors {
@@ -182,8 +253,17 @@ export abstract class LayerWrapper extends tfLayers.Layer {
     return this.layer?.stateful ?? false;
   }
 
-  override resetStates(): void {
-    this.layer.resetStates();
+  override resetStates(states?: Tensors, training?: boolean): void {
+    (this.layer as unknown as Recurrent).resetStates(states, training);
+  }
+
+  /** The states of a recurrent layer. */
+  get states(): Tensor[] {
+    return (this.layer as unknown as Recurrent).states;
+  }
+
+  set states(states: Tensor[]) {
+    (this.layer as unknown as Recurrent).states = states;
   }
 
   override setFastWeightInitDuringBuild(value: boolean): void {
@@ -207,3 +287,5 @@ export abstract class LayerWrapper extends tfLayers.Layer {
     this.layer.built = true;
   }
 }
+
+recognizeCopies(LayerWrapper, 'LayerWrapper');

@@ -112,6 +112,7 @@ class Quantization {
       before: beforeConfig ?? null,
       between: between && activations ? activations : null,
       output: outputConfig ?? null,
+      allOutputs: true,
       customWeights: custom ? Object.entries(custom).map(([name, each]) => ({name, axis: each?.axis ?? null})) : null,
       folds: hasWeights && folds && weights.perChannel === false ? {name: folds.name} : null,
     });

@@ -7,10 +7,11 @@ import {innerLayers, type Layer, type Shape} from './graph';
 import {
   activationSwap,
   configOf,
-  layerFrom,
   LayerWrapper,
+  recognizeCopies,
   type RoundedWeight,
   type Rounding,
+  roundTensor,
   settle,
   type Swap,
   swapped,
@@ -20,6 +21,8 @@ import {type CustomWeights, type Slot, slotsOf} from './kinds';
 import {type LearnedCells, learnedShape} from './learned_range';
 import {channelOf, type WeightLevels} from './grids';
 import type {QuantizerConfig} from './options';
+import {gridsOfOutputs, type OutputGrid} from './outputs';
+import {checkSaved, refuseSaved, savedLayer} from './saved_config';
 import {separableConvolution} from './separable';
 
 type Config = Record<string, unknown>;
@@ -28,6 +31,9 @@ type Tensors = Tensor | Tensor[];
 
 /** The version of the saved configs. */
 const VERSION = 1;
+
+/** In front of class names, as Keras has it: who loads a model without this package is told what is missing. */
+const PACKAGE = 'tfjs-quantization';
 
 /** A quantizer's state that a saved model keeps beside its range. */
 type SavedQuantizer = QuantizerConfig & {
@@ -46,6 +52,8 @@ export interface QuantizedLayerArgs {
   /** Rounds what is between the two convolutions of a separable one. */
   readonly between?: SavedQuantizer | null;
   readonly output?: SavedQuantizer | null;
+  /** Rounds the outputs after the first likewise. Models of version 0.1 do not. */
+  readonly allOutputs?: boolean;
   /** The weights of a class of one's own. */
   readonly customWeights?: readonly {readonly name: string; readonly axis?: number | null}[] | null;
   /**
@@ -53,11 +61,10 @@ export interface QuantizedLayerArgs {
    * them. Files of older versions say only that one does.
    */
   readonly folds?: {readonly name: string} | boolean | null;
-  readonly version?: number;
 }
 
-function checkVersion(name: string, version: number | undefined): void {
-  if (version === undefined || version <= VERSION) return;
+function checkVersion(name: string, version: unknown): void {
+  if (typeof version !== 'number' || version <= VERSION) return;
   throw new Error(
     `Layer ${name} was saved by a newer version of tfjs-quantization (format ${version}, this one reads up to ` +
       `${VERSION}). Update tfjs-quantization to load it.`,
@@ -210,6 +217,13 @@ function channelsOf({host, attr, axis}: Slot, perChannel: boolean): number | und
   return axis === 'depthwise' ? shape[2]! * shape[3]! : shape[axis]!;
 }
 
+const OF_FIRST_FORMAT: OutputGrid = {float: 'made by version 0.1, which rounded the first output alone'};
+
+/** 'output' is the first, 'output 2' the second. */
+function nameOfOutput(index: number): string {
+  return index === 0 ? 'output' : `output ${index + 1}`;
+}
+
 /** Adds a variable of zeros to a layer. */
 type AddVariable = (name: string, shape: Shape, trainable: boolean) => LayerVariable;
 
@@ -223,7 +237,7 @@ function rangeVariables(add: AddVariable, config: SavedQuantizer, channels?: num
 
 /** A layer that rounds: another layer, whose weights and activations are rounded wherever it is called. */
 export class QuantizedLayer extends LayerWrapper {
-  static className = 'QuantizedLayer';
+  static className = `${PACKAGE}>QuantizedLayer`;
 
   /** Rounds the weights. */
   weightQuantizers: WeightQuantizer[] = [];
@@ -231,14 +245,16 @@ export class QuantizedLayer extends LayerWrapper {
   beforeQuantizer: FakeQuantizer | undefined;
   /** Rounds what is between the two convolutions of a separable one. */
   betweenQuantizer: FakeQuantizer | undefined;
-  /** Rounds the output. */
+  /** Rounds the first output. */
   outputQuantizer: FakeQuantizer | undefined;
+  /** Round the outputs after the first that are on grids of their own, by their places. */
+  readonly furtherQuantizers = new Map<number, FakeQuantizer>();
+  #grids: OutputGrid[] = [];
   readonly #args: QuantizedLayerArgs;
   #folds: QuantizedLayerArgs['folds'];
 
   constructor(args: QuantizedLayerArgs) {
     super(args.layer, args.layer.name);
-    checkVersion(args.layer.name, args.version);
     this.#args = args;
     this.#folds = args.folds;
   }
@@ -249,6 +265,7 @@ export class QuantizedLayer extends LayerWrapper {
       {what: 'between', quantizer: this.betweenQuantizer},
       {what: 'before activation', quantizer: this.beforeQuantizer},
       {what: 'output', quantizer: this.outputQuantizer, fixed: this.#args.output?.fixed},
+      ...[...this.furtherQuantizers].map(([i, quantizer]) => ({what: nameOfOutput(i), quantizer})),
     ];
     return [
       ...this.weightQuantizers.map(({slot, quantizer}) => ({what: slot.name, of: 'weights' as const, quantizer})),
@@ -256,6 +273,13 @@ export class QuantizedLayer extends LayerWrapper {
         quantizer ? [{what, of: 'activations' as const, quantizer, fixed}] : [],
       ),
     ];
+  }
+
+  /** Outputs that are not rounded although the first is, and why. */
+  get floatOutputs(): {what: string; reason: string}[] {
+    return this.#grids.flatMap((grid, i) =>
+      typeof grid === 'object' && 'float' in grid ? [{what: nameOfOutput(i), reason: grid.float}] : [],
+    );
   }
 
   /** The layer's class and its weights, if it is one of the user's own. */
@@ -287,13 +311,14 @@ export class QuantizedLayer extends LayerWrapper {
 
   override build(inputShape: Shape | Shape[]): void {
     this.buildLayer(inputShape);
+    refuseSaved(this.name, this.#misfits());
     const {weights, before, between, output} = this.#args;
     if (weights) this.weightQuantizers = this.#slots(this.layer).map(slot => this.#weightQuantizer(slot, weights));
     if (before) this.beforeQuantizer = this.#activationQuantizer('before_activation', before);
     if (between) this.betweenQuantizer = this.#activationQuantizer('between', between);
     // What this makes of pixels is as evenly spaced as they are.
     const offTies = this.layer.getClassName() === 'Rescaling' && !output?.fixed;
-    if (output) this.outputQuantizer = this.#activationQuantizer('output', {...output, offTies});
+    if (output) this.#addOutputQuantizers({...output, offTies}, inputShape);
     this.built = true;
   }
 
@@ -302,17 +327,16 @@ export class QuantizedLayer extends LayerWrapper {
       const training = kwargs['training'] === true;
       const swaps = [...this.#weightSwaps(), ...this.#activationSwaps(training)];
       const outputs = swapped(swaps, () => this.#callLayer(inputs, kwargs));
-      const {outputQuantizer: quantizer} = this;
-      if (!quantizer) return outputs;
+      if (!this.outputQuantizer) return outputs;
       // A fixed range too is set by the first batch: until then nothing is rounded.
       if (training) settle(this.roundings);
-      const round = (x: Tensor) => quantizer.apply(x, {training});
-      return Array.isArray(outputs) ? [round(outputs[0]!), ...outputs.slice(1)] : round(outputs);
+      if (!Array.isArray(outputs)) return roundTensor(this.outputQuantizer, outputs, training);
+      return outputs.map((x, i) => this.#roundedOutput(x, i, training));
     });
   }
 
   override getConfig(): serialization.ConfigDict {
-    const {before = null, between = null, output = null, customWeights = null} = this.#args;
+    const {before = null, between = null, output = null, allOutputs = false, customWeights = null} = this.#args;
     return {
       ...super.getConfig(),
       version: VERSION,
@@ -321,6 +345,7 @@ export class QuantizedLayer extends LayerWrapper {
       before: saved(before, this.beforeQuantizer),
       between: saved(between, this.betweenQuantizer),
       output: saved(output, this.outputQuantizer),
+      allOutputs,
       customWeights,
       folds: this.#folds ?? null,
     } as serialization.ConfigDict;
@@ -330,13 +355,33 @@ export class QuantizedLayer extends LayerWrapper {
     cls: serialization.SerializableConstructor<T>,
     config: serialization.ConfigDict,
   ): T {
-    checkVersion(config['name'] as string, config['version'] as number | undefined);
-    return new cls({...config, layer: layerFrom(config['layer'] as never)});
+    checkVersion(config['name'] as string, config['version']);
+    checkSaved('QuantizedLayer', config);
+    return new cls({...config, layer: savedLayer(config['name'], config['layer'] as never)});
   }
 
   #custom(): CustomWeights | undefined {
     const custom = this.#args.customWeights;
     return custom ? Object.fromEntries(custom.map(({name, axis}) => [name, axis == null ? {} : {axis}])) : undefined;
+  }
+
+  /** What the layer within does not have that is to be rounded. */
+  #misfits(): string[] {
+    const {customWeights, before, between} = this.#args;
+    const inner = this.layer as unknown as Record<string, {read?: () => Tensor} | undefined>;
+    const weights = (customWeights ?? []).flatMap(({name, axis}) => {
+      const rank = inner[name]?.read?.().rank;
+      if (rank === undefined) return [`there is no weight ${name}`];
+      return axis == null || (axis >= -rank && axis < rank)
+        ? []
+        : [`its weight ${name} of rank ${rank} has no axis ${axis}`];
+    });
+    const isSeparable = this.layer.getClassName() === 'SeparableConv2D';
+    return [
+      ...weights,
+      ...(before && !('activation' in this.#host()) ? ['it has no activation before which to round'] : []),
+      ...(between && !isSeparable ? ['only a SeparableConv2D has something between to round'] : []),
+    ];
   }
 
   #savedWeights(): Config | null {
@@ -362,6 +407,32 @@ export class QuantizedLayer extends LayerWrapper {
     return quantizerFrom(config, rangeVariables(this.#adderFor(name), config), this.name);
   }
 
+  #addOutputQuantizers(config: SavedQuantizer, inputShape: Shape | Shape[]): void {
+    this.outputQuantizer = this.#activationQuantizer('output', config);
+    const shapes = this.computeOutputShape(inputShape);
+    const grids = gridsOfOutputs(this.layer, Array.isArray(shapes[0]) ? shapes.length : 1);
+    this.#grids = this.#args.allOutputs ? grids : grids.map((grid, i) => (i === 0 ? grid : OF_FIRST_FORMAT));
+    this.#grids.forEach((grid, i) => {
+      if (i === 0 || grid !== 'own') return;
+      this.furtherQuantizers.set(i, this.#activationQuantizer(nameOfOutput(i).replace(' ', '_'), config));
+    });
+  }
+
+  #roundedOutput(x: Tensor, i: number, training: boolean): Tensor {
+    const grid = this.#grids[i];
+    if (i === 0) return roundTensor(this.outputQuantizer!, x, training);
+    // Integers beside a layer's first output count or point at something, such as the places of the highest values.
+    if (!grid || x.dtype !== 'float32') return x;
+    if (grid === 'own') return roundTensor(this.furtherQuantizers.get(i)!, x, training);
+    const quantizer = 'of' in grid && this.#quantizerOf(grid.of);
+    // The range has seen these values already.
+    return quantizer && !quantizer.watcher ? roundTensor(quantizer, x) : x;
+  }
+
+  #quantizerOf(output: number): FakeQuantizer | undefined {
+    return output === 0 ? this.outputQuantizer : this.furtherQuantizers.get(output);
+  }
+
   #adderFor(rounded: string): AddVariable {
     return (name, shape, trainable) =>
       this.addWeight(`${rounded}_${name}`, shape, 'float32', initializers.zeros(), undefined, trainable);
@@ -385,8 +456,13 @@ export class QuantizedLayer extends LayerWrapper {
   #activationSwaps(training: boolean): Swap[] {
     const quantizer = this.beforeQuantizer;
     if (!quantizer) return [];
-    const host = this.layer.getClassName() === 'TimeDistributed' ? innerLayers(this.layer)[0]! : this.layer;
-    return [activationSwap(host, (x, activate) => activate(quantizer.apply(x, {training})))];
+    const host = this.#host();
+    return [activationSwap(host, (x, activate) => activate(roundTensor(quantizer, x, training)))];
+  }
+
+  /** The layer that computes: what TimeDistributed calls, or the layer itself. */
+  #host(): Layer {
+    return this.layer.getClassName() === 'TimeDistributed' ? innerLayers(this.layer)[0]! : this.layer;
   }
 
   /** The BatchNormalization that is folded into a weight: into the last one, if there are two. */
@@ -412,14 +488,13 @@ export class QuantizedLayer extends LayerWrapper {
 
 /** Rounds a model's input. */
 export class QuantizedInput extends tfLayers.Layer {
-  static className = 'QuantizedInput';
+  static className = `${PACKAGE}>QuantizedInput`;
 
   outputQuantizer: FakeQuantizer | undefined;
   readonly #quantizer: SavedQuantizer;
 
-  constructor(args: {name: string; quantizer: SavedQuantizer; version?: number}) {
+  constructor(args: {name: string; quantizer: SavedQuantizer}) {
     super({name: args.name});
-    checkVersion(args.name, args.version);
     this.#quantizer = args.quantizer;
     this.supportsMasking = true;
   }
@@ -439,14 +514,29 @@ export class QuantizedInput extends tfLayers.Layer {
 
   override call(inputs: Tensors, kwargs: Kwargs): Tensors {
     const x = Array.isArray(inputs) ? inputs[0]! : inputs;
-    return tidy(() => this.outputQuantizer!.apply(x, {training: kwargs['training'] === true}));
+    return tidy(() => roundTensor(this.outputQuantizer!, x, kwargs['training'] === true));
   }
 
   override getConfig(): serialization.ConfigDict {
     const quantizer = saved(this.#quantizer, this.outputQuantizer);
     return {...super.getConfig(), version: VERSION, quantizer} as serialization.ConfigDict;
   }
+
+  static override fromConfig<T extends serialization.Serializable>(
+    cls: serialization.SerializableConstructor<T>,
+    config: serialization.ConfigDict,
+  ): T {
+    checkVersion(config['name'] as string, config['version']);
+    checkSaved('QuantizedInput', config);
+    return new cls(config);
+  }
 }
 
-serialization.registerClass(QuantizedLayer);
-serialization.registerClass(QuantizedInput);
+recognizeCopies(QuantizedLayer, 'QuantizedLayer');
+
+const {classNameMap} = serialization.SerializationMap.getMap();
+for (const [name, cls] of Object.entries({QuantizedLayer, QuantizedInput})) {
+  serialization.registerClass(cls, PACKAGE, name);
+  // Models of version 0.1 have the name alone.
+  classNameMap[name] = classNameMap[cls.className]!;
+}

@@ -1,6 +1,7 @@
 /** Making a model again, call by call, with other layers in the places of some. */
 import type {Variable} from '@tensorflow/tfjs-core';
 import {input as newInput, type LayersModel, model as newModel, type SymbolicTensor} from '@tensorflow/tfjs-layers';
+import {allOrNothing} from './all_or_nothing';
 import {
   asContainer,
   type Call,
@@ -12,7 +13,7 @@ import {
   type Layer,
   variablesOf,
 } from './graph';
-import {configOf, layerFrom} from './layer_wrapper';
+import {argumentsBeside, configOf, layerFrom} from './layer_wrapper';
 
 /** A layer for the place of another. */
 export interface Replacement {
@@ -38,10 +39,9 @@ export function cloneLayer(layer: Layer): Layer {
   return clone;
 }
 
-/** Arguments that come from the tensors themselves are found again when the copy is called. */
-function argumentsOf({callArgs}: Call): Record<string, unknown> {
-  const found = ['mask', 'initialState', 'constants', 'training'];
-  return Object.fromEntries(Object.entries(callArgs ?? {}).filter(([name]) => !found.includes(name)));
+/** The arguments for calling a copy: its inputs stand for tensors among them, and a mask is of the last prediction. */
+function argumentsOf(call: Call): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(argumentsBeside(call)).filter(([name]) => name !== 'mask'));
 }
 
 class Rebuilder {
@@ -130,13 +130,15 @@ class Rebuilder {
   }
 }
 
-/** Makes `model` again: its graph, names and trainable flags, and copies of its weights. */
+/** Makes `model` again: its graph, names and trainable flags, and copies of its weights. Nothing is left where that fails. */
 export function rebuild(model: LayersModel, how: Rebuilding): LayersModel {
-  const rebuilder = new Rebuilder(how);
-  const made = rebuilder.model(asContainer(model), false);
-  rebuilder.copyVariables();
-  rebuilder.ownOnce();
-  const metadata = model.getUserDefinedMetadata();
-  if (metadata) made.setUserDefinedMetadata(metadata);
-  return made;
+  return allOrNothing(() => {
+    const rebuilder = new Rebuilder(how);
+    const made = rebuilder.model(asContainer(model), false);
+    rebuilder.copyVariables();
+    rebuilder.ownOnce();
+    const metadata = model.getUserDefinedMetadata();
+    if (metadata) made.setUserDefinedMetadata(metadata);
+    return made;
+  });
 }

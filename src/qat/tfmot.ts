@@ -7,14 +7,16 @@ import {
   type Config,
   configOf,
   activationSwap,
-  layerFrom,
   LayerWrapper,
+  recognizeCopies,
   type RoundedWeight,
   type Rounding,
+  roundTensor,
   type Swap,
   swapped,
   type Tensors,
 } from './layer_wrapper';
+import {checkSaved, savedLayer} from './saved_config';
 
 /** A class and its config, as tfjs has them once a file is read. */
 export interface Serialized {
@@ -179,10 +181,13 @@ export class QuantizeWrapperV2 extends LayerWrapper {
     return tidy(() => {
       const mode = {training: kwargs['training'] === true};
       const outputs = swapped([...this.#weightSwaps(mode), ...this.#activationSwaps(mode)], () =>
-        this.layer.apply(inputs, kwargs),
+        this.layer.apply(inputs, {...kwargs}),
       ) as Tensors;
-      if (!this.outputQuantizer) return outputs;
-      return this.outputQuantizer.apply(Array.isArray(outputs) ? outputs[0]! : outputs, mode);
+      const {outputQuantizer: quantizer} = this;
+      if (!quantizer) return outputs;
+      const [first, ...others] = [outputs].flat();
+      const rounded = roundTensor(quantizer, first!, mode.training);
+      return Array.isArray(outputs) ? [rounded, ...others] : rounded;
     });
   }
 
@@ -196,9 +201,11 @@ export class QuantizeWrapperV2 extends LayerWrapper {
     cls: serialization.SerializableConstructor<T>,
     config: serialization.ConfigDict,
   ): T {
+    checkSaved('QuantizeWrapper', config);
     const {className, config: saved} = config['layer'] as unknown as Serialized;
     const activation = activationIn(saved);
-    const layer = layerFrom({className, config: {...saved, ...(activation && {activation: activation.name})}});
+    const named = {...saved, ...(activation && {activation: activation.name})};
+    const layer = savedLayer(config['name'], {className, config: named});
     return new cls({...config, layer, isNoOp: activation?.isNoOp ?? false});
   }
 
@@ -247,7 +254,8 @@ export class QuantizeWrapperV2 extends LayerWrapper {
   #activationSwaps(mode: {training: boolean}): Swap[] {
     const {preActivation: before, postActivation: after} = this;
     if (!before && !after) return [];
-    const round = (quantizer: FakeQuantizer | undefined, x: Tensor) => quantizer?.apply(x, mode) ?? x;
+    const round = (quantizer: FakeQuantizer | undefined, x: Tensor) =>
+      quantizer ? roundTensor(quantizer, x, mode.training) : x;
     return [activationSwap(this.layer, (x, activate) => round(after, activate(round(before, x))))];
   }
 }
@@ -277,8 +285,7 @@ export class QuantizeLayer extends tfLayers.Layer {
   override build(inputShape: Shape | Shape[]): void {
     if (this.#quantizer) {
       const {className, config} = this.#quantizer;
-      const observer = OBSERVERS[className];
-      if (!observer) throw new Error(`Layer ${this.name} has a quantizer of the unknown class ${className}.`);
+      const observer = OBSERVERS[className]!;
       const {numBits, symmetric, narrowRange} = config as {
         numBits?: number;
         symmetric?: boolean;
@@ -298,11 +305,20 @@ export class QuantizeLayer extends tfLayers.Layer {
 
   override call(inputs: Tensors, kwargs: Config): Tensors {
     const x = Array.isArray(inputs) ? inputs[0]! : inputs;
-    return tidy(() => this.outputQuantizer?.apply(x, {training: kwargs['training'] === true}) ?? x);
+    const {outputQuantizer: quantizer} = this;
+    return tidy(() => (quantizer ? roundTensor(quantizer, x, kwargs['training'] === true) : x));
   }
 
   override getConfig(): serialization.ConfigDict {
     return {...super.getConfig(), quantizer: this.#quantizer} as serialization.ConfigDict;
+  }
+
+  static override fromConfig<T extends serialization.Serializable>(
+    cls: serialization.SerializableConstructor<T>,
+    config: serialization.ConfigDict,
+  ): T {
+    checkSaved('QuantizeLayer', config);
+    return new cls(config);
   }
 }
 
@@ -347,6 +363,8 @@ function renamed(weights: Record<string, Tensor>, wrappers: readonly QuantizeWra
   );
   return Object.fromEntries(Object.entries(weights).map(([name, value]) => [names.get(name) ?? name, value]));
 }
+
+recognizeCopies(QuantizeWrapperV2, 'QuantizeWrapperV2');
 
 for (const cls of [QuantizeWrapperV2, QuantizeWrapper, QuantizeLayer]) serialization.registerClass(cls);
 acceptBothNames();

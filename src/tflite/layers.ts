@@ -483,7 +483,7 @@ export const LAYERS: Readonly<Record<string, Row>> = {
   PReLU: prelu,
   Permute: permute,
   QuantizeLayer: unchanged,
-  QuantizedInput: unchanged,
+  'tfjs-quantization>QuantizedInput': unchanged,
   ReLU: (call, x) => call.graph.clamp(x, [0, call.get<number | undefined>('maxValue') ?? Infinity]),
   Rescaling: rescaling,
   Reshape: reshaped,
