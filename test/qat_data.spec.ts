@@ -377,6 +377,23 @@ describe('what fails or stops leaves nothing behind', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it('reestimateBatchNorm, of layers without gamma or beta, which tfjs cannot train', async () => {
+    for (const options of [{scale: false}, {center: false}, {scale: false, center: false}]) {
+      const q = quantizeModel(
+        tfl.sequential({layers: [layers.batchNormalization({name: 'n', inputShape: [4], ...options})]}),
+      );
+      const x = samples();
+      await calibrate(q, x);
+      const before = tf.memory().numTensors;
+      await reestimateBatchNorm(q, x, {samples: 12});
+      expect(tf.memory().numTensors).toBe(before);
+      const mean = await valuesOf(tf.tidy(() => tf.mean(x, 0)));
+      const found = await statisticsOf(q);
+      mean.forEach((value, i) => expect(found[i]).toBeCloseTo(value, 1));
+      expect(await valuesOf(tf.tidy(() => q.predict(x) as tf.Tensor))).not.toContain(NaN);
+    }
+  });
+
   it('reestimateBatchNorm, of NaN: statistics stay as they were', async () => {
     const q = network();
     const x = samples();

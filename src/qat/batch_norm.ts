@@ -1,13 +1,27 @@
 /** The statistics of BatchNormalization in a quantized model: frozen, or measured anew. */
-import {add, concat, dispose, div, keep, mul, type Tensor, tidy, type Variable, zerosLike} from '@tensorflow/tfjs-core';
+import {
+  add,
+  concat,
+  dispose,
+  div,
+  keep,
+  mul,
+  onesLike,
+  type Tensor,
+  tidy,
+  type Variable,
+  zerosLike,
+} from '@tensorflow/tfjs-core';
 import type {LayersModel, LayerVariable} from '@tensorflow/tfjs-layers';
 import {asContainer, type Layer} from './graph';
-import {isQuantizing, unwrapped} from './layer_wrapper';
+import {isQuantizing, type Swap, swapped, unwrapped} from './layer_wrapper';
 import {allLayers} from './quantize_model';
 import {alone, batchesOf, type Samples} from './samples';
 
 interface BatchNorm extends Layer {
   momentum: number;
+  readonly gamma?: LayerVariable | null;
+  readonly beta?: LayerVariable | null;
   readonly movingMean: LayerVariable;
   readonly movingVariance: LayerVariable;
 }
@@ -68,7 +82,9 @@ class Statistics {
     own.call = (inputs, kwargs) => {
       // A moving average of momentum 0, from 0, is the batch's statistics.
       this.#variables.forEach(each => each.assign(zerosLike(each)));
-      const outputs = ofClass.call.call(this.layer, inputs, {...kwargs, training: true});
+      const outputs = swapped(this.#missing(), () =>
+        ofClass.call.call(this.layer, inputs, {...kwargs, training: true}),
+      );
       this.#add([inputs].flat()[0]!.shape[0]);
       return outputs;
     };
@@ -103,6 +119,16 @@ class Statistics {
 
   dispose(): void {
     dispose([...(this.#sums ?? [])]);
+  }
+
+  /** Without `scale` or `center` tfjs-layers normalizes in inference alone: what changes nothing stands in for them. */
+  #missing(): Swap[] {
+    const [mean] = this.#variables;
+    const [ones, zeros] = [onesLike(mean!), zerosLike(mean!)];
+    return [
+      {host: this.layer, attr: 'gamma', value: this.layer.gamma ?? {read: () => ones}},
+      {host: this.layer, attr: 'beta', value: this.layer.beta ?? {read: () => zeros}},
+    ];
   }
 
   get #variables(): Variable[] {

@@ -28,7 +28,7 @@ export interface CalibrateOptions {
   readonly percentile?: number;
   /** Samples at a time, where tensors are given; 16 by default. */
   readonly batchSize?: number;
-  /** How many samples to look at; all by default. What more there are is left alone. */
+  /** How many samples to look at; all by default, so that batches without end need it. What more there are is left alone. */
   readonly samples?: number;
   /** Called after each batch; before the first, with nothing done, after each weight whose learned range has to be found. */
   readonly onProgress?: (progress: CalibrationProgress) => void;

@@ -56,8 +56,9 @@ function nameOf(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   if (!isObject(value)) return String(value);
   if (isTensor(value)) return 'a tensor';
-  const {name} = value.constructor as {name?: string};
-  return name === 'Object' ? `an object of ${Object.keys(value).join(', ') || 'nothing'}` : `a ${name ?? 'value'}`;
+  const {name} = (value.constructor as {readonly name?: string} | undefined) ?? {};
+  if (name === undefined || name === 'Object') return `an object of ${Object.keys(value).join(', ') || 'nothing'}`;
+  return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
 }
 
 const KINDS =
