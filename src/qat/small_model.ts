@@ -366,20 +366,20 @@ export interface SmallModelOptions {
 
 /**
  * For `q.save`: saves a quantized model as a float one of about a quarter of the size, which `tf.loadLayersModel` loads
- * without this package. It computes with the rounded weights; activations are not rounded any more.
+ * without this package. It computes with the rounded weights; activations are not rounded any more. It trains on as any model.
  *
  * Weights with one range are stored as their codes and come back bit for bit. Of weights with a range for each channel the
- * levels come back exactly, and the steps are in the BatchNormalization that follows, or in one that is added and, with the
- * activation after it, takes the layer's name. Where that cannot be (recurrent and separable layers, layers of one's own),
- * the nearest of 256 values is stored.
+ * levels come back exactly, times a power of two, and what is missing to the steps is in the BatchNormalization that follows,
+ * or in a Rescaling that is added and, with the activation after it, takes the layer's name. Where that cannot be (recurrent
+ * and separable layers, layers of one's own, models with masks), the nearest of 256 values is stored.
  *
  * With `fakeQuant` the layers stay quantized, so that the import of this package is needed to load them; the levels of all
  * weights come back exactly, and with them the values, bit for bit; on a GPU, but for the last bit of a learned scale. Their
- * ranges are then frozen.
+ * ranges are then frozen, also in training, until `freezeRanges(model, false, 'all')`.
  *
  * @param destination - where to: what `model.save` takes, a URL or a handler.
  * @param options - whether to keep the rounding; not by default.
- * @returns a handler to save with.
+ * @returns a handler to save with. Saving fails, before anything is saved, with all weights at once that hold NaN or Infinity.
  *
  * @example
  * ```ts
