@@ -179,6 +179,8 @@ export class WeightQuantizer {
   #restore(batchNorm?: BatchNorm): void {
     this.#holdsLevels = false;
     this.#constrained.constraint = this.#constraint;
+    const {quantizing} = this.quantizer;
+    this.quantizer.quantizing = true;
     tidy(() => {
       const {numBits, narrowRange, axis} = this.quantizer.options;
       const [low, high] = this.quantizer.range();
@@ -188,6 +190,7 @@ export class WeightQuantizer {
       const values = batchNorm ? div(rounded, this.#gain(batchNorm)) : rounded;
       this.#variable.assign(reshape(values, this.#variable.shape));
     });
+    this.quantizer.quantizing = quantizing;
   }
 
   #view(weight: Tensor): Tensor {

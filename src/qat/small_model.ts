@@ -95,12 +95,12 @@ async function takesFactors(norm: Layer, factors: Float32Array): Promise<boolean
   return factors.every((factor, c) => variances[c]! + epsilon * factor ** 2 >= (variances[c]! + epsilon) / 2);
 }
 
-/** A layer of the same name and the same weights but for their constraints, which would clip levels. */
-function unconstrained(layer: Layer, changes: object): Layer {
-  const config = Object.entries(configOf(layer)).filter(([key]) => !key.endsWith('Constraint'));
+/** A copy that holds no weight to a constraint: tfjs would when it loads, and move levels and rounded weights. */
+function unconstrained(layer: Layer, changes: object = {}): Layer {
+  const config = JSON.stringify(configOf(layer), (key, value: unknown) => (key.endsWith('Constraint') ? null : value));
   const copy = layerFrom({
     className: layer.getClassName(),
-    config: {...Object.fromEntries(config), ...changes},
+    config: {...(JSON.parse(config) as object), ...changes},
   });
   copy.setFastWeightInitDuringBuild(true);
   return copy;
@@ -119,7 +119,7 @@ async function splitOf(
   if (folded || grid.scale.length === 1 || isFirst) return undefined;
   const shares = sharesOf(grid, grid.scale.length);
   if (norm && (await takesFactors(norm, shares.factors))) {
-    return {attr, ...shares, copy: unconstrained(layer, {}), norm, added: []};
+    return {attr, ...shares, copy: unconstrained(layer), norm, added: []};
   }
   // A Rescaling ends a mask.
   return isMasked ? undefined : {attr, ...shares, norm: undefined, ...withFactors(layer, shares.factors)};
@@ -210,7 +210,7 @@ async function smallModel(q: LayersModel): Promise<SmallModel> {
     if (!(layer instanceof LayerWrapper) && isQuantizing(layer)) return undefined;
     const split = splits.get(layer);
     const from = unwrapped(layer);
-    const copy = split?.copy ?? cloneLayer(from);
+    const copy = split?.copy ?? (layer instanceof LayerWrapper ? unconstrained(from) : cloneLayer(from));
     copyOf.set(layer, copy);
     return {layer: copy, variables: {to: copy, from}, ...(split && {then: split.added})};
   };
@@ -312,6 +312,11 @@ async function loaded(artifacts: io.ModelArtifacts): Promise<LayersModel> {
   const weights = await weightsIn(artifacts);
   try {
     model.loadWeights(weights);
+    // Once more without constraints: what was given counts.
+    for (const variable of model.weights) {
+      const given = weights[variable.originalName];
+      if (given) assign(variable, () => given);
+    }
   } catch (error) {
     model.dispose();
     throw error;
