@@ -1,7 +1,15 @@
 /** Small models train on: with tfjs alone, with their rounding, and quantized once more. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import {calibrate, dequantizeModel, quantized, quantizeModel, type SmallModelOptions} from '../src/qat/index';
+import {
+  calibrate,
+  dequantizeModel,
+  freezeRanges,
+  quantized,
+  quantizeModel,
+  setFakeQuant,
+  type SmallModelOptions,
+} from '../src/qat/index';
 import {valuesOf} from './environment';
 import {needsTraining, scoped} from './qat/scoped';
 
@@ -92,6 +100,34 @@ describe('a small model', () => {
       }
     });
   }
+
+  it('with its rounding kept has the same weights whatever is switched first, and whatever its constraints', async () => {
+    const [x] = samples();
+    const make = () =>
+      tfl.sequential({
+        layers: [
+          layers.flatten({inputShape: [6, 6, 2]}),
+          layers.dense({units: 4, kernelInitializer: he(5), kernelConstraint: tfl.constraints.unitNorm({axis: 0})}),
+        ],
+      });
+    for (const symmetric of [true, false]) {
+      for (const numBits of [8, 4]) {
+        const q = quantizeModel(make(), {weights: {numBits, symmetric}});
+        await calibrate(q, x);
+        const expected = await valuesOf(q.predict(x) as tf.Tensor);
+        const [thawed, off] = [await small(q, {fakeQuant: true}), await small(q, {fakeQuant: true})];
+        freezeRanges(thawed, false, 'all');
+        setFakeQuant(off, false, 'weights');
+        for (const model of [thawed, off, await small(off, {fakeQuant: true})]) {
+          const found = await valuesOf(model.predict(x) as tf.Tensor);
+          expect(farthest(found, expected)).withContext(`${numBits} bits, ${symmetric}`).toBeLessThan(1e-5);
+        }
+        // Rounded weights are not quite of length 1: that they stay as they are is what counts.
+        const found = await valuesOf((await small(q)).predict(x) as tf.Tensor);
+        expect(farthest(found, await valuesOf(dequantizeModel(q).predict(x) as tf.Tensor))).toBeLessThan(1e-5);
+      }
+    }
+  });
 
   it('normalizes batches as before, also where a channel is as good as dead', async () => {
     for (const spread of [1, 1e-3, 1e-12]) {

@@ -1,5 +1,5 @@
 /** The exact integer grids behind what a quantized model computes: the numbers that training used, on the host. */
-import {type Tensor, tidy} from '@tensorflow/tfjs-core';
+import {clone, tidy} from '@tensorflow/tfjs-core';
 import {fakeQuantLevels, learnedLevels, nudge} from '../../kernels/grid';
 import type {FakeQuantizer} from './fake_quantizer';
 import {readFoldingGain} from './folding';
@@ -64,7 +64,7 @@ function arrayFor(length: number, low: number, high: number): LevelArray {
   return most < 2 ** 7 ? new Int8Array(length) : most < 2 ** 15 ? new Int16Array(length) : new Int32Array(length);
 }
 
-/** The levels of rounded values. */
+/** The levels of rounded values, or the nearest ones where rounding is off. */
 export function levelsOf(values: ArrayLike<number>, view: readonly number[], grid: IntegerGrid): LevelArray {
   const {scale, lowest, highest, axis} = grid;
   const channel = channelOf(view, axis);
@@ -72,8 +72,9 @@ export function levelsOf(values: ArrayLike<number>, view: readonly number[], gri
   const high = highest.reduce((most, each) => Math.max(most, each), 0);
   const levels = arrayFor(values.length, low, high);
   for (let i = 0; i < levels.length; ++i) {
-    const step = scale[channel(i)]!;
-    levels[i] = step === 0 ? 0 : Math.round(values[i]! / step);
+    const c = channel(i);
+    const level = scale[c] === 0 ? 0 : Math.round(values[i]! / scale[c]!);
+    levels[i] = Math.min(highest[c]!, Math.max(lowest[c]!, level));
   }
   return levels;
 }
@@ -82,7 +83,8 @@ export function levelsOf(values: ArrayLike<number>, view: readonly number[], gri
 export async function weightLevels(layer: LayerWrapper): Promise<ReadonlyMap<string, WeightLevels>> {
   const found = new Map<string, WeightLevels>();
   for (const {name, quantizer, rounded, shape, norm} of layer.roundedWeights()) {
-    const tensor = tidy<Tensor>(rounded);
+    // A copy, as what is not rounded is the weight itself.
+    const tensor = tidy(() => clone(rounded()));
     const view = tensor.shape;
     let values: ArrayLike<number>;
     try {

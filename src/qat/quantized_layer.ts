@@ -173,6 +173,8 @@ export class WeightQuantizer {
   #restore(gain?: Tensor): void {
     this.#holdsLevels = false;
     this.#constrained.constraint = this.#constraint;
+    const {quantizing} = this.quantizer;
+    this.quantizer.quantizing = true;
     tidy(() => {
       const {numBits, narrowRange, axis} = this.quantizer.options;
       const [low, high] = this.quantizer.range();
@@ -182,6 +184,7 @@ export class WeightQuantizer {
       const values = gain ? div(rounded, gain) : rounded;
       this.#variable.assign(reshape(values, this.#variable.shape));
     });
+    this.quantizer.quantizing = quantizing;
   }
 
   #view(weight: Tensor): Tensor {

@@ -107,12 +107,12 @@ async function takesFactors(norm: Layer, factors: Float32Array): Promise<boolean
   return factors.every((factor, c) => variances[c]! + epsilon * factor ** 2 >= (variances[c]! + epsilon) / 2);
 }
 
-/** A layer of the same name and the same weights but for their constraints, which would clip levels. */
-function unconstrained(layer: Layer, changes: object): Layer {
-  const config = Object.entries(configOf(layer)).filter(([key]) => !key.endsWith('Constraint'));
+/** A copy that holds no weight to a constraint: tfjs would when it loads, and move levels and rounded weights. */
+function unconstrained(layer: Layer, changes: object = {}): Layer {
+  const config = JSON.stringify(configOf(layer), (key, value: unknown) => (key.endsWith('Constraint') ? null : value));
   const copy = layerFrom({
     className: layer.getClassName(),
-    config: {...Object.fromEntries(config), ...changes},
+    config: {...(JSON.parse(config) as object), ...changes},
   });
   copy.setFastWeightInitDuringBuild(true);
   return copy;
@@ -133,7 +133,7 @@ async function splitOf(
   const levels = levelsWithout(weight, typeof axis === 'number' ? axis : 1);
   const shares = {levels, ...sharesOf(stepsOf(weight))};
   if (norm && (await takesFactors(norm, shares.factors))) {
-    return {...shares, copy: unconstrained(layer, {}), norm, added: []};
+    return {...shares, copy: unconstrained(layer), norm, added: []};
   }
   // A Rescaling ends a mask.
   return isMasked ? undefined : {...shares, norm: undefined, ...withFactors(layer, shares.factors)};
@@ -224,7 +224,7 @@ async function smallModel(q: LayersModel): Promise<SmallModel> {
     if (!(layer instanceof LayerWrapper) && isQuantizing(layer)) return undefined;
     const split = splits.get(layer);
     const from = unwrapped(layer);
-    const copy = split?.copy ?? cloneLayer(from);
+    const copy = split?.copy ?? (layer instanceof LayerWrapper ? unconstrained(from) : cloneLayer(from));
     copyOf.set(layer, copy);
     return {layer: copy, variables: {to: copy, from}, ...(split && {then: split.added})};
   };
@@ -326,6 +326,11 @@ async function loaded(artifacts: io.ModelArtifacts): Promise<LayersModel> {
   const weights = await weightsIn(artifacts);
   try {
     model.loadWeights(weights);
+    // Once more without constraints: what was given counts.
+    for (const variable of model.weights) {
+      const given = weights[variable.originalName];
+      if (given) assign(variable, () => given);
+    }
   } catch (error) {
     model.dispose();
     throw error;
@@ -380,20 +385,20 @@ export interface SmallModelOptions {
 
 /**
  * For `q.save`: saves a quantized model as a float one of about a quarter of the size, which `tf.loadLayersModel` loads
- * without this package. It computes with the rounded weights; activations are not rounded any more.
+ * without this package. It computes with the rounded weights; activations are not rounded any more. It trains on as any model.
  *
  * Weights with one range are stored as their codes and come back bit for bit. Of weights with a range for each channel the
- * levels come back exactly, and the steps are in the BatchNormalization that follows, or in one that is added and, with the
- * activation after it, takes the layer's name. Where that cannot be (recurrent and separable layers, layers of one's own),
- * the nearest of 256 values is stored.
+ * levels come back exactly, times a power of two, and what is missing to the steps is in the BatchNormalization that follows,
+ * or in a Rescaling that is added and, with the activation after it, takes the layer's name. Where that cannot be (recurrent
+ * and separable layers, layers of one's own, models with masks), the nearest of 256 values is stored.
  *
  * With `fakeQuant` the layers stay quantized, so that the import of this package is needed to load them; the levels of all
  * weights come back exactly, and with them the values, bit for bit; on a GPU, but for the last bit of a learned scale. Their
- * ranges are then frozen.
+ * ranges are then frozen, also in training, until `freezeRanges(model, false, 'all')`.
  *
  * @param destination - where to: what `model.save` takes, a URL or a handler.
  * @param options - whether to keep the rounding; not by default.
- * @returns a handler to save with.
+ * @returns a handler to save with. Saving fails, before anything is saved, with all weights at once that hold NaN or Infinity.
  *
  * @example
  * ```ts
