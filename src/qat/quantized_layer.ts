@@ -1,4 +1,4 @@
-/** The layers that a quantized model is made of: one around each layer with something to round, one after each input. */
+/** The layers that a quantized model is made of: one around each layer with something to round, one after each input that is rounded. */
 import {
   mul,
   div,
@@ -15,6 +15,10 @@ import {
   abs,
   less,
   onesLike,
+  cast,
+  customGrad,
+  expandDims,
+  zerosLike,
 } from '@tensorflow/tfjs-core';
 import {initializers, layers as tfLayers, type LayerVariable} from '@tensorflow/tfjs-layers';
 import {FakeQuantizer, type RangeStore} from './fake_quantizer';
@@ -64,6 +68,8 @@ export interface QuantizedLayerArgs {
   readonly customWeights?: readonly {readonly name: string; readonly axis?: number | null}[] | null;
   /** Rounds per tensor weights as they will be once the BatchNormalization that follows is folded into them. */
   readonly folds?: boolean;
+  /** Why the output is not rounded, where it is not. Under `name`, as tfjs leaves no other text as it is. */
+  readonly reason?: {readonly name: string} | null;
   readonly version?: number;
 }
 
@@ -81,10 +87,11 @@ function quantizerFrom(
   name: string,
   axis?: number,
 ): FakeQuantizer {
-  const {fixed, observing = true, quantizing = true, ...options} = config;
+  const {fixed, pinned, observing = true, quantizing = true, ...options} = config;
   const quantizer = new FakeQuantizer({...options, name, ...(axis !== undefined && {axis})}, store);
   quantizer.observing = observing && !fixed;
   quantizer.quantizing = quantizing;
+  if (fixed && pinned) quantizer.setRange(...fixed);
   return quantizer;
 }
 
@@ -255,6 +262,12 @@ export class QuantizedLayer extends LayerWrapper {
     ];
   }
 
+  /** Why the output is not rounded; null where it is, and undefined of a layer that was saved before that was kept. */
+  get reason(): string | null | undefined {
+    const {reason} = this.#args;
+    return reason ? reason.name : reason;
+  }
+
   /** The layer's class and its weights, if it is one of the user's own. */
   get customClass(): [string, CustomWeights][] {
     const weights = this.#custom();
@@ -291,6 +304,18 @@ export class QuantizedLayer extends LayerWrapper {
     this.built = true;
   }
 
+  /** Comparisons have no gradient, which keeps a model from training where a range that is trained comes before. */
+  override computeMask(inputs: Tensors, mask?: Tensors): Tensors {
+    const {layer} = this;
+    const compares = layer.getClassName() === 'Masking' || (layer as {maskZero?: boolean}).maskZero === true;
+    if (!compares) return super.computeMask(inputs, mask);
+    const computed = customGrad(given => {
+      const x = given as Tensor;
+      return {value: super.computeMask(x, mask) as Tensor, gradFunc: () => zerosLike(x)};
+    });
+    return tidy(() => computed([inputs].flat()[0]!));
+  }
+
   override call(inputs: Tensors, kwargs: Kwargs): Tensors {
     return tidy(() => {
       const training = kwargs['training'] === true;
@@ -306,7 +331,7 @@ export class QuantizedLayer extends LayerWrapper {
   }
 
   override getConfig(): serialization.ConfigDict {
-    const {before = null, between = null, output = null, customWeights = null, folds = false} = this.#args;
+    const {before = null, between = null, output = null, customWeights = null, folds = false, reason} = this.#args;
     return {
       ...super.getConfig(),
       version: VERSION,
@@ -317,6 +342,7 @@ export class QuantizedLayer extends LayerWrapper {
       output: saved(output, this.outputQuantizer),
       customWeights,
       folds,
+      ...(reason !== undefined && {reason}),
     } as serialization.ConfigDict;
   }
 
@@ -363,6 +389,10 @@ export class QuantizedLayer extends LayerWrapper {
 
   #callLayer(inputs: Tensors, kwargs: Kwargs): Tensors {
     const quantizer = this.betweenQuantizer;
+    if (this.layer.getClassName() === 'Masking') {
+      const [x] = [inputs].flat();
+      return mul(x!, cast(expandDims(this.computeMask(x!) as Tensor, -1), x!.dtype));
+    }
     // A copy: recurrent layers write into it, and the next layers are given the same.
     if (!quantizer) return this.layer.apply(inputs, {...kwargs}) as Tensors;
     const mode = {training: kwargs['training'] === true};
@@ -392,7 +422,7 @@ export class QuantizedLayer extends LayerWrapper {
   }
 }
 
-/** Rounds a model's input. */
+/** Rounds a model's input, or another value on its way to layers that compute with it. */
 export class QuantizedInput extends tfLayers.Layer {
   static className = 'QuantizedInput';
 
@@ -408,7 +438,8 @@ export class QuantizedInput extends tfLayers.Layer {
 
   /** What the layer rounds. */
   get roundings(): Rounding[] {
-    return this.outputQuantizer ? [{what: 'output', of: 'activations', quantizer: this.outputQuantizer}] : [];
+    const {outputQuantizer: quantizer} = this;
+    return quantizer ? [{what: 'output', of: 'activations', quantizer, fixed: this.#quantizer.fixed}] : [];
   }
 
   override build(inputShape: Shape | Shape[]): void {
