@@ -2,7 +2,7 @@
 import {packInt4} from '../qat/quantized_weights';
 import type {FlatModel, FlatOperator, FlatTensor, Port} from './flat_model';
 import {type Constant, type Filter, type Graph, type Grid, type Interval, type Node} from './graph';
-import {EVERYTHING, inputsOf, isValue, sameGrid, sizeOf, type Value} from './graph';
+import {EVERYTHING, inputOf, inputsOf, isValue, mixedInputs, sameGrid, sizeOf, type Value} from './graph';
 import {
   FUSED_ACTIVATIONS,
   type FusedActivation,
@@ -10,6 +10,7 @@ import {
   type OperatorName,
   type OperatorRow,
   type Options,
+  TENSOR_TYPES,
 } from './schema';
 
 /** How numbers come into the model, or out of it. */
@@ -150,15 +151,18 @@ class Emitter {
   readonly #numbers = new Map<Value, number>();
   readonly #names = new Set<string>();
   readonly #constants = new Map<string, number>();
+  readonly #mixed: ReadonlySet<Value>;
+  readonly #cast = new Map<Value, number>();
 
-  constructor(options: EmitOptions) {
+  constructor(options: EmitOptions, mixed: ReadonlySet<Value>) {
     this.#options = options;
+    this.#mixed = mixed;
   }
 
   input(name: string, value: Value): Port {
     const {inputType} = this.#options;
     const {grid} = value;
-    if (!grid) return {name, tensor: this.#computed(name, {type: 'int32', shape: value.shape}, value)};
+    if (!grid) return {name, tensor: this.#given(name, value)};
     const storage = storageOf(grid);
     if (inputType === storage.type) return {name, tensor: this.#onGrid(name, value, grid, value)};
     const given = this.#port(name, value, grid, inputType);
@@ -179,7 +183,12 @@ class Emitter {
   }
 
   node(node: Node): void {
-    const grid = node.output.grid!;
+    const {grid} = node.output;
+    if (!grid) {
+      const moved = this.#operands(node, false);
+      this.#operator(node.operator, moved, this.#given(node.layer, node.output), false, node.options);
+      return;
+    }
     const plan = clampPlan(node, grid);
     const wide = storageOf(grid).type === 'int16';
     const inputs = this.#operands(node, wide);
@@ -197,8 +206,25 @@ class Emitter {
       if (operand === 'weights') return this.#weights(node, integers!);
       if (operand === 'bias') return this.#bias(node, integers!, wide);
       if (!isValue(operand)) return this.#constant(node.layer, operand);
+      if (node.operator === 'GATHER') return this.#rowNumbers(operand);
       return node.rule === 'same' ? this.#broughtTo(operand, node.output.grid!) : this.#numbers.get(operand)!;
     });
+  }
+
+  /** An input as it is given, or its values moved: row numbers, unless others compute with them. */
+  #given(name: string, value: Value): number {
+    const type = this.#mixed.has(inputOf(value)!) ? 'float32' : 'int32';
+    return this.#computed(name, {type, shape: value.shape}, value);
+  }
+
+  #rowNumbers(value: Value): number {
+    const known = this.#cast.get(value);
+    const given = this.#numbers.get(value)!;
+    if (known !== undefined || !this.#mixed.has(inputOf(value)!)) return known ?? given;
+    const cast = this.#computed(`${value.layer}/rows`, {type: 'int32', shape: value.shape}, undefined);
+    this.#operator('CAST', [given], cast, false, {from: TENSOR_TYPES.float32, to: TENSOR_TYPES.int32});
+    this.#cast.set(value, cast);
+    return cast;
   }
 
   /** What moves values needs its inputs on the output's grid. */
@@ -313,7 +339,7 @@ function upperEnd({highest}: Grid, {zeroPoint, high}: Storage): number | undefin
 
 /** The file's model, without description and metadata. */
 export function emit(graph: Graph, options: EmitOptions): Omit<FlatModel, 'description' | 'metadata'> {
-  const emitter = new Emitter(options);
+  const emitter = new Emitter(options, mixedInputs(graph));
   const inputs = graph.inputs.map(({name, value}) => emitter.input(name, value));
   for (const node of graph.nodes) emitter.node(node);
   const outputs = graph.outputs.map(({name, value}) => emitter.output(name, value));

@@ -205,7 +205,9 @@ export class Graph {
   /** x on a grid: computed on it, or brought to it from the one that it is on. */
   round(x: Value, grid: Grid | undefined): Value {
     if (!grid || sameGrid(x.grid, grid)) return x;
-    if (x.grid) return this.add('QUANTIZE', {operands: [x], shape: x.shape, rule: grid});
+    // Of an input that others take as it is, it is a copy that is rounded.
+    const isShared = x.uses > 1 && inputOf(x) !== undefined;
+    if (x.grid || isShared) return this.add('QUANTIZE', {operands: [x], shape: x.shape, rule: grid});
     if (x.uses > 1) {
       this.problems.push(
         `layer ${x.layer}: its output goes to ${x.uses} places, and layer ${this.layer} alone rounds it, to a range of its ` +
@@ -237,6 +239,22 @@ export class Graph {
     if (node.operator === 'RESHAPE') return this.#open(inputsOf(node)[0]!, accepts);
     return node.clamp === EVERYTHING && accepts(node) ? node : undefined;
   }
+}
+
+/** Operators that move values of any type. */
+const MOVING: ReadonlySet<OperatorName> = new Set(['RESHAPE', 'SLICE', 'TRANSPOSE']);
+
+/** The input that a value is, or holds the moved values of, if nobody has rounded them: numbers as the caller gives them. */
+export function inputOf(value: Value): Value | undefined {
+  const {grid, producer} = value;
+  if (grid || !producer) return grid ? undefined : value;
+  return MOVING.has(producer.operator) ? inputOf(inputsOf(producer)[0]!) : undefined;
+}
+
+/** The inputs that some layers look rows up by, and others compute with. */
+export function mixedInputs({nodes}: Graph): ReadonlySet<Value> {
+  const quantized = nodes.filter(({operator}) => operator === 'QUANTIZE').flatMap(node => inputsOf(node));
+  return new Set(quantized.flatMap(value => inputOf(value) ?? []));
 }
 
 function sameEnd(one: Value, other: Value): boolean {
