@@ -188,16 +188,26 @@ export const LEFT_OUT = 'left out by the options';
 
 const MOVES = 'moves values only';
 const CALLS = 'see the layers that it calls';
+const ON_GRID = "its rows are on the weights' grid";
 
-/** Why a layer's output is not rounded whatever the options say; undefined where they have a say. */
+/** Why the output of a layer of a kind is not rounded, whatever the options say; undefined where they have a say. */
 export function reasonOfKind(kind: Kind): string | undefined {
   return kind === 'passing' ? MOVES : kind === 'nested' ? CALLS : undefined;
+}
+
+/** Whether a reason holds whatever the options say of activations. */
+export function isLasting(reason: string): boolean {
+  return [MOVES, CALLS, ON_GRID].includes(reason);
 }
 
 /** Whether what a model called step by step gives is not rounded within. */
 function endsFloat(graph: Graph, layer: Layer): boolean {
   const inner = steppedGraph(graph, layer);
-  const last = inner.flat.ops.find(({outputs}) => outputs.includes(inner.flat.outputs[0]!));
+  const giving = (tensor: number): Op | undefined => {
+    const op = inner.flat.ops.find(({outputs}) => outputs.includes(tensor));
+    return op && inner.kind(op) === 'passing' ? giving(op.inputs[0]!) : op;
+  };
+  const last = giving(inner.flat.outputs[0]!);
   return last !== undefined && inner.isFloat(last);
 }
 
@@ -220,7 +230,7 @@ function outputOf(graph: Graph, op: Op): Output {
 function ownOutputOf(graph: Graph, op: Op, rounded: boolean): Output {
   const kind = graph.kind(op);
   if (graph.isFloat(op)) return rounded ? MEASURED : none(LEFT_OUT);
-  if (kind === 'embedding' && graph.options.onOneGrid(op.layer)) return none("its rows are on the weights' grid");
+  if (kind === 'embedding' && graph.options.onOneGrid(op.layer)) return none(ON_GRID);
   if (EXACT.has(kind) && kind !== 'embedding' && !rounded) return none('nobody computes with it');
   const activation = kind === 'recurrent' || kind === 'custom' ? 'linear' : activationOf(op.layer);
   if (activation === 'softmax' || activation === 'sigmoid' || activation === 'hardSigmoid' || activation === 'tanh') {
@@ -228,7 +238,7 @@ function ownOutputOf(graph: Graph, op: Op, rounded: boolean): Output {
     return none(`${activation} is an output${kind === 'compute' ? ': what it is given is rounded' : ''}`);
   }
   const concat = endsInConcat(graph, op);
-  return concat ? {...none('rounded once, after the concatenation'), by: concat.layer} : MEASURED;
+  return concat ? {...none(`rounded once, after ${concat.layer.name}`), by: concat.layer} : MEASURED;
 }
 
 function placeOf(graph: Graph, op: Op, output: Output, folds: boolean): Place {

@@ -25,6 +25,7 @@ import {
 import {
   type Bare,
   endsOf,
+  isLasting,
   LEFT_OUT,
   type OutputRange,
   place,
@@ -229,7 +230,7 @@ class Quantization {
   #reasonOf(layer: Layer, {output, by, later, reason}: Place): string {
     if (output !== 'none') return LEFT_OUT;
     if (later && !this.#outputQuantizer(layer, later)) return LEFT_OUT;
-    if (!this.#planOf(layer).activations && !by) return reasonOfKind(this.#placeOf(layer)!.kind) ?? LEFT_OUT;
+    if (!this.#planOf(layer).activations && !by) return isLasting(reason) ? reason : LEFT_OUT;
     const next = by && this.#placeOf(by);
     if (!next || (next.output !== 'none' && this.#outputQuantizer(by, next.output))) return reason;
     return this.#reasonOf(by, next);
