@@ -80,14 +80,17 @@ const NOTHING = {numBits: undefined, ranges: 0, min: undefined, max: undefined, 
 /** Why an output is not rounded. */
 type ReasonOf = (layer: Layer, kind: Kind) => string;
 
+const TFMOT = "tfmot's scheme does not round here";
+
+const isTfmots = (layer: Layer) => layer instanceof LayerWrapper && !(layer instanceof QuantizedLayer);
+
 /** What layers tell of themselves; those without a wrapper are of a kind that is not rounded, or left out. */
 function reasonsOf(layers: readonly Layer[]): ReasonOf {
   const isOld = layers.some(layer => layer instanceof QuantizedLayer && layer.reason === undefined);
+  const otherwise = isOld ? 'the model was saved before reasons were kept' : LEFT_OUT;
   return (layer, kind) => {
-    if (layer instanceof QuantizedLayer && layer.reason) return layer.reason;
-    if (layer instanceof LayerWrapper && !(layer instanceof QuantizedLayer))
-      return "tfmot's scheme does not round here";
-    return reasonOfKind(kind) ?? (isOld ? 'the model was saved before reasons were kept' : LEFT_OUT);
+    const own = layer instanceof QuantizedLayer ? layer.reason : undefined;
+    return own ?? reasonOfKind(kind) ?? (isTfmots(layer) ? TFMOT : otherwise);
   };
 }
 
@@ -104,8 +107,7 @@ function linesOf(layer: Layer, custom: CustomLayers, reasonOf: ReasonOf): Line[]
   const kind = kindOf(inner, custom);
   const isFloat = !roundings.some(({of}) => of === 'weights');
   if (isFloat && MULTIPLIES.has(kind) && slotsOf(inner, custom[className]).length > 0) {
-    const isTfmots = layer instanceof LayerWrapper && !(layer instanceof QuantizedLayer);
-    lines.push(leftOut('weights', isTfmots ? reasonOf(layer, kind) : LEFT_OUT));
+    lines.push(leftOut('weights', isTfmots(layer) ? TFMOT : LEFT_OUT));
   }
   if (!roundings.some(({what}) => what === 'output' || what === 'activation')) {
     lines.push(leftOut('output', reasonOf(layer, kind)));
