@@ -1,7 +1,15 @@
 /** What gets values as they are, what gets them rounded, on which ranges, and what is told of it. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import {calibrate, dequantizeModel, describeQuantization, quantizeModel} from '../src/qat/index';
+import {
+  calibrate,
+  dequantizeModel,
+  describeQuantization,
+  freezeRanges,
+  quantizeModel,
+  type QuantizeOptions,
+} from '../src/qat/index';
+import {kindOf} from '../src/qat/kinds';
 import {onWebGPU, valuesOf} from './environment';
 import {needsTraining, scoped, skip} from './qat/scoped';
 
@@ -247,4 +255,345 @@ describe('row numbers stay as they are', () => {
       expect(await distance(float, dequantizeModel(q), ids)).toBeLessThan(0.02);
     });
   }
+});
+
+const conv = (name: string, activation = 'linear') =>
+  layers.conv2d({filters: 2, kernelSize: 1, name, activation: activation as 'relu', kernelInitializer: uniform(5)});
+const image = (name = 'x') => tfl.input({shape: [4, 4, 2], name});
+const IMAGES = () => tf.randomUniform([8, 4, 4, 2], -1, 1, 'float32', 6);
+
+/** `layer: why its output is not rounded`, for all that are not. */
+async function reasons(q: tfl.LayersModel, of = 'output'): Promise<Record<string, string>> {
+  const rows = (await describeQuantization(q).read()).filter(({what, numBits}) => what === of && !numBits);
+  return Object.fromEntries(rows.map(({layer, note}) => [layer, note.replace('not rounded: ', '')]));
+}
+
+async function rounded(q: tfl.LayersModel): Promise<string[]> {
+  const rows = (await describeQuantization(q).read()).filter(({numBits}) => numBits);
+  return rows.map(({layer, what}) => `${layer}.${what}`);
+}
+
+/** A base of a convolution, BatchNormalization and relu, and a head. */
+function transferred(name = 'base'): tfl.LayersModel {
+  const inner = image('inner');
+  const parts = [conv('c'), layers.batchNormalization({name: 'n'}), layers.reLU({name: 'r'})];
+  const base = tfl.model({inputs: inner, outputs: chain(inner, ...parts), name});
+  const x = image();
+  return tfl.model({inputs: x, outputs: chain(x, base, layers.flatten({name: 'f'}), dense('d'))});
+}
+
+/** The same called step by step. */
+function stepwise(): tfl.LayersModel {
+  const inner = image('inner');
+  const parts = [conv('c'), layers.reLU({name: 'r'}), layers.flatten({name: 'f'})];
+  const base = tfl.model({inputs: inner, outputs: chain(inner, ...parts), name: 'base'});
+  const x = tfl.input({shape: [3, 4, 4, 2], name: 'x'});
+  return tfl.model({inputs: x, outputs: chain(x, layers.timeDistributed({layer: base, name: 'td'}), dense('d'))});
+}
+
+describe('describeQuantization tells why an output is not rounded', () => {
+  scoped();
+
+  const MODELS: Readonly<Record<string, () => tfl.LayersModel>> = {
+    chain: () => {
+      const x = image();
+      const parts = [conv('c'), layers.batchNormalization({name: 'n'}), layers.reLU({name: 'r'})];
+      return tfl.model({inputs: x, outputs: chain(x, ...parts, layers.flatten({name: 'f'}), dense('s', 2, 'softmax'))});
+    },
+    concat: () => {
+      const x = image();
+      const branches = [chain(x, conv('a'), layers.reLU({name: 'ar'})), chain(x, conv('b'))];
+      const both = apply(layers.concatenate({name: 'both'}), ...branches);
+      return tfl.model({inputs: x, outputs: chain(both, conv('d'), layers.softmax({name: 'soft'}))});
+    },
+    add: () => {
+      const x = image();
+      const sum = apply(layers.add({name: 'sum'}), chain(x, conv('a')), chain(x, conv('b')));
+      return tfl.model({inputs: x, outputs: chain(sum, layers.reLU({name: 'r'}))});
+    },
+    words: () => {
+      const x = tfl.input({shape: [3], name: 'x'});
+      return tfl.model({inputs: x, outputs: chain(x, embedding('e', 9), lstm('l'), dense('y', 2, 'sigmoid'))});
+    },
+    transferred,
+    stepwise,
+  };
+  const after = (name: string) => `rounded once, after ${name}`;
+  const out = 'left out by the options';
+  const moves = 'moves values only';
+  const soft = 'softmax is an output: what it is given is rounded';
+  const sigmoid = 'sigmoid is an output: what it is given is rounded';
+  const chained = {f: moves, s: soft};
+  const CASES: readonly [model: string, options: QuantizeOptions, expected: Record<string, string>][] = [
+    ['chain', {}, {c: after('r'), n: after('r'), ...chained}],
+    ['chain', {recipe: 'learned', keepEnds8bit: true}, {c: after('r'), n: after('r'), ...chained}],
+    ['chain', {layers: {r: false}}, {c: after('n'), ...chained}],
+    ['chain', {layers: {n: false}}, chained],
+    ['chain', {layers: {c: false}}, {n: after('r'), ...chained}],
+    ['chain', {layers: {r: {activations: false}}}, {c: out, n: out, r: out, ...chained}],
+    ['chain', {layers: {n: {activations: false}}}, {c: after('r'), n: after('r'), ...chained}],
+    ['chain', {layers: {s: {activations: false}}}, {c: after('r'), n: after('r'), f: moves, s: out}],
+    ['chain', {layers: {s: false}}, {c: after('r'), n: after('r'), f: moves, s: out}],
+    ['chain', {activations: false}, {c: out, n: out, r: out, f: moves, s: out}],
+    ['chain', {weights: false}, {c: after('r'), n: after('r'), ...chained}],
+    ['concat', {}, {a: after('both'), ar: after('both'), b: after('both'), soft: 'softmax is an output'}],
+    ['concat', {layers: {both: false}}, {a: after('ar'), soft: 'softmax is an output'}],
+    ['concat', {layers: {both: {activations: false}, soft: false}}, {a: out, ar: out, b: out, both: out, soft: out}],
+    ['concat', {layers: {ar: false}}, {b: after('both'), soft: 'softmax is an output'}],
+    ['add', {}, {sum: after('r')}],
+    ['add', {layers: {r: false}}, {r: out}],
+    ['words', {}, {e: "its rows are on the weights' grid", y: sigmoid}],
+    ['words', {layers: {e: {weights: {perChannel: true}}}}, {y: sigmoid}],
+    ['words', {weights: false}, {y: sigmoid}],
+    ['words', {activations: false}, {e: "its rows are on the weights' grid", l: out, y: out}],
+    ['transferred', {}, {c: after('r'), n: after('r'), f: moves}],
+    ['transferred', {layers: {base: {activations: false}}}, {c: out, n: out, r: out, f: moves}],
+    ['transferred', {layers: {base: false}}, {c: out, n: out, r: out, f: moves}],
+    ['stepwise', {}, {td: 'see the layers that it calls', c: after('r'), f: moves}],
+    ['stepwise', {layers: {r: false}}, {td: 'see the layers that it calls', r: out, f: moves}],
+  ];
+
+  for (const [name, options, expected] of CASES) {
+    it(`${name} ${JSON.stringify(options)}`, async () => {
+      const q = quantizeModel(MODELS[name]!(), options);
+      expect(await reasons(q)).toEqual(expected);
+      const done = await rounded(q);
+      for (const reason of Object.values(expected)) {
+        const [, by] = /^rounded once, after (.*)$/.exec(reason) ?? [];
+        if (by) expect(done).toContain(`${by}.output`);
+      }
+      // Loaded again, and within another model, with metadata of one's own.
+      q.setUserDefinedMetadata({mine: 1});
+      const loaded = await saveAndLoad(q);
+      expect(await reasons(loaded)).toEqual(expected);
+      expect(await rounded(loaded)).toEqual(done);
+      const outer = tfl.input({batchShape: q.inputs[0]!.shape, name: 'outer'});
+      expect(await reasons(tfl.model({inputs: outer, outputs: q.apply(outer) as Symbolic}))).toEqual(expected);
+      expect(dequantizeModel(q).getConfig()).not.toEqual(jasmine.stringContaining('rounded once'));
+    });
+  }
+
+  it('of names with capitals and underscores, loaded again', async () => {
+    const x = image();
+    const model = tfl.model({inputs: x, outputs: chain(x, conv('conv_A'), layers.reLU({name: 'theReLU_1'}))});
+    expect(await reasons(await saveAndLoad(quantizeModel(model)))).toEqual({conv_A: after('theReLU_1')});
+  });
+
+  it("of tfmot's scheme", async () => {
+    const q = quantizeModel(MODELS['chain']!(), {scheme: 'tfmot', layers: {r: false}});
+    const not = "tfmot's scheme does not round here";
+    expect(await reasons(q)).toEqual({quant_c: not, quant_n: not, r: out, quant_f: moves, quant_s: not});
+  });
+
+  it('of weights', async () => {
+    expect(await reasons(quantizeModel(MODELS['words']!(), {weights: false}), 'weights')).toEqual({
+      e: out,
+      l: out,
+      y: out,
+    });
+  });
+
+  it('of models that were saved before reasons were kept, without guessing', async () => {
+    const q = quantizeModel(MODELS['chain']!(), {layers: {r: false}});
+    const json = JSON.parse(q.toJSON() as string, (key, value: unknown) =>
+      key === 'reason' ? undefined : value,
+    ) as tfl.ModelAndWeightsConfig;
+    const old = await tfl.models.modelFromJSON(json);
+    const unknown = 'the model was saved before reasons were kept';
+    expect(await reasons(old)).toEqual({c: unknown, f: moves, s: unknown});
+  });
+});
+
+describe('a model within a model', () => {
+  scoped();
+
+  it('stays float by its name, rounded where others take what it gives', async () => {
+    const model = transferred();
+    const q = quantizeModel(model, {layers: {base: false}});
+    expect(await rounded(q)).toEqual(['base_quantized.output', 'd.kernel', 'd.output']);
+    const base = q.getLayer('base') as unknown as tfl.LayersModel;
+    expect(base.layers.map(layer => layer.getClassName())).toEqual([
+      'InputLayer',
+      'Conv2D',
+      'BatchNormalization',
+      'ReLU',
+    ]);
+    await calibrate(q, IMAGES());
+    expect(await distance(model, q, IMAGES())).toBeLessThan(0.03);
+    expect(await distance(q, await saveAndLoad(q), IMAGES())).toBe(0);
+  });
+
+  it('stays float as the first of a Sequential, which knows its layers only', async () => {
+    const inner = image('inner');
+    const base = tfl.model({inputs: inner, outputs: chain(inner, conv('c'), layers.reLU({name: 'r'})), name: 'base'});
+    const model = tfl.sequential({layers: [base, layers.flatten({name: 'f'}), dense('d')]});
+    expect(await rounded(quantizeModel(model, {layers: {base: false}}))).toEqual([
+      'r_quantized.output',
+      'd.kernel',
+      'd.output',
+    ]);
+  });
+
+  for (const name of ['td', 'base']) {
+    it(`stays float within TimeDistributed, by the name ${name}`, async () => {
+      const model = stepwise();
+      const q = quantizeModel(model, {layers: {[name]: false}});
+      expect(await rounded(q)).toEqual(['td_quantized.output', 'd.kernel', 'd.output']);
+      const x = tf.randomUniform([4, 3, 4, 4, 2], -1, 1, 'float32', 7);
+      await calibrate(q, x);
+      expect(await distance(model, q, x)).toBeLessThan(0.03);
+    });
+  }
+
+  it('has options of its own, and its layers theirs', async () => {
+    const options = {base: {weights: {numBits: 4}}, c: {activations: {numBits: 5}}, d: {weights: {numBits: 6}}};
+    const bits = async (named: QuantizeOptions['layers']) => {
+      const rows = await describeQuantization(quantizeModel(transferred(), {layers: named!})).read();
+      return rows.filter(({what}) => what === 'kernel').map(({layer, numBits}) => `${layer} ${numBits}`);
+    };
+    expect(await bits(options)).toEqual(['c 4', 'd 6']);
+    expect(await bits({...options, c: {weights: {numBits: 7}}})).toEqual(['c 7', 'd 6']);
+    expect(await bits({base: false, c: {weights: {numBits: 7}}})).toEqual(['c 7', 'd 8']);
+    expect(await bits({base: {weights: {numBits: 4}}, c: false})).toEqual(['d 8']);
+  });
+});
+
+describe('ranges are pinned', () => {
+  scoped();
+
+  const rangesOf = async (q: tfl.LayersModel, name: string) => {
+    const row = (await describeQuantization(q).read()).find(({layer, what}) => layer === name && what === 'output')!;
+    return [row.min, row.max, row.observing];
+  };
+
+  for (const recipe of ['minMax', 'learned'] as const) {
+    it(`of inputs and outputs, with the recipe ${recipe}: nothing moves them`, async () => {
+      const q = quantizeModel(transferred(), {recipe, ranges: {x: [-2, 2], c: [0, 3], d: [-4, 5]}});
+      const all = async (model: tfl.LayersModel) => [
+        await rangesOf(model, 'x_quantized'),
+        await rangesOf(model, 'r'),
+        await rangesOf(model, 'd'),
+      ];
+      const pinned = [
+        [-2, 2, false],
+        [0, 3, false],
+        [-4, 5, false],
+      ];
+      expect(await all(q)).toEqual(pinned);
+      // They count from the start: a level of d is 9 / 255.
+      const [values] = await predicted(q, IMAGES());
+      for (const value of values!) expect((value * 255) / 9).toBeCloseTo(Math.round((value * 255) / 9), 3);
+      await calibrate(q, IMAGES());
+      expect(await all(q)).toEqual(pinned);
+      freezeRanges(q, false);
+      tf.tidy(() => void q.apply(IMAGES(), {training: true}));
+      expect(await all(q)).toEqual(pinned);
+      const loaded = await saveAndLoad(q);
+      expect(await all(loaded)).toEqual(pinned);
+      tf.tidy(() => void loaded.apply(IMAGES(), {training: true}));
+      expect(await all(loaded)).toEqual(pinned);
+    });
+  }
+
+  it('of what a float model gives, and of values that others take as they are', async () => {
+    const kept = quantizeModel(transferred(), {layers: {base: false}, ranges: {r: [0, 6]}});
+    expect(await rangesOf(kept, 'base_quantized')).toEqual([0, 6, false]);
+    const x = tfl.input({shape: [3], name: 'x'});
+    const outputs = [chain(x, embedding()), chain(x, dense('d'))];
+    const q = quantizeModel(tfl.model({inputs: x, outputs}), {ranges: {x: [0, 2000]}});
+    expect(await rangesOf(q, 'x_quantized')).toEqual([0, 2000, false]);
+  });
+
+  it('or refused, all problems at once', () => {
+    const x = image();
+    const both = apply(layers.concatenate({name: 'both'}), chain(x, conv('a')), chain(x, conv('b')));
+    const end = chain(both, conv('e'), layers.reLU({name: 'r'}), layers.flatten({name: 'f'}), dense('s', 2, 'softmax'));
+    const ids = tfl.input({shape: [3], name: 'ids'});
+    const model = tfl.model({inputs: [x, ids], outputs: [end, chain(ids, embedding('rows', 9))]});
+    const quantize =
+      (ranges: QuantizeOptions['ranges'], more: QuantizeOptions = {}) =>
+      () =>
+        quantizeModel(model, {...more, ranges: ranges!});
+    const bad = quantize({
+      nowhere: [0, 1],
+      a: [0, 1],
+      f: [0, 1],
+      s: [0, 1],
+      e: [0, 1],
+      r: [0, 2],
+      x: [0.5, 1],
+      ids: [0, 9],
+      rows: [-1, 1],
+    });
+    for (const part of [
+      /8 problems/,
+      /ranges\.nowhere: there is no layer or input nowhere/,
+      /ranges\.a: it is rounded together with others, after both\. Name both/,
+      /ranges\.f: the layer moves values only\. Name the layer, or the input, that they come from/,
+      /ranges\.s: its output is not rounded: softmax is an output/,
+      /ranges\.e and ranges\.r are of one output, which is rounded once, after r, but differ/,
+      /ranges\.x must hold 0.* was \[0\.5, 1\]\. Give it \[0, 1\]/,
+      /ranges\.ids: nobody computes with this input/,
+      /ranges\.rows: its output is not rounded: its rows are on the weights' grid/,
+    ]) {
+      expect(bad).toThrowError(part);
+    }
+    expect(quantize({e: [0, 1]}, {layers: {r: {activations: false}}})).toThrowError(/leave the activations of r out/);
+    expect(() => quantizeModel(transferred(), {ranges: {base: [0, 1]}})).toThrowError(
+      /ranges\.base: it is a model\. Name the layer in it that gives its output/,
+    );
+  });
+});
+
+/** The classes that tfjs registers by itself, before specs register theirs. */
+const TFJS = new Set(
+  Object.keys(tf.serialization.SerializationMap.getMap().classNameMap).filter(name => !name.startsWith('Quantize')),
+);
+
+describe("every class of tfjs's layers", () => {
+  scoped();
+
+  const KINDS: Readonly<Record<string, string>> = {
+    compute: 'Conv1D Conv2D Conv2DTranspose Conv3D Conv3DTranspose Dense DepthwiseConv2D SeparableConv2D',
+    recurrent:
+      'Bidirectional ConvLSTM2D ConvLSTM2DCell GRU GRUCell LSTM LSTMCell RNN SimpleRNN SimpleRNNCell StackedRNNCells',
+    embedding: 'Embedding',
+    encoding: 'CategoryEncoding',
+    masking: 'Masking',
+    batchNorm: 'BatchNormalization',
+    activation: 'Activation ELU LeakyReLU PReLU ReLU Softmax ThresholdedReLU',
+    merge: 'Add Average Dot Maximum Minimum Multiply',
+    concat: 'Concatenate',
+    elementwise:
+      'AveragePooling1D AveragePooling2D AveragePooling3D CenterCrop GlobalAveragePooling1D GlobalAveragePooling2D ' +
+      'LayerNormalization RandomWidth Rescaling Resizing',
+    passing:
+      'AlphaDropout Cropping2D Dropout Flatten GaussianDropout GaussianNoise GlobalMaxPooling1D GlobalMaxPooling2D ' +
+      'InputLayer MaxPooling1D MaxPooling2D MaxPooling3D Permute RepeatVector Reshape SpatialDropout1D UpSampling2D ' +
+      'ZeroPadding2D',
+  };
+
+  it('is known, by what it does', () => {
+    const {classNameMap} = tf.serialization.SerializationMap.getMap();
+    const others = ['Functional', 'Model', 'Sequential', 'TimeDistributed'];
+    const names = Object.entries(classNameMap).flatMap(([name, [cls]]) => {
+      const {prototype} = cls as unknown as {prototype: unknown};
+      // Of this package and of other specs are those that tfjs's own namespace does not have.
+      return prototype instanceof tfl.layers.Layer && TFJS.has(name) && !others.includes(name) ? [name] : [];
+    });
+    const expected = Object.entries(KINDS).flatMap(([kind, all]) => all.split(' ').map(name => `${name}: ${kind}`));
+    const stub = (name: string) =>
+      ({getClassName: () => name, interpolation: name === 'UpSampling2D' ? 'nearest' : 'bilinear'}) as unknown as Layer;
+    expect(names.map(name => `${name}: ${kindOf(stub(name), {})}`).sort()).toEqual(expected.sort());
+  });
+
+  it('CategoryEncoding takes numbers as they are, and is not asked for a kernel', async () => {
+    const x = tfl.input({shape: [1], name: 'x'});
+    const parts = [layers.reshape({targetShape: [1]}), layers.categoryEncoding({numTokens: 300, outputMode: 'oneHot'})];
+    const model = tfl.model({inputs: x, outputs: chain(x, ...parts, dense('d'))});
+    const q = quantizeModel(model);
+    const ids = tf.tensor2d([[1], [258], [299]]);
+    await calibrate(q, ids);
+    expect(await distance(model, q, ids)).toBeLessThan(0.02);
+  });
 });
