@@ -251,7 +251,7 @@ export function inputOf(value: Value): Value | undefined {
   return MOVING.has(producer.operator) ? inputOf(inputsOf(producer)[0]!) : undefined;
 }
 
-/** The inputs that some layers look rows up by, and others compute with. */
+/** The inputs that are rounded for some, while others look rows up by them, or have grids of their own. */
 export function mixedInputs({nodes}: Graph): ReadonlySet<Value> {
   const quantized = nodes.filter(({operator}) => operator === 'QUANTIZE').flatMap(node => inputsOf(node));
   return new Set(quantized.flatMap(value => inputOf(value) ?? []));

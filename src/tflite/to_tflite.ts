@@ -229,7 +229,7 @@ function ungriddedProblems({nodes, outputs}: Graph): string[] {
 /** Operators that take an input as it is given. */
 const TAKES_INPUTS: ReadonlySet<OperatorName> = new Set(['GATHER', 'QUANTIZE', 'RESHAPE', 'SLICE', 'TRANSPOSE']);
 
-/** Inputs that are to be integers on a grid, and row numbers at the same time. */
+/** Inputs that are to be integers on a grid, and row numbers or on other grids at the same time. */
 function mixedProblems(graph: Graph, inputType: PortType): string[] {
   if (inputType === 'float32') return [];
   const mixed = mixedInputs(graph);
@@ -237,8 +237,8 @@ function mixedProblems(graph: Graph, inputType: PortType): string[] {
     .filter(({value}) => mixed.has(value))
     .map(
       ({name}) =>
-        `input ${name}: rows are looked up by it, and others compute with it on a grid, which ${inputType} cannot be ` +
-        "both. Leave inputType 'float32', or build the model with an input for each.",
+        `input ${name}: it goes to several places, as row numbers or on grids of their own, and ${inputType} is on one. ` +
+        "Leave inputType 'float32', or build the model with an input for each.",
     );
 }
 
