@@ -5,6 +5,7 @@ import {
   calibrate,
   dequantizeModel,
   describeQuantization,
+  freezeBatchNorm,
   freezeRanges,
   quantizeModel,
   type QuantizeOptions,
@@ -444,6 +445,41 @@ describe('a model within a model', () => {
       expect(await distance(model, q, x)).toBeLessThan(0.03);
     });
   }
+
+  it('keeps the statistics of its BatchNormalization while the rest trains, if they are frozen', async () => {
+    needsTraining();
+    const model = transferred();
+    model.getLayer('base').trainable = false;
+    const q = quantizeModel(model);
+    expect(q.trainableWeights.length).toBe(2);
+    const base = q.getLayer('base') as unknown as tfl.LayersModel;
+    const statistics = async () =>
+      Promise.all(
+        base
+          .getLayer('n')
+          .getWeights()
+          .map(async each => [...(await valuesOf(each))]),
+      );
+    const before = await statistics();
+    q.compile({optimizer: tf.train.sgd(0.1), loss: 'meanSquaredError'});
+    freezeBatchNorm(base);
+    await q.fit(IMAGES(), tf.ones([8, 2]), {epochs: 1});
+    expect(await statistics()).toEqual(before);
+    freezeBatchNorm(base, false);
+    await q.fit(IMAGES(), tf.ones([8, 2]), {epochs: 1});
+    expect(await statistics()).not.toEqual(before);
+    q.optimizer.dispose();
+  });
+
+  it('gives back all that it takes, with what is rounded between', () => {
+    const model = transferred();
+    const before = tf.memory().numTensors;
+    const options = {layers: {base: false}, ranges: {base_quantized: [0, 1]}} as const;
+    expect(() => quantizeModel(model, options)).toThrowError(/no layer or input base_quantized/);
+    quantizeModel(model, {layers: {base: false}, ranges: {r: [0, 1]}}).dispose();
+    quantizeModel(model, {ranges: {x: [-1, 1]}}).dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
 
   it('has options of its own, and its layers theirs', async () => {
     const options = {base: {weights: {numBits: 4}}, c: {activations: {numBits: 5}}, d: {weights: {numBits: 6}}};
