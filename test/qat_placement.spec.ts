@@ -380,10 +380,25 @@ describe('describeQuantization tells why an output is not rounded', () => {
     expect(await reasons(await saveAndLoad(quantizeModel(model)))).toEqual({conv_A: after('theReLU_1')});
   });
 
+  it('of layers that are added later, which no option left out', async () => {
+    const q = quantizeModel(MODELS['add']!(), {layers: {r: false}});
+    const model = tfl.sequential({layers: [q, layers.flatten({name: 'f'}), dense('new')]});
+    const expected = {r: out, f: moves, new: 'it is not quantized'};
+    expect(await reasons(model)).toEqual(expected);
+    expect(await reasons(await saveAndLoad(model))).toEqual(expected);
+    expect(await reasons(model, 'weights')).toEqual({new: 'it is not quantized'});
+  });
+
   it("of tfmot's scheme", async () => {
     const q = quantizeModel(MODELS['chain']!(), {scheme: 'tfmot', layers: {r: false}});
     const not = "tfmot's scheme does not round here";
-    expect(await reasons(q)).toEqual({quant_c: not, quant_n: not, r: out, quant_f: moves, quant_s: not});
+    expect(await reasons(q)).toEqual({
+      quant_c: not,
+      quant_n: not,
+      r: 'it is not quantized',
+      quant_f: moves,
+      quant_s: not,
+    });
   });
 
   it('of weights', async () => {

@@ -84,13 +84,16 @@ const TFMOT = "tfmot's scheme does not round here";
 
 const isTfmots = (layer: Layer) => layer instanceof LayerWrapper && !(layer instanceof QuantizedLayer);
 
-/** What layers tell of themselves; those without a wrapper are of a kind that is not rounded, or left out. */
+/** What wrappers tell of their layers, and of those that have none. */
 function reasonsOf(layers: readonly Layer[]): ReasonOf {
-  const isOld = layers.some(layer => layer instanceof QuantizedLayer && layer.reason === undefined);
-  const otherwise = isOld ? 'the model was saved before reasons were kept' : LEFT_OUT;
+  const wrappers = layers.filter(layer => layer instanceof QuantizedLayer);
+  const leftOut = new Set(wrappers.flatMap(wrapper => wrapper.leftOut));
+  const isOld = wrappers.some(({reason}) => reason === undefined);
+  const otherwise = isOld ? 'the model was saved before reasons were kept' : 'it is not quantized';
   return (layer, kind) => {
     const own = layer instanceof QuantizedLayer ? layer.reason : undefined;
-    return own ?? reasonOfKind(kind) ?? (isTfmots(layer) ? TFMOT : otherwise);
+    const unwrapped = leftOut.has(layer.name) ? LEFT_OUT : otherwise;
+    return own ?? reasonOfKind(kind) ?? (isTfmots(layer) ? TFMOT : unwrapped);
   };
 }
 
@@ -107,7 +110,7 @@ function linesOf(layer: Layer, custom: CustomLayers, reasonOf: ReasonOf): Line[]
   const kind = kindOf(inner, custom);
   const isFloat = !roundings.some(({of}) => of === 'weights');
   if (isFloat && MULTIPLIES.has(kind) && slotsOf(inner, custom[className]).length > 0) {
-    lines.push(leftOut('weights', isTfmots(layer) ? TFMOT : LEFT_OUT));
+    lines.push(leftOut('weights', layer instanceof QuantizedLayer ? LEFT_OUT : reasonOf(layer, kind)));
   }
   if (!roundings.some(({what}) => what === 'output' || what === 'activation')) {
     lines.push(leftOut('output', reasonOf(layer, kind)));

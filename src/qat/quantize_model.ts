@@ -35,7 +35,7 @@ import {
   reasonOfKind,
 } from './placement';
 import {isQuantizing} from './layer_wrapper';
-import {QuantizedInput, QuantizedLayer} from './quantized_layer';
+import {QuantizedInput, QuantizedLayer, type QuantizedLayerArgs} from './quantized_layer';
 import {cloneLayer, rebuild, type Replacement} from './rebuild';
 import {QuantizeLayer, QuantizeWrapperV2} from './tfmot';
 import {placeAsTfmot} from './tfmot_placement';
@@ -152,6 +152,8 @@ class Quantization {
   readonly #between = new Map<number, QuantizedInput | undefined>();
   readonly #names: Set<string>;
   readonly #problems: string[] = [];
+  /** What the options leave out, for the first wrapper to know. */
+  readonly #leftOut: {name: string}[] = [];
 
   constructor(model: Container, options: QuantizeOptions, own: ReadonlyMap<Layer, OwnOptions>) {
     this.#options = options;
@@ -161,6 +163,10 @@ class Quantization {
     this.#ends = endsOf(flatten(model), layer => MULTIPLIES.has(kindOf(layer, rules.custom)));
     this.#placements = [model, ...steppedModels(model)].map((each, i) => place(each, rules, i > 0));
     this.#pin(options.ranges ?? {});
+    const placed = new Map(this.#placements.flatMap(({layers}) => [...layers]));
+    for (const [layer, {kind}] of placed) {
+      if (!reasonOfKind(kind) && !this.#argsFor(layer)) this.#leftOut.push({name: layer.name});
+    }
   }
 
   /** What is wrong with the ranges. */
@@ -170,8 +176,9 @@ class Quantization {
 
   replace(layer: Layer): Replacement {
     const copy = cloneLayer(layer);
-    const found = this.#placeOf(layer);
-    const wrapped = found && this.#wrapped(layer, copy, found);
+    const args = this.#argsFor(layer);
+    const leftOut = args && this.#leftOut.splice(0);
+    const wrapped = args && new QuantizedLayer({...args, layer: copy, leftOut: leftOut!});
     return {layer: wrapped ?? copy, variables: {to: copy, from: layer}};
   }
 
@@ -204,7 +211,10 @@ class Quantization {
     return own === false ? {weights: undefined, activations: undefined} : plan;
   }
 
-  #wrapped(layer: Layer, copy: Layer, found: Place): QuantizedLayer | undefined {
+  /** What a layer's wrapper is made of; undefined if it needs none. */
+  #argsFor(layer: Layer): Omit<QuantizedLayerArgs, 'layer'> | undefined {
+    const found = this.#placeOf(layer);
+    if (!found) return undefined;
     const {kind, before, between, output, folds} = found;
     const {weights, activations} = this.#planOf(layer);
     const custom = this.#options.customLayers?.[layer.getClassName()];
@@ -214,8 +224,7 @@ class Quantization {
     const reason = outputConfig ? undefined : this.#reasonOf(layer, found);
     const isTold = reason === undefined || reason === LEFT_OUT || reason === reasonOfKind(kind);
     if (!hasWeights && !outputConfig && !beforeConfig && isTold) return undefined;
-    return new QuantizedLayer({
-      layer: copy,
+    return {
       weights: hasWeights ? weights : null,
       before: beforeConfig ?? null,
       between: between && activations ? activations : null,
@@ -223,7 +232,7 @@ class Quantization {
       customWeights: custom ? Object.entries(custom).map(([name, each]) => ({name, axis: each?.axis ?? null})) : null,
       folds: Boolean(hasWeights && folds && weights.perChannel === false),
       reason: reason === undefined ? null : {name: reason},
-    });
+    };
   }
 
   /** Why a layer's output is not rounded, by what becomes of the layer that does it in its place. */

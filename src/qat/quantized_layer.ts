@@ -70,6 +70,8 @@ export interface QuantizedLayerArgs {
   readonly folds?: boolean;
   /** Why the output is not rounded, where it is not. Under `name`, as tfjs leaves no other text as it is. */
   readonly reason?: {readonly name: string} | null;
+  /** Layers that the options left out, and that so have no wrapper: one of the model's wrappers knows. */
+  readonly leftOut?: readonly {readonly name: string}[];
   readonly version?: number;
 }
 
@@ -268,6 +270,11 @@ export class QuantizedLayer extends LayerWrapper {
     return reason ? reason.name : reason;
   }
 
+  /** The names of layers that the options left out of the model. */
+  get leftOut(): string[] {
+    return (this.#args.leftOut ?? []).map(({name}) => name);
+  }
+
   /** The layer's class and its weights, if it is one of the user's own. */
   get customClass(): [string, CustomWeights][] {
     const weights = this.#custom();
@@ -331,7 +338,15 @@ export class QuantizedLayer extends LayerWrapper {
   }
 
   override getConfig(): serialization.ConfigDict {
-    const {before = null, between = null, output = null, customWeights = null, folds = false, reason} = this.#args;
+    const {
+      before = null,
+      between = null,
+      output = null,
+      customWeights = null,
+      folds = false,
+      reason,
+      leftOut = [],
+    } = this.#args;
     return {
       ...super.getConfig(),
       version: VERSION,
@@ -343,6 +358,7 @@ export class QuantizedLayer extends LayerWrapper {
       customWeights,
       folds,
       ...(reason !== undefined && {reason}),
+      ...(leftOut.length > 0 && {leftOut: leftOut.map(({name}) => ({name}))}),
     } as serialization.ConfigDict;
   }
 
