@@ -55,6 +55,11 @@ const masksOnGpu = () => {
   if (onWebGPU) skip("tfjs's transpose of a mask is not valid WGSL: it gives an i32 for an f32");
 };
 
+const countsOnGpu = () => {
+  if (onWebGPU)
+    skip("tfjs's CategoryEncoding reads its input at once, which WebGPU does by way of a canvas, if at all");
+};
+
 /** Three real steps, three of padding; the last real value is nearer to 0 than any level. */
 function padded(maskValue: number, features = 1): tf.Tensor {
   const real = tf.concat(
@@ -91,6 +96,11 @@ describe('Masking compares exact values', () => {
     'after scaling': mask => {
       const x = input();
       return model(x, chain(x, layers.rescaling({scale: 1, offset: 0}), mask, lstm()));
+    },
+    'called step by step': mask => {
+      const x = input();
+      const steps = layers.timeDistributed({layer: mask, name: 'steps'});
+      return model(x, chain(x, layers.reshape({targetShape: [6, 1, 1]}), steps, layers.flatten(), dense('d')));
     },
     'beside others that take the input': mask => {
       const x = input();
@@ -164,10 +174,13 @@ describe('Masking compares exact values', () => {
       };
       const left = chain(x, parts.mask, lstm('one'));
       const right = chain(x, frozen, parts.more, lstm('two'));
-      const float = model(x, apply(layers.concatenate(), left, right));
+      const steps = layers.timeDistributed({layer: layers.masking({maskValue: 0}), name: 'steps'});
+      const split = layers.reshape({targetShape: [6, 1, 3]});
+      const stepped = chain(apply(frozen, x), split, steps, layers.reshape({targetShape: [6, 3]}), lstm('three'));
+      const float = model(x, apply(layers.concatenate(), left, right, stepped));
       const q = quantizeModel(float, {weights: {numBits}, activations: {numBits}});
       const data = padded(0);
-      const y = tf.zeros([8, 8]);
+      const y = tf.zeros([8, 12]);
       await calibrate(q, data);
       q.compile({optimizer: tf.train.sgd(0.1), loss: 'meanSquaredError'});
       const {history} = await q.fit(data, y, {epochs: 4});
@@ -237,6 +250,7 @@ describe('row numbers stay as they are', () => {
 
   for (const [name, make] of Object.entries(MODELS)) {
     it(name, async () => {
+      if (name.includes('CategoryEncoding')) countsOnGpu();
       const x = tfl.input({shape: [3], name: 'x'});
       const float = tfl.model({inputs: x, outputs: make(x)});
       const left = float.layers.some(layer => layer.name === 'left');
@@ -256,6 +270,42 @@ describe('row numbers stay as they are', () => {
       expect(await distance(float, dequantizeModel(q), ids)).toBeLessThan(0.02);
     });
   }
+});
+
+/** Tells values that equal -1, which no rounded value here does. */
+class Equals extends layers.Layer {
+  static className = 'Equals';
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.cast(tf.equal([inputs].flat()[0]!, -1), 'float32');
+  }
+}
+tf.serialization.registerClass(Equals);
+
+describe("a layer of one's own that is left as it is", () => {
+  scoped();
+
+  it('is given its values as they are: inputs, moved or not, and what others compute', async () => {
+    const x = tfl.input({shape: [3], name: 'x'});
+    const moved = chain(x, layers.reshape({targetShape: [3]}));
+    const same = tfl.initializers.identity({gain: 1});
+    const computed = chain(x, layers.dense({units: 3, kernelInitializer: same, name: 'same'}));
+    const outputs = [moved, computed].map((value, i) => chain(value, new Equals({name: `equal${i}`})));
+    const model = tfl.model({inputs: x, outputs: [...outputs, chain(moved, dense('d')), chain(computed, dense('e'))]});
+    // The input goes rounded into the Dense, where -1 is a level; what that gives is not rounded on its own range.
+    const q = quantizeModel(model, {
+      weights: {numBits: 2},
+      layers: {equal0: false, equal1: false, same: {weights: false}},
+      ranges: {x: [-1, 2]},
+    });
+    await calibrate(q, tf.tensor2d([[-1, 0.3, 1.97]]));
+    const data = tf.tensor2d([[-1, -0.9999, 1]]);
+    expect((await predicted(q, data)).slice(0, 1)).toEqual([[1, 0, 0]]);
+    expect(await reasons(q)).toEqual(
+      jasmine.objectContaining({same: 'taken as it is by equal1', equal0: 'left out by the options'}),
+    );
+    expect(await rounded(q)).toEqual(jasmine.arrayContaining(['same_quantized.output', 'x_quantized.output']));
+  });
 });
 
 const conv = (name: string, activation = 'linear') =>
@@ -635,6 +685,7 @@ describe("every class of tfjs's layers", () => {
   });
 
   it('CategoryEncoding takes numbers as they are, and is not asked for a kernel', async () => {
+    countsOnGpu();
     const x = tfl.input({shape: [1], name: 'x'});
     const parts = [layers.reshape({targetShape: [1]}), layers.categoryEncoding({numTokens: 300, outputMode: 'oneHot'})];
     const model = tfl.model({inputs: x, outputs: chain(x, ...parts, dense('d'))});

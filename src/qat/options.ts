@@ -53,7 +53,8 @@ export interface QuantizeOptions extends LayerOptions {
   /** 'tfmot' does exactly as TensorFlow's toolkit does by default, and takes no other options but `layers: {name: false}`. */
   readonly scheme?: 'default' | 'tfmot';
   /**
-   * By layer name: what differs there; `false` leaves the layer as it is. The name of a model within this one, or of a
+   * By layer name: what differs there; `false` leaves the layer as it is, and gives one of a class of your own its values as
+   * they are. The name of a model within this one, or of a
    * TimeDistributed around a model, is for all layers in it; what a layer itself is told goes before.
    */
   readonly layers?: Readonly<Record<string, LayerOptions | false>>;

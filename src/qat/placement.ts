@@ -54,6 +54,8 @@ interface Graph {
   readonly isFloat: (op: Op) => boolean;
   readonly consumers: ReadonlyMap<number, readonly Op[]>;
   readonly isOutput: (tensor: number) => boolean;
+  /** How tensors are taken, as far as somebody has asked. */
+  readonly wishes: Map<number, Wishes>;
 }
 
 /** A value that is to be rounded on the way to a layer. */
@@ -91,6 +93,7 @@ function graphWith(flat: FlatGraph, options: PlacementOptions): Graph {
     isFloat: op => options.isFloat(op.layer) && kind(op) !== 'passing',
     consumers,
     isOutput: tensor => outputs.has(tensor),
+    wishes: new Map(),
   };
 }
 
@@ -163,12 +166,17 @@ const CARRIES: ReadonlySet<Kind> = new Set<Kind>([
 
 /** How those that take a tensor would have it, by way of layers that only move values. */
 function wishesFor(graph: Graph, tensor: number): Wishes {
-  return both((graph.consumers.get(tensor) ?? []).map(op => wishesOf(graph, op)));
+  const known = graph.wishes.get(tensor);
+  if (known) return known;
+  const wishes = both((graph.consumers.get(tensor) ?? []).map(op => wishesOf(graph, op)));
+  graph.wishes.set(tensor, wishes);
+  return wishes;
 }
 
 function wishesOf(graph: Graph, op: Op): Wishes {
   const kind = graph.kind(op);
-  if (EXACT.has(kind)) return {exact: new Set([op.layer]), rounded: false};
+  // What a class of one's own does with values nobody knows, so that it is left as it is along with them.
+  if (EXACT.has(kind) || kind === 'unknown') return {exact: new Set([op.layer]), rounded: false};
   if (kind === 'nested') {
     const inner = steppedGraph(graph, op.layer);
     return wishesFor(inner, inner.flat.inputs[0]!);

@@ -229,6 +229,15 @@ function rangeVariables(add: AddVariable, config: SavedQuantizer, channels?: num
   return {logs: add('log_range', shape, true), grid: add('grid', shape, false)};
 }
 
+/** What a layer masks of x. Comparisons have no gradient, which keeps a model from training where a trained range comes before. */
+function maskOf(layer: Layer, x: Tensor): Tensor {
+  const mask = customGrad(given => {
+    const value = layer.computeMask(given as Tensor) as Tensor;
+    return {value, gradFunc: () => zerosLike(given as Tensor)};
+  });
+  return mask(x);
+}
+
 /** A layer that rounds: another layer, whose weights and activations are rounded wherever it is called. */
 export class QuantizedLayer extends LayerWrapper {
   static className = 'QuantizedLayer';
@@ -311,16 +320,10 @@ export class QuantizedLayer extends LayerWrapper {
     this.built = true;
   }
 
-  /** Comparisons have no gradient, which keeps a model from training where a range that is trained comes before. */
   override computeMask(inputs: Tensors, mask?: Tensors): Tensors {
     const {layer} = this;
     const compares = layer.getClassName() === 'Masking' || (layer as {maskZero?: boolean}).maskZero === true;
-    if (!compares) return super.computeMask(inputs, mask);
-    const computed = customGrad(given => {
-      const x = given as Tensor;
-      return {value: super.computeMask(x, mask) as Tensor, gradFunc: () => zerosLike(x)};
-    });
-    return tidy(() => computed([inputs].flat()[0]!));
+    return compares ? tidy(() => maskOf(layer, [inputs].flat()[0]!)) : super.computeMask(inputs, mask);
   }
 
   override call(inputs: Tensors, kwargs: Kwargs): Tensors {
@@ -405,9 +408,10 @@ export class QuantizedLayer extends LayerWrapper {
 
   #callLayer(inputs: Tensors, kwargs: Kwargs): Tensors {
     const quantizer = this.betweenQuantizer;
-    if (this.layer.getClassName() === 'Masking') {
+    const host = this.#host();
+    if (host.getClassName() === 'Masking') {
       const [x] = [inputs].flat();
-      return mul(x!, cast(expandDims(this.computeMask(x!) as Tensor, -1), x!.dtype));
+      return mul(x!, cast(expandDims(maskOf(host, x!), -1), x!.dtype));
     }
     // A copy: recurrent layers write into it, and the next layers are given the same.
     if (!quantizer) return this.layer.apply(inputs, {...kwargs}) as Tensors;
@@ -426,8 +430,13 @@ export class QuantizedLayer extends LayerWrapper {
   #activationSwaps(training: boolean): Swap[] {
     const quantizer = this.beforeQuantizer;
     if (!quantizer) return [];
-    const host = this.layer.getClassName() === 'TimeDistributed' ? innerLayers(this.layer)[0]! : this.layer;
+    const host = this.#host();
     return [activationSwap(host, (x, activate) => activate(quantizer.apply(x, {training})))];
+  }
+
+  /** The layer that computes: what TimeDistributed calls, or the layer itself. */
+  #host(): Layer {
+    return this.layer.getClassName() === 'TimeDistributed' ? innerLayers(this.layer)[0]! : this.layer;
   }
 
   /** The BatchNormalization that follows. */
