@@ -213,8 +213,10 @@ describe('row numbers stay as they are', () => {
 
   const IDS = [[1, 777, 1999]];
   const MODELS: Readonly<Record<string, (x: Symbolic) => Symbolic | Symbolic[]>> = {
-    'for an Embedding beside a Dense': x =>
-      apply(layers.concatenate(), chain(x, dense('d', 1)), chain(x, embedding(), layers.flatten())),
+    'for an Embedding beside a Dense': x => {
+      const zeros = layers.dense({units: 1, kernelInitializer: 'zeros'});
+      return apply(layers.concatenate(), chain(x, zeros), chain(x, embedding(), layers.flatten()));
+    },
     'for two Embeddings and a Dense': x => [
       chain(x, embedding('one')),
       chain(x, embedding('two')),
