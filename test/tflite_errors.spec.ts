@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {calibrate, quantizeModel, type QuantizeOptions, setFakeQuant} from '../src/qat/index';
-import {toTFLite} from '../src/tflite/index';
+import {toTFLite, type TFLiteOptions} from '../src/tflite/index';
 import {scoped} from './qat/scoped';
 
 type Layer = tfl.layers.Layer;
@@ -23,8 +23,8 @@ async function calibrated(model: tfl.LayersModel, options: QuantizeOptions = {})
   return q;
 }
 
-async function messageOf(model: tfl.LayersModel): Promise<string> {
-  return toTFLite(model).then(
+async function messageOf(model: tfl.LayersModel, options: TFLiteOptions = {}): Promise<string> {
+  return toTFLite(model, options).then(
     () => 'no error',
     (error: unknown) => (error as Error).message,
   );
@@ -105,12 +105,19 @@ describe('toTFLite refuses', () => {
     });
   }
 
-  it('a tensor that two layers round to ranges of their own', async () => {
+  it('a tensor that two layers round to ranges of their own; of an input, as int8', async () => {
     const parts = await Promise.all([1, 2].map(i => calibrated(sequential(dense(`d${i}`, {inputShape: [4]})))));
     const x = tfl.input({shape: [4], name: 'x'});
-    const outputs = parts.map(part => part.apply(x) as tfl.SymbolicTensor);
-    expect(await messageOf(tfl.model({inputs: x, outputs}))).toMatch(
-      /layer x: its output goes to 2 places, and layer .*_quantized alone rounds it/,
+    const on = (value: tfl.SymbolicTensor) => {
+      const outputs = parts.map(part => part.apply(value) as tfl.SymbolicTensor);
+      return tfl.model({inputs: x, outputs});
+    };
+    const y = layers.reLU({name: 'r'}).apply(x) as tfl.SymbolicTensor;
+    expect(await messageOf(on(y))).toMatch(
+      /layer r: its output goes to 2 places, and layer .*_quantized alone rounds it/,
+    );
+    expect(await messageOf(on(x), {inputType: 'int8'})).toMatch(
+      /input x: it goes to several places.*Leave inputType 'float32'/,
     );
   });
 

@@ -2,10 +2,11 @@
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {quantizingLayers} from './control';
 import type {FakeQuantizer, RangeSnapshot} from './fake_quantizer';
-import {asContainer, flatten, type Layer} from './graph';
+import {asContainer, type Layer} from './graph';
+import {type CustomLayers, type Kind, kindOf, MULTIPLIES, slotsOf} from './kinds';
 import {allLayers} from './quantize_model';
-import {place, type Place} from './placement';
-import {isQuantizing, unwrapped} from './layer_wrapper';
+import {LEFT_OUT, reasonOfKind} from './placement';
+import {isQuantizing, LayerWrapper, unwrapped} from './layer_wrapper';
 import {QuantizedLayer} from './quantized_layer';
 
 /** One line of a description: a quantizer, or a layer that has none. */
@@ -76,33 +77,46 @@ function lineOf(layer: Layer, className: string, what: string, quantizer: FakeQu
 
 const NOTHING = {numBits: undefined, ranges: 0, min: undefined, max: undefined, observing: false};
 
-/** Weights that stay float although the layer multiplies with them. */
-const MULTIPLIES = new Set(['compute', 'recurrent', 'embedding', 'custom']);
+/** Why an output is not rounded. */
+type ReasonOf = (layer: Layer, kind: Kind) => string;
 
-function linesOf(layer: Layer, place: Place | undefined): Line[] {
-  const className = unwrapped(layer).getClassName();
+const TFMOT = "tfmot's scheme does not round here";
+
+const isTfmots = (layer: Layer) => layer instanceof LayerWrapper && !(layer instanceof QuantizedLayer);
+
+/** What wrappers tell of their layers, and of those that have none. */
+function reasonsOf(layers: readonly Layer[]): ReasonOf {
+  const wrappers = layers.filter(layer => layer instanceof QuantizedLayer);
+  const leftOut = new Set(wrappers.flatMap(wrapper => wrapper.leftOut));
+  const isOld = wrappers.some(({reason}) => reason === undefined);
+  const otherwise = isOld ? 'the model was saved before reasons were kept' : 'it is not quantized';
+  return (layer, kind) => {
+    const own = layer instanceof QuantizedLayer ? layer.reason : undefined;
+    const unwrapped = leftOut.has(layer.name) ? LEFT_OUT : otherwise;
+    return own ?? reasonOfKind(kind) ?? (isTfmots(layer) ? TFMOT : unwrapped);
+  };
+}
+
+function linesOf(layer: Layer, custom: CustomLayers, reasonOf: ReasonOf): Line[] {
+  const inner = unwrapped(layer);
+  const className = inner.getClassName();
   const roundings = isQuantizing(layer) ? layer.roundings : [];
   const lines = roundings.map(({what, quantizer}) => lineOf(layer, className, what, quantizer));
+  // A layer that only rounds.
+  if (inner === layer && isQuantizing(layer)) return lines;
   const leftOut = (what: string, reason: string): Line => ({
     rowOf: () => ({layer: layer.name, className, ...NOTHING, what, note: `not rounded: ${reason}`}),
   });
-  if (place && MULTIPLIES.has(place.kind) && !roundings.some(({of}) => of === 'weights')) {
-    lines.push(leftOut('weights', 'left out by the options'));
+  const kind = kindOf(inner, custom);
+  const isFloat = !roundings.some(({of}) => of === 'weights');
+  if (isFloat && MULTIPLIES.has(kind) && slotsOf(inner, custom[className]).length > 0) {
+    lines.push(leftOut('weights', layer instanceof QuantizedLayer ? LEFT_OUT : reasonOf(layer, kind)));
   }
-  if (place && !roundings.some(({what}) => what === 'output' || what === 'activation')) {
-    lines.push(leftOut('output', place.reason || 'left out by the options'));
+  if (!roundings.some(({what}) => what === 'output' || what === 'activation')) {
+    lines.push(leftOut('output', reasonOf(layer, kind)));
   }
   if (layer instanceof QuantizedLayer) lines.push(...layer.floatOutputs.map(each => leftOut(each.what, each.reason)));
   return lines;
-}
-
-function placesOf(model: LayersModel): ReadonlyMap<Layer, Place> {
-  const custom = Object.fromEntries(
-    allLayers(asContainer(model)).flatMap(layer => (layer instanceof QuantizedLayer ? layer.customClass : [])),
-  );
-  const {ops, inputs, outputs} = flatten(asContainer(model));
-  const original = {ops: ops.map(op => ({...op, layer: unwrapped(op.layer)})), inputs, outputs};
-  return place(original, {custom, isFloat: () => false, perRow: () => false}).layers;
 }
 
 /**
@@ -113,9 +127,12 @@ function placesOf(model: LayersModel): ReadonlyMap<Layer, Place> {
  */
 export function describeQuantization(model: LayersModel): QuantizationDescription {
   quantizingLayers('describeQuantization', model);
-  const places = placesOf(model);
   const layers = allLayers(asContainer(model)).filter(layer => layer.getClassName() !== 'InputLayer');
-  const lines = layers.flatMap(layer => linesOf(layer, placeOf(layer, places)));
+  const custom = Object.fromEntries(
+    layers.flatMap(layer => (layer instanceof QuantizedLayer ? layer.customClass : [])),
+  );
+  const reasonOf = reasonsOf(layers);
+  const lines = layers.flatMap(layer => linesOf(layer, custom, reasonOf));
   const read = () => Promise.all(lines.map(async ({quantizer, rowOf}) => rowOf(await quantizer?.snapshot())));
   return {
     get rows() {
@@ -124,11 +141,6 @@ export function describeQuantization(model: LayersModel): QuantizationDescriptio
     read,
     print: async (printLine = console.log) => tableOf(await read()).forEach(line => printLine(line)),
   };
-}
-
-function placeOf(layer: Layer, places: ReadonlyMap<Layer, Place>): Place | undefined {
-  const inner = unwrapped(layer);
-  return inner === layer && isQuantizing(layer) ? undefined : places.get(inner);
 }
 
 function cellsOf({layer, className, what, numBits, ranges, min, max, note}: QuantizationRow): string[] {

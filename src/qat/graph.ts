@@ -82,27 +82,42 @@ export interface FlatGraph {
   readonly ops: readonly Op[];
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
+  /** The numbers of a tensor of the model, or of a model within: one for each call of that model. */
+  readonly numbers: ReadonlyMap<number, readonly number[]>;
+  /** The calls, in its own model, that take a tensor. */
+  readonly takers: ReadonlyMap<number, readonly Call[]>;
+}
+
+function addTo<T>(lists: Map<number, T[]>, key: number, item: T): void {
+  const list = lists.get(key);
+  if (!list) lists.set(key, [item]);
+  else if (!list.includes(item)) list.push(item);
 }
 
 /** Flattens a model. An op that is called in several places is there as often. */
 export function flatten(model: Container): FlatGraph {
   const ops: Op[] = [];
+  const numbers = new Map<number, number[]>();
+  const takers = new Map<number, Call[]>();
   let count = 0;
   const visit = (container: Container, given: readonly number[]): number[] => {
     const graph = graphOf(container);
     const ids = new Map(graph.inputs.map((input, i) => [input.id, given[i]!]));
-    for (const {outboundLayer, inputTensors, outputTensors} of callsOf(container)) {
+    for (const call of callsOf(container)) {
+      const {outboundLayer, inputTensors, outputTensors} = call;
+      for (const {id} of inputTensors) addTo(takers, id, call);
       if (outputTensors.every(({id}) => ids.has(id))) continue;
       const inputs = inputTensors.map(({id}) => ids.get(id)!);
       const outputs = isContainer(outboundLayer) ? visit(outboundLayer, inputs) : outputTensors.map(() => count++);
       if (!isContainer(outboundLayer)) ops.push({layer: outboundLayer, inputs, outputs});
       outputTensors.forEach(({id}, i) => ids.set(id, outputs[i]!));
     }
+    for (const [id, number] of ids) addTo(numbers, id, number);
     return graph.outputs.map(({id}) => ids.get(id)!);
   };
   const inputs = graphOf(model).inputs.map(() => count++);
   const outputs = visit(model, inputs);
-  return {ops, inputs, outputs};
+  return {ops, inputs, outputs, numbers, takers};
 }
 
 /** A model as its users see it. */

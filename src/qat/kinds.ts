@@ -8,7 +8,12 @@ export type Kind =
   | 'compute'
   /** As a whole, as its inside works step by step. */
   | 'recurrent'
+  /** Looks rows up by the numbers that it is given. */
   | 'embedding'
+  /** Counts the numbers that it is given. */
+  | 'encoding'
+  /** Compares what it is given with one value. */
+  | 'masking'
   | 'batchNorm'
   | 'activation'
   /** Takes an activation into itself. */
@@ -26,6 +31,9 @@ export type Kind =
 /** The kinds that multiply with weights. */
 export const MULTIPLIES: ReadonlySet<Kind> = new Set<Kind>(['compute', 'recurrent', 'embedding', 'custom']);
 
+/** The kinds that a rounded value would be another value to: they take values as they are. */
+export const EXACT: ReadonlySet<Kind> = new Set<Kind>(['embedding', 'encoding', 'masking']);
+
 const CLASSES: Readonly<Record<Exclude<Kind, 'nested' | 'custom' | 'unknown'>, readonly string[]>> = {
   compute: [
     'Dense',
@@ -37,8 +45,23 @@ const CLASSES: Readonly<Record<Exclude<Kind, 'nested' | 'custom' | 'unknown'>, r
     'DepthwiseConv2D',
     'SeparableConv2D',
   ],
-  recurrent: ['SimpleRNN', 'GRU', 'LSTM', 'RNN', 'ConvLSTM2D', 'ConvRNN2D', 'Bidirectional'],
+  recurrent: [
+    'SimpleRNN',
+    'GRU',
+    'LSTM',
+    'RNN',
+    'ConvLSTM2D',
+    'ConvRNN2D',
+    'Bidirectional',
+    'SimpleRNNCell',
+    'GRUCell',
+    'LSTMCell',
+    'ConvLSTM2DCell',
+    'StackedRNNCells',
+  ],
   embedding: ['Embedding'],
+  encoding: ['CategoryEncoding'],
+  masking: ['Masking'],
   batchNorm: ['BatchNormalization'],
   activation: ['Activation', 'ReLU', 'LeakyReLU', 'PReLU', 'ELU', 'ThresholdedReLU', 'Softmax'],
   merge: ['Add', 'Multiply', 'Average', 'Maximum', 'Minimum', 'Dot'],
@@ -51,7 +74,8 @@ const CLASSES: Readonly<Record<Exclude<Kind, 'nested' | 'custom' | 'unknown'>, r
     'GlobalAveragePooling1D',
     'GlobalAveragePooling2D',
     'Rescaling',
-    'Resizing',
+    // Images that are too small are not cropped, but scaled up.
+    'CenterCrop',
   ],
   passing: [
     'InputLayer',
@@ -59,7 +83,6 @@ const CLASSES: Readonly<Record<Exclude<Kind, 'nested' | 'custom' | 'unknown'>, r
     'Reshape',
     'Permute',
     'RepeatVector',
-    'Masking',
     'Dropout',
     'SpatialDropout1D',
     'GaussianNoise',
@@ -67,7 +90,6 @@ const CLASSES: Readonly<Record<Exclude<Kind, 'nested' | 'custom' | 'unknown'>, r
     'AlphaDropout',
     'ZeroPadding2D',
     'Cropping2D',
-    'CenterCrop',
     'MaxPooling1D',
     'MaxPooling2D',
     'MaxPooling3D',
@@ -79,6 +101,9 @@ const CLASSES: Readonly<Record<Exclude<Kind, 'nested' | 'custom' | 'unknown'>, r
 const KIND_OF = new Map(
   Object.entries(CLASSES).flatMap(([kind, names]) => names.map(name => [name, kind as Kind] as const)),
 );
+
+/** Classes that compute new pixels, or repeat those that there are, as their interpolation says. */
+const RESIZING: ReadonlySet<string> = new Set(['RandomWidth', 'Resizing', 'UpSampling2D']);
 
 /** The weights of a layer class of one's own that are to be quantized: their attributes, each with its channels' axis. */
 export type CustomWeights = Readonly<Record<string, {readonly axis?: number} | undefined>>;
@@ -94,7 +119,7 @@ export function kindOf(layer: Layer, custom: CustomLayers): Kind {
     const inner = innerLayers(layer)[0]!;
     return isContainer(inner) ? 'nested' : kindOf(inner, custom);
   }
-  if (name === 'UpSampling2D') {
+  if (RESIZING.has(name)) {
     return (layer as unknown as {interpolation: string}).interpolation === 'bilinear' ? 'elementwise' : 'passing';
   }
   return KIND_OF.get(name) ?? 'unknown';

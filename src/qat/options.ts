@@ -1,6 +1,5 @@
 /** What quantizeModel is asked for, checked, with its defaults. */
 import type {FakeQuantizerOptions, Observer} from './fake_quantizer';
-import type {Layer} from './graph';
 import type {CustomLayers, Kind} from './kinds';
 
 /** How weights are quantized. */
@@ -53,8 +52,18 @@ export interface QuantizeOptions extends LayerOptions {
   readonly keepEnds8bit?: boolean;
   /** 'tfmot' does exactly as TensorFlow's toolkit does by default, and takes no other options but `layers: {name: false}`. */
   readonly scheme?: 'default' | 'tfmot';
-  /** By layer name: what differs there; `false` leaves the layer as it is. */
+  /**
+   * By layer name: what differs there; `false` leaves the layer as it is, and gives one of a class of your own its values as
+   * they are. The name of a model within this one, or of a
+   * TimeDistributed around a model, is for all layers in it; what a layer itself is told goes before.
+   */
   readonly layers?: Readonly<Record<string, LayerOptions | false>>;
+  /**
+   * By the name of a layer or an input: the range that its output is rounded to, [min, max], which holds 0. It counts from
+   * the start, and neither training nor calibrate moves it. Of layers that are rounded once, after the last of them, any
+   * may be named.
+   */
+  readonly ranges?: Readonly<Record<string, readonly [min: number, max: number]>>;
   /**
    * Layer classes of one's own, by class name: the attributes of the weights to quantize, each with the axis of its
    * channels, if it has one.
@@ -67,6 +76,8 @@ export type QuantizerConfig = Omit<FakeQuantizerOptions, 'axis' | 'initialRange'
   readonly numBits: number;
   /** A range that never moves. */
   readonly fixed?: readonly [number, number];
+  /** A fixed range that counts from the start. Any other does so once there are ranges before it. */
+  readonly pinned?: boolean;
   readonly perChannel?: boolean;
 };
 
@@ -123,9 +134,13 @@ function atLeast8bit<T extends WeightOptions | ActivationOptions>(all: T | false
   return all && all.numBits !== undefined ? {...all, numBits: Math.max(8, all.numBits)} : all;
 }
 
-/** The options that hold for a layer. */
-export function planOf(options: QuantizeOptions, layer: Layer, kind: Kind, end?: End): LayerPlan {
-  const own = options.layers?.[layer.name];
+/** The options that hold for a layer, of which `own` are those of its own. */
+export function planOf(
+  options: QuantizeOptions,
+  own: LayerOptions | false | undefined,
+  kind: Kind,
+  end?: End,
+): LayerPlan {
   const recipe = recipeOf(options);
   const keeps = options.keepEnds8bit ? end : undefined;
   const weights = keeps?.weights ? atLeast8bit(options.weights) : options.weights;

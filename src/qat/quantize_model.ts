@@ -1,11 +1,41 @@
 /** From a model to one that trains quantized. */
-import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {asContainer, type Container, flatten, graphOf, innerLayers, isContainer, type Layer, leavesOf} from './graph';
+import type {LayersModel, SymbolicTensor} from '@tensorflow/tfjs-layers';
+import {
+  asContainer,
+  type Call,
+  type Container,
+  flatten,
+  graphOf,
+  innerLayers,
+  isContainer,
+  type Layer,
+  leavesOf,
+} from './graph';
 import {activationOf, fixedRange, kindOf, MULTIPLIES, slotsOf} from './kinds';
-import {bitProblems, type End, planOf, type QuantizeOptions, type QuantizerConfig, throwProblems} from './options';
-import {endsOf, place, type Place, type Placement, type PlacementOptions} from './placement';
+import {
+  bitProblems,
+  type End,
+  type LayerOptions,
+  type LayerPlan,
+  planOf,
+  type QuantizeOptions,
+  type QuantizerConfig,
+  throwProblems,
+} from './options';
+import {
+  type Bare,
+  endsOf,
+  isLasting,
+  LEFT_OUT,
+  type OutputRange,
+  place,
+  type Place,
+  type Placement,
+  type PlacementOptions,
+  reasonOfKind,
+} from './placement';
 import {isQuantizing} from './layer_wrapper';
-import {QuantizedInput, QuantizedLayer} from './quantized_layer';
+import {QuantizedInput, QuantizedLayer, type QuantizedLayerArgs} from './quantized_layer';
 import {cloneLayer, rebuild, type Replacement} from './rebuild';
 import {QuantizeLayer, QuantizeWrapperV2} from './tfmot';
 import {placeAsTfmot} from './tfmot_placement';
@@ -37,9 +67,46 @@ function checkBuilt(model: LayersModel): void {
   throw new Error(`quantizeModel: model ${model.name} is not built, so its layers have no weights yet. ${remedy}.`);
 }
 
+type Named = Readonly<Record<string, LayerOptions | false>>;
+
+/** What the options say of one layer. */
+interface OwnOptions {
+  readonly options: LayerOptions | false | undefined;
+  /** Says so the name of a model that the layer is in. */
+  readonly isModels: boolean;
+}
+
+/** What a layer is told, by itself and by the name of the model that it is in. */
+function mergedOptions(model: OwnOptions['options'], own: OwnOptions['options']): OwnOptions['options'] {
+  if (own === undefined) return model;
+  if (!own || !model) return own;
+  const merge = <T extends object>(one: T | false | undefined, other: T | false | undefined) =>
+    other === undefined ? one : other && one ? {...one, ...other} : other;
+  const [weights, activations] = [merge(model.weights, own.weights), merge(model.activations, own.activations)];
+  return {...(weights !== undefined && {weights}), ...(activations !== undefined && {activations})};
+}
+
+/** What the options say of each layer, of models within, and of layers and models in those. */
+function optionsByLayer(model: Container, named: Named): ReadonlyMap<Layer, OwnOptions> {
+  const found = new Map<Layer, OwnOptions>();
+  const visit = (layer: Layer, around: OwnOptions['options']) => {
+    if (found.has(layer)) return;
+    const options = mergedOptions(around, named[layer.name]);
+    found.set(layer, {options, isModels: named[layer.name] === undefined});
+    if (isContainer(layer)) within(layer, options);
+    else for (const inner of innerLayers(layer).filter(isContainer)) visit(inner, options);
+  };
+  const within = (container: Container, options: OwnOptions['options']) => {
+    // A Sequential knows models of which its graph only knows the layers.
+    for (const layer of [...container.layers, ...graphOf(container).layers]) visit(layer, options);
+  };
+  within(model, undefined);
+  return found;
+}
+
 /** Options for layers that are not there, and layers that are quantized already. */
-function namingProblems(layers: readonly Layer[], named: Exclude<QuantizeOptions['layers'], undefined>): string[] {
-  const names = new Set(layers.map(({name}) => name));
+function namingProblems(layers: readonly Layer[], named: Named, models: readonly Layer[] = []): string[] {
+  const names = new Set([...layers, ...models].map(({name}) => name));
   const missing = Object.keys(named).filter(name => !names.has(name));
   const [quantized] = layers.filter(isQuantizing);
   return [
@@ -50,9 +117,15 @@ function namingProblems(layers: readonly Layer[], named: Exclude<QuantizeOptions
   ];
 }
 
-function unknownProblems(layers: readonly Layer[], {layers: named = {}, customLayers = {}}: QuantizeOptions): string[] {
+function unknownProblems(
+  layers: readonly Layer[],
+  {customLayers = {}}: QuantizeOptions,
+  own: ReadonlyMap<Layer, OwnOptions>,
+): string[] {
   if (layers.some(isQuantizing)) return [];
-  const unknown = layers.filter(layer => kindOf(layer, customLayers) === 'unknown' && named[layer.name] !== false);
+  const unknown = layers.filter(
+    layer => kindOf(layer, customLayers) === 'unknown' && own.get(layer)?.options !== false,
+  );
   return unknown.map(
     layer =>
       `layer ${layer.name} is of the class ${layer.getClassName()}, which is not known. Name its weights ` +
@@ -72,42 +145,88 @@ function customProblems(layers: readonly Layer[], {customLayers = {}}: QuantizeO
 
 class Quantization {
   readonly #options: QuantizeOptions;
+  readonly #own: ReadonlyMap<Layer, OwnOptions>;
   readonly #placements: readonly Placement[];
   readonly #ends: ReadonlyMap<Layer, End>;
+  readonly #pinned = new Map<Layer, readonly [number, number]>();
+  readonly #between = new Map<number, QuantizedInput | undefined>();
+  readonly #names: Set<string>;
+  readonly #problems: string[] = [];
+  /** What the options leave out, for the first wrapper to know. */
+  readonly #leftOut: {name: string}[] = [];
 
-  constructor(model: Container, options: QuantizeOptions) {
+  constructor(model: Container, options: QuantizeOptions, own: ReadonlyMap<Layer, OwnOptions>) {
     this.#options = options;
+    this.#own = own;
+    this.#names = new Set([...own.keys()].map(({name}) => name));
     const rules = this.#rules();
-    this.#ends = endsOf(flatten(model), layer => MULTIPLIES.has(kindOf(layer, options.customLayers ?? {})));
-    this.#placements = [model, ...steppedModels(model)].map(each => place(flatten(each), rules));
+    this.#ends = endsOf(flatten(model), layer => MULTIPLIES.has(kindOf(layer, rules.custom)));
+    this.#placements = [model, ...steppedModels(model)].map((each, i) => place(each, rules, i > 0));
+    this.#pin(options.ranges ?? {});
+    const placed = new Map(this.#placements.flatMap(({layers}) => [...layers]));
+    for (const [layer, {kind}] of placed) {
+      if (!reasonOfKind(kind) && !this.#argsFor(layer)) this.#leftOut.push({name: layer.name});
+    }
+  }
+
+  /** What is wrong with the ranges. */
+  get problems(): readonly string[] {
+    return this.#problems;
   }
 
   replace(layer: Layer): Replacement {
     const copy = cloneLayer(layer);
-    const [found, ...others] = this.#placements.flatMap(({layers}) => layers.get(layer) ?? []);
-    // What one model calls for each step, and another as it is, is followed by different layers.
-    const wrapped = found && this.#wrapped(layer, copy, others.length > 0 ? {...found, folds: undefined} : found);
+    const args = this.#argsFor(layer);
+    const leftOut = args && this.#leftOut.splice(0);
+    const wrapped = args && new QuantizedLayer({...args, layer: copy, leftOut: leftOut!});
     return {layer: wrapped ?? copy, variables: {to: copy, from: layer}};
   }
 
-  /** The layer that rounds a model's input. */
-  onInput(name: string, index: number): QuantizedInput | undefined {
-    const end = {weights: false, activations: true};
-    const quantizer = planOf(this.#options, {name} as Layer, 'elementwise', end).activations;
-    const isLeftOut = this.#options.layers?.[name] === false || !this.#placements[0]!.inputs[index];
-    if (!quantizer || isLeftOut) return undefined;
-    return new QuantizedInput({name: `${name}_quantized`, quantizer});
+  /** The layer that rounds a value on its way to a call. */
+  between(value: SymbolicTensor, taker: Call): QuantizedInput | undefined {
+    const bare = this.#placements.map(({between}) => between(value, taker)).find(each => each !== undefined);
+    if (bare && !this.#between.has(value.id)) this.#between.set(value.id, this.#rounds(value, bare));
+    return bare && this.#between.get(value.id);
   }
 
-  #wrapped(layer: Layer, copy: Layer, {kind, before, between, output, folds}: Place): QuantizedLayer | undefined {
-    const {weights, activations} = planOf(this.#options, layer, kind, this.#ends.get(layer));
+  #rounds({sourceLayer}: SymbolicTensor, {from, range}: Bare): QuantizedInput | undefined {
+    const quantizer = this.#outputQuantizer(from, range);
+    if (!quantizer) return undefined;
+    let name = `${sourceLayer.name}_quantized`;
+    for (let i = 1; this.#names.has(name); ++i) name = `${sourceLayer.name}_quantized_${i}`;
+    this.#names.add(name);
+    return new QuantizedInput({name, quantizer});
+  }
+
+  #placeOf(layer: Layer): Place | undefined {
+    const [found, ...others] = this.#placements.flatMap(({layers}) => layers.get(layer) ?? []);
+    // What one model calls for each step, and another as it is, is followed by different layers.
+    return found && others.length > 0 ? {...found, folds: undefined} : found;
+  }
+
+  #planOf(layer: Layer): LayerPlan {
+    const own = this.#own.get(layer)?.options;
+    if (layer.getClassName() !== 'InputLayer') {
+      return planOf(this.#options, own, kindOf(layer, this.#options.customLayers ?? {}), this.#ends.get(layer));
+    }
+    const plan = planOf(this.#options, own, 'elementwise', {weights: false, activations: true});
+    return own === false ? {weights: undefined, activations: undefined} : plan;
+  }
+
+  /** What a layer's wrapper is made of; undefined if it needs none. */
+  #argsFor(layer: Layer): Omit<QuantizedLayerArgs, 'layer'> | undefined {
+    const found = this.#placeOf(layer);
+    if (!found) return undefined;
+    const {kind, before, between, output, folds} = found;
+    const {weights, activations} = this.#planOf(layer);
     const custom = this.#options.customLayers?.[layer.getClassName()];
     const hasWeights = weights && MULTIPLIES.has(kind) && slotsOf(layer, custom).length > 0;
-    const outputConfig = activations && outputQuantizer(activations, output, layer);
+    const outputConfig = output === 'none' ? undefined : this.#outputQuantizer(layer, output);
     const beforeConfig = before ? activations : undefined;
-    if (!hasWeights && !outputConfig && !beforeConfig) return undefined;
-    return new QuantizedLayer({
-      layer: copy,
+    const reason = outputConfig ? undefined : this.#reasonOf(layer, found);
+    const isTold = reason === undefined || reason === LEFT_OUT || reason === reasonOfKind(kind);
+    if (!hasWeights && !outputConfig && !beforeConfig && isTold) return undefined;
+    return {
       weights: hasWeights ? weights : null,
       before: beforeConfig ?? null,
       between: between && activations ? activations : null,
@@ -115,26 +234,100 @@ class Quantization {
       allOutputs: true,
       customWeights: custom ? Object.entries(custom).map(([name, each]) => ({name, axis: each?.axis ?? null})) : null,
       folds: hasWeights && folds && weights.perChannel === false ? {name: folds.name} : null,
-    });
+      reason: reason === undefined ? null : {name: reason},
+    };
+  }
+
+  /** Why a layer's output is not rounded, by what becomes of the layer that does it in its place. */
+  #reasonOf(layer: Layer, {output, by, later, reason}: Place): string {
+    if (output !== 'none') return LEFT_OUT;
+    if (later && !this.#outputQuantizer(layer, later)) return LEFT_OUT;
+    if (!this.#planOf(layer).activations && !by) return isLasting(reason) ? reason : LEFT_OUT;
+    const next = by && this.#placeOf(by);
+    if (!next || (next.output !== 'none' && this.#outputQuantizer(by, next.output))) return reason;
+    return this.#reasonOf(by, next);
+  }
+
+  #outputQuantizer(layer: Layer, range: OutputRange): QuantizerConfig | undefined {
+    const {activations: config} = this.#planOf(layer);
+    if (!config) return undefined;
+    const {numBits, narrowRange = false} = config;
+    const pinned = this.#pinned.get(layer);
+    if (pinned) return {numBits, narrowRange, fixed: [...pinned], pinned: true};
+    const activation = activationOf(layer);
+    const fixed = range === 'fixed' ? fixedRange(activation, numBits) : undefined;
+    if (fixed) return {numBits, fixed};
+    const isReLU = activation === 'relu' || activation === 'relu6';
+    return config.observer === 'learned' && isReLU ? {...config, nonNegative: true} : config;
+  }
+
+  #pin(ranges: NonNullable<QuantizeOptions['ranges']>): void {
+    const namedBy = new Map<Layer, string>();
+    for (const [name, range] of Object.entries(ranges)) {
+      const target = this.#pinnable(name);
+      if (typeof target === 'string') {
+        this.#problems.push(`ranges.${name}: ${target}`);
+        continue;
+      }
+      const [min, max] = range;
+      if (min > 0 || max < 0) {
+        const held = `[${Math.min(min, 0)}, ${Math.max(max, 0)}]`;
+        this.#problems.push(
+          `ranges.${name} must hold 0, which integers need a level for, but was [${min}, ${max}]. Give it ${held}.`,
+        );
+      }
+      const other = this.#pinned.get(target);
+      if (other && (other[0] !== min || other[1] !== max)) {
+        this.#problems.push(
+          `ranges.${namedBy.get(target)!} and ranges.${name} are of one output, which is rounded once, after ` +
+            `${target.name}, but differ. Leave one out.`,
+        );
+      }
+      this.#pinned.set(target, range);
+      namedBy.set(target, name);
+    }
+  }
+
+  /** The layer or input whose rounding has the range that is asked for by a name; or why there is none. */
+  #pinnable(name: string): Layer | string {
+    const all = [...this.#own.keys()];
+    const layer = all.find(each => each.name === name);
+    if (!layer) return `there is no layer or input ${name}. The model has: ${all.map(each => each.name).join(', ')}.`;
+    const rounded = this.#placements[0]!.roundedInputs.has(layer);
+    if (layer.getClassName() === 'InputLayer' && !rounded) {
+      return 'nobody computes with this input in integers, so that it is not rounded. Leave it out.';
+    }
+    const target = rounded ? layer : this.#roundedFor(layer);
+    if (typeof target === 'string' || this.#planOf(target).activations) return target;
+    return `the options leave the activations of ${target.name} out. Quantize them, or leave the range out.`;
+  }
+
+  #roundedFor(layer: Layer): Layer | string {
+    const found = this.#placeOf(layer);
+    if (!found) return 'it is a model. Name the layer in it that gives its output.';
+    const {kind, output, later, by, reason} = found;
+    if (output === 'fixed' || later === 'fixed') {
+      return `the range of ${activationOf(layer)} is fixed, as runtimes have it. Leave it out.`;
+    }
+    if (output === 'measured' || later) return layer;
+    if (kind === 'passing') return 'the layer moves values only. Name the layer, or the input, that they come from.';
+    if (!by) return `its output is not rounded: ${reason}. Leave it out.`;
+    const isConcat = this.#placeOf(by)?.kind === 'concat';
+    return isConcat ? `it is rounded together with others, after ${by.name}. Name ${by.name}.` : this.#roundedFor(by);
   }
 
   #rules(): PlacementOptions {
-    const {customLayers = {}, layers = {}} = this.#options;
+    const isFloat = (layer: Layer) => this.#own.get(layer)?.options === false;
     return {
-      custom: customLayers,
-      isFloat: ({name}) => layers[name] === false,
-      perRow: layer => planOf(this.#options, layer, 'embedding').weights?.perChannel === true,
+      custom: this.#options.customLayers ?? {},
+      isFloat,
+      isWithinFloat: layer => isFloat(layer) && this.#own.get(layer)!.isModels,
+      onOneGrid: layer => {
+        const {weights} = planOf(this.#options, this.#own.get(layer)?.options, 'embedding');
+        return weights !== undefined && weights.perChannel !== true;
+      },
     };
   }
-}
-
-function outputQuantizer(config: QuantizerConfig, output: Place['output'], layer: Layer): QuantizerConfig | undefined {
-  if (output === 'none') return undefined;
-  const activation = activationOf(layer);
-  const fixed = output === 'fixed' ? fixedRange(activation, config.numBits) : undefined;
-  if (fixed) return {numBits: config.numBits, fixed};
-  const isReLU = activation === 'relu' || activation === 'relu6';
-  return config.observer === 'learned' && isReLU ? {...config, nonNegative: true} : config;
 }
 
 const TFMOT_INPUT = {
@@ -192,16 +385,18 @@ export function quantizeModel(model: LayersModel, options: QuantizeOptions = {})
   graphOf(container);
   const layers = allLayers(container);
   if (options.scheme === 'tfmot') return quantizeAsTfmot(model, options);
+  const own = optionsByLayer(container, options.layers ?? {});
   const problems = [
     ...bitProblems(options),
-    ...namingProblems(layers, options.layers ?? {}),
-    ...unknownProblems(layers, options),
+    ...namingProblems(layers, options.layers ?? {}, [...own.keys()]),
+    ...unknownProblems(layers, options, own),
     ...customProblems(layers, options),
   ];
   throwProblems('quantizeModel', problems);
-  const quantization = new Quantization(container, options);
+  const quantization = new Quantization(container, options, own);
+  throwProblems('quantizeModel', quantization.problems);
   return rebuild(model, {
     replace: layer => quantization.replace(layer),
-    onInput: ({sourceLayer}, index) => quantization.onInput(sourceLayer.name, index),
+    between: (value, taker) => quantization.between(value, taker),
   });
 }

@@ -1,5 +1,19 @@
-/** The layers that a quantized model is made of: one around each layer with something to round, one after each input. */
-import {mul, div, reshape, serialization, add, sub, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
+/** The layers that a quantized model is made of: one around each layer with something to round, one after each input that is rounded. */
+import {
+  add,
+  cast,
+  customGrad,
+  div,
+  expandDims,
+  mul,
+  reshape,
+  serialization,
+  sub,
+  type Tensor,
+  tidy,
+  type Variable,
+  zerosLike,
+} from '@tensorflow/tfjs-core';
 import {initializers, layers as tfLayers, type LayerVariable} from '@tensorflow/tfjs-layers';
 import {FakeQuantizer, type RangeStore} from './fake_quantizer';
 import {type BatchNorm, foldingGain, normalizesChannels} from './folding';
@@ -61,6 +75,10 @@ export interface QuantizedLayerArgs {
    * them. Files of older versions say only that one does.
    */
   readonly folds?: {readonly name: string} | boolean | null;
+  /** Why the output is not rounded, where it is not. Under `name`, as tfjs leaves no other text as it is. */
+  readonly reason?: {readonly name: string} | null;
+  /** Layers that the options left out, and that so have no wrapper: one of the model's wrappers knows. */
+  readonly leftOut?: readonly {readonly name: string}[];
 }
 
 function checkVersion(name: string, version: unknown): void {
@@ -77,10 +95,11 @@ function quantizerFrom(
   name: string,
   axis?: number,
 ): FakeQuantizer {
-  const {fixed, observing = true, quantizing = true, ...options} = config;
+  const {fixed, pinned, observing = true, quantizing = true, ...options} = config;
   const quantizer = FakeQuantizer.over(store, {...options, name, ...(axis !== undefined && {axis})});
   quantizer.observing = observing && !fixed;
   quantizer.quantizing = quantizing;
+  if (fixed && pinned) quantizer.setRange(...fixed);
   return quantizer;
 }
 
@@ -238,6 +257,15 @@ function rangeVariables(add: AddVariable, config: SavedQuantizer, channels?: num
   return {logs: add('log_range', shape, true), grid: add('grid', shape, false)};
 }
 
+/** What a layer masks of x. Comparisons have no gradient, which keeps a model from training where a trained range comes before. */
+function maskOf(layer: Layer, x: Tensor): Tensor {
+  const mask = customGrad(given => {
+    const value = layer.computeMask(given as Tensor) as Tensor;
+    return {value, gradFunc: () => zerosLike(given as Tensor)};
+  });
+  return mask(x);
+}
+
 /** A layer that rounds: another layer, whose weights and activations are rounded wherever it is called. */
 export class QuantizedLayer extends LayerWrapper {
   static className = `${PACKAGE}>QuantizedLayer`;
@@ -285,6 +313,17 @@ export class QuantizedLayer extends LayerWrapper {
     );
   }
 
+  /** Why the output is not rounded; null where it is, and undefined of a layer that was saved before that was kept. */
+  get reason(): string | null | undefined {
+    const {reason} = this.#args;
+    return reason ? reason.name : reason;
+  }
+
+  /** The names of layers that the options left out of the model. */
+  get leftOut(): string[] {
+    return (this.#args.leftOut ?? []).map(({name}) => name);
+  }
+
   /** The layer's class and its weights, if it is one of the user's own. */
   get customClass(): [string, CustomWeights][] {
     const weights = this.#custom();
@@ -325,6 +364,12 @@ export class QuantizedLayer extends LayerWrapper {
     this.built = true;
   }
 
+  override computeMask(inputs: Tensors, mask?: Tensors): Tensors {
+    const {layer} = this;
+    const compares = layer.getClassName() === 'Masking' || (layer as {maskZero?: boolean}).maskZero === true;
+    return compares ? tidy(() => maskOf(layer, [inputs].flat()[0]!)) : super.computeMask(inputs, mask);
+  }
+
   override call(inputs: Tensors, kwargs: Kwargs): Tensors {
     return tidy(() => {
       const training = kwargs['training'] === true;
@@ -340,6 +385,7 @@ export class QuantizedLayer extends LayerWrapper {
 
   override getConfig(): serialization.ConfigDict {
     const {before = null, between = null, output = null, allOutputs = false, customWeights = null} = this.#args;
+    const {reason, leftOut = []} = this.#args;
     return {
       ...super.getConfig(),
       version: VERSION,
@@ -351,6 +397,8 @@ export class QuantizedLayer extends LayerWrapper {
       allOutputs,
       customWeights,
       folds: this.#folds ?? null,
+      ...(reason !== undefined && {reason}),
+      ...(leftOut.length > 0 && {leftOut: leftOut.map(({name}) => ({name}))}),
     } as serialization.ConfigDict;
   }
 
@@ -443,6 +491,11 @@ export class QuantizedLayer extends LayerWrapper {
 
   #callLayer(inputs: Tensors, kwargs: Kwargs): Tensors {
     const quantizer = this.betweenQuantizer;
+    const host = this.#host();
+    if (host.getClassName() === 'Masking') {
+      const [x] = [inputs].flat();
+      return mul(x!, cast(expandDims(maskOf(host, x!), -1), x!.dtype));
+    }
     // A copy: recurrent layers write into it, and the next layers are given the same.
     if (!quantizer) return this.layer.apply(inputs, {...kwargs}) as Tensors;
     const mode = {training: kwargs['training'] === true};
@@ -489,7 +542,7 @@ export class QuantizedLayer extends LayerWrapper {
   }
 }
 
-/** Rounds a model's input. */
+/** Rounds a model's input, or another value on its way to layers that compute with it. */
 export class QuantizedInput extends tfLayers.Layer {
   static className = `${PACKAGE}>QuantizedInput`;
 
@@ -504,7 +557,8 @@ export class QuantizedInput extends tfLayers.Layer {
 
   /** What the layer rounds. */
   get roundings(): Rounding[] {
-    return this.outputQuantizer ? [{what: 'output', of: 'activations', quantizer: this.outputQuantizer}] : [];
+    const {outputQuantizer: quantizer} = this;
+    return quantizer ? [{what: 'output', of: 'activations', quantizer, fixed: this.#quantizer.fixed}] : [];
   }
 
   override build(inputShape: Shape | Shape[]): void {

@@ -30,6 +30,8 @@ export interface Rebuilding {
   readonly replace: (layer: Layer) => Replacement | undefined;
   /** A layer to call on one of the model's inputs. */
   readonly onInput?: (input: SymbolicTensor, index: number) => Layer | undefined;
+  /** A layer to call on a value on its way to a call that takes it: the same one for all of those that are given the same. */
+  readonly between?: (value: SymbolicTensor, taker: Call) => Layer | undefined;
 }
 
 /** A layer of the same class and config, which holds no weights yet. */
@@ -65,7 +67,8 @@ class Rebuilder {
       const layer = isNested ? undefined : this.#how.onInput?.(graph.inputs[i]!, i);
       tensors.set(graph.inputs[i]!.id, layer ? (layer.apply(input) as SymbolicTensor) : input);
     });
-    for (const call of callsOf(source)) this.#call(call, tensors);
+    const between = new Map<Layer, SymbolicTensor>();
+    for (const call of callsOf(source)) this.#call(call, tensors, between);
     const outputs = graph.outputs.map(({id}) => tensors.get(id)!);
     const made = newModel({inputs, outputs, name: source.name});
     (made as unknown as {trainable_: boolean}).trainable_ = source.trainable;
@@ -102,9 +105,14 @@ class Rebuilder {
     for (const nested of [...this.#models.values()].slice(0, -1)) count(nested, 2);
   }
 
-  #call(call: Call, tensors: Map<number, SymbolicTensor>): void {
+  #call(call: Call, tensors: Map<number, SymbolicTensor>, between: Map<Layer, SymbolicTensor>): void {
     if (call.outputTensors.every(({id}) => tensors.has(id))) return;
-    const inputs = call.inputTensors.map(({id}) => tensors.get(id)!);
+    const inputs = call.inputTensors.map(value => {
+      const [given, layer] = [tensors.get(value.id)!, this.#how.between?.(value, call)];
+      if (!layer) return given;
+      if (!between.has(layer)) between.set(layer, layer.apply(given) as SymbolicTensor);
+      return between.get(layer)!;
+    });
     const layers = this.#layers(call.outboundLayer);
     const outputs = layers.reduce((given, layer) => {
       const applied = layer.apply(given.length === 1 ? given[0]! : given, argumentsOf(call));

@@ -74,6 +74,8 @@ const QUANTIZER = objectOf({
       return isNumber(low) && isNumber(high) && low < high && more.length === 0;
     }),
   ),
+  pinned: optional(bool),
+  offTies: optional(bool),
   observing: optional(bool),
   quantizing: optional(bool),
   levels: optional(bool),
@@ -96,6 +98,8 @@ const LAYERS = {
     between: orNull(QUANTIZER),
     output: orNull(QUANTIZER),
     allOutputs: optional(bool),
+    reason: orNull(named),
+    leftOut: optional(listOf(named)),
     customWeights: orNull(listOf(objectOf({name: text, axis: orNull(integer)}))),
     folds: orNull(
       must(

@@ -9,11 +9,13 @@ import {
   type Filter,
   type Graph,
   type Grid,
+  inputOf,
   inputsOf,
   int32Constant,
   type Interval,
   isValue,
   isWide,
+  mixedInputs,
   type Node,
   refined,
   sameGrid,
@@ -192,19 +194,18 @@ class Emitter {
   readonly #widened = new Map<Value, number>();
   readonly #names = new Set<string>();
   readonly #constants = new Map<string, number>();
+  readonly #mixed: ReadonlySet<Value>;
+  readonly #cast = new Map<Value, number>();
 
-  constructor(options: EmitOptions) {
+  constructor(options: EmitOptions, mixed: ReadonlySet<Value>) {
     this.#options = options;
+    this.#mixed = mixed;
   }
 
   input(name: string, value: Value): Port {
     const {inputType} = this.#options;
     const {grid} = value;
-    if (!grid) {
-      const tensor = this.#computed(name, {type: 'int32', shape: value.shape});
-      this.#numbers.set(value, tensor);
-      return {name, tensor};
-    }
+    if (!grid) return {name, tensor: this.#given(name, value)};
     const given = this.#port(name, value, grid, inputType);
     if (inputType === storageOf(grid).type) this.#hold(value, grid, endsOf(grid), given);
     else this.#bounded(value, grid, endsOf(grid), tensor => this.#quantize(given, tensor));
@@ -224,7 +225,12 @@ class Emitter {
   }
 
   node(node: Node): void {
-    const grid = node.output.grid!;
+    const {grid} = node.output;
+    if (!grid) {
+      const moved = this.#operands(node, false);
+      this.#operator(node.operator, moved, this.#given(node.layer, node.output), false, node.options);
+      return;
+    }
     const plan = clampPlan(node, grid);
     const computesAnew = (node.rule === 'own' && node.operator !== 'GATHER') || node.operator === 'QUANTIZE';
     const bounds = computesAnew ? plan : {least: undefined, largest: undefined};
@@ -267,6 +273,7 @@ class Emitter {
       if (typeof operand === 'object' && 'table' in operand) return this.#table(node, operand);
       if ('factors' in operand) return this.#factors(node.layer, operand, wide);
       if (!isValue(operand)) return this.#constant(node.layer, operand);
+      if (node.operator === 'GATHER') return this.#rowNumbers(operand);
       return node.rule === 'same' ? this.#broughtTo(operand, node.output.grid!) : this.#stored(operand, wide);
     });
   }
@@ -274,6 +281,24 @@ class Emitter {
   #integers(node: Node, filter: Filter, wide: boolean, small: boolean): IntegerFilter {
     const grid = inputsOf(node)[0]!.grid!;
     return integerFilter(filter, (wide ? widened(grid) : grid).scale, wide, small);
+  }
+
+  /** An input as it is given, or its values moved: row numbers, unless others compute with them. */
+  #given(name: string, value: Value): number {
+    const type = this.#mixed.has(inputOf(value)!) ? 'float32' : 'int32';
+    const tensor = this.#computed(name, {type, shape: value.shape});
+    this.#numbers.set(value, tensor);
+    return tensor;
+  }
+
+  #rowNumbers(value: Value): number {
+    const known = this.#cast.get(value);
+    const given = this.#numbers.get(value)!;
+    if (known !== undefined || !this.#mixed.has(inputOf(value)!)) return known ?? given;
+    const cast = this.#computed(`${value.layer}/rows`, {type: 'int32', shape: value.shape});
+    this.#operator('CAST', [given], cast, false, {from: TENSOR_TYPES.float32, to: TENSOR_TYPES.int32});
+    this.#cast.set(value, cast);
+    return cast;
   }
 
   /** A value in the integers that an operator computes on. */
@@ -480,7 +505,7 @@ export function integerProblems(graph: Graph, options: EmitOptions): string[] {
 
 /** The file's model, without description and metadata. */
 export function emit(graph: Graph, options: EmitOptions): Omit<FlatModel, 'description' | 'metadata'> {
-  const emitter = new Emitter(options);
+  const emitter = new Emitter(options, mixedInputs(graph));
   const inputs = graph.inputs.map(({name, value}) => emitter.input(name, value));
   for (const node of graph.nodes) emitter.node(node);
   const outputs = graph.outputs.map(({name, value}) => emitter.output(name, value));

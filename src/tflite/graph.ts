@@ -240,7 +240,9 @@ export class Graph {
   /** x on a grid: computed on it, or brought to it from the one that it is on. */
   round(x: Value, grid: Grid | undefined): Value {
     if (!grid || (x.grid && isWithin(x.grid, grid))) return x;
-    if (x.grid) return this.add('QUANTIZE', {operands: [x], shape: x.shape, rule: grid});
+    // Of an input that others take as it is, it is a copy that is rounded.
+    const isShared = x.uses > 1 && inputOf(x) !== undefined;
+    if (x.grid || isShared) return this.add('QUANTIZE', {operands: [x], shape: x.shape, rule: grid});
     if (x.uses > 1) {
       this.problems.push(
         `layer ${x.layer}: its output goes to ${x.uses} places, and layer ${this.layer} alone rounds it, to a range of its ` +
@@ -296,6 +298,22 @@ function gridOver([low, high]: Interval, wide: boolean): Grid {
   const scale = Math.fround((high - low) / 255) || 1;
   const lowest = Math.round(low / scale);
   return {scale, lowest, highest: lowest + 255};
+}
+
+/** Operators that move values of any type. */
+const MOVING: ReadonlySet<OperatorName> = new Set(['RESHAPE', 'SLICE', 'TRANSPOSE']);
+
+/** The input that a value is, or holds the moved values of, if nobody has rounded them: numbers as the caller gives them. */
+export function inputOf(value: Value): Value | undefined {
+  const {grid, producer} = value;
+  if (grid || !producer) return grid ? undefined : value;
+  return MOVING.has(producer.operator) ? inputOf(inputsOf(producer)[0]!) : undefined;
+}
+
+/** The inputs that are rounded for some, while others look rows up by them, or have grids of their own. */
+export function mixedInputs({nodes}: Graph): ReadonlySet<Value> {
+  const quantized = nodes.filter(({operator}) => operator === 'QUANTIZE').flatMap(node => inputsOf(node));
+  return new Set(quantized.flatMap(value => inputOf(value) ?? []));
 }
 
 function sameEnd(one: Value, other: Value): boolean {

@@ -74,6 +74,7 @@ const MAXIMUM_MINIMUM: OptionsTable = {union: 39, fields: NO_FIELDS};
 export const OPERATORS = {
   ADD: {code: 0, version: 2, version16: 3, options: {union: 11, fields: SUM_FIELDS}},
   AVERAGE_POOL_2D: {code: 1, version: 2, version16: 3, options: POOL},
+  CAST: {code: 53, version: 1, options: {union: 37, fields: {from: [0, 'int8', 0], to: [1, 'int8', 0]}}},
   CONCATENATION: {
     code: 2,
     version: 2,

@@ -12,9 +12,10 @@ import {throwProblems} from '../qat/options';
 import {allLayers} from '../qat/quantize_model';
 import {emit, integerProblems, isStorable, type PortType} from './emit';
 import {writeModel} from './flat_model';
-import {Graph, type Grid, type Value} from './graph';
+import {Graph, type Grid, inputOf, inputsOf, mixedInputs, type Value} from './graph';
 import {LayerCall, type LayerNumbers, LAYERS, objectionTo, VALUES} from './layers';
 import {withFile, writeMetadata} from './metadata';
+import type {OperatorName} from './schema';
 
 /** How far an export is. */
 export interface ExportProgress {
@@ -183,12 +184,46 @@ function addLayer(graph: Graph, layer: Layer, numbers: LayerNumbers, inputs: rea
 }
 
 function ungriddedProblems({nodes, outputs}: Graph): string[] {
-  const without = [...nodes.map(({output}) => output), ...outputs.map(({value}) => value)].filter(({grid}) => !grid);
+  const isUnrounded = (value: Value) => !value.grid;
+  const without = [
+    ...nodes.map(({output}) => output).filter(value => !inputOf(value)),
+    ...outputs.map(({value}) => value),
+  ].filter(isUnrounded);
   const layers = [...new Set(without.map(({layer}) => layer))];
-  return layers.map(
-    layer =>
-      `layer ${layer}: its output has no range, so it is no integer. Quantize its activations: quantizeModel's activations.`,
-  );
+  const takers = nodes.filter(({operator}) => !TAKES_INPUTS.has(operator));
+  const unrounded = new Set(takers.flatMap(node => inputsOf(node).flatMap(value => inputOf(value)?.layer ?? [])));
+  const lookups = nodes.filter(node => node.operator === 'GATHER' && !inputOf(inputsOf(node)[0]!));
+  return [
+    ...lookups.map(
+      ({layer}) =>
+        `layer ${layer}: it looks rows up by numbers that are computed, or rounded. Give it an input of the model, at most ` +
+        'reshaped or permuted, and quantize the model anew.',
+    ),
+    ...layers.map(
+      layer =>
+        `layer ${layer}: its output has no range, so it is no integer. Quantize its activations: quantizeModel's activations.`,
+    ),
+    ...[...unrounded].map(
+      name =>
+        `input ${name}: it is computed with, but has no range, so it is no integer. Quantize it: quantizeModel's activations.`,
+    ),
+  ];
+}
+
+/** Operators that take an input as it is given. */
+const TAKES_INPUTS: ReadonlySet<OperatorName> = new Set(['GATHER', 'QUANTIZE', 'RESHAPE', 'SLICE', 'TRANSPOSE']);
+
+/** Inputs that are to be integers on a grid, and row numbers or on other grids at the same time. */
+function mixedProblems(graph: Graph, inputType: PortType): string[] {
+  if (inputType === 'float32') return [];
+  const mixed = mixedInputs(graph);
+  return graph.inputs
+    .filter(({value}) => mixed.has(value))
+    .map(
+      ({name}) =>
+        `input ${name}: it goes to several places, as row numbers or on grids of their own, and ${inputType} is on one. ` +
+        "Leave inputType 'float32', or build the model with an input for each.",
+    );
 }
 
 async function readNumbers(layers: readonly Layer[], onProgress: TFLiteOptions['onProgress']) {
@@ -228,7 +263,12 @@ export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}):
   );
   const graph = buildGraph(model, numbers, batchSize ?? 1);
   const emitOptions = {inputType, outputType, dynamicBatch: batchSize === null, int4};
-  throwProblems('toTFLite', [...graph.problems, ...ungriddedProblems(graph), ...integerProblems(graph, emitOptions)]);
+  throwProblems('toTFLite', [
+    ...graph.problems,
+    ...ungriddedProblems(graph),
+    ...mixedProblems(graph, inputType),
+    ...integerProblems(graph, emitOptions),
+  ]);
   const flat = emit(graph, emitOptions);
   const description = options.description ?? '';
   const text = {
