@@ -96,7 +96,10 @@ describe('a moving range', () => {
           .toEqual(ranges[step]!.map(Math.fround));
         const rows = tf.unstack(after);
         const [low, high] = rows;
-        const expected = fakeQuantWithMinMaxVarsPerChannel(x, low as tf.Tensor1D, high as tf.Tensor1D, options);
+        const expected = fakeQuantWithMinMaxVarsPerChannel(x, low as tf.Tensor1D, high as tf.Tensor1D, {
+          numBits,
+          narrowRange,
+        });
         expect(await valuesOf(y)).toEqual(await valuesOf(expected));
         range = after;
         tf.dispose([x, before, y, expected, ...rows]);

@@ -4,13 +4,16 @@ import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {asContainer, type Layer} from './graph';
 import {isQuantizing, unwrapped} from './layer_wrapper';
 import {allLayers} from './quantize_model';
+import {flag, type Rules, throwProblems} from '../check';
+import {checkModel, checkOptions, count} from './rules';
 import {batchesOf, type Samples} from './samples';
 
 interface BatchNorm extends Layer {
   momentum: number;
 }
 
-function batchNormsOf(model: LayersModel): BatchNorm[] {
+function batchNormsOf(caller: string, model: LayersModel): BatchNorm[] {
+  checkModel(caller, model);
   const layers = allLayers(asContainer(model)).map(unwrapped);
   return layers.filter((layer): layer is BatchNorm => layer.getClassName() === 'BatchNormalization');
 }
@@ -38,7 +41,8 @@ function forceTraining(layer: Layer, training: boolean | undefined): boolean | u
  * @param frozen - whether the statistics stay as they are in training.
  */
 export function freezeBatchNorm(model: LayersModel, frozen = true): void {
-  for (const layer of batchNormsOf(model)) forceTraining(layer, frozen ? false : undefined);
+  throwProblems('freezeBatchNorm', flag(frozen, 'frozen'));
+  for (const layer of batchNormsOf('freezeBatchNorm', model)) forceTraining(layer, frozen ? false : undefined);
 }
 
 /** How {@link reestimateBatchNorm} goes about it. */
@@ -49,6 +53,8 @@ export interface ReestimateOptions {
   readonly batchSize?: number;
 }
 
+const REESTIMATE: Rules<ReestimateOptions> = {samples: count, batchSize: count};
+
 /**
  * Measures the statistics of every BatchNormalization anew, as the mean over batches that pass the quantized network. A few
  * steps of training leave them behind the weights, which costs the more accuracy the fewer bits there are: call it after
@@ -57,14 +63,16 @@ export interface ReestimateOptions {
  * @param model - a model, quantized or not.
  * @param data - training samples: a tensor (or one for each input) of all, or batches of them.
  * @param options - how many samples, and the size of a batch.
- * @throws if the samples do not fit the model, or there are none.
+ * @throws if an option is no count, if the samples do not fit the model, or if there are none.
  */
 export async function reestimateBatchNorm(
   model: LayersModel,
   data: Samples,
-  {samples = 512, batchSize = 64}: ReestimateOptions = {},
+  options: ReestimateOptions = {},
 ): Promise<void> {
-  const layers = batchNormsOf(model);
+  checkOptions('reestimateBatchNorm', options, REESTIMATE);
+  const {samples = 512, batchSize = 64} = options;
+  const layers = batchNormsOf('reestimateBatchNorm', model);
   if (layers.length === 0) {
     console.warn(`reestimateBatchNorm: model ${model.name} has no BatchNormalization, so there is nothing to do.`);
     return;

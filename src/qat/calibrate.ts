@@ -6,6 +6,8 @@ import {quantizingLayers} from './control';
 import type {FakeQuantizer} from './fake_quantizer';
 import {type CalibrationMethod, Histogram} from './histogram';
 import {settle} from './layer_wrapper';
+import {oneOf, type Rules, throwProblems} from '../check';
+import {callback, checkOptions, count, percent} from './rules';
 import {batchesOf, type Samples, sampleCount} from './samples';
 
 export type {CalibrationMethod};
@@ -20,15 +22,22 @@ export interface CalibrationProgress {
 
 /** How {@link calibrate} goes about it. */
 export interface CalibrateOptions {
-  /** 'minMax' (the default), 'percentile', or 'mse': the range of the least squared error. */
+  /** How a range comes from the values: 'minMax' (the default), 'percentile', or 'mse': that of the least squared error. */
   readonly method?: CalibrationMethod;
-  /** Of 'percentile': how many of a hundred values stay inside; 99.99 by default. */
+  /** Of the method 'percentile': how many of a hundred values stay inside; 99.99 by default. */
   readonly percentile?: number;
   /** Samples at a time, where tensors are given; 16 by default. */
   readonly batchSize?: number;
-  /** Called after each batch. */
+  /** Called after each batch; nobody by default. */
   readonly onProgress?: (progress: CalibrationProgress) => void;
 }
+
+const CALIBRATE: Rules<CalibrateOptions> = {
+  method: oneOf('minMax', 'percentile', 'mse'),
+  percentile: percent,
+  batchSize: count,
+  onProgress: callback,
+};
 
 /** How much of a debiased moving average the calibration is worth: about 70 batches at the decay of 0.99. */
 const WEIGHT = 0.5;
@@ -81,12 +90,11 @@ function fitted(
  * @throws if the samples do not fit the model, or there are none; and after the others are set, if an activation was NaN.
  */
 export async function calibrate(model: LayersModel, samples: Samples, options: CalibrateOptions = {}): Promise<void> {
-  const {batchSize = 16, onProgress, method = 'minMax', percentile = 99.99} = options;
-  if (!['minMax', 'percentile', 'mse'].includes(method)) {
-    throw new Error(`calibrate: method must be 'minMax', 'percentile' or 'mse', but was '${method}'.`);
+  checkOptions('calibrate', options, CALIBRATE);
+  const {batchSize = 16, onProgress, method, percentile} = options;
+  if (percentile !== undefined && method === undefined) {
+    throwProblems('calibrate', ["percentile is of the method 'percentile'. Name the method too, or leave it out."]);
   }
-  if (!(percentile > 0 && percentile <= 100))
-    throw new Error(`calibrate: percentile must be in (0, 100], but was ${percentile}.`);
   const layers = quantizingLayers('calibrate', model);
   const roundings = layers.flatMap(layer => layer.roundings).filter(({of}) => of === 'activations');
   const measured = roundings.filter(({fixed}) => !fixed);

@@ -2,11 +2,21 @@
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {asContainer, type Container, flatten, graphOf, innerLayers, isContainer, type Layer, leavesOf} from './graph';
 import {activationOf, fixedRange, kindOf, MULTIPLIES, slotsOf} from './kinds';
-import {bitProblems, type End, planOf, type QuantizeOptions, type QuantizerConfig, throwProblems} from './options';
+import {
+  type End,
+  planOf,
+  type QuantizeOptions,
+  quantizeProblems,
+  type QuantizerConfig,
+  type TfmotOptions,
+  throwProblems,
+  unusedProblems,
+} from './options';
 import {endsOf, place, type Place, type Placement, type PlacementOptions} from './placement';
 import {isQuantizing} from './layer_wrapper';
 import {QuantizedInput, QuantizedLayer} from './quantized_layer';
 import {cloneLayer, rebuild, type Replacement} from './rebuild';
+import {checkModel, isRecord} from './rules';
 import {QuantizeLayer, QuantizeWrapperV2} from './tfmot';
 import {placeAsTfmot} from './tfmot_placement';
 import {separableProblems, withoutSeparables} from './tfmot_separable';
@@ -25,22 +35,10 @@ export function allLayers(model: Container): Layer[] {
   return [model, ...steppedModels(model)].flatMap(leavesOf);
 }
 
-function checkBuilt(model: LayersModel): void {
-  if (!(model && isContainer(asContainer(model)))) {
-    throw new Error(
-      'quantizeModel: model must be a tf.LayersModel: what tf.sequential, tf.model or tf.loadLayersModel give.',
-    );
-  }
-  const {inputs, layers} = asContainer(model);
-  if (inputs.length > 0) return;
-  const remedy = layers.length > 0 ? 'Give its first layer an inputShape' : 'Add layers, the first with an inputShape';
-  throw new Error(`quantizeModel: model ${model.name} is not built, so its layers have no weights yet. ${remedy}.`);
-}
-
 /** Options for layers that are not there, and layers that are quantized already. */
-function namingProblems(layers: readonly Layer[], named: Exclude<QuantizeOptions['layers'], undefined>): string[] {
+function namingProblems(layers: readonly Layer[], named: unknown): string[] {
   const names = new Set(layers.map(({name}) => name));
-  const missing = Object.keys(named).filter(name => !names.has(name));
+  const missing = Object.keys(isRecord(named) ? named : {}).filter(name => !names.has(name));
   const [quantized] = layers.filter(isQuantizing);
   return [
     ...missing.map(name => `there is no layer ${name} to set options for. The model has: ${[...names].join(', ')}.`),
@@ -50,9 +48,11 @@ function namingProblems(layers: readonly Layer[], named: Exclude<QuantizeOptions
   ];
 }
 
-function unknownProblems(layers: readonly Layer[], {layers: named = {}, customLayers = {}}: QuantizeOptions): string[] {
+function unknownProblems(layers: readonly Layer[], {layers: named, customLayers}: QuantizeOptions): string[] {
   if (layers.some(isQuantizing)) return [];
-  const unknown = layers.filter(layer => kindOf(layer, customLayers) === 'unknown' && named[layer.name] !== false);
+  const unknown = layers.filter(
+    layer => kindOf(layer, customLayers ?? {}) === 'unknown' && named?.[layer.name] !== false,
+  );
   return unknown.map(
     layer =>
       `layer ${layer.name} is of the class ${layer.getClassName()}, which is not known. Name its weights ` +
@@ -60,9 +60,9 @@ function unknownProblems(layers: readonly Layer[], {layers: named = {}, customLa
   );
 }
 
-function customProblems(layers: readonly Layer[], {customLayers = {}}: QuantizeOptions): string[] {
+function customProblems(layers: readonly Layer[], {customLayers}: QuantizeOptions): string[] {
   return layers.flatMap(layer => {
-    const weights = Object.keys(customLayers[layer.getClassName()] ?? {});
+    const weights = Object.keys(customLayers?.[layer.getClassName()] ?? {});
     const missing = weights.filter(
       attr => !(layer as unknown as Record<string, {read?: unknown} | undefined>)[attr]?.read,
     );
@@ -87,6 +87,17 @@ class Quantization {
     const found = this.#placements.map(({layers}) => layers.get(layer)).find(each => each !== undefined);
     const wrapped = found && this.#wrapped(layer, copy, found);
     return {layer: wrapped ?? copy, variables: {to: copy, from: layer}};
+  }
+
+  /** Options for what layers give where nothing of it is rounded. */
+  unusedProblems(): string[] {
+    return this.#placements.flatMap(({layers}) =>
+      [...layers].flatMap(([{name}, {before, between, output, reason}]) => {
+        const own = this.#options.layers?.[name];
+        if (!own || !own.activations || before || between || output !== 'none') return [];
+        return [`layers.${name}.activations: nothing is rounded there (${reason}). Leave it out.`];
+      }),
+    );
   }
 
   /** The layer that rounds a model's input. */
@@ -132,7 +143,7 @@ function outputQuantizer(config: QuantizerConfig, output: Place['output'], layer
   const fixed = output === 'fixed' ? fixedRange(activation, config.numBits) : undefined;
   if (fixed) return {numBits: config.numBits, fixed};
   const isReLU = activation === 'relu' || activation === 'relu6';
-  return config.observer === 'learned' && isReLU ? {...config, nonNegative: true} : config;
+  return config.observer === 'learned' && isReLU && !config.symmetric ? {...config, nonNegative: true} : config;
 }
 
 const TFMOT_INPUT = {
@@ -140,16 +151,16 @@ const TFMOT_INPUT = {
   config: {numBits: 8, perAxis: false, symmetric: false, narrowRange: false},
 };
 
-function quantizeAsTfmot(model: LayersModel, {layers = {}, ...others}: QuantizeOptions): LayersModel {
+function quantizeAsTfmot(model: LayersModel, options: TfmotOptions): LayersModel {
+  const {layers = {}} = options;
   const isFloat = ({name}: Layer) => layers[name] === false;
   const apart = withoutSeparables(model, isFloat);
   try {
     const container = asContainer(apart ?? model);
     const nested = graphOf(container).layers.filter(isContainer);
     const {places, problems} = placeAsTfmot(flatten(container));
-    const given = Object.keys(others).filter(name => name !== 'scheme');
     throwProblems('quantizeModel', [
-      ...given.map(name => `scheme 'tfmot' is fixed and takes no ${name}. Leave it out, or the scheme.`),
+      ...quantizeProblems(options),
       ...namingProblems([...allLayers(asContainer(model)), ...allLayers(container)], layers),
       ...separableProblems(model, isFloat),
       ...nested.map(({name}) => `model ${name} is inside another, which scheme 'tfmot' does not support.`),
@@ -184,20 +195,23 @@ function quantizeAsTfmot(model: LayersModel, {layers = {}, ...others}: QuantizeO
  * const q = quantizeModel(model, {weights: {numBits: 4}, layers: {logits: {weights: {numBits: 8}}, embedding: false}});
  * ```
  */
-export function quantizeModel(model: LayersModel, options: QuantizeOptions = {}): LayersModel {
-  checkBuilt(model);
+export function quantizeModel(model: LayersModel, options: QuantizeOptions | TfmotOptions = {}): LayersModel {
+  checkModel('quantizeModel', model);
   const container = asContainer(model);
   graphOf(container);
   const layers = allLayers(container);
+  if (!isRecord(options)) throwProblems('quantizeModel', quantizeProblems(options));
   if (options.scheme === 'tfmot') return quantizeAsTfmot(model, options);
   const problems = [
-    ...bitProblems(options),
-    ...namingProblems(layers, options.layers ?? {}),
+    ...quantizeProblems(options),
+    ...namingProblems(layers, options.layers),
     ...unknownProblems(layers, options),
     ...customProblems(layers, options),
+    ...unusedProblems(layers, options),
   ];
   throwProblems('quantizeModel', problems);
   const quantization = new Quantization(container, options);
+  throwProblems('quantizeModel', quantization.unusedProblems());
   return rebuild(model, {
     replace: layer => quantization.replace(layer),
     onInput: ({sourceLayer}, index) => quantization.onInput(sourceLayer.name, index),

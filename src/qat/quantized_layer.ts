@@ -75,14 +75,19 @@ function checkVersion(name: string, version: number | undefined): void {
   );
 }
 
+/** What of a config is no option of a quantizer's. */
+const OF_THE_LAYER: ReadonlySet<string> = new Set(['fixed', 'observing', 'quantizing', 'perChannel', 'levels']);
+
 function quantizerFrom(
   config: SavedQuantizer,
   store: RangeStore | LearnedCells,
   name: string,
   axis?: number,
 ): FakeQuantizer {
-  const {fixed, observing = true, quantizing = true, ...options} = config;
-  const quantizer = new FakeQuantizer({...options, name, ...(axis !== undefined && {axis})}, store);
+  const {fixed, observing = true, quantizing = true, nonNegative = false} = config;
+  const options = Object.entries(config).filter(([key]) => !OF_THE_LAYER.has(key));
+  const own = {name, nonNegative: nonNegative && !config.symmetric, ...(axis !== undefined && {axis})};
+  const quantizer = new FakeQuantizer({...Object.fromEntries(options), ...own}, store);
   quantizer.observing = observing && !fixed;
   quantizer.quantizing = quantizing;
   return quantizer;

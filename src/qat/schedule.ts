@@ -1,20 +1,31 @@
 /** What changes while a quantized model trains. */
 import {Callback, type LayersModel} from '@tensorflow/tfjs-layers';
+import {anything, must, type Rule, type Rules} from '../check';
 import {freezeBatchNorm, reestimateBatchNorm} from './batch_norm';
 import {freezeRanges, setFakeQuant} from './control';
+import {checkOptions} from './rules';
 import type {Samples} from './samples';
 
 /** What happens after how many steps, counted from the first of the first `fit` that the schedule is given to. */
 export interface ScheduleOptions {
-  /** Trains float until then, while ranges are measured. */
+  /** Steps that train float, while ranges are measured; rounds from the start by default. */
   readonly quantizeAfter?: number;
-  /** Activations' ranges stay as they are from then on. */
+  /** Steps after which activations' ranges stay as they are; never by default. */
   readonly freezeRangesAfter?: number;
-  /** BatchNormalization's statistics stay as they are from then on. */
+  /** Steps after which BatchNormalization's statistics stay as they are; never by default. */
   readonly freezeBatchNormAfter?: number;
-  /** Training samples on which BatchNormalization's statistics are measured anew at the end of each `fit`. */
+  /** Training samples on which BatchNormalization's statistics are measured anew at the end of each `fit`; none by default. */
   readonly reestimateBatchNorm?: Samples;
 }
+
+const STEPS: Rule = must('a number of steps, 0 or more', (value: number) => Number.isSafeInteger(value) && value >= 0);
+
+const SCHEDULE: Rules<ScheduleOptions> = {
+  quantizeAfter: STEPS,
+  freezeRangesAfter: STEPS,
+  freezeBatchNormAfter: STEPS,
+  reestimateBatchNorm: anything,
+};
 
 class QuantizationSchedule extends Callback {
   readonly #actions: {readonly after: number; readonly act: (model: LayersModel) => void}[];
@@ -64,10 +75,6 @@ class QuantizationSchedule extends Callback {
  * @throws if a number of steps is negative or no integer.
  */
 export function quantizationSchedule(options: ScheduleOptions): Callback {
-  const {quantizeAfter, freezeRangesAfter, freezeBatchNormAfter} = options;
-  for (const [name, steps] of Object.entries({quantizeAfter, freezeRangesAfter, freezeBatchNormAfter})) {
-    if (steps === undefined || (Number.isInteger(steps) && steps >= 0)) continue;
-    throw new Error(`quantizationSchedule: ${name} must be a number of steps, 0 or more, but was ${String(steps)}.`);
-  }
+  checkOptions('quantizationSchedule', options, SCHEDULE);
   return new QuantizationSchedule(options);
 }

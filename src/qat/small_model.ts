@@ -6,6 +6,7 @@
  */
 import {div, io, mul, tensor, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
 import {layers as tfLayers, loadLayersModel, type LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
+import {flag, must, type Rules, throwProblems} from '../check';
 import {quantizingLayers} from './control';
 import {asContainer, flatten, type Layer, variablesOf} from './graph';
 import {type IntegerGrid, weightLevels, type WeightLevels} from './grids';
@@ -14,6 +15,7 @@ import {configOf, isQuantizing, layerFrom, LayerWrapper, unwrapped} from './laye
 import {allLayers} from './quantize_model';
 import {QuantizedLayer} from './quantized_layer';
 import {cloneLayer, rebuild, type Replacement} from './rebuild';
+import {checkOptions} from './rules';
 
 /** How a variable is stored: as round((value - min) / scale). */
 interface Code {
@@ -250,9 +252,16 @@ function handlerFor(destination: string | io.IOHandler): io.IOHandler {
 
 /** What {@link quantized} keeps. */
 export interface SmallModelOptions {
-  /** Keeps the rounding: the model loads where this package is, and computes what it computed. */
+  /** Keeps the rounding: the model loads where this package is, and computes what it computed. False by default. */
   readonly fakeQuant?: boolean;
 }
+
+const RULES: Rules<SmallModelOptions> = {fakeQuant: flag};
+
+const DESTINATION = must(
+  'a URL or an IOHandler that saves',
+  (value: string | Partial<io.IOHandler> | null) => typeof value === 'string' || typeof value?.save === 'function',
+);
 
 /**
  * For `q.save`: saves a quantized model as a float one of about a quarter of the size, which `tf.loadLayersModel` loads
@@ -276,10 +285,10 @@ export interface SmallModelOptions {
  * await q.save(quantized('downloads://my-model'));
  * ```
  */
-export function quantized(
-  destination: string | io.IOHandler,
-  {fakeQuant = false}: SmallModelOptions = {},
-): io.IOHandler {
+export function quantized(destination: string | io.IOHandler, options: SmallModelOptions = {}): io.IOHandler {
+  throwProblems('quantized', DESTINATION(destination, 'destination'));
+  checkOptions('quantized', options, RULES);
+  const {fakeQuant = false} = options;
   const handler = handlerFor(destination);
   return {
     save: async artifacts => {
