@@ -4,6 +4,7 @@ import {cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync} fro
 import {fileURLToPath} from 'node:url';
 import vm from 'node:vm';
 import {gzipSync} from 'node:zlib';
+import ts from 'typescript';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
@@ -185,6 +186,21 @@ const CHECKS = {
     tool('typescript/bin/tsc', ...strict, '--target', 'es2022', '--module', 'nodenext', '--types', 'node', ...files);
     const bundler = ['--module', 'esnext', '--moduleResolution', 'bundler'];
     tool('typescript/bin/tsc', ...strict, '--target', 'es2022', ...bundler, '--types', 'node', 'types.mts');
+  },
+
+  'documents every member of its types': () => {
+    const entries = ['index', 'qat', 'tflite', 'graph-model'].map(name => `${ROOT}dist/${name}.d.mts`);
+    const program = ts.createProgram(entries, {module: ts.ModuleKind.NodeNext, skipLibCheck: true});
+    const checker = program.getTypeChecker();
+    const hasNone = symbol => symbol.getDocumentationComment(checker).length === 0;
+    const bare = entries.flatMap(entry =>
+      checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(entry))).flatMap(exported => {
+        const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
+        const members = [...(symbol.members?.values() ?? [])].filter(({name}) => !name.startsWith('__'));
+        return [symbol, ...members].filter(hasNone).map(({name}) => `${symbol.name}.${name}`);
+      }),
+    );
+    if (bare.length > 0) throw new Error(`without a word: ${bare.join(', ')}`);
   },
 
   'is small as a script': () => {

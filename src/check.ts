@@ -55,10 +55,10 @@ export function optionProblems(
   options: unknown,
   rules: Readonly<Record<string, Rule>>,
   path = '',
-  remedyFor = (_: string, known: readonly string[]) => `There are: ${known.join(', ')}.`,
+  remedyFor = (_: string, known: readonly string[]) => `Options are: ${known.join(', ')}.`,
 ): string[] {
   if ({}.toString.call(options) !== '[object Object]' || options instanceof Tensor) {
-    return [`${path || 'options'} must be an object of options (${Object.keys(rules)}), but was ${shown(options)}.`];
+    return [`${path || 'options'} must be an object, but was ${shown(options)}. ${remedyFor('', Object.keys(rules))}`];
   }
   const problems: string[] = [];
   for (const key in options as object) {

@@ -359,6 +359,9 @@ export const fakeQuantWithMinMaxVarsPerChannelGradient = op({fakeQuantWithMinMax
  * given range it computes what V3 does, where TensorFlow's V4 kernel for CPU refuses.
  *
  * @param input - float32 tensor of any shape, or numbers.
+ * Where TensorFlow refuses an inputMin above inputMax, this does so for numbers. Of tensors it takes them, as to look would have
+ * to wait for the device: the result is then of no use.
+ *
  * @param inputMin - scalar, or [d] with an axis. Used if `rangeGiven`; the gradient passes between the bounds in either case.
  * @param inputMax - likewise. With both left out, the gradient passes everywhere.
  * @param options - `signedInput` (true), `numBits` (8), `rangeGiven` (false: the range is measured, NaN skipped),
@@ -391,6 +394,6 @@ export const quantizeAndDequantizeV4Grad = op({quantizeAndDequantizeV4Grad_});
  * @param max - the upper end, likewise.
  * @param options - `numBits` (8), `narrowRange` (false), and with 1-D ranges `axis` (-1, the last).
  * @returns a tensor of x's shape.
- * @throws as the three ops do.
+ * @throws as the three ops do, or if there is an axis where there is one range.
  */
 export const fakeQuant = op({fakeQuant_});

@@ -1,5 +1,6 @@
 /** What is quantized in a model, how, and what is not and why. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {throwProblems} from '../check';
 import {quantizingLayers} from './control';
 import type {FakeQuantizer, RangeSnapshot} from './fake_quantizer';
 import {asContainer, flatten, type Layer} from './graph';
@@ -7,6 +8,7 @@ import {allLayers} from './quantize_model';
 import {place, type Place} from './placement';
 import {isQuantizing, unwrapped} from './layer_wrapper';
 import {QuantizedLayer} from './quantized_layer';
+import {callback} from './rules';
 
 /** One line of a description: a quantizer, or a layer that has none. */
 export interface QuantizationRow {
@@ -16,6 +18,7 @@ export interface QuantizationRow {
   readonly className: string;
   /** What is rounded: a weight by name, 'before activation', 'output', or 'nothing'. */
   readonly what: string;
+  /** Width of the grid; undefined if nothing is rounded. */
   readonly numBits: number | undefined;
   /** How many ranges: the channels of a weight, or 1. */
   readonly ranges: number;
@@ -121,7 +124,10 @@ export function describeQuantization(model: LayersModel): QuantizationDescriptio
       return lines.map(({quantizer, rowOf}) => rowOf(quantizer?.snapshotSync()));
     },
     read,
-    print: async (printLine = console.log) => tableOf(await read()).forEach(line => printLine(line)),
+    print: async (printLine = console.log) => {
+      throwProblems('describeQuantization', callback(printLine, 'printLine'));
+      tableOf(await read()).forEach(line => printLine(line));
+    },
   };
 }
 

@@ -98,7 +98,10 @@ const ENDS: Rule = must(
   shownAll,
 );
 
-const WEIGHT: Rule = must('above 0 and no more than 1', (value: number) => value > 0 && value <= 1);
+const WEIGHT: Rule = must(
+  'above 0 and no more than 1',
+  (value: number) => isFinite32(value) && value > 0 && value <= 1,
+);
 
 const MODE: Rules<Mode> = {training: flag};
 
@@ -125,7 +128,9 @@ export interface RangeSnapshot {
 
 /** A range on the host: one number per channel. */
 export interface RangeValues {
+  /** The lower ends. */
   readonly min: readonly number[];
+  /** The upper ends. */
   readonly max: readonly number[];
 }
 
@@ -133,6 +138,7 @@ export interface RangeValues {
 export interface QuantizerOptions extends Readonly<
   Required<Omit<FakeQuantizerOptions, 'axis' | 'initialRange' | 'name'>>
 > {
+  /** The dimension with a range for each of its slices; left out for one range. */
   readonly axis?: number;
 }
 

@@ -152,7 +152,7 @@ export function quantizeProblems(options: unknown): string[] {
 export function unusedProblems(layers: readonly Layer[], {layers: named, customLayers}: QuantizeOptions): string[] {
   const custom = isRecord(customLayers) ? customLayers : {};
   const own = isRecord(named) ? (named as Readonly<Record<string, LayerOptions | false | undefined>>) : {};
-  const classes = new Set(layers.map(layer => layer.getClassName()));
+  const classes = new Set(layers.map(layer => layer.getClassName()).filter(name => name !== 'InputLayer'));
   const absent = Object.keys(custom).filter(name => custom[name] && !classes.has(name));
   const weightless = layers.filter(layer => {
     const options = own[layer.name];

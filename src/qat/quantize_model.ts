@@ -1,5 +1,5 @@
 /** From a model to one that trains quantized. */
-import type {LayersModel} from '@tensorflow/tfjs-layers';
+import type {LayersModel, LayerVariable} from '@tensorflow/tfjs-layers';
 import {asContainer, type Container, flatten, graphOf, innerLayers, isContainer, type Layer, leavesOf} from './graph';
 import {activationOf, fixedRange, kindOf, MULTIPLIES, slotsOf} from './kinds';
 import {
@@ -60,13 +60,28 @@ function unknownProblems(layers: readonly Layer[], {layers: named, customLayers}
   );
 }
 
+/** An axis that a weight does not have. */
+function axisProblems(layer: Layer, attr: string, customLayers: QuantizeOptions['customLayers']): string[] {
+  const name = layer.getClassName();
+  const {shape} = (layer as unknown as Record<string, LayerVariable>)[attr]!;
+  const axis = customLayers?.[name]?.[attr]?.axis;
+  if (!Number.isInteger(axis) || (axis! >= -shape.length && axis! < shape.length)) return [];
+  return [
+    `customLayers.${name}.${attr}.axis must be an integer in [${-shape.length}, ${shape.length}) for the shape [${shape}], ` +
+      `but was ${axis}.`,
+  ];
+}
+
 function customProblems(layers: readonly Layer[], {customLayers}: QuantizeOptions): string[] {
   return layers.flatMap(layer => {
     const weights = Object.keys(customLayers?.[layer.getClassName()] ?? {});
     const missing = weights.filter(
       attr => !(layer as unknown as Record<string, {read?: unknown} | undefined>)[attr]?.read,
     );
-    return missing.map(attr => `layer ${layer.name} (${layer.getClassName()}) has no weight in the attribute ${attr}.`);
+    return [
+      ...missing.map(attr => `layer ${layer.name} (${layer.getClassName()}) has no weight in the attribute ${attr}.`),
+      ...weights.filter(attr => !missing.includes(attr)).flatMap(attr => axisProblems(layer, attr, customLayers)),
+    ];
   });
 }
 

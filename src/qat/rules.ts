@@ -61,7 +61,7 @@ export function checkOptions<T>(caller: string, options: T, rules: Rules<T>): vo
 export function remedyFor(name: string, known: readonly string[]): string {
   const plain = name.replace(/_/g, '').toLowerCase();
   const near = known.find(each => missing(plain, each.toLowerCase()) + missing(each.toLowerCase(), plain) < 3);
-  return near ? `Did you mean ${near}?` : `There are: ${known.join(', ')}.`;
+  return near ? `Did you mean ${near}?` : `Options are: ${known.join(', ')}.`;
 }
 
 /** How many letters of `word` are not in `other`. */
