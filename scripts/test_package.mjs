@@ -196,7 +196,7 @@ const CHECKS = {
     const bare = entries.flatMap(entry =>
       checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(entry))).flatMap(exported => {
         const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
-        const members = [...(symbol.members?.values() ?? [])].filter(({name}) => !name.startsWith('__'));
+        const members = [...(symbol.members?.values() ?? [])].filter(({name}) => !/^(__|#)/.test(name));
         return [symbol, ...members].filter(hasNone).map(({name}) => `${symbol.name}.${name}`);
       }),
     );
