@@ -21,8 +21,9 @@ export interface Grid {
   readonly inverse: number;
   /** How many steps lie between `low` and 0; of an anchored grid, from 0 to its low end, as it was before rounding. */
   readonly zero: number;
-  /** The bounds to which x is clamped and outside of which its gradient goes to the bounds. */
+  /** The lower of the bounds to which x is clamped and outside of which its gradient goes to the bounds. */
   readonly low: number;
+  /** The upper one. */
   readonly high: number;
   /** The range was 0/0: everything is 0, and the gradient passes. */
   readonly empty: boolean;

@@ -20,6 +20,7 @@ import {gzipSync} from 'node:zlib';
 import {nodeResolve} from '@rollup/plugin-node-resolve';
 import {build} from 'esbuild';
 import {rollup} from 'rollup';
+import ts from 'typescript';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
@@ -229,6 +230,21 @@ const CHECKS = {
       for (const [, name] of declared)
         if (!names.has(name)) throw new Error(`${file} shows ${name}, which no entry exports`);
     }
+  },
+
+  'documents every member of its types': () => {
+    const entries = ['index', 'qat', 'tflite', 'graph-model'].map(name => `${ROOT}dist/${name}.d.mts`);
+    const program = ts.createProgram(entries, {module: ts.ModuleKind.NodeNext, skipLibCheck: true});
+    const checker = program.getTypeChecker();
+    const hasNone = symbol => symbol.getDocumentationComment(checker).length === 0;
+    const bare = entries.flatMap(entry =>
+      checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(entry))).flatMap(exported => {
+        const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
+        const members = [...(symbol.members?.values() ?? [])].filter(({name}) => !/^(__|#)/.test(name));
+        return [symbol, ...members].filter(hasNone).map(({name}) => `${symbol.name}.${name}`);
+      }),
+    );
+    if (bare.length > 0) throw new Error(`without a word: ${bare.join(', ')}`);
   },
 
   'is small as a script': () => {

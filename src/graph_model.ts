@@ -230,7 +230,8 @@ function checked(opName: string, {inputs: names, attrs: rules, run}: GraphOp): O
  * While or If bodies use a gradient op's second or third output must also be loaded through {@link mendGraph}.
  *
  * QuantizeAndDequantizeV3 reads `num_bits` from its tensor. On WebGPU that must be a constant, an input, or computed
- * from few numbers (which tfjs does on the CPU); else executing throws.
+ * from few numbers (which tfjs does on the CPU); else executing throws. Where TensorFlow refuses a given range whose
+ * minimum is above its maximum (V2, V3, V4), these ops do not look, as that would have to wait for the device.
  *
  * @example
  * ```js

@@ -2,7 +2,19 @@
 import {op, type Tensor, type TensorLike} from '@tensorflow/tfjs-core';
 import type {LearnedAttrs} from '../kernels/op_table';
 import {runKernel} from '../kernels/register';
-import {checkAxis, checkNumBits, checkPerChannel, checkScalars, floatTensor, invalid} from './check';
+import {
+  anything,
+  bits,
+  checkAxis,
+  givenOptions,
+  checkPerChannel,
+  checkScalars,
+  flag,
+  floatTensor,
+  integer,
+  invalid,
+  type Rules,
+} from './check';
 
 /** {@link fakeQuantWithLearnedScale} */
 export interface LearnedScaleOptions {
@@ -18,32 +30,34 @@ export interface LearnedScaleOptions {
   axis?: number;
 }
 
-const NAME = 'fakeQuantWithLearnedScale';
+const RULES: Rules<LearnedScaleOptions> = {
+  offset: anything,
+  symmetric: flag,
+  numBits: bits,
+  narrowRange: flag,
+  axis: integer,
+};
 
-function learnedAttrs(x: Tensor, options: LearnedScaleOptions): LearnedAttrs {
-  const {numBits = 8, narrowRange = false, symmetric = false, offset, axis} = options;
-  checkNumBits(NAME, numBits);
-  if (symmetric && offset !== undefined) {
-    throw invalid(NAME, 'a symmetric grid has its low end where the scale puts it. Leave out symmetric or the offset.');
-  }
-  return {numBits, narrowRange, symmetric, ...(axis !== undefined && {axis: checkAxis(NAME, x, axis)})};
-}
+const NAME = 'fakeQuantWithLearnedScale';
 
 function fakeQuantWithLearnedScale_<T extends Tensor>(
   x: T | TensorLike,
   scale: Tensor | TensorLike,
   options: LearnedScaleOptions = {},
 ): T {
+  const {offset, ...given} = givenOptions(NAME, options, RULES);
+  const attrs: LearnedAttrs = {numBits: 8, narrowRange: false, symmetric: false, ...given};
+  if (attrs.symmetric && offset !== undefined) {
+    throw invalid(NAME, 'a symmetric grid has its low end where the scale puts it. Leave out symmetric or the offset.');
+  }
   if (typeof scale === 'number' && !(scale > 0 && scale < Infinity)) {
     throw invalid(NAME, `scale must be above 0 and finite, but was ${scale}. It is the value of one step of the grid.`);
   }
   const inputs = floatTensor<T>(NAME, 'x', x);
-  const {offset} = options;
   const grid: Record<string, Tensor> = {scale: floatTensor<Tensor>(NAME, 'scale', scale)};
   if (offset !== undefined) grid['offset'] = floatTensor<Tensor>(NAME, 'offset', offset);
-  const attrs = learnedAttrs(inputs, options);
-  if (attrs.axis === undefined) checkScalars(NAME, grid);
-  else checkPerChannel(NAME, inputs, attrs.axis, grid);
+  if (given.axis === undefined) checkScalars(NAME, grid);
+  else checkPerChannel(NAME, inputs, (attrs.axis = checkAxis(NAME, inputs, given.axis)), grid);
   const kernelName = offset === undefined ? 'FakeQuantWithLearnedScale' : 'FakeQuantWithLearnedRange';
   return runKernel<T>(kernelName, {inputs, ...grid}, attrs);
 }

@@ -3,21 +3,28 @@ import {op, type Scalar, scalar, Tensor, type Tensor1D, type TensorLike} from '@
 import type {FakeQuantAttrs, QuantizeAndDequantizeAttrs} from '../kernels/op_table';
 import {runKernel} from '../kernels/register';
 import {
+  between,
+  bits,
   checkAxis,
   checkNumberRange,
-  checkNumBits,
+  givenOptions,
   checkPerChannel,
-  checkSameShape,
   checkScalars,
+  flag,
   floatTensor,
+  gradientOf,
+  integer,
   invalid,
+  number,
+  oneOf,
+  type Rules,
 } from './check';
 
 /** The integer grid of the FakeQuant ops. */
 export interface FakeQuantOptions {
   /** Width of the grid, 2 to 16 bits; 8 by default. */
   numBits?: number;
-  /** Leaves out the lowest level, so that a symmetric range has as many levels on either side of 0. */
+  /** Leaves out the lowest level, so that a symmetric range has as many levels on either side of 0; false by default. */
   narrowRange?: boolean;
 }
 
@@ -35,8 +42,14 @@ export interface FakeQuantPerChannelOptions extends FakeQuantOptions {
   axis?: number;
 }
 
+/** {@link quantizeAndDequantizeV4Grad} */
+export interface QuantizeSlicesOptions {
+  /** The dimension with a range for each of its slices; -1, the default, is one range for all. */
+  axis?: number;
+}
+
 /** {@link quantizeAndDequantizeV4} */
-export interface QuantizeAndDequantizeOptions {
+export interface QuantizeAndDequantizeOptions extends QuantizeSlicesOptions {
   /** Whether the grid has negative levels; true by default. */
   signedInput?: boolean;
   /** Width of the grid: 1 to 61 bits signed, 1 to 62 unsigned; 8 by default. */
@@ -45,21 +58,31 @@ export interface QuantizeAndDequantizeOptions {
   rangeGiven?: boolean;
   /** How a tie rounds; 'HALF_TO_EVEN' by default. */
   roundMode?: 'HALF_TO_EVEN' | 'HALF_UP';
-  /** Leaves out the lowest level of a signed grid. */
+  /** Leaves out the lowest level of a signed grid; false by default. */
   narrowRange?: boolean;
-  /** The dimension with a range for each of its slices; -1, the default, is one range for all. */
-  axis?: number;
 }
 
-function fakeQuantAttrs(opName: string, {numBits = 8, narrowRange = false}: FakeQuantOptions): FakeQuantAttrs {
-  checkNumBits(opName, numBits);
-  return {numBits, narrowRange};
+const FAKE_QUANT: Rules<FakeQuantOptions> = {numBits: bits, narrowRange: flag};
+const ARGS: Rules<FakeQuantArgsOptions> = {...FAKE_QUANT, min: number, max: number};
+const PER_CHANNEL: Rules<FakeQuantPerChannelOptions> = {...FAKE_QUANT, axis: integer};
+const SLICES: Rules<QuantizeSlicesOptions> = {axis: integer};
+const QUANTIZE: Omit<Rules<QuantizeAndDequantizeOptions>, 'numBits'> = {
+  signedInput: flag,
+  rangeGiven: flag,
+  roundMode: oneOf('HALF_TO_EVEN', 'HALF_UP'),
+  narrowRange: flag,
+  ...SLICES,
+};
+
+/** The attributes of a FakeQuant op. */
+function fakeQuantAttrs<T extends FakeQuantOptions>(name: string, options: T, rules: Rules<T>): FakeQuantAttrs & T {
+  return {numBits: 8, narrowRange: false, ...givenOptions(name, options, rules)};
 }
 
-function argsAttrs(opName: string, options: FakeQuantArgsOptions): FakeQuantAttrs {
-  const {min = -6, max = 6} = options;
-  checkNumberRange(opName, min, max, false);
-  return {...fakeQuantAttrs(opName, options), min, max};
+function argsAttrs(name: string, options: FakeQuantArgsOptions): FakeQuantAttrs {
+  const attrs = {min: -6, max: 6, ...fakeQuantAttrs(name, options, ARGS)};
+  checkNumberRange(name, attrs.min, attrs.max, false);
+  return attrs;
 }
 
 function fakeQuantWithMinMaxArgs_<T extends Tensor>(inputs: T | TensorLike, options: FakeQuantArgsOptions = {}): T {
@@ -76,8 +99,7 @@ function fakeQuantWithMinMaxArgsGradient_<T extends Tensor>(
   const name = 'FakeQuantWithMinMaxArgsGradient';
   const attrs = argsAttrs(name, options);
   const x = floatTensor(name, 'inputs', inputs);
-  const dy = floatTensor(name, 'gradients', gradients);
-  checkSameShape(name, dy, x);
+  const dy = gradientOf(name, gradients, x);
   return runKernel<[T]>(name, {gradients: dy, inputs: x}, attrs)[0];
 }
 
@@ -105,7 +127,7 @@ function fakeQuantWithMinMaxVars_<T extends Tensor>(
   options: FakeQuantOptions = {},
 ): T {
   const name = 'FakeQuantWithMinMaxVars';
-  const attrs = fakeQuantAttrs(name, options);
+  const attrs = fakeQuantAttrs(name, options, FAKE_QUANT);
   return runKernel<T>(name, varsInputs(name, inputs, min, max), attrs);
 }
 
@@ -117,10 +139,9 @@ function fakeQuantWithMinMaxVarsGradient_<T extends Tensor>(
   options: FakeQuantOptions = {},
 ): [T, Scalar, Scalar] {
   const name = 'FakeQuantWithMinMaxVarsGradient';
-  const attrs = fakeQuantAttrs(name, options);
+  const attrs = fakeQuantAttrs(name, options, FAKE_QUANT);
   const tensors = varsInputs(name, inputs, min, max);
-  const dy = floatTensor(name, 'gradients', gradients);
-  checkSameShape(name, dy, tensors.inputs);
+  const dy = gradientOf(name, gradients, tensors.inputs);
   return runKernel(name, {gradients: dy, ...tensors}, attrs);
 }
 
@@ -130,7 +151,7 @@ function perChannelInputs<T extends Tensor>(
   inputs: T | TensorLike,
   min: Tensor1D | TensorLike,
   max: Tensor1D | TensorLike,
-  axis: number,
+  axis = -1,
 ) {
   const x = floatTensor(name, 'inputs', inputs);
   const range = {min: floatTensor(name, 'min', min), max: floatTensor(name, 'max', max)};
@@ -146,8 +167,8 @@ function fakeQuantWithMinMaxVarsPerChannel_<T extends Tensor>(
   options: FakeQuantPerChannelOptions = {},
 ): T {
   const name = 'FakeQuantWithMinMaxVarsPerChannel';
-  const attrs = fakeQuantAttrs(name, options);
-  const {tensors, axis} = perChannelInputs(name, inputs, min, max, options.axis ?? -1);
+  const attrs = fakeQuantAttrs(name, options, PER_CHANNEL);
+  const {tensors, axis} = perChannelInputs(name, inputs, min, max, attrs.axis);
   return runKernel<T>(name, tensors, {...attrs, axis});
 }
 
@@ -159,18 +180,19 @@ function fakeQuantWithMinMaxVarsPerChannelGradient_<T extends Tensor>(
   options: FakeQuantPerChannelOptions = {},
 ): [T, Tensor1D, Tensor1D] {
   const name = 'FakeQuantWithMinMaxVarsPerChannelGradient';
-  const attrs = fakeQuantAttrs(name, options);
-  const {tensors, axis} = perChannelInputs(name, inputs, min, max, options.axis ?? -1);
-  const dy = floatTensor(name, 'gradients', gradients);
-  checkSameShape(name, dy, tensors.inputs);
+  const attrs = fakeQuantAttrs(name, options, PER_CHANNEL);
+  const {tensors, axis} = perChannelInputs(name, inputs, min, max, attrs.axis);
+  const dy = gradientOf(name, gradients, tensors.inputs);
   return runKernel(name, {gradients: dy, ...tensors}, {...attrs, axis});
 }
 
 /** QuantizeAndDequantize counts axes from 0; -1 is its word for "no axis". */
 function checkSliceAxis(name: string, x: Tensor, axis: number): void {
-  if (Number.isInteger(axis) && axis >= -1 && axis < x.rank) return;
-  const remedy = `-1 for one range, or a dimension of the input of shape [${x.shape}]`;
-  throw invalid(name, `axis must be at least -1 and smaller than the input's rank (${remedy}), but was ${axis}.`);
+  if (axis >= -1 && axis < x.rank) return;
+  throw invalid(
+    name,
+    `axis must be at least -1, for none, and smaller than ${x.rank}, the rank of the input, but was ${axis}.`,
+  );
 }
 
 function checkBounds(name: string, x: Tensor, axis: number, bounds: {inputMin: Tensor; inputMax: Tensor}): void {
@@ -185,12 +207,16 @@ function quantizeAndDequantizeV4_<T extends Tensor>(
   options: QuantizeAndDequantizeOptions = {},
 ): T {
   const name = 'QuantizeAndDequantizeV4';
-  const {signedInput = true, numBits = 8, rangeGiven = false, roundMode = 'HALF_TO_EVEN'} = options;
-  const {narrowRange = false, axis = -1} = options;
-  checkNumBits(name, numBits, 1, signedInput ? 61 : 62);
-  if (roundMode !== 'HALF_TO_EVEN' && roundMode !== 'HALF_UP') {
-    throw invalid(name, `roundMode must be 'HALF_TO_EVEN' or 'HALF_UP', but was '${String(roundMode)}'.`);
-  }
+  const attrs: QuantizeAndDequantizeAttrs = {
+    signedInput: true,
+    numBits: 8,
+    rangeGiven: false,
+    roundMode: 'HALF_TO_EVEN',
+    narrowRange: false,
+    axis: -1,
+    ...givenOptions(name, options, {...QUANTIZE, numBits: between(1, options?.signedInput === false ? 62 : 61)}),
+  };
+  const {rangeGiven, axis} = attrs;
   const x = floatTensor(name, 'input', input);
   checkSliceAxis(name, x, axis);
   if ((inputMin === undefined) !== (inputMax === undefined) || (rangeGiven && inputMin === undefined)) {
@@ -205,7 +231,6 @@ function quantizeAndDequantizeV4_<T extends Tensor>(
     bounds = {inputMin: floatTensor(name, 'inputMin', inputMin), inputMax: floatTensor(name, 'inputMax', inputMax)};
     checkBounds(name, x, axis, bounds);
   }
-  const attrs: QuantizeAndDequantizeAttrs = {signedInput, numBits, rangeGiven, roundMode, narrowRange, axis};
   return runKernel<T>(name, {input: x, ...bounds}, attrs);
 }
 
@@ -214,15 +239,15 @@ function quantizeAndDequantizeV4Grad_<T extends Tensor>(
   input: T | TensorLike,
   inputMin: Tensor | TensorLike,
   inputMax: Tensor | TensorLike,
-  {axis = -1}: {axis?: number} = {},
+  options: QuantizeSlicesOptions = {},
 ): [T, Tensor, Tensor] {
   const name = 'QuantizeAndDequantizeV4Grad';
+  const {axis = -1} = givenOptions(name, options, SLICES);
   const x = floatTensor(name, 'input', input);
   checkSliceAxis(name, x, axis);
   const bounds = {inputMin: floatTensor(name, 'inputMin', inputMin), inputMax: floatTensor(name, 'inputMax', inputMax)};
   checkBounds(name, x, axis, bounds);
-  const dy = floatTensor(name, 'gradients', gradients);
-  checkSameShape(name, dy, x);
+  const dy = gradientOf(name, gradients, x);
   return runKernel(name, {gradients: dy, input: x, ...bounds}, {axis});
 }
 
@@ -233,16 +258,17 @@ function fakeQuant_<T extends Tensor>(
   options: FakeQuantPerChannelOptions = {},
 ): T {
   const name = 'fakeQuant';
+  const given = givenOptions(name, options, PER_CHANNEL);
   if (typeof min === 'number' && typeof max === 'number') {
-    return fakeQuantWithMinMaxArgs<T>(x, {...withoutAxis(name, options), min, max});
+    return fakeQuantWithMinMaxArgs<T>(x, {...withoutAxis(name, given), min, max});
   }
   const low = floatTensor(name, 'min', min);
   const high = floatTensor(name, 'max', max);
   if (low.rank === 0 && high.rank === 0) {
-    return fakeQuantWithMinMaxVars<T>(x, low as Scalar, high as Scalar, withoutAxis(name, options));
+    return fakeQuantWithMinMaxVars<T>(x, low as Scalar, high as Scalar, withoutAxis(name, given));
   }
   if (low.rank === 1 && high.rank === 1) {
-    return fakeQuantWithMinMaxVarsPerChannel<T>(x, low as Tensor1D, high as Tensor1D, options);
+    return fakeQuantWithMinMaxVarsPerChannel<T>(x, low as Tensor1D, high as Tensor1D, given);
   }
   throw invalid(
     name,
@@ -252,7 +278,7 @@ function fakeQuant_<T extends Tensor>(
 
 function withoutAxis(name: string, {axis, ...options}: FakeQuantPerChannelOptions): FakeQuantOptions {
   if (axis === undefined) return options;
-  throw invalid(name, `axis ${axis} needs a range per channel: give min and max as 1-D tensors, or leave axis out.`);
+  throw invalid(name, `axis ${axis} needs a range per channel: give min and max as 1-D tensors, or leave it out.`);
 }
 
 /**
@@ -333,6 +359,9 @@ export const fakeQuantWithMinMaxVarsPerChannelGradient = /*#__PURE__*/ op({fakeQ
  * given range it computes what V3 does, where TensorFlow's V4 kernel for CPU refuses.
  *
  * @param input - float32 tensor of any shape, or numbers.
+ * Where TensorFlow refuses an inputMin above inputMax, this does so for numbers. Of tensors it takes them, as to look would have
+ * to wait for the device: the result is then of no use.
+ *
  * @param inputMin - scalar, or [d] with an axis. Used if `rangeGiven`; the gradient passes between the bounds in either case.
  * @param inputMax - likewise. With both left out, the gradient passes everywhere.
  * @param options - `signedInput` (true), `numBits` (8), `rangeGiven` (false: the range is measured, NaN skipped),
@@ -365,6 +394,6 @@ export const quantizeAndDequantizeV4Grad = /*#__PURE__*/ op({quantizeAndDequanti
  * @param max - the upper end, likewise.
  * @param options - `numBits` (8), `narrowRange` (false), and with 1-D ranges `axis` (-1, the last).
  * @returns a tensor of x's shape.
- * @throws as the three ops do.
+ * @throws as the three ops do, or if there is an axis where there is one range.
  */
 export const fakeQuant = /*#__PURE__*/ op({fakeQuant_});

@@ -95,7 +95,8 @@ describe('a moving range', () => {
         const [y, after] = fakeQuantWithMovingRange(x, before, options);
         const rows = tf.unstack(after);
         const [low, high] = rows;
-        const expected = fakeQuantWithMinMaxVarsPerChannel(x, low as tf.Tensor1D, high as tf.Tensor1D, options);
+        const ends = [low, high] as [tf.Tensor1D, tf.Tensor1D];
+        const expected = fakeQuantWithMinMaxVarsPerChannel(x, ...ends, {numBits, narrowRange});
         before = after;
         return {x, y, after, expected, rows};
       });

@@ -16,6 +16,8 @@ import type {LayersModel, LayerVariable} from '@tensorflow/tfjs-layers';
 import {asContainer, type Layer} from './graph';
 import {isQuantizing, type Swap, swapped, unwrapped} from './layer_wrapper';
 import {allLayers} from './quantize_model';
+import {flag, type Rules, throwProblems} from '../check';
+import {checkModel, checkOptions, count} from './rules';
 import {alone, batchesOf, type Samples} from './samples';
 
 interface BatchNorm extends Layer {
@@ -26,7 +28,8 @@ interface BatchNorm extends Layer {
   readonly movingVariance: LayerVariable;
 }
 
-function batchNormsOf(model: LayersModel): BatchNorm[] {
+function batchNormsOf(caller: string, model: LayersModel): BatchNorm[] {
+  checkModel(caller, model);
   const layers = allLayers(asContainer(model)).map(unwrapped);
   return layers.filter((layer): layer is BatchNorm => layer.getClassName() === 'BatchNormalization');
 }
@@ -51,7 +54,8 @@ function forceTraining(layer: Layer, training: boolean | undefined): void {
  * @param frozen - whether the statistics stay as they are in training.
  */
 export function freezeBatchNorm(model: LayersModel, frozen = true): void {
-  for (const layer of batchNormsOf(model)) forceTraining(layer, frozen ? false : undefined);
+  throwProblems('freezeBatchNorm', flag(frozen, 'frozen'));
+  for (const layer of batchNormsOf('freezeBatchNorm', model)) forceTraining(layer, frozen ? false : undefined);
 }
 
 /** How {@link reestimateBatchNorm} goes about it. */
@@ -61,6 +65,8 @@ export interface ReestimateOptions {
   /** Samples at a time, where tensors are given: as many as in training. 64 by default. */
   readonly batchSize?: number;
 }
+
+const REESTIMATE: Rules<ReestimateOptions> = {samples: count, batchSize: count};
 
 /** The mean of one layer's statistics over batches. Between them the layer is as it was. */
 class Statistics {
@@ -180,15 +186,17 @@ function pass(model: LayersModel, batch: readonly Tensor[]): void {
  * array, a generator, a tf.data.Dataset. Targets that go along, as in `{xs, ys}`, are left alone. Batches that a dataset
  * makes are disposed of after use; all other tensors stay the caller's.
  * @param options - how many samples, and the size of a batch.
- * @throws if the samples do not fit the model, or there are none; if the statistics are NaN; or if the model is at work
- * in another call. The statistics then are as they were.
+ * @throws if an option is no count, if the samples do not fit the model, or there are none; if the statistics are NaN; or if
+ * the model is at work in another call. The statistics then are as they were.
  */
 export async function reestimateBatchNorm(
   model: LayersModel,
   data: Samples,
-  {samples = 512, batchSize = 64}: ReestimateOptions = {},
+  options: ReestimateOptions = {},
 ): Promise<void> {
-  const layers = batchNormsOf(model);
+  checkOptions('reestimateBatchNorm', options, REESTIMATE);
+  const {samples = 512, batchSize = 64} = options;
+  const layers = batchNormsOf('reestimateBatchNorm', model);
   if (layers.length === 0) {
     console.warn(`reestimateBatchNorm: model ${model.name} has no BatchNormalization, so there is nothing to do.`);
     return;

@@ -6,7 +6,9 @@ import {quantizingLayers} from './control';
 import type {FakeQuantizer} from './fake_quantizer';
 import {type CalibrationMethod, Histogram} from './histogram';
 import type {Layer} from './graph';
+import {oneOf, type Rules, throwProblems} from '../check';
 import {LayerWrapper, type Quantizing, settle} from './layer_wrapper';
+import {callback, checkOptions, count, percent} from './rules';
 import {alone, batchesOf, type Samples, sampleCount} from './samples';
 import {offTies} from './ties';
 
@@ -22,17 +24,28 @@ export interface CalibrationProgress {
 
 /** How {@link calibrate} goes about it. */
 export interface CalibrateOptions {
-  /** 'minMax' (the default), 'percentile', or 'mse': the range of the least squared error. */
+  /** How a range comes from the values: 'minMax' (the default), 'percentile', or 'mse': that of the least squared error. */
   readonly method?: CalibrationMethod;
-  /** Of 'percentile': how many of a hundred values stay inside; 99.99 by default. */
+  /** Of the method 'percentile': how many of a hundred values stay inside; 99.99 by default. */
   readonly percentile?: number;
   /** Samples at a time, where tensors are given; 16 by default. */
   readonly batchSize?: number;
   /** How many samples to look at; all by default, so that batches without end need it. What more there are is left alone. */
   readonly samples?: number;
-  /** Called after each batch; before the first, with nothing done, after each weight whose learned range has to be found. */
+  /**
+   * Called after each batch; before the first, with nothing done, after each weight whose learned range has to be found.
+   * Nobody by default.
+   */
   readonly onProgress?: (progress: CalibrationProgress) => void;
 }
+
+const CALIBRATE: Rules<CalibrateOptions> = {
+  method: oneOf('minMax', 'percentile', 'mse'),
+  percentile: percent,
+  samples: count,
+  batchSize: count,
+  onProgress: callback,
+};
 
 /** How much of a debiased moving average the calibration is worth: about 70 batches at the decay of 0.99. */
 const WEIGHT = 0.5;
@@ -115,12 +128,10 @@ function fitted(
  * as they were; and after the others are set, if an activation was NaN.
  */
 export async function calibrate(model: LayersModel, samples: Samples, options: CalibrateOptions = {}): Promise<void> {
-  const {method = 'minMax', percentile = 99.99} = options;
-  if (!['minMax', 'percentile', 'mse'].includes(method)) {
-    throw new Error(`calibrate: method must be 'minMax', 'percentile' or 'mse', but was '${method}'.`);
+  checkOptions('calibrate', options, CALIBRATE);
+  if (options.percentile !== undefined && options.method === undefined) {
+    throwProblems('calibrate', ["percentile is of the method 'percentile'. Name the method too, or leave it out."]);
   }
-  if (!(percentile > 0 && percentile <= 100))
-    throw new Error(`calibrate: percentile must be in (0, 100], but was ${percentile}.`);
   const layers = quantizingLayers('calibrate', model);
   let bad: ReadonlySet<string> = new Set();
   await alone('calibrate', model, async () => {

@@ -3,9 +3,12 @@ import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {asContainer} from './graph';
 import {allLayers} from './quantize_model';
 import {isQuantizing, type Quantizing, type Rounding} from './layer_wrapper';
+import {flag, oneOf, throwProblems} from '../check';
+import {checkModel} from './rules';
 
 /** The layers with quantizers, at any depth; throws if there are none. */
 export function quantizingLayers(caller: string, model: LayersModel): Quantizing[] {
+  checkModel(caller, model);
   const layers = allLayers(asContainer(model)).filter(isQuantizing);
   if (layers.length > 0) return layers;
   throw new Error(`${caller}: model ${model.name} is not quantized. Give it the model that quantizeModel returned.`);
@@ -13,6 +16,8 @@ export function quantizingLayers(caller: string, model: LayersModel): Quantizing
 
 /** Which quantizers a switch is for. */
 export type QuantizerSelection = 'all' | 'weights' | 'activations';
+
+const SELECTION = oneOf('all', 'weights', 'activations');
 
 function selected(caller: string, model: LayersModel, which: QuantizerSelection): Rounding[] {
   const all = quantizingLayers(caller, model).flatMap(({roundings}) => roundings);
@@ -27,6 +32,7 @@ function selected(caller: string, model: LayersModel, which: QuantizerSelection)
  * @param which - 'weights', 'activations' or, by default, 'all'.
  */
 export function setFakeQuant(model: LayersModel, on: boolean, which: QuantizerSelection = 'all'): void {
+  throwProblems('setFakeQuant', [...flag(on, 'on'), ...SELECTION(which, 'which')]);
   for (const {quantizer} of selected('setFakeQuant', model, which)) quantizer.quantizing = on;
 }
 
@@ -38,5 +44,6 @@ export function setFakeQuant(model: LayersModel, on: boolean, which: QuantizerSe
  * @param which - 'weights', 'all' or, by default, 'activations'.
  */
 export function freezeRanges(model: LayersModel, frozen = true, which: QuantizerSelection = 'activations'): void {
+  throwProblems('freezeRanges', [...flag(frozen, 'frozen'), ...SELECTION(which, 'which')]);
   for (const {quantizer, fixed} of selected('freezeRanges', model, which)) quantizer.observing = !frozen && !fixed;
 }

@@ -1,5 +1,6 @@
 /** What is quantized in a model, how, and what is not and why. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {throwProblems} from '../check';
 import {quantizingLayers} from './control';
 import type {FakeQuantizer, RangeSnapshot} from './fake_quantizer';
 import {asContainer, type Layer} from './graph';
@@ -8,6 +9,7 @@ import {allLayers} from './quantize_model';
 import {LEFT_OUT, reasonOfKind} from './placement';
 import {isQuantizing, LayerWrapper, unwrapped} from './layer_wrapper';
 import {QuantizedLayer} from './quantized_layer';
+import {callback} from './rules';
 
 /** One line of a description: a quantizer, or a layer that has none. */
 export interface QuantizationRow {
@@ -17,6 +19,7 @@ export interface QuantizationRow {
   readonly className: string;
   /** What is rounded: a weight by name, 'before activation', 'output', or 'nothing'. */
   readonly what: string;
+  /** Width of the grid; undefined if nothing is rounded. */
   readonly numBits: number | undefined;
   /** How many ranges: the channels of a weight, or 1. */
   readonly ranges: number;
@@ -139,7 +142,10 @@ export function describeQuantization(model: LayersModel): QuantizationDescriptio
       return lines.map(({quantizer, rowOf}) => rowOf(quantizer?.snapshotSync()));
     },
     read,
-    print: async (printLine = console.log) => tableOf(await read()).forEach(line => printLine(line)),
+    print: async (printLine = console.log) => {
+      throwProblems('describeQuantization', callback(printLine, 'printLine'));
+      tableOf(await read()).forEach(line => printLine(line));
+    },
   };
 }
 

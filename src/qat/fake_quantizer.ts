@@ -23,10 +23,23 @@ import {
 } from '@tensorflow/tfjs-core';
 import type {Grid} from '../../kernels/grid';
 import type {Observer as MovingObserver} from '../../kernels/observe';
-import {checkAxis, checkNumberRange, checkNumBits, floatTensor, invalid} from '../check';
+import {
+  bits,
+  checkAxis,
+  flag,
+  floatTensor,
+  integer,
+  invalid,
+  must,
+  oneOf,
+  type Rule,
+  type Rules,
+  throwProblems,
+} from '../check';
 import {fakeQuantWithMovingRange, fakeQuantWithRange, initialRange, minMax, type MovingRangeOptions} from '../range';
 import {extremesOf, halves} from './fit_range';
 import {besides, emptyCells, type LearnedCells, LearnedRange, type LearnedRangeOptions} from './learned_range';
+import {checkOptions, isFinite32, range, share, shownAll, text} from './rules';
 import {offHalfWay} from './ties';
 
 /**
@@ -39,9 +52,9 @@ export type Observer = 'movingAverage' | 'lastValue' | 'allValues' | 'learned';
 export interface FakeQuantizerOptions {
   /** Width of the grid, 2 to 16 bits; 8 by default. */
   numBits?: number;
-  /** Keeps the range symmetric about 0; else it merely holds 0. */
+  /** Keeps the range symmetric about 0; else, by default, it merely holds 0. */
   symmetric?: boolean;
-  /** Leaves out the lowest level, so that a symmetric range has as many levels on either side of 0. */
+  /** Leaves out the lowest level, so that a symmetric range has as many levels on either side of 0; false by default. */
   narrowRange?: boolean;
   /** The dimension with a range for each of its slices; left out for one range. */
   axis?: number;
@@ -51,22 +64,59 @@ export interface FakeQuantizerOptions {
   decay?: number;
   /** Averages over the batches seen only, so that the first one sets the range; true by default. */
   debias?: boolean;
-  /** Of a learned range: keeps the low end at 0, as suits what a ReLU gives. */
+  /** Of a learned range, which is not symmetric: keeps the low end at 0, as suits what a ReLU gives; false by default. */
   nonNegative?: boolean;
   /** Of a learned range: where it starts, at the first batch's extremes (the default) or at its range of least squared error. */
   start?: 'minMax' | 'mse';
   /** Of a learned range: how many times as fast as the optimizer moves other variables its logarithm moves; 10 by default. */
   learningRateScale?: number;
-  /** The range before any batch. Without it, values pass through unquantized until there is one. */
+  /** The range before any batch, min below max, of each channel. Without it, values pass unquantized until there is one. */
   initialRange?: readonly [min: number, max: number];
   /**
    * Of one range that is not symmetric: widens it by a level where 0 lies half-way between two levels, as it does for
    * pixels in [-1, 1]. These all lie half-way between two levels, too, and integer runtimes round them apart. False by default.
    */
   offTies?: boolean;
-  /** What the quantizer is called in warnings. */
+  /** What the quantizer is called in warnings and errors; 'FakeQuantizer' by default. */
   name?: string;
 }
+
+/** What {@link FakeQuantizer.apply} is told of a batch. */
+interface Mode {
+  /** Whether the batch is measured; false by default. */
+  training?: boolean;
+}
+
+export const OBSERVER = oneOf('movingAverage', 'lastValue', 'allValues', 'learned');
+
+const RULES: Rules<FakeQuantizerOptions> = {
+  numBits: bits,
+  symmetric: flag,
+  narrowRange: flag,
+  axis: integer,
+  observer: OBSERVER,
+  decay: share,
+  debias: flag,
+  nonNegative: flag,
+  start: oneOf('minMax', 'mse'),
+  learningRateScale: must('a finite number above 0', (value: number) => Number.isFinite(value) && value > 0),
+  initialRange: range,
+  offTies: flag,
+  name: text,
+};
+
+const ENDS: Rule = must(
+  'a finite number, or an array of them',
+  (value: unknown) => isFinite32(value) || (Array.isArray(value) && value.length > 0 && value.every(isFinite32)),
+  shownAll,
+);
+
+const WEIGHT: Rule = must(
+  'above 0 and no more than 1',
+  (value: number) => isFinite32(value) && value > 0 && value <= 1,
+);
+
+const MODE: Rules<Mode> = {training: flag};
 
 /** Where a range lives: rows of lows, of highs and of the weight of what was seen, [3] or [3, channels]. */
 export interface RangeStore {
@@ -99,7 +149,9 @@ export interface RangeMemory {
 
 /** A range on the host: one number per channel. */
 export interface RangeValues {
+  /** The lower ends. */
   readonly min: readonly number[];
+  /** The upper ends. */
   readonly max: readonly number[];
 }
 
@@ -107,20 +159,20 @@ export interface RangeValues {
 export interface QuantizerOptions extends Readonly<
   Required<Omit<FakeQuantizerOptions, 'axis' | 'initialRange' | 'name'>>
 > {
+  /** The dimension with a range for each of its slices; left out for one range. */
   readonly axis?: number;
 }
 
 function checkedOptions(options: FakeQuantizerOptions): QuantizerOptions {
+  checkOptions('FakeQuantizer', options, RULES);
   const {numBits = 8, symmetric = false, narrowRange = false, axis} = options;
   const {observer = 'movingAverage', decay = 0.99, debias = true} = options;
   const {nonNegative = false, start = 'minMax', learningRateScale = 10, offTies = false} = options;
-  checkNumBits('FakeQuantizer', numBits);
-  if (!(decay >= 0 && decay < 1)) throw invalid('FakeQuantizer', `decay must be in [0, 1), but was ${String(decay)}.`);
-  if (!(learningRateScale > 0 && learningRateScale < Infinity)) {
-    throw invalid('FakeQuantizer', `learningRateScale must be above 0, but was ${String(learningRateScale)}.`);
+  if (nonNegative && symmetric) {
+    throw invalid('FakeQuantizer', 'a symmetric range has negative values. Leave out symmetric or nonNegative.');
   }
   const moving = {observer, decay, debias};
-  const learned = {nonNegative: nonNegative && !symmetric, start, learningRateScale};
+  const learned = {nonNegative, start, learningRateScale};
   return {numBits, symmetric, narrowRange, offTies, ...moving, ...learned, ...(axis !== undefined && {axis})};
 }
 
@@ -195,7 +247,6 @@ export class FakeQuantizer {
   constructor(options: FakeQuantizerOptions = {}) {
     this.#options = checkedOptions(options);
     this.#initial = options.initialRange;
-    if (this.#initial) checkNumberRange('FakeQuantizer', this.#initial[0], this.#initial[1], false);
     this.#name = options.name ?? 'FakeQuantizer';
   }
 
@@ -250,8 +301,9 @@ export class FakeQuantizer {
    * @param mode - `training`: whether `x` is measured.
    * @returns a tensor of x's shape; `x` itself where nothing is to be done.
    */
-  apply<T extends Tensor>(x: T, {training = false}: {training?: boolean} = {}): T {
-    return tidy(() => this.#apply(floatTensor('FakeQuantizer', 'x', x), training));
+  apply<T extends Tensor>(x: T, mode: Mode = {}): T {
+    checkOptions('FakeQuantizer.apply', mode, MODE);
+    return tidy(() => this.#apply(floatTensor('FakeQuantizer', 'x', x), mode.training ?? false));
   }
 
   #apply<T extends Tensor>(input: T, training: boolean): T {
@@ -323,18 +375,20 @@ export class FakeQuantizer {
    * Sets the range.
    *
    * @param min - its lower end, or one for each channel.
-   * @param max - its upper end, likewise.
+   * @param max - its upper end, likewise, no smaller than `min`.
    * @param weight - how much of a debiased moving average it is: 1, the default, as if seen for ever.
+   * @throws if the ends are not finite, or not as many as there are channels, or `min` is above `max`.
    */
   setRange(min: number | readonly number[], max: number | readonly number[], weight = 1): void {
+    const {low, high} = this.#checkedEnds(min, max, weight);
+    const perChannel = this.#options.axis !== undefined;
     if (this.#options.observer === 'learned') {
-      const learned = (this.#learned ??= this.#newLearned(typeof min === 'number' ? undefined : min.length));
-      tidy(() => learned.set(tensor(min as number), tensor(max as number)));
+      const learned = (this.#learned ??= this.#newLearned(perChannel ? low.length : undefined));
+      tidy(() => learned.set(...([low, high].map(ends => tensor(perChannel ? ends : ends[0]!)) as [Tensor, Tensor])));
       this.#note(learned);
       return;
     }
-    const all = (end: number | readonly number[]) => (typeof end === 'number' ? [end] : end);
-    const range = givenRange(all(min), all(max), typeof min !== 'number', weight);
+    const range = givenRange(low, high, perChannel, weight);
     if (!this.#store) {
       this.#store = variableStore(range);
       return;
@@ -346,7 +400,7 @@ export class FakeQuantizer {
     }
   }
 
-  /** Sets the range as if `x` were the first batch, whatever it was before, frozen or not. */
+  /** @internal Sets the range as if `x` were the first batch, whatever it was before, frozen or not. */
   restart(x: Tensor): void {
     tidy(() => {
       if (this.#options.observer === 'learned') {
@@ -359,7 +413,7 @@ export class FakeQuantizer {
     });
   }
 
-  /** Keeps a copy of a range that is not learned, to come back to. */
+  /** @internal Keeps a copy of a range that is not learned, to come back to. */
   remember(): RangeMemory {
     const store = this.#store;
     const range = tidy(() => store && keep(clone(store.read())));
@@ -387,6 +441,40 @@ export class FakeQuantizer {
     this.#learned?.dispose();
     this.#store = this.#learned = undefined;
     this.#disposed = true;
+  }
+
+  /** The ends of each channel, or of the one range. */
+  #checkedEnds(min: number | readonly number[], max: number | readonly number[], weight: number) {
+    const {axis} = this.#options;
+    const channels = axis === undefined ? 1 : this.#channels();
+    const several = Array.isArray(min) || Array.isArray(max);
+    const problems = [...ENDS(min, 'min'), ...ENDS(max, 'max'), ...WEIGHT(weight, 'weight')];
+    const all = (ends: number | readonly number[]) =>
+      typeof ends === 'number' ? new Array<number>(channels ?? (several ? 0 : 1)).fill(ends) : ends;
+    const [low, high] = [all(min), all(max)];
+    if (problems.length === 0) {
+      const wanted = axis === undefined ? 'one range' : `a range for each slice of axis ${axis}`;
+      if (axis !== undefined && channels === undefined && (typeof min === 'number' || typeof max === 'number')) {
+        problems.push(`there is ${wanted}, and it is not known yet how many: give min and max as arrays.`);
+      } else if (low.length !== high.length || (channels !== undefined && low.length !== channels)) {
+        const known = channels === undefined ? '' : `, ${channels} in all`;
+        problems.push(`there is ${wanted}${known}, but min was ${shownAll(min)} and max ${shownAll(max)}.`);
+      } else if (low.some((end, i) => end > high[i]!)) {
+        problems.push(
+          `min has to be no larger than max, but min was ${shownAll(min)} and max ${shownAll(max)}. Swap them.`,
+        );
+      }
+    }
+    throwProblems(`${this.#name}.setRange`, problems);
+    return {low, high};
+  }
+
+  /** How many ranges there are, once that is known. */
+  #channels(): number | undefined {
+    return tidy(() => {
+      const {shape = []} = this.#learned?.cells.grid.read() ?? this.#store?.read() ?? {};
+      return shape[shape.length - 1];
+    });
   }
 
   #move<T extends Tensor>(x: T): T {

@@ -26,16 +26,17 @@ import {
   where,
 } from '@tensorflow/tfjs-core';
 import {learnedLevels} from '../../kernels/grid';
-import {checkAxis, checkNumBits, floatTensor, invalid} from '../check';
+import {bits, checkAxis, flag, floatTensor, integer, type Rules} from '../check';
 import {fakeQuantWithLearnedScale} from '../learned';
 import {minMax} from '../range';
 import {type HostRange, leastErrorRange} from './least_error';
+import {checkOptions, percent} from './rules';
 
 /** {@link mseRange} */
 export interface MseRangeOptions {
   /** Width of the grid, 2 to 16 bits; 8 by default. */
   readonly numBits?: number;
-  /** Keeps the range symmetric about 0; else it merely holds 0. */
+  /** Keeps the range symmetric about 0; else, by default, it merely holds 0. */
   readonly symmetric?: boolean;
   /** Leaves out the lowest level; false by default. */
   readonly narrowRange?: boolean;
@@ -50,6 +51,9 @@ export interface PercentileRangeOptions {
   /** The dimension with a range for each of its slices; left out for one range. */
   readonly axis?: number;
 }
+
+const MSE_RANGE: Rules<MseRangeOptions> = {numBits: bits, symmetric: flag, narrowRange: flag, axis: integer};
+const PERCENTILE_RANGE: Rules<PercentileRangeOptions> = {percentile: percent, axis: integer};
 
 /** A range's ends: scalars, or one of each for a channel. */
 type Ends = readonly [low: Tensor, high: Tensor];
@@ -131,8 +135,8 @@ function leastError(first: Ends, tried: (best: Ends, share: number) => Ends, err
  * @throws if the width or the axis is out of its limits.
  */
 export function mseRange(x: Tensor | TensorLike, options: MseRangeOptions = {}): [Tensor, Tensor] {
+  checkOptions('mseRange', options, MSE_RANGE);
   const {numBits = 8, symmetric = false, narrowRange = false} = options;
-  checkNumBits('mseRange', numBits);
   return tidy(() => {
     const input = floatTensor<Tensor>('mseRange', 'x', x);
     const axis = options.axis === undefined ? undefined : checkAxis('mseRange', input, options.axis);
@@ -188,10 +192,8 @@ function upperEnd(x: Tensor, largest: Tensor, cut: number, axis: number | undefi
  * @throws if the percentile or the axis is out of its limits.
  */
 export function percentileRange(x: Tensor | TensorLike, options: PercentileRangeOptions = {}): [Tensor, Tensor] {
+  checkOptions('percentileRange', options, PERCENTILE_RANGE);
   const {percentile = 99.99} = options;
-  if (!(percentile > 0 && percentile <= 100)) {
-    throw invalid('percentileRange', `percentile must be in (0, 100], but was ${percentile}.`);
-  }
   return tidy(() => {
     const input = floatTensor<Tensor>('percentileRange', 'x', x);
     const axis = options.axis === undefined ? undefined : checkAxis('percentileRange', input, options.axis);

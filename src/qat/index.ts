@@ -26,7 +26,7 @@ export {
 } from './fake_quantizer';
 export {mseRange, type MseRangeOptions, percentileRange, type PercentileRangeOptions} from './fit_range';
 export type {CustomLayers, CustomWeights} from './kinds';
-export type {ActivationOptions, LayerOptions, QuantizeOptions, Recipe, WeightOptions} from './options';
+export type {ActivationOptions, LayerOptions, QuantizeOptions, Recipe, TfmotOptions, WeightOptions} from './options';
 export {quantizeModel} from './quantize_model';
 export {
   packInt4,

@@ -106,7 +106,16 @@ const KIND_OF = new Map(
 const RESIZING: ReadonlySet<string> = new Set(['RandomWidth', 'Resizing', 'UpSampling2D']);
 
 /** The weights of a layer class of one's own that are to be quantized: their attributes, each with its channels' axis. */
-export type CustomWeights = Readonly<Record<string, {readonly axis?: number} | undefined>>;
+export type CustomWeights = Readonly<
+  Record<
+    string,
+    | {
+        /** The dimension of the channels, with a range for each; one range by default. */
+        readonly axis?: number;
+      }
+    | undefined
+  >
+>;
 
 /** Custom classes by name. */
 export type CustomLayers = Readonly<Record<string, CustomWeights | undefined>>;

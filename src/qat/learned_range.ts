@@ -106,8 +106,9 @@ export class LearnedRange {
   /** Sets the range to that of `x`. */
   start(x: Tensor): void {
     tidy(() => {
-      const {start, axis} = this.#options;
-      const ends = start === 'mse' ? mseRange(x, this.#options) : halves(minMax(x, axis));
+      const {start, numBits, symmetric, narrowRange, axis} = this.#options;
+      const grid = {numBits, symmetric, narrowRange, ...(axis !== undefined && {axis})};
+      const ends = start === 'mse' ? mseRange(x, grid) : halves(minMax(x, axis));
       this.set(...ends);
     });
   }

@@ -1,6 +1,9 @@
 /** What quantizeModel is asked for, checked, with its defaults. */
-import type {FakeQuantizerOptions, Observer} from './fake_quantizer';
-import type {CustomLayers, Kind} from './kinds';
+import {bits, flag, integer, oneOf, optionProblems, type Rule, type Rules} from '../check';
+import {type FakeQuantizerOptions, type Observer, OBSERVER} from './fake_quantizer';
+import type {Layer} from './graph';
+import {type CustomLayers, type CustomWeights, type Kind, kindOf, MULTIPLIES} from './kinds';
+import {byName, isRecord, orFalse, range, remedyFor, share} from './rules';
 
 /** How weights are quantized. */
 export interface WeightOptions {
@@ -30,7 +33,9 @@ export interface ActivationOptions {
 
 /** What differs for one layer; `false` leaves its weights or its activations as they are. */
 export interface LayerOptions {
+  /** How its weights are quantized; false leaves them float. By default as the options for all layers say. */
   readonly weights?: WeightOptions | false;
+  /** How what it gives is quantized; false leaves it float. By default as the options for all layers say. */
   readonly activations?: ActivationOptions | false;
 }
 
@@ -41,8 +46,14 @@ export interface LayerOptions {
  */
 export type Recipe = 'minMax' | 'learned';
 
-/** What {@link quantizeModel} takes. */
+/** What {@link quantizeModel} takes: see {@link TfmotOptions} for the scheme of TensorFlow's toolkit. */
 export interface QuantizeOptions extends LayerOptions {
+  /** How weights are quantized: to 8 bits on symmetric ranges, one for each output channel, by default; false leaves them float. */
+  readonly weights?: WeightOptions | false;
+  /** How activations are quantized: to 8 bits on ranges that hold 0, by default; false leaves them float. */
+  readonly activations?: ActivationOptions | false;
+  /** 'default': the scheme that these options are of. */
+  readonly scheme?: 'default';
   /** How ranges are found; by default 'learned' if any width is 4 bits or fewer, else 'minMax'. */
   readonly recipe?: Recipe;
   /**
@@ -50,25 +61,118 @@ export interface QuantizeOptions extends LayerOptions {
    * weights and outputs of the last. They cost most accuracy, and are rarely large. False by default.
    */
   readonly keepEnds8bit?: boolean;
-  /** 'tfmot' does exactly as TensorFlow's toolkit does by default, and takes no other options but `layers: {name: false}`. */
-  readonly scheme?: 'default' | 'tfmot';
   /**
    * By layer name: what differs there; `false` leaves the layer as it is, and gives one of a class of your own its values as
-   * they are. The name of a model within this one, or of a
-   * TimeDistributed around a model, is for all layers in it; what a layer itself is told goes before.
+   * they are. The name of a model within this one, or of a TimeDistributed around a model, is for all layers in it; what a
+   * layer itself is told goes before. None by default.
    */
   readonly layers?: Readonly<Record<string, LayerOptions | false>>;
   /**
    * By the name of a layer or an input: the range that its output is rounded to, [min, max], which holds 0. It counts from
    * the start, and neither training nor calibrate moves it. Of layers that are rounded once, after the last of them, any
-   * may be named.
+   * may be named. None by default.
    */
   readonly ranges?: Readonly<Record<string, readonly [min: number, max: number]>>;
   /**
    * Layer classes of one's own, by class name: the attributes of the weights to quantize, each with the axis of its
-   * channels, if it has one.
+   * channels, if it has one. None by default.
    */
   readonly customLayers?: CustomLayers;
+}
+
+/** What {@link quantizeModel} takes to do exactly as TensorFlow's toolkit does by default: all else is fixed. */
+export interface TfmotOptions {
+  /** 'tfmot': as tfmot.quantization.keras.quantize_model. */
+  readonly scheme: 'tfmot';
+  /** By layer name: `false` leaves the layer as it is. None by default. */
+  readonly layers?: Readonly<Record<string, false>>;
+}
+
+const WEIGHTS: Rules<WeightOptions> = {numBits: bits, perChannel: flag, symmetric: flag, narrowRange: flag};
+
+const ACTIVATIONS: Rules<ActivationOptions> = {
+  numBits: bits,
+  symmetric: flag,
+  narrowRange: flag,
+  observer: OBSERVER,
+  decay: share,
+};
+
+const LAYER: Rules<LayerOptions> = {weights: orFalse(WEIGHTS), activations: activationsRule};
+
+const QUANTIZE: Rules<Omit<QuantizeOptions, 'scheme'> & {scheme?: unknown}> = {
+  ...LAYER,
+  recipe: oneOf('minMax', 'learned'),
+  keepEnds8bit: flag,
+  scheme: oneOf('default', 'tfmot'),
+  layers: byName('layer name', (value, path) => (value === false ? [] : within(value, LAYER, path))),
+  customLayers: byName('class name', byName("the weights' attributes", customRule)),
+  ranges: byName('the name of a layer or an input', range),
+};
+
+function activationsRule(value: unknown, path: string): string[] {
+  const problems = orFalse(ACTIVATIONS)(value, path);
+  if (problems.length > 0 || !isRecord(value)) return problems;
+  const {observer, decay} = value;
+  if (decay === undefined || observer !== 'learned') return [];
+  return [`${path}.decay is of a moving average, which the observer 'learned' is not. Leave out one of them.`];
+}
+
+const CUSTOM: Rules<Exclude<CustomWeights[string], undefined>> = {axis: integer};
+
+function customRule(value: unknown, path: string): string[] {
+  return optionProblems(value, CUSTOM, path, remedyFor);
+}
+
+/** As {@link optionProblems}, with a word on what belongs one level deeper. */
+function within(options: unknown, rules: Readonly<Record<string, Rule>>, path = ''): string[] {
+  return optionProblems(options, rules, path, (name, known) => {
+    const places = Object.entries({weights: WEIGHTS, activations: ACTIVATIONS}).filter(([, own]) =>
+      Object.hasOwn(own, name),
+    );
+    return places.length > 0
+      ? `It belongs into ${places.map(([place]) => place).join(' or ')}.`
+      : remedyFor(name, known);
+  });
+}
+
+/** What is wrong with the options by themselves. */
+export function quantizeProblems(options: unknown): string[] {
+  const isTfmot = isRecord(options) && options['scheme'] === 'tfmot';
+  if (!isTfmot) return within(options, QUANTIZE);
+  const {scheme, layers, ...others} = options;
+  const named = isRecord(layers) ? Object.entries(layers) : [];
+  return [
+    ...within({scheme, layers, ...others}, QUANTIZE),
+    ...Object.keys(others)
+      .filter(name => Object.hasOwn(QUANTIZE, name) && others[name] !== undefined)
+      .map(name => `scheme 'tfmot' is fixed and takes no ${name}. Leave it out, or the scheme.`),
+    ...named
+      .filter(([, each]) => each !== undefined && each !== false)
+      .map(
+        ([name]) =>
+          `scheme 'tfmot' is fixed and takes nothing but false for layers.${name}. Leave it out, or the scheme.`,
+      ),
+  ];
+}
+
+/** Options that no layer of the model has a use for. */
+export function unusedProblems(layers: readonly Layer[], {layers: named, customLayers}: QuantizeOptions): string[] {
+  const custom = isRecord(customLayers) ? customLayers : {};
+  const own = isRecord(named) ? (named as Readonly<Record<string, LayerOptions | false | undefined>>) : {};
+  const classes = new Set(layers.map(layer => layer.getClassName()).filter(name => name !== 'InputLayer'));
+  const absent = Object.keys(custom).filter(name => custom[name] && !classes.has(name));
+  const weightless = layers.filter(layer => {
+    const options = own[layer.name];
+    return options && options.weights && !MULTIPLIES.has(kindOf(layer, custom));
+  });
+  return [
+    ...absent.map(name => `customLayers.${name}: no layer is of this class. There are: ${[...classes].join(', ')}.`),
+    ...weightless.map(
+      layer =>
+        `layers.${layer.name}.weights: layer ${layer.name} (${layer.getClassName()}) has no weights to quantize. Leave it out.`,
+    ),
+  ];
 }
 
 /** A quantizer's options as a wrapper saves them. */
@@ -85,30 +189,6 @@ export type QuantizerConfig = Omit<FakeQuantizerOptions, 'axis' | 'initialRange'
 export interface LayerPlan {
   readonly weights: QuantizerConfig | undefined;
   readonly activations: QuantizerConfig | undefined;
-}
-
-/** Says everything that is wrong at once. */
-export function throwProblems(caller: string, problems: readonly string[]): void {
-  if (problems.length === 0) return;
-  const list = problems.length === 1 ? problems[0]! : `${problems.length} problems:\n- ${problems.join('\n- ')}`;
-  throw new Error(`${caller}: ${list}`);
-}
-
-function badBits(where: string, options: WeightOptions | ActivationOptions | false | undefined): string[] {
-  if (!options || options.numBits === undefined) return [];
-  const {numBits} = options;
-  if (Number.isInteger(numBits) && numBits >= 2 && numBits <= 16) return [];
-  return [`${where}.numBits must be an integer between 2 and 16, inclusive, but was ${String(numBits)}.`];
-}
-
-/** What is wrong with the widths. */
-export function bitProblems(options: QuantizeOptions): string[] {
-  const of = (where: string, each: LayerOptions | false) =>
-    each ? [...badBits(`${where}weights`, each.weights), ...badBits(`${where}activations`, each.activations)] : [];
-  return [
-    ...of('', options),
-    ...Object.entries(options.layers ?? {}).flatMap(([name, each]) => of(`layers.${name}.`, each)),
-  ];
 }
 
 /** Where a layer is in its model: what {@link QuantizeOptions.keepEnds8bit} keeps. */

@@ -1,5 +1,5 @@
 /** From a model to one that trains quantized. */
-import type {LayersModel, SymbolicTensor} from '@tensorflow/tfjs-layers';
+import type {LayersModel, LayerVariable, SymbolicTensor} from '@tensorflow/tfjs-layers';
 import {
   asContainer,
   type Call,
@@ -13,14 +13,15 @@ import {
 } from './graph';
 import {activationOf, fixedRange, kindOf, MULTIPLIES, slotsOf} from './kinds';
 import {
-  bitProblems,
   type End,
   type LayerOptions,
   type LayerPlan,
   planOf,
   type QuantizeOptions,
+  quantizeProblems,
   type QuantizerConfig,
-  throwProblems,
+  type TfmotOptions,
+  unusedProblems,
 } from './options';
 import {
   type Bare,
@@ -34,9 +35,11 @@ import {
   type PlacementOptions,
   reasonOfKind,
 } from './placement';
+import {throwProblems} from '../check';
 import {isQuantizing} from './layer_wrapper';
 import {QuantizedInput, QuantizedLayer, type QuantizedLayerArgs} from './quantized_layer';
 import {cloneLayer, rebuild, type Replacement} from './rebuild';
+import {checkModel, isRecord} from './rules';
 import {QuantizeLayer, QuantizeWrapperV2} from './tfmot';
 import {placeAsTfmot} from './tfmot_placement';
 import {separableProblems, withoutSeparables} from './tfmot_separable';
@@ -53,18 +56,6 @@ function steppedModels(model: Container): Container[] {
 /** A model's layers at any depth. */
 export function allLayers(model: Container): Layer[] {
   return [model, ...steppedModels(model)].flatMap(leavesOf);
-}
-
-function checkBuilt(model: LayersModel): void {
-  if (!(model && isContainer(asContainer(model)))) {
-    throw new Error(
-      'quantizeModel: model must be a tf.LayersModel: what tf.sequential, tf.model or tf.loadLayersModel give.',
-    );
-  }
-  const {inputs, layers} = asContainer(model);
-  if (inputs.length > 0) return;
-  const remedy = layers.length > 0 ? 'Give its first layer an inputShape' : 'Add layers, the first with an inputShape';
-  throw new Error(`quantizeModel: model ${model.name} is not built, so its layers have no weights yet. ${remedy}.`);
 }
 
 type Named = Readonly<Record<string, LayerOptions | false>>;
@@ -105,9 +96,9 @@ function optionsByLayer(model: Container, named: Named): ReadonlyMap<Layer, OwnO
 }
 
 /** Options for layers that are not there, and layers that are quantized already. */
-function namingProblems(layers: readonly Layer[], named: Named, models: readonly Layer[] = []): string[] {
+function namingProblems(layers: readonly Layer[], named: unknown, models: readonly Layer[] = []): string[] {
   const names = new Set([...layers, ...models].map(({name}) => name));
-  const missing = Object.keys(named).filter(name => !names.has(name));
+  const missing = Object.keys(isRecord(named) ? named : {}).filter(name => !names.has(name));
   const [quantized] = layers.filter(isQuantizing);
   return [
     ...missing.map(name => `there is no layer ${name} to set options for. The model has: ${[...names].join(', ')}.`),
@@ -119,12 +110,12 @@ function namingProblems(layers: readonly Layer[], named: Named, models: readonly
 
 function unknownProblems(
   layers: readonly Layer[],
-  {customLayers = {}}: QuantizeOptions,
+  {customLayers}: QuantizeOptions,
   own: ReadonlyMap<Layer, OwnOptions>,
 ): string[] {
   if (layers.some(isQuantizing)) return [];
   const unknown = layers.filter(
-    layer => kindOf(layer, customLayers) === 'unknown' && own.get(layer)?.options !== false,
+    layer => kindOf(layer, customLayers ?? {}) === 'unknown' && own.get(layer)?.options !== false,
   );
   return unknown.map(
     layer =>
@@ -133,13 +124,28 @@ function unknownProblems(
   );
 }
 
-function customProblems(layers: readonly Layer[], {customLayers = {}}: QuantizeOptions): string[] {
+/** An axis that a weight does not have. */
+function axisProblems(layer: Layer, attr: string, customLayers: QuantizeOptions['customLayers']): string[] {
+  const name = layer.getClassName();
+  const {shape} = (layer as unknown as Record<string, LayerVariable>)[attr]!;
+  const axis = customLayers?.[name]?.[attr]?.axis;
+  if (!Number.isInteger(axis) || (axis! >= -shape.length && axis! < shape.length)) return [];
+  return [
+    `customLayers.${name}.${attr}.axis must be an integer in [${-shape.length}, ${shape.length}) for the shape [${shape}], ` +
+      `but was ${axis}.`,
+  ];
+}
+
+function customProblems(layers: readonly Layer[], {customLayers}: QuantizeOptions): string[] {
   return layers.flatMap(layer => {
-    const weights = Object.keys(customLayers[layer.getClassName()] ?? {});
+    const weights = Object.keys(customLayers?.[layer.getClassName()] ?? {});
     const missing = weights.filter(
       attr => !(layer as unknown as Record<string, {read?: unknown} | undefined>)[attr]?.read,
     );
-    return missing.map(attr => `layer ${layer.name} (${layer.getClassName()}) has no weight in the attribute ${attr}.`);
+    return [
+      ...missing.map(attr => `layer ${layer.name} (${layer.getClassName()}) has no weight in the attribute ${attr}.`),
+      ...weights.filter(attr => !missing.includes(attr)).flatMap(attr => axisProblems(layer, attr, customLayers)),
+    ];
   });
 }
 
@@ -169,9 +175,9 @@ class Quantization {
     }
   }
 
-  /** What is wrong with the ranges. */
+  /** What is wrong with the ranges, and options for what is not rounded. */
   get problems(): readonly string[] {
-    return this.#problems;
+    return [...this.#problems, ...this.#unusedProblems()];
   }
 
   replace(layer: Layer): Replacement {
@@ -180,6 +186,17 @@ class Quantization {
     const leftOut = args && this.#leftOut.splice(0);
     const wrapped = args && new QuantizedLayer({...args, layer: copy, leftOut: leftOut!});
     return {layer: wrapped ?? copy, variables: {to: copy, from: layer}};
+  }
+
+  /** Options for what layers give where nothing of it is rounded. */
+  #unusedProblems(): string[] {
+    return this.#placements.flatMap(({layers}) =>
+      [...layers].flatMap(([{name}, {before, between, output, later, reason}]) => {
+        const own = this.#options.layers?.[name];
+        if (!own || !own.activations || before || between || later || output !== 'none') return [];
+        return [`layers.${name}.activations: nothing is rounded there (${reason}). Leave it out.`];
+      }),
+    );
   }
 
   /** The layer that rounds a value on its way to a call. */
@@ -258,7 +275,7 @@ class Quantization {
     const fixed = range === 'fixed' ? fixedRange(activation, numBits) : undefined;
     if (fixed) return {numBits, fixed};
     const isReLU = activation === 'relu' || activation === 'relu6';
-    return config.observer === 'learned' && isReLU ? {...config, nonNegative: true} : config;
+    return config.observer === 'learned' && isReLU && !config.symmetric ? {...config, nonNegative: true} : config;
   }
 
   #pin(ranges: NonNullable<QuantizeOptions['ranges']>): void {
@@ -335,16 +352,16 @@ const TFMOT_INPUT = {
   config: {numBits: 8, perAxis: false, symmetric: false, narrowRange: false},
 };
 
-function quantizeAsTfmot(model: LayersModel, {layers = {}, ...others}: QuantizeOptions): LayersModel {
+function quantizeAsTfmot(model: LayersModel, options: TfmotOptions): LayersModel {
+  const layers: NonNullable<TfmotOptions['layers']> = isRecord(options.layers) ? options.layers : {};
   const isFloat = ({name}: Layer) => layers[name] === false;
   const apart = withoutSeparables(model, isFloat);
   try {
     const container = asContainer(apart ?? model);
     const nested = graphOf(container).layers.filter(isContainer);
     const {places, problems} = placeAsTfmot(flatten(container));
-    const given = Object.keys(others).filter(name => name !== 'scheme');
     throwProblems('quantizeModel', [
-      ...given.map(name => `scheme 'tfmot' is fixed and takes no ${name}. Leave it out, or the scheme.`),
+      ...quantizeProblems(options),
       ...namingProblems([...allLayers(asContainer(model)), ...allLayers(container)], layers),
       ...separableProblems(model, isFloat),
       ...nested.map(({name}) => `model ${name} is inside another, which scheme 'tfmot' does not support.`),
@@ -379,18 +396,20 @@ function quantizeAsTfmot(model: LayersModel, {layers = {}, ...others}: QuantizeO
  * const q = quantizeModel(model, {weights: {numBits: 4}, layers: {logits: {weights: {numBits: 8}}, embedding: false}});
  * ```
  */
-export function quantizeModel(model: LayersModel, options: QuantizeOptions = {}): LayersModel {
-  checkBuilt(model);
+export function quantizeModel(model: LayersModel, options: QuantizeOptions | TfmotOptions = {}): LayersModel {
+  checkModel('quantizeModel', model);
   const container = asContainer(model);
   graphOf(container);
   const layers = allLayers(container);
+  if (!isRecord(options)) throwProblems('quantizeModel', quantizeProblems(options));
   if (options.scheme === 'tfmot') return quantizeAsTfmot(model, options);
   const own = optionsByLayer(container, options.layers ?? {});
   const problems = [
-    ...bitProblems(options),
-    ...namingProblems(layers, options.layers ?? {}, [...own.keys()]),
+    ...quantizeProblems(options),
+    ...namingProblems(layers, options.layers, [...own.keys()]),
     ...unknownProblems(layers, options, own),
     ...customProblems(layers, options),
+    ...unusedProblems(layers, options),
   ];
   throwProblems('quantizeModel', problems);
   const quantization = new Quantization(container, options, own);

@@ -89,14 +89,26 @@ function checkVersion(name: string, version: unknown): void {
   );
 }
 
+/** What of a config is no option of a quantizer's. */
+const OF_THE_LAYER: ReadonlySet<string> = new Set([
+  'fixed',
+  'levels',
+  'observing',
+  'perChannel',
+  'pinned',
+  'quantizing',
+]);
+
 function quantizerFrom(
   config: SavedQuantizer,
   store: RangeStore | LearnedCells,
   name: string,
   axis?: number,
 ): FakeQuantizer {
-  const {fixed, pinned, observing = true, quantizing = true, ...options} = config;
-  const quantizer = FakeQuantizer.over(store, {...options, name, ...(axis !== undefined && {axis})});
+  const {fixed, pinned, observing = true, quantizing = true, nonNegative = false} = config;
+  const options = Object.entries(config).filter(([key]) => !OF_THE_LAYER.has(key));
+  const own = {name, nonNegative: nonNegative && !config.symmetric, ...(axis !== undefined && {axis})};
+  const quantizer = FakeQuantizer.over(store, {...Object.fromEntries(options), ...own});
   quantizer.observing = observing && !fixed;
   quantizer.quantizing = quantizing;
   if (fixed && pinned) quantizer.setRange(...fixed);

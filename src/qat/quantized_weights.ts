@@ -1,15 +1,16 @@
 /** The integers that a quantized model computes with, for whoever writes a format of their own. */
 import type {Tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {floatTensor, must, throwProblems} from '../check';
 import {quantizingLayers} from './control';
 import type {FakeQuantizer} from './fake_quantizer';
 import {nonFiniteProblems} from './finite';
 import {channelOf, gridOfQuantizer, type IntegerGrid, type LevelArray, levelsOf, weightLevels} from './grids';
 import {LayerWrapper} from './layer_wrapper';
-import {throwProblems} from './options';
 
 /** A grid in signed integers: value = (level - zeroPoint) * scale, of which each is exact in float32. */
 export interface SignedGrid {
+  /** Width of the grid. */
   readonly bits: number;
   /** The step of each channel, or the one of all: float32. 0 where a range is empty and everything is 0. */
   readonly scale: Float32Array;
@@ -21,6 +22,7 @@ export interface SignedGrid {
 
 /** Values as integers, one after the other: of up to 8 bits as Int8Array, of more as Int16Array. */
 export interface QuantizedValues extends SignedGrid {
+  /** The integers. */
   readonly levels: Int8Array | Int16Array;
   /** The shape in which `axis` counts: the values' own, but [height * width, channels * multiplier] of a depthwise kernel. */
   readonly view: readonly number[];
@@ -28,9 +30,11 @@ export interface QuantizedValues extends SignedGrid {
 
 /** A weight of a layer. */
 export interface QuantizedWeight extends QuantizedValues {
+  /** The layer's name. */
   readonly layer: string;
   /** Its attribute: 'kernel', 'depthwiseKernel', … */
   readonly name: string;
+  /** The weight's own shape. */
   readonly shape: readonly number[];
   /** The values are the weight's times the gain of the BatchNormalization that follows (weights per tensor only). */
   readonly folded: boolean;
@@ -38,16 +42,19 @@ export interface QuantizedWeight extends QuantizedValues {
 
 /** The grid of an activation. */
 export interface QuantizedActivation extends SignedGrid {
+  /** The layer's name. */
   readonly layer: string;
   /** Where in the layer: 'output', 'before activation', 'between'. */
   readonly what: string;
-  /** The ends of the range: (lowest level - zeroPoint) * scale, and the highest. */
+  /** The low end of the range: (lowest level - zeroPoint) * scale. */
   readonly min: number;
+  /** The high end, likewise. */
   readonly max: number;
 }
 
 /** What {@link quantizedWeights} gives. */
 export interface QuantizedNumbers {
+  /** Every weight that is rounded. */
   readonly weights: readonly QuantizedWeight[];
   /** Without those whose range is not set. */
   readonly activations: readonly QuantizedActivation[];
@@ -107,6 +114,11 @@ async function weightsOf(layer: LayerWrapper): Promise<QuantizedWeight[]> {
   }));
 }
 
+const QUANTIZER = must(
+  'a FakeQuantizer',
+  (value: Partial<FakeQuantizer> | null | undefined) => typeof value?.snapshot === 'function',
+);
+
 /**
  * Values as integers on the grid of a quantizer, for code without layers.
  *
@@ -116,6 +128,8 @@ async function weightsOf(layer: LayerWrapper): Promise<QuantizedWeight[]> {
  * @throws if the range is not set, or `x` holds NaN.
  */
 export async function quantizedValues(x: Tensor, quantizer: FakeQuantizer): Promise<QuantizedValues> {
+  throwProblems('quantizedValues', QUANTIZER(quantizer, 'quantizer'));
+  floatTensor('quantizedValues', 'x', x);
   const grid = await gridOfQuantizer(quantizer);
   if (!grid) throw new Error(`${quantizer.name}: the range is not set yet. Apply it to a batch in training first.`);
   const rounded = quantizer.apply(x);
@@ -133,8 +147,21 @@ export async function quantizedValues(x: Tensor, quantizer: FakeQuantizer): Prom
   return signedValues(levelsOf(values, x.shape, counted), x.shape, counted);
 }
 
-/** Levels of up to 4 bits, two to a byte: the first in the lower half, as TensorFlow Lite's int4. */
+const INT8 = must('an Int8Array', value => Object.prototype.toString.call(value) === '[object Int8Array]');
+
+/**
+ * Levels of up to 4 bits, two to a byte: the first in the lower half, as TensorFlow Lite's int4.
+ *
+ * @param levels - whole numbers from -8 to 7.
+ * @returns half as many bytes.
+ * @throws if a level does not fit 4 bits.
+ */
 export function packInt4(levels: Int8Array): Uint8Array {
+  throwProblems('packInt4', INT8(levels, 'levels'));
+  const wide = levels.find(level => level < -8 || level > 7);
+  if (wide !== undefined) {
+    throwProblems('packInt4', [`levels must be between -8 and 7, but there was ${wide}. Quantize to 4 bits or fewer.`]);
+  }
   const bytes = new Uint8Array(Math.ceil(levels.length / 2));
   levels.forEach((level, i) => (bytes[i >> 1]! |= (level & 15) << (4 * (i & 1))));
   return bytes;

@@ -1,7 +1,7 @@
 /** What a saved layer's config is checked against, so that a damaged file is told by the layer and the place. */
 import type {Layer} from './graph';
 import {type Config, layerFrom} from './layer_wrapper';
-import {throwProblems} from './options';
+import {throwProblems} from '../check';
 
 /** Tells what is wrong with a value. */
 type Check = (where: string, value: unknown) => string[];

@@ -1,25 +1,28 @@
 /** What changes while a quantized model trains. */
 import {Callback, CallbackList, CustomCallback, type LayersModel} from '@tensorflow/tfjs-layers';
+import {anything, must, optionProblems, type Rule, type Rules} from '../check';
 import {freezeBatchNorm, reestimateBatchNorm, type ReestimateOptions} from './batch_norm';
 import {freezeRanges, quantizingLayers, setFakeQuant} from './control';
+import {checkOptions, count, isRecord, remedyFor} from './rules';
 import {checkSamples, type Samples} from './samples';
 
 /** Training samples for {@link ScheduleOptions.reestimateBatchNorm}, and how many of them are measured. */
 export interface ScheduledReestimate extends ReestimateOptions {
+  /** The samples. */
   readonly data: Samples;
 }
 
 /** What happens after how many steps, counted from the first of the first `fit` that the schedule is given to. */
 export interface ScheduleOptions {
-  /** Trains float until then, while ranges are measured. */
+  /** Steps that train float, while ranges are measured; rounds from the start by default. */
   readonly quantizeAfter?: number;
-  /** Activations' ranges stay as they are from then on. */
+  /** Steps after which activations' ranges stay as they are; never by default. */
   readonly freezeRangesAfter?: number;
-  /** BatchNormalization's statistics stay as they are from then on. */
+  /** Steps after which BatchNormalization's statistics stay as they are; never by default. */
   readonly freezeBatchNormAfter?: number;
   /**
    * Training samples on which BatchNormalization's statistics are measured anew at the end of each `fit`, as by
-   * `reestimateBatchNorm`; or those as `data`, with its options.
+   * `reestimateBatchNorm`; or those as `data`, with its options. None by default.
    */
   readonly reestimateBatchNorm?: Samples | ScheduledReestimate;
 }
@@ -31,6 +34,18 @@ function isScheduled(given: Samples | ScheduledReestimate): given is ScheduledRe
     Object.keys(given).every(key => ['data', 'samples', 'batchSize'].includes(key))
   );
 }
+
+const STEPS: Rule = must('a number of steps, 0 or more', (value: number) => Number.isSafeInteger(value) && value >= 0);
+
+const SCHEDULED: Rules<ScheduledReestimate> = {data: anything, samples: count, batchSize: count};
+
+const SCHEDULE: Rules<ScheduleOptions> = {
+  quantizeAfter: STEPS,
+  freezeRangesAfter: STEPS,
+  freezeBatchNormAfter: STEPS,
+  reestimateBatchNorm: (value, path) =>
+    isRecord(value) && isScheduled(value as Samples) ? optionProblems(value, SCHEDULED, path, remedyFor) : [],
+};
 
 class QuantizationSchedule extends Callback {
   readonly #actions: {readonly after: number; readonly act: (model: LayersModel) => void}[];
@@ -146,10 +161,6 @@ function haveCallbacksMixed(): void {
  * do not fit it, or if the schedule is at work in a fit of another model; at its end if statistics cannot be measured.
  */
 export function quantizationSchedule(options: ScheduleOptions): Callback {
-  const {quantizeAfter, freezeRangesAfter, freezeBatchNormAfter} = options;
-  for (const [name, steps] of Object.entries({quantizeAfter, freezeRangesAfter, freezeBatchNormAfter})) {
-    if (steps === undefined || (Number.isInteger(steps) && steps >= 0)) continue;
-    throw new Error(`quantizationSchedule: ${name} must be a number of steps, 0 or more, but was ${String(steps)}.`);
-  }
+  checkOptions('quantizationSchedule', options, SCHEDULE);
   return new QuantizationSchedule(options);
 }

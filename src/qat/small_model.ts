@@ -17,6 +17,7 @@ import {
   type Variable,
 } from '@tensorflow/tfjs-core';
 import {loadLayersModel, type LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
+import {flag, must, type Rules, throwProblems} from '../check';
 import {quantizingLayers} from './control';
 import {nonFiniteProblems} from './finite';
 import {normalizesChannels} from './folding';
@@ -24,10 +25,10 @@ import {asContainer, flatten, type Layer, variablesOf} from './graph';
 import {channelOf, weightLevels, type WeightLevels} from './grids';
 import {activationOf, slotsOf} from './kinds';
 import {configOf, isQuantizing, layerFrom, LayerWrapper, tellAll, unwrapped} from './layer_wrapper';
-import {throwProblems} from './options';
 import {allLayers} from './quantize_model';
 import {QuantizedLayer} from './quantized_layer';
 import {cloneLayer, rebuild, type Replacement} from './rebuild';
+import {checkOptions} from './rules';
 
 /** How a variable is stored: as codes, of which tfjs makes code * scale + min in float64 and rounds once. */
 interface Stored {
@@ -379,9 +380,16 @@ function handlerFor(destination: string | io.IOHandler): io.IOHandler {
 
 /** What {@link quantized} keeps. */
 export interface SmallModelOptions {
-  /** Keeps the rounding: the model loads where this package is, and computes what it computed. */
+  /** Keeps the rounding: the model loads where this package is, and computes what it computed. False by default. */
   readonly fakeQuant?: boolean;
 }
+
+const RULES: Rules<SmallModelOptions> = {fakeQuant: flag};
+
+const DESTINATION = must(
+  'a URL or an IOHandler that saves',
+  (value: string | Partial<io.IOHandler> | null) => typeof value === 'string' || typeof value?.save === 'function',
+);
 
 /**
  * For `q.save`: saves a quantized model as a float one of about a quarter of the size, which `tf.loadLayersModel` loads
@@ -405,10 +413,10 @@ export interface SmallModelOptions {
  * await q.save(quantized('downloads://my-model'));
  * ```
  */
-export function quantized(
-  destination: string | io.IOHandler,
-  {fakeQuant = false}: SmallModelOptions = {},
-): io.IOHandler {
+export function quantized(destination: string | io.IOHandler, options: SmallModelOptions = {}): io.IOHandler {
+  throwProblems('quantized', DESTINATION(destination, 'destination'));
+  checkOptions('quantized', options, RULES);
+  const {fakeQuant = false} = options;
   const handler = handlerFor(destination);
   return {
     save: async artifacts => {

@@ -1,5 +1,6 @@
 /** From a quantized model to the bytes of a .tflite file. */
 import type {LayersModel, LayerVariable} from '@tensorflow/tfjs-layers';
+import {flag, must, oneOf, type Rules, throwProblems} from '../check';
 // What is exported may have been saved, and loads where the layers are registered.
 import '../qat/index';
 import {quantizingLayers} from '../qat/control';
@@ -8,8 +9,9 @@ import {nonFiniteProblems} from '../qat/finite';
 import {asContainer, flatten, type Layer} from '../qat/graph';
 import {gridOfQuantizer, type IntegerGrid, weightLevels, type WeightLevels} from '../qat/grids';
 import {isQuantizing, LayerWrapper, unwrapped} from '../qat/layer_wrapper';
-import {throwProblems} from '../qat/options';
+
 import {allLayers} from '../qat/quantize_model';
+import {callback, checkOptions, count, shownAll, text} from '../qat/rules';
 import {emit, integerProblems, isStorable, type PortType} from './emit';
 import {writeModel} from './flat_model';
 import {Graph, type Grid, inputOf, inputsOf, mixedInputs, type Value} from './graph';
@@ -21,6 +23,7 @@ import type {OperatorName} from './schema';
 export interface ExportProgress {
   /** Layers whose numbers are read. */
   readonly done: number;
+  /** Layers in all. */
   readonly total: number;
 }
 
@@ -31,18 +34,41 @@ export interface TFLiteOptions {
    * 'uint8' are for inputs of up to 8 bits.
    */
   readonly inputType?: PortType;
-  /** How the outputs go out, likewise. */
+  /** How the outputs go out, likewise; 'float32' by default. */
   readonly outputType?: PortType;
   /** Images at a time: 1 by default; null lets whoever runs the file decide, which not every runtime can. */
   readonly batchSize?: number | null;
-  /** Stores weights of 4 bits and fewer as int4, half as large, where their levels fit -8 to 7 and a runtime reads that. Not every one does. */
+  /** Stores weights of 4 bits and fewer as int4, half as large, where their levels fit -8 to 7 and a runtime reads that. Not every one does. False by default. */
   readonly int4?: boolean;
-  /** What the model is for, for tools that show it. */
+  /** What the model is for, for tools that show it; nothing by default. */
   readonly description?: string;
-  /** The name of each class that the first output has a score for. */
+  /** The name of each class that the first output has a score for, each of one line; none by default. */
   readonly labels?: readonly string[];
-  /** Called after each layer. */
+  /** Called after each layer; nobody by default. */
   readonly onProgress?: (progress: ExportProgress) => void;
+}
+
+const PORT = oneOf('float32', 'int8', 'uint8', 'int16');
+
+const RULES: Rules<TFLiteOptions> = {
+  inputType: PORT,
+  outputType: PORT,
+  batchSize: (value, path) => (value === null ? [] : count(value, path)),
+  int4: flag,
+  description: text,
+  labels: must(
+    'an array of strings of one line each',
+    (value: unknown) => Array.isArray(value) && value.every(each => typeof each === 'string' && !/[\r\n]/.test(each)),
+    shownAll,
+  ),
+  onProgress: callback,
+};
+
+/** Labels of another number than the classes. */
+function labelProblems({outputs}: LayersModel, labels: readonly string[] | undefined): string[] {
+  const classes = outputs[0]!.shape[outputs[0]!.shape.length - 1];
+  if (!labels || classes == null || labels.length === classes) return [];
+  return [`labels must be ${classes} strings, one for each class of the first output, but were ${labels.length}.`];
 }
 
 const LABEL_FILE = 'labels.txt';
@@ -251,10 +277,16 @@ async function readNumbers(layers: readonly Layer[], onProgress: TFLiteOptions['
  * ```
  */
 export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}): Promise<Uint8Array> {
+  checkOptions('toTFLite', options, RULES);
   const {inputType = 'float32', outputType = 'float32', batchSize = 1, int4 = false, labels, onProgress} = options;
   quantizingLayers('toTFLite', model);
   const layers = allLayers(asContainer(model)).filter(layer => layer.getClassName() !== 'InputLayer');
-  throwProblems('toTFLite', [...classProblems(layers), ...quantizerProblems(layers), ...(await unsetProblems(layers))]);
+  throwProblems('toTFLite', [
+    ...labelProblems(model, labels),
+    ...classProblems(layers),
+    ...quantizerProblems(layers),
+    ...(await unsetProblems(layers)),
+  ]);
   throwProblems('toTFLite', await nonFiniteProblems(layers));
   const numbers = await readNumbers(layers, onProgress);
   throwProblems(
