@@ -16,16 +16,18 @@ STEPS = 4
 CHANNELS = 3
 
 
-def batch_range(x, ratio):
+def batch_range(x, ratio, observer):
     low, high = tf.reduce_min(x, axis=0), tf.reduce_max(x, axis=0)
-    if ratio:
-        return tf.minimum(low, high / ratio), tf.maximum(high, low * ratio)
-    return tf.minimum(low, 0.0), tf.maximum(high, 0.0)
+    if not ratio:
+        return tf.minimum(low, 0.0), tf.maximum(high, 0.0)
+    lowered = tf.minimum(low, high / ratio)
+    # AllValuesQuantizer alone goes on from the lowered one.
+    return lowered, tf.maximum(high, (lowered if observer == 'allValues' else low) * ratio)
 
 
 def follow(state, x, observer, decay, debias, ratio):
     low, high, weight = state
-    batch_low, batch_high = batch_range(x, ratio)
+    batch_low, batch_high = batch_range(x, ratio, observer)
     rate = tf.constant(1 - decay, tf.float32)
     weight = weight + (1.0 - weight) * rate
     if observer == 'lastValue':
