@@ -203,12 +203,11 @@ describe('arguments are checked by', () => {
     for (const percentile of [0, -1, 101, NaN, null, '99']) {
       expect(await calibrate({method: 'percentile', percentile})).toContain('percentile must be in (0, 100], but was');
     }
+    expect(await calibrate({samples: 0})).toContain('calibrate: samples must be an integer above 0, but was 0');
     expect(await calibrate({method: 'minmax'})).toContain("method must be 'minMax' or 'percentile' or 'mse'");
     expect(await calibrate({percentile: 99})).toContain("percentile is of the method 'percentile'");
     expect(await calibrate({onProgress: true})).toContain('onProgress must be a function, but was true');
-    expect(await calibrate({batchsize: 4, samples: 8})).toMatch(
-      /2 problems[^]*Did you mean batchSize[^]*samples is no/,
-    );
+    expect(await calibrate({batchsize: 4, steps: 8})).toMatch(/2 problems[^]*Did you mean batchSize[^]*steps is no/);
     expect(await calibrate(null)).toContain('options must be an object');
     expect(await calibrate(16)).toContain('options must be an object');
     expect(await calibrate({batchSize: 1, method: undefined})).toBe('');

@@ -549,7 +549,7 @@ describe('a model within a model', () => {
   });
 
   it('has options of its own, and its layers theirs', async () => {
-    const options = {base: {weights: {numBits: 4}}, c: {activations: {numBits: 5}}, d: {weights: {numBits: 6}}};
+    const options = {base: {weights: {numBits: 4}}, r: {activations: {numBits: 5}}, d: {weights: {numBits: 6}}};
     const bits = async (named: QuantizeOptions['layers']) => {
       const rows = await describeQuantization(quantizeModel(transferred(), {layers: named!})).read();
       return rows.filter(({what}) => what === 'kernel').map(({layer, numBits}) => `${layer} ${numBits}`);

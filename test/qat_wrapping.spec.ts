@@ -424,11 +424,11 @@ describe('integers that a quantized layer is given', () => {
   for (const [name, make] of Object.entries(MODELS)) {
     it(`are as floats: ${name}`, async () => {
       const model = make();
-      const custom = {Whole: {}, Positive: {}};
-      for (const options of [{customLayers: custom}, {layers: {whole: false, positive: false}}, {recipe: 'learned'}]) {
-        const named = Object.entries(options.layers ?? {}).filter(([each]) => model.layers.some(l => l.name === each));
-        const own = {...options, customLayers: custom, ...(options.layers && {layers: Object.fromEntries(named)})};
-        const q = quantizeModel(model, own as object);
+      const own = model.layers.filter(layer => ['Whole', 'Positive'].includes(layer.getClassName()));
+      const customLayers = Object.fromEntries(own.map(layer => [layer.getClassName(), {}]));
+      const left = Object.fromEntries(own.map(({name}) => [name, false as const]));
+      for (const options of [{}, {layers: left}, {recipe: 'learned'}] as const) {
+        const q = quantizeModel(model, {...options, customLayers});
         await calibrate(q, ids());
         await expectEqual(predicted(q, [ids()]), predicted(q, [ids().toFloat()]));
         const [actual, expected] = [

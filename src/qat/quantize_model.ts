@@ -191,10 +191,11 @@ class Quantization {
   /** Options for what layers give where nothing of it is rounded. */
   #unusedProblems(): string[] {
     return this.#placements.flatMap(({layers}) =>
-      [...layers].flatMap(([{name}, {before, between, output, later, reason}]) => {
+      [...layers].flatMap(([{name}, {before, between, output, later, by, reason}]) => {
         const own = this.#options.layers?.[name];
         if (!own || !own.activations || before || between || later || output !== 'none') return [];
-        return [`layers.${name}.activations: nothing is rounded there (${reason}). Leave it out.`];
+        const remedy = by ? `Name ${by.name} in its place` : 'Leave it out';
+        return [`layers.${name}.activations: nothing is rounded there (${reason}). ${remedy}.`];
       }),
     );
   }
