@@ -2,7 +2,6 @@
 import {
   clone,
   concat,
-  customGrad,
   dispose,
   engine,
   fill,
@@ -19,7 +18,6 @@ import {
   variable,
   type Variable,
   where,
-  zerosLike,
 } from '@tensorflow/tfjs-core';
 import type {Grid} from '../../kernels/grid';
 import type {Observer as MovingObserver} from '../../kernels/observe';
@@ -36,7 +34,7 @@ import {
   type Rules,
   throwProblems,
 } from '../check';
-import {fakeQuantWithMovingRange, fakeQuantWithRange, initialRange, minMax, type MovingRangeOptions} from '../range';
+import {fakeQuantWithMovingRange, fakeQuantWithRange, initialRange, type MovingRangeOptions} from '../range';
 import {extremesOf, halves} from './fit_range';
 import {besides, emptyCells, type LearnedCells, LearnedRange, type LearnedRangeOptions} from './learned_range';
 import {checkOptions, isFinite32, range, share, shownAll, text} from './rules';
@@ -73,8 +71,9 @@ export interface FakeQuantizerOptions {
   /** The range before any batch, min below max, of each channel. Without it, values pass unquantized until there is one. */
   initialRange?: readonly [min: number, max: number];
   /**
-   * Of one range that is not symmetric: widens it by a level where 0 lies half-way between two levels, as it does for
-   * pixels in [-1, 1]. These all lie half-way between two levels, too, and integer runtimes round them apart. False by default.
+   * Of one range that is not symmetric: predictions round on a range wider by a level where 0 lies half-way between two
+   * levels, as it does for pixels in [-1, 1]. These all lie half-way between two levels, too, and integer runtimes round
+   * them apart. False by default.
    */
   offTies?: boolean;
   /** What the quantizer is called in warnings and errors; 'FakeQuantizer' by default. */
@@ -481,22 +480,11 @@ export class FakeQuantizer {
     const store = this.#stored(x);
     const before = store.read();
     const noted = store.alwaysSet ? undefined : (this.#noted(before) ?? {weight: 1, batches: 0});
-    const keepMoved = (moved: Tensor) => {
-      store.write(moved);
-      if (noted) this.#known = {...noted, data: moved.dataId, batches: noted.batches + 1};
-    };
-    if (!this.#isOffTies) {
-      const [y, moved] = fakeQuantWithMovingRange(x, before, this.#attrs(x));
-      keepMoved(moved);
-      return this.quantizing ? y : x;
-    }
-    // The extremes move a range as all values do. It has no gradient, wherever x comes from.
-    const used = customGrad(given => {
-      const [, moved] = fakeQuantWithMovingRange(minMax(given as Tensor), before, this.#attrs(x));
-      keepMoved(moved);
-      return {value: this.#used(moved), gradFunc: () => zerosLike(x)};
-    })(x);
-    return this.quantizing ? fakeQuantWithRange(x, used, this.#attrs(x)) : x;
+    // A step of training rounds on the range as it was measured: which way ties go matters to nobody there.
+    const [y, moved] = fakeQuantWithMovingRange(x, before, this.#attrs(x));
+    store.write(moved);
+    if (noted) this.#known = {...noted, data: moved.dataId, batches: noted.batches + 1};
+    return this.quantizing ? y : x;
   }
 
   /** Whether ranges are kept off ties. Symmetric ones are. */
