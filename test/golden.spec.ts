@@ -53,6 +53,8 @@ function stacked(one: Case): Case {
   };
 }
 
+const isAskedDirectly = (one: Case) => hasRoute(one, 'op');
+
 async function defineGoldenSpecs(): Promise<void> {
   const golden = await readGolden();
   const names = [...new Set(golden.cases.map(({op}) => op))];
@@ -75,9 +77,18 @@ async function defineGoldenSpecs(): Promise<void> {
 
     for (const op of names) {
       const cases = golden.cases.filter(one => one.op === op);
-      for (const route of ROUTES) {
-        const asked = cases.filter(one => hasRoute(one, route) && sizeOf(one) < LARGE);
-        for (const residency of RESIDENCIES) define(op, asked, residency, route);
+      const asked = cases.filter(one => sizeOf(one) < LARGE);
+      for (const residency of RESIDENCIES) {
+        // Where the tape hands on to a gradient's own op, that one is asked of tensors wherever they are.
+        const routes = ROUTES.filter(route => route === 'op' || residency === 'host' || !asked.some(isAskedDirectly));
+        for (const route of routes) {
+          define(
+            op,
+            asked.filter(one => hasRoute(one, route)),
+            residency,
+            route,
+          );
+        }
       }
       const large = cases.filter(one => isPerChannel(one) && sizeOf(one) < LARGE).map(stacked);
       // One of four is enough: the arithmetic is that of the small ones.

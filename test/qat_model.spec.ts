@@ -239,15 +239,15 @@ describe('quantizeModel', () => {
         const inputs = inputsOf(model);
         const original = await predictionsOf(model, inputs);
         const distances: number[] = [];
-        for (const numBits of [3, 8, 16]) {
+        for (const numBits of onWebGL || onWebGPU ? [3, 16] : [3, 8, 16]) {
           const q = quantizeModel(model, {weights: {numBits}, activations: {numBits}});
           await calibrate(q, inputs);
           distances.push(difference(await predictionsOf(q, inputs), original));
         }
-        expect(distances[0]).toBeGreaterThan(distances[1]!);
-        expect(distances[1]).toBeGreaterThan(distances[2]!);
-        expect(distances[2]).toBeGreaterThan(0);
-        expect(distances[2]).toBeLessThan(2e-3);
+        distances.slice(1).forEach((distance, i) => expect(distance).toBeLessThan(distances[i]!));
+        const least = distances.at(-1)!;
+        expect(least).toBeGreaterThan(0);
+        expect(least).toBeLessThan(2e-3);
       });
 
       it('trains, is saved and loaded with its ranges, and trains on', async () => {
