@@ -82,7 +82,7 @@ function script(name, input, needed) {
     plugins,
     output: [
       {...umd, file: `dist/${name}.js`},
-      {...umd, file: `dist/${name}.min.js`, plugins: [terser()]},
+      {...umd, file: `dist/${name}.min.js`, plugins: [terser({ecma: 2020, compress: {passes: 3, sequences: false}})]},
     ],
   };
 }

@@ -12,7 +12,8 @@ function compact(text) {
 function compactLine(line) {
   const words = line.trim().replace(/\s+/g, ' ');
   if (/^(#|alias\b)/.test(words)) return `\n${words}\n`;
-  const tight = words.replace(/ ?([^\w +-]) ?/g, '$1');
+  // Not between two signs, which would be one.
+  const tight = words.replace(/ ?([^\w +-]) ?/g, '$1').replace(/(?<![+-]) ([+-]) (?![+-])/g, '$1');
   return /\w$/.test(tight) ? `${tight} ` : tight;
 }
 

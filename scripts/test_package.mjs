@@ -367,8 +367,8 @@ function expectError(name, act, message) {
 const BUNDLED = [
   ['', 'fakeQuant', MOST_BYTES],
   ['', 'minMax', MOST_BYTES],
-  ['/tflite', 'packInt4', 200],
-  ['/tflite', 'toTFLite', 52_000],
+  ['/tflite', 'packInt4', 700],
+  ['/tflite', 'toTFLite', 57_000],
   ['/qat', 'calibrate', 40_000],
   ['/qat', 'quantizeModel', 45_000],
 ];

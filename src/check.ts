@@ -140,7 +140,7 @@ export function checkPerChannel(op: string, x: Tensor, axis: number, tensors: Re
 
 /** The axis counted from 0. */
 export function checkAxis(op: string, x: Tensor, axis: number): number {
-  if (x.rank === 0) throw invalid(op, `a scalar has no channels; the input must have at least one dimension.`);
+  if (x.rank === 0) throw invalid(op, 'a scalar has no channels; the input must have at least one dimension.');
   if (Number.isInteger(axis) && axis >= -x.rank && axis < x.rank) return axis < 0 ? axis + x.rank : axis;
   throw invalid(
     op,

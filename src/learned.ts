@@ -48,7 +48,7 @@ function fakeQuantWithLearnedScale_<T extends Tensor>(
   const {offset, ...given} = givenOptions(NAME, options, RULES);
   const attrs: LearnedAttrs = {numBits: 8, narrowRange: false, symmetric: false, ...given};
   if (attrs.symmetric && offset !== undefined) {
-    throw invalid(NAME, 'a symmetric grid has its low end where the scale puts it. Leave out symmetric or the offset.');
+    throw invalid(NAME, 'a symmetric grid takes no offset. Leave out one of them.');
   }
   if (typeof scale === 'number' && !(scale > 0 && scale < Infinity)) {
     throw invalid(NAME, `scale must be above 0 and finite, but was ${scale}. It is the value of one step of the grid.`);

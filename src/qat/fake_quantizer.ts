@@ -80,12 +80,6 @@ export interface FakeQuantizerOptions {
   name?: string;
 }
 
-/** What {@link FakeQuantizer.apply} is told of a batch. */
-interface Mode {
-  /** Whether the batch is measured; false by default. */
-  training?: boolean;
-}
-
 export const OBSERVER = oneOf('movingAverage', 'lastValue', 'allValues', 'learned');
 
 const RULES: Rules<FakeQuantizerOptions> = {
@@ -115,7 +109,7 @@ const WEIGHT: Rule = must(
   (value: number) => isFinite32(value) && value > 0 && value <= 1,
 );
 
-const MODE: Rules<Mode> = {training: flag};
+const MODE: Rules<{training?: boolean}> = {training: flag};
 
 /** Where a range lives: rows of lows, of highs and of the weight of what was seen, [3] or [3, channels]. */
 export interface RangeStore {
@@ -300,7 +294,7 @@ export class FakeQuantizer {
    * @param mode - `training`: whether `x` is measured.
    * @returns a tensor of x's shape; `x` itself where nothing is to be done.
    */
-  apply<T extends Tensor>(x: T, mode: Mode = {}): T {
+  apply<T extends Tensor>(x: T, mode: {training?: boolean} = {}): T {
     checkOptions('FakeQuantizer.apply', mode, MODE);
     return tidy(() => this.#apply(floatTensor('FakeQuantizer', 'x', x), mode.training ?? false));
   }

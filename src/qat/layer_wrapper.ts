@@ -51,14 +51,11 @@ export function roundTensor(quantizer: FakeQuantizer, x: Tensor, training = fals
 }
 
 /**
- * Has `instanceof` go by a mark on the class's instances, as tfjs has it for Tensor: a page or a process may hold this
- * package twice, as an ES module and in CommonJS, whose layers meet in one model.
+ * Whether a value has the mark of a class, by which `instanceof` goes, as tfjs has it for Tensor: a page or a process may hold
+ * this package twice, as an ES module and in CommonJS, whose layers meet in one model.
  */
-export function recognizeCopies(cls: abstract new (...args: never[]) => object, name: string): void {
-  const mark = Symbol.for(`tfjs-quantization.${name}`);
-  Object.defineProperty(cls.prototype, mark, {value: true});
-  const isMarked = (value: unknown) => typeof value === 'object' && value !== null && mark in value;
-  Object.defineProperty(cls, Symbol.hasInstance, {value: isMarked});
+export function isMarked(value: unknown, mark: symbol): boolean {
+  return typeof value === 'object' && value !== null && mark in value;
 }
 
 /** Sets fixed ranges, from when on they round. */
@@ -191,8 +188,15 @@ interface Recurrent {
   resetStates(states?: Tensors, training?: boolean): void;
 }
 
+const WRAPPER: unique symbol = Symbol.for('tfjs-quantization.LayerWrapper');
+
 /** A layer around another. tfjs-layers has such a class, but does not export it. */
 export abstract class LayerWrapper extends tfLayers.Layer {
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isMarked(value, WRAPPER);
+  }
+
+  readonly [WRAPPER] = true;
   readonly layer: Layer;
 
   constructor(layer: Layer, name: string) {
@@ -287,5 +291,3 @@ export abstract class LayerWrapper extends tfLayers.Layer {
     this.layer.built = true;
   }
 }
-
-recognizeCopies(LayerWrapper, 'LayerWrapper');

@@ -22,7 +22,7 @@ import {
   activationSwap,
   configOf,
   LayerWrapper,
-  recognizeCopies,
+  isMarked,
   type RoundedWeight,
   type Rounding,
   roundTensor,
@@ -278,9 +278,17 @@ function maskOf(layer: Layer, x: Tensor): Tensor {
   return mask(x);
 }
 
+const QUANTIZED: unique symbol = Symbol.for('tfjs-quantization.QuantizedLayer');
+
 /** A layer that rounds: another layer, whose weights and activations are rounded wherever it is called. */
 export class QuantizedLayer extends LayerWrapper {
   static className = `${PACKAGE}>QuantizedLayer`;
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isMarked(value, QUANTIZED);
+  }
+
+  readonly [QUANTIZED] = true;
 
   /** Rounds the weights. */
   weightQuantizers: WeightQuantizer[] = [];
@@ -600,8 +608,6 @@ export class QuantizedInput extends tfLayers.Layer {
     return new cls(config);
   }
 }
-
-recognizeCopies(QuantizedLayer, 'QuantizedLayer');
 
 const {classNameMap} = serialization.SerializationMap.getMap();
 for (const [name, cls] of Object.entries({QuantizedLayer, QuantizedInput})) {

@@ -15,6 +15,7 @@ export type Batch = Inputs | {readonly xs: Inputs; readonly ys?: unknown};
 export interface BatchedDataset {
   /** How many batches there are, if that is known. */
   readonly size?: number | null;
+  /** What gives the batches one after the other. */
   iterator(): Promise<{next(): Promise<IteratorResult<unknown>>}>;
 }
 

@@ -8,7 +8,7 @@ import {
   configOf,
   activationSwap,
   LayerWrapper,
-  recognizeCopies,
+  isMarked,
   type RoundedWeight,
   type Rounding,
   roundTensor,
@@ -105,9 +105,17 @@ export interface QuantizeWrapperArgs {
   readonly isNoOp?: boolean;
 }
 
+const WRAPPER_V2: unique symbol = Symbol.for('tfjs-quantization.QuantizeWrapperV2');
+
 /** A layer whose weights and activations are rounded as tfmot does. */
 export class QuantizeWrapperV2 extends LayerWrapper {
   static className = 'QuantizeWrapperV2';
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isMarked(value, WRAPPER_V2);
+  }
+
+  readonly [WRAPPER_V2] = true;
 
   readonly quantizeConfig: QuantizeConfig;
   /** Rounds the weights, by attribute. */
@@ -363,8 +371,6 @@ function renamed(weights: Record<string, Tensor>, wrappers: readonly QuantizeWra
   );
   return Object.fromEntries(Object.entries(weights).map(([name, value]) => [names.get(name) ?? name, value]));
 }
-
-recognizeCopies(QuantizeWrapperV2, 'QuantizeWrapperV2');
 
 for (const cls of [QuantizeWrapperV2, QuantizeWrapper, QuantizeLayer]) serialization.registerClass(cls);
 acceptBothNames();
