@@ -59,11 +59,14 @@ function types(ending) {
   };
 }
 
+/** What comes out smallest, compressed once more on its way. */
+const COMPRESSION = {passes: 3, sequences: false, arrows: false, hoist_vars: true, pure_getters: true};
+
 /** What a script tag in the wrong order says. Modules get their tfjs by import. */
 function checkTfjs(needed) {
   const found = needed.map(name => `globalThis.tf?.${name}`).join(' && ');
   return `if (typeof exports !== 'object' && typeof define !== 'function' && !(${found})) throw new Error(
-  'tfjs-quantization: load tfjs before this script: <script src="https://cdn.jsdelivr.net/npm/@tensorflow/tfjs@4"></script>');`;
+  'tfjs-quantization: load tfjs before this script: <script src="https://unpkg.com/@tensorflow/tfjs"></script>');`;
 }
 
 /** For a script tag after tfjs's own, whole: `extend` adds the exports to the global `tf`. */
@@ -82,7 +85,7 @@ function script(name, input, needed) {
     plugins,
     output: [
       {...umd, file: `dist/${name}.js`},
-      {...umd, file: `dist/${name}.min.js`, plugins: [terser({ecma: 2020, compress: {passes: 3, sequences: false}})]},
+      {...umd, file: `dist/${name}.min.js`, plugins: [terser({ecma: 2020, compress: COMPRESSION})]},
     ],
   };
 }

@@ -12,8 +12,11 @@ function compact(text) {
 function compactLine(line) {
   const words = line.trim().replace(/\s+/g, ' ');
   if (/^(#|alias\b)/.test(words)) return `\n${words}\n`;
-  // Not between two signs, which would be one.
-  const tight = words.replace(/ ?([^\w +-]) ?/g, '$1').replace(/(?<![+-]) ([+-]) (?![+-])/g, '$1');
+  const tight = words
+    .replace(/ ?([^\w +-]) ?/g, '$1')
+    // Not between two signs, which would be one.
+    .replace(/(?<![+-]) ([+-]) (?![+-])/g, '$1')
+    .replace(/\b(\d+)\.0\b/g, '$1.');
   return /\w$/.test(tight) ? `${tight} ` : tight;
 }
 

@@ -92,7 +92,7 @@ export function floatTensor<T extends Tensor>(op: string, name: string, value: T
     }
     return tensor(value, undefined, 'float32') as T;
   }
-  if (value.isDisposed) throw invalid(op, `${name} is a disposed tensor. Keep it until the op has run (tf.keep).`);
+  if (value.isDisposed) throw invalid(op, `${name} is a disposed tensor. Keep it (tf.keep).`);
   if (value.dtype !== 'float32') {
     throw invalid(op, `${name} must be a float32 tensor, but was ${value.dtype}. Cast it first: ${name}.toFloat().`);
   }

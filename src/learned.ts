@@ -51,7 +51,7 @@ function fakeQuantWithLearnedScale_<T extends Tensor>(
     throw invalid(NAME, 'a symmetric grid takes no offset. Leave out one of them.');
   }
   if (typeof scale === 'number' && !(scale > 0 && scale < Infinity)) {
-    throw invalid(NAME, `scale must be above 0 and finite, but was ${scale}. It is the value of one step of the grid.`);
+    throw invalid(NAME, `scale, the value of one step, must be above 0 and finite, but was ${scale}.`);
   }
   const inputs = floatTensor<T>(NAME, 'x', x);
   const grid: Record<string, Tensor> = {scale: floatTensor<Tensor>(NAME, 'scale', scale)};
