@@ -48,10 +48,10 @@ function fakeQuantWithLearnedScale_<T extends Tensor>(
   const {offset, ...given} = givenOptions(NAME, options, RULES);
   const attrs: LearnedAttrs = {numBits: 8, narrowRange: false, symmetric: false, ...given};
   if (attrs.symmetric && offset !== undefined) {
-    throw invalid(NAME, 'a symmetric grid takes no offset. Leave out one of them.');
+    throw invalid(NAME, 'a symmetric grid has its low end from the scale. Leave out one of them.');
   }
   if (typeof scale === 'number' && !(scale > 0 && scale < Infinity)) {
-    throw invalid(NAME, `scale, the value of one step, must be above 0 and finite, but was ${scale}.`);
+    throw invalid(NAME, `scale must be above 0 and finite, but was ${scale}.`);
   }
   const inputs = floatTensor<T>(NAME, 'x', x);
   const grid: Record<string, Tensor> = {scale: floatTensor<Tensor>(NAME, 'scale', scale)};
