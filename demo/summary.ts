@@ -58,7 +58,7 @@ export function plotCurves(scores: readonly Score[], plan: Plan): Element {
     marginBottom: 40,
     insetTop: 6,
     style: {fontSize: '13px', background: 'transparent'},
-    x: {label: 'epochs', domain: [1, plan.epochs], ticks: 4, tickFormat: 'd'},
+    x: {label: 'epochs', domain: [1, plan.epochs], ticks: Math.min(4, plan.epochs - 1), tickFormat: 'd'},
     y: {label: 'test accuracy, %', domain: [0, 100], grid: true, tickSize: 0},
     fx: {label: null, domain: plan.bits, tickFormat: (bits: number) => `${bits} bits`},
     color: {domain: Object.keys(COLORS), range: Object.values(COLORS)},
