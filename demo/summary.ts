@@ -55,7 +55,7 @@ export function plotCurves(scores: readonly Score[], plan: Plan): Element {
     height: 340,
     marginTop: 40,
     marginRight: 50,
-    marginBottom: 40,
+    marginBottom: 44,
     insetTop: 6,
     style: {fontSize: '13px', background: 'transparent'},
     x: {label: 'epochs', domain: [1, plan.epochs], ticks: Math.min(4, plan.epochs - 1), tickFormat: 'd'},
