@@ -49,7 +49,7 @@ function readOptions() {
     });
     return values;
   } catch (error) {
-    throw new UsageError(error.message);
+    throw new UsageError(`${error.message}.`);
   }
 }
 

@@ -62,7 +62,7 @@ function readOptions() {
   try {
     ({values} = parseArgs({options}));
   } catch (error) {
-    throw new UsageError(error.message);
+    throw new UsageError(`${error.message}.`);
   }
   const list = given => given?.split(',').map(part => part.trim());
   return {...values, backend: list(values.backend), op: list(values.op), sizes: list(values.sizes)};

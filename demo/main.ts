@@ -86,8 +86,10 @@ function show(scores: readonly Score[], plan: Plan, summary: Summary): void {
 async function train(): ReturnType<Window['train']> {
   const plan = readPlan();
   element('#progress').hidden = false;
-  element('#status').textContent = 'Trying the backends';
-  const backend = await openBackend(field('backend').value);
+  element('progress').removeAttribute('value'); // nobody knows how long it takes
+  const asked = field('backend').value;
+  element('#status').textContent = asked === 'auto' ? 'Trying the backends' : `Opening ${asked}`;
+  const backend = await openBackend(asked);
   const total = epochCount(plan);
   const start = performance.now();
   const tensors = tf.memory().numTensors;
@@ -141,7 +143,7 @@ async function filesToRun(): Promise<FilesToRun> {
 
 function showFiles(accuracies: Readonly<Record<number, readonly number[]>>): Readonly<Record<number, string>> {
   const texts = Object.fromEntries(Object.entries(accuracies).map(([bits, values]) => [bits, describe(values)]));
-  const [head, , ...rows] = element('#table').querySelectorAll('tr');
+  const [head, ...rows] = element('#table').querySelectorAll('tr');
   head?.append(Object.assign(document.createElement('th'), {textContent: 'int8 file'}));
   for (const row of rows) {
     const text = texts[row.cells[0]?.textContent ?? ''] ?? '';
@@ -159,6 +161,7 @@ form.addEventListener('submit', event => {
   train()
     .catch((error: unknown) => {
       element('#progress').hidden = false;
+      element<HTMLProgressElement>('progress').value = 0;
       element('#status').textContent = String(error);
     })
     .finally(() => (button.disabled = false));

@@ -37,7 +37,7 @@ function readOptions() {
   try {
     ({values} = parseArgs({options}));
   } catch (error) {
-    throw new UsageError(error.message);
+    throw new UsageError(`${error.message}.`);
   }
   const {serve, help, ...plan} = values;
   if (plan.backend !== undefined && !['webgpu', 'webgl', 'cpu'].includes(plan.backend)) {

@@ -47,16 +47,24 @@ const CONFIGURATIONS = [
 
 const WORKERS = 2;
 
-const {values: options} = parseArgs({
-  options: {
+const options = readOptions();
+
+function readOptions() {
+  const options = {
     only: {type: 'string'},
     backend: {type: 'string'},
     specs: {type: 'string', default: ''},
     grep: {type: 'string', default: ''},
     gpu: {type: 'boolean', default: false},
     help: {type: 'boolean', default: false},
-  },
-});
+  };
+  try {
+    return parseArgs({options}).values;
+  } catch (error) {
+    console.error(`${error.message}. See --help.`);
+    process.exit(1);
+  }
+}
 
 function setUp() {
   if (existsSync(`${ROOT}node_modules/karma`)) return;

@@ -59,7 +59,7 @@ describe('toTFLite refuses', () => {
     const message = await messageOf(q);
     for (const part of [
       '4 problems',
-      'layer memory: TensorFlow Lite has no integer operators for the class LSTM',
+      'layer memory: the class LSTM cannot be written in integers. Use other layers, or export a model of those that can.',
       'layer a: the activation selu',
       'Use one of elu',
       'layer repeat:',

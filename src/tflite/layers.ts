@@ -528,7 +528,8 @@ const ACTIVATIONS: Readonly<Record<string, Row>> = {
 export function objectionTo(layer: Layer): string | undefined {
   const name = layer.getClassName();
   const of = <T>(attr: string) => (layer as unknown as Record<string, T | undefined>)[attr];
-  if (!LAYERS[name]) return `TensorFlow Lite has no integer operators for the class ${name}`;
+  if (!LAYERS[name])
+    return `the class ${name} cannot be written in integers. Use other layers, or export a model of those that can`;
   if (of('dataFormat') === 'channelsFirst') return "its data format is channelsFirst. Build it with 'channelsLast'";
   if (name === 'TimeDistributed') {
     const inner = of<Layer>('layer')!;
