@@ -1,4 +1,5 @@
 /** What is wrong with a converted graph: tfjs trusts it, and fails far from what is amiss. */
+import {isRecord} from './check';
 
 /** A value as protocol buffers write it in JSON: 64-bit integers as strings, bytes in base64 or as codes. */
 interface AttrValue {
@@ -45,8 +46,6 @@ export interface OpRules {
 /** The attributes that name a function. */
 const CALLS = ['then_branch', 'else_branch', 'cond', 'body'];
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isName = (value: unknown): value is string => typeof value === 'string' && value !== '';
 const isListOf = <T>(value: unknown, holds: (each: unknown) => each is T): value is T[] =>
   Array.isArray(value) && value.every(holds);
@@ -91,7 +90,7 @@ export const LAYERS_MODEL =
 export function asGraph(topology: unknown): GraphDef | string {
   if (topology === undefined || topology === null) return 'there is no model topology. Give all of a model.json.';
   if (topology instanceof ArrayBuffer) return 'the model topology is binary. Convert the model to a model.json.';
-  if (!isObject(topology)) return `the model topology must be that of a model.json, but was ${shown(topology)}.`;
+  if (!isRecord(topology)) return `the model topology must be that of a model.json, but was ${shown(topology)}.`;
   if ('model_config' in topology || 'class_name' in topology || 'layers' in topology) {
     return LAYERS_MODEL;
   }
@@ -103,11 +102,11 @@ export function asGraph(topology: unknown): GraphDef | string {
 /** Whether it can be a node at all. */
 function isNode(node: unknown): node is NodeDef {
   return (
-    isObject(node) &&
+    isRecord(node) &&
     isName(node['name']) &&
     isName(node['op']) &&
     (node['input'] === undefined || isListOf(node['input'], isName)) &&
-    (node['attr'] === undefined || (isObject(node['attr']) && Object.values(node['attr']).every(isObject)))
+    (node['attr'] === undefined || (isRecord(node['attr']) && Object.values(node['attr']).every(isRecord)))
   );
 }
 
@@ -181,16 +180,16 @@ function bodyProblems(
 }
 
 function isArg(value: unknown): value is ArgDef {
-  return isObject(value) && isName(value['name']);
+  return isRecord(value) && isName(value['name']);
 }
 
 function isFunction(value: unknown): value is FunctionDef {
-  if (!isObject(value) || !isObject(value['signature'])) return false;
+  if (!isRecord(value) || !isRecord(value['signature'])) return false;
   const {inputArg, outputArg} = value['signature'];
   return (
     [inputArg, outputArg].every(list => list === undefined || isListOf(list, isArg)) &&
     (value['nodeDef'] === undefined || Array.isArray(value['nodeDef'])) &&
-    (value['ret'] === undefined || (isObject(value['ret']) && Object.values(value['ret']).every(isName)))
+    (value['ret'] === undefined || (isRecord(value['ret']) && Object.values(value['ret']).every(isName)))
   );
 }
 
@@ -212,7 +211,7 @@ function returnProblems({signature, nodeDef = [], ret = {}}: FunctionDef, where:
  */
 export function graphProblems(graph: GraphDef, rules: Readonly<Record<string, OpRules>>): string[] {
   const library: unknown = graph.library ?? {};
-  const listed: unknown = (isObject(library) ? library['function'] : library) ?? [];
+  const listed: unknown = (isRecord(library) ? library['function'] : library) ?? [];
   if (!isListOf(listed, isFunction)) {
     return [`library.function must be a list of functions (signature, nodeDef, ret), but was ${shown(listed)}.`];
   }

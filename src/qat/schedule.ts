@@ -1,9 +1,9 @@
 /** What changes while a quantized model trains. */
 import {Callback, CallbackList, CustomCallback, type LayersModel} from '@tensorflow/tfjs-layers';
-import {anything, must, optionProblems, type Rule, type Rules} from '../check';
+import {anything, isRecord, must, optionProblems, type Rule, type Rules} from '../check';
 import {freezeBatchNorm, reestimateBatchNorm, type ReestimateOptions} from './batch_norm';
 import {freezeRanges, quantizingLayers, setFakeQuant} from './control';
-import {checkOptions, count, isRecord, remedyFor} from './rules';
+import {checkOptions, count, remedyFor} from './rules';
 import {checkSamples, type Samples} from './samples';
 
 /** Training samples for {@link ScheduleOptions.reestimateBatchNorm}, and how many of them are measured. */
