@@ -521,27 +521,31 @@ describe('the file of a quantized model', () => {
     'no layer within': [
       /"layer":\{"class_name":"Conv2D"/,
       '"lay":{"class_name":"Conv2D"',
-      /conv cannot.*layer is missing/,
+      /conv cannot.*layer must be an object, but was undefined/,
     ],
     'a layer within that is null': [
       /("name":"conv","trainable":true,"version":1,)"layer":\{/,
       '$1"layer":null,"lay":{',
       /conv cannot.*layer must be an object, but was null/,
     ],
-    'no config within': [/("class_name":"Conv2D",)"config"/, '$1"conf"', /conv cannot.*layer.config is missing/],
+    'no config within': [
+      /("class_name":"Conv2D",)"config"/,
+      '$1"conf"',
+      /conv cannot.*layer.config must be an object, but was undefined/,
+    ],
     'an unknown class within': [/"Conv2D"/, '"Conv9D"', /conv cannot.*Conv9D.*registerClass/],
     'a wrong option within': [/"filters":2/, '"filters":-2', /conv cannot.*filters/],
     'weights that are none': [
       /"weights":\{[^}]*\}/,
       '"weights":"x"',
-      /conv cannot.*weights must be an object, but was "x"/,
+      /conv cannot.*weights must be an object, but was the string 'x'/,
     ],
     'a width that is none': [
       /"weights":\{"num_bits":8/,
       '"weights":{"num_bits":99',
-      /conv cannot.*weights.numBits must be an integer from 2 to 16, but was 99/,
+      /conv cannot.*weights.numBits must be an integer between 2 and 16, inclusive, but was 99/,
     ],
-    'an observer that is none': [/"last_value"/, '"ema"', /conv cannot.*weights.observer.*"ema"/],
+    'an observer that is none': [/"last_value"/, '"ema"', /conv cannot.*weights.observer.*'ema'/],
     'two things at once': [
       /"weights":\{"num_bits":8(.*?)"folds":false/,
       '"weights":{"num_bits":1$1"folds":3',
@@ -557,7 +561,7 @@ describe('the file of a quantized model', () => {
     'weights of its own without a name': [
       /"custom_weights":null/,
       '"custom_weights":[{"axis":1}]',
-      /conv cannot.*customWeights\[0\].name is missing/,
+      /conv cannot.*customWeights\[0\].name must be a string, but was undefined/,
     ],
     'a weight that it does not have': [
       /"custom_weights":null/,
@@ -582,7 +586,7 @@ describe('the file of a quantized model', () => {
     'an input of a wrong width': [
       /"quantizer":\{"num_bits":8/,
       '"quantizer":{"num_bits":"8"',
-      /image_quantized cannot.*numBits.*"8"/,
+      /image_quantized cannot.*numBits.*'8'/,
     ],
   };
 

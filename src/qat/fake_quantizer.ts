@@ -82,7 +82,7 @@ export interface FakeQuantizerOptions {
 
 export const OBSERVER = oneOf('movingAverage', 'lastValue', 'allValues', 'learned');
 
-const RULES: Rules<FakeQuantizerOptions> = {
+export const FAKE_QUANTIZER: Rules<FakeQuantizerOptions> = {
   numBits: bits,
   symmetric: flag,
   narrowRange: flag,
@@ -157,7 +157,7 @@ export interface QuantizerOptions extends Readonly<
 }
 
 function checkedOptions(options: FakeQuantizerOptions): QuantizerOptions {
-  checkOptions('FakeQuantizer', options, RULES);
+  checkOptions('FakeQuantizer', options, FAKE_QUANTIZER);
   const {numBits = 8, symmetric = false, narrowRange = false, axis} = options;
   const {observer = 'movingAverage', decay = 0.99, debias = true} = options;
   const {nonNegative = false, start = 'minMax', learningRateScale = 10, offTies = false} = options;
