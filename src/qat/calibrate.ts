@@ -9,7 +9,7 @@ import type {Layer} from './graph';
 import {oneOf, type Rules, throwProblems} from '../check';
 import {LayerWrapper, type Quantizing, settle} from './layer_wrapper';
 import {callback, checkOptions, count, percent} from './rules';
-import {alone, batchesOf, type Samples, sampleCount} from './samples';
+import {alone, batchesOf, pass, type Samples, sampleCount} from './samples';
 import {offTies} from './ties';
 
 export type {CalibrationMethod};
@@ -76,7 +76,7 @@ async function watch(
       quantizer.watcher = x => seen.has(quantizer) && passed.push({quantizer, values: keep(x.clone())});
     }
     try {
-      tidy(() => void model.apply(batch.length === 1 ? batch[0]! : [...batch]));
+      pass(model, batch);
     } finally {
       for (const quantizer of activations) quantizer.watcher = undefined;
     }

@@ -211,6 +211,11 @@ export async function* batchesOf(
   }
 }
 
+/** Passes a batch through a model, for what its layers see of it. */
+export function pass(model: LayersModel, batch: readonly Tensor[]): void {
+  tidy(() => void model.apply(batch.length === 1 ? batch[0]! : [...batch]));
+}
+
 /** Layers of models that something passes samples through, and what. */
 const busy = new WeakMap<object, string>();
 
