@@ -12,26 +12,21 @@ import {
   type Variable,
   zerosLike,
 } from '@tensorflow/tfjs-core';
-import type {LayersModel, LayerVariable} from '@tensorflow/tfjs-layers';
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {flag, type Rules, throwProblems} from '../check';
+import type {BatchNorm} from './folding';
 import {asContainer, type Layer} from './graph';
 import {isQuantizing, type Swap, swapped, unwrapped} from './layer_wrapper';
 import {allLayers} from './quantize_model';
-import {flag, type Rules, throwProblems} from '../check';
 import {checkModel, checkOptions, count} from './rules';
 import {alone, batchesOf, pass, type Samples} from './samples';
 
-interface BatchNorm extends Layer {
-  momentum: number;
-  readonly gamma?: LayerVariable | null;
-  readonly beta?: LayerVariable | null;
-  readonly movingMean: LayerVariable;
-  readonly movingVariance: LayerVariable;
-}
+type BatchNormLayer = Layer & BatchNorm & {momentum: number};
 
-function batchNormsOf(caller: string, model: LayersModel): BatchNorm[] {
+function batchNormsOf(caller: string, model: LayersModel): BatchNormLayer[] {
   checkModel(caller, model);
   const layers = allLayers(asContainer(model)).map(unwrapped);
-  return layers.filter((layer): layer is BatchNorm => layer.getClassName() === 'BatchNormalization');
+  return layers.filter((layer): layer is BatchNormLayer => layer.getClassName() === 'BatchNormalization');
 }
 
 /** What a layer is while something else is called in the place of its own `call`. */
@@ -73,12 +68,12 @@ export const SAMPLES = 512;
 
 /** The mean of one layer's statistics over batches. Between them the layer is as it was. */
 class Statistics {
-  readonly layer: BatchNorm;
+  readonly layer: BatchNormLayer;
   /** Sums over samples, of the means and of the variances. */
   #sums: readonly Tensor[] | undefined;
   #samples = 0;
 
-  constructor(layer: BatchNorm) {
+  constructor(layer: BatchNormLayer) {
     this.layer = layer;
   }
 

@@ -20,7 +20,7 @@ import {loadLayersModel, type LayersModel, type LayerVariable} from '@tensorflow
 import {flag, must, type Rules, throwProblems} from '../check';
 import {quantizingLayers} from './control';
 import {nonFiniteProblems} from './finite';
-import {normalizesChannels} from './folding';
+import {type BatchNorm, normalizesChannels} from './folding';
 import {asContainer, flatten, type Layer, variablesOf} from './graph';
 import {channelOf, weightLevels, type WeightLevels} from './grids';
 import {activationOf, slotsOf} from './kinds';
@@ -67,7 +67,7 @@ function normsAfter(model: LayersModel): (layer: Layer) => Layer | undefined {
     const takers = ops.filter(({inputs}) => inputs.includes(tensor));
     const [norm] = takers.map(op => op.layer);
     if (!norm || takers.length > 1 || outputs.includes(tensor)) return undefined;
-    const {gamma} = unwrapped(norm) as unknown as {gamma?: unknown};
+    const {gamma} = unwrapped(norm) as unknown as BatchNorm;
     const isNorm = unwrapped(norm).getClassName() === 'BatchNormalization' && gamma;
     const isAlone = ops.filter(op => op.layer === norm).length === 1;
     return isNorm && isAlone && normalizesChannels(unwrapped(norm), unwrapped(layer)) ? norm : undefined;
@@ -92,18 +92,12 @@ function levelsWithout({levels, view, gain}: WeightLevels, outputs: number): Arr
   return Int32Array.from(levels, (level, i) => (gain[channel(i)]! < 0 ? -level : level));
 }
 
-interface Norm {
-  readonly movingMean: LayerVariable;
-  readonly movingVariance: LayerVariable;
-  readonly epsilon: number;
-}
-
 /**
  * Whether a BatchNormalization of what is not multiplied with the factors yet still does in training what it did: its
  * epsilon counts for less there, which would wake up channels that are as good as dead.
  */
 async function takesFactors(norm: Layer, factors: Float32Array): Promise<boolean> {
-  const {movingVariance, epsilon} = unwrapped(norm) as unknown as Norm;
+  const {movingVariance, epsilon} = unwrapped(norm) as unknown as BatchNorm;
   const variances = await movingVariance.read().data();
   return factors.every((factor, c) => variances[c]! + epsilon * factor ** 2 >= (variances[c]! + epsilon) / 2);
 }
@@ -162,7 +156,7 @@ async function divideByFactors({copy, norm, factors}: Split, copyOf: ReadonlyMap
   const {bias} = attributesOf(copy);
   if (bias) assign(bias, value => div(value, tensor(factors)));
   if (!norm) return;
-  const {movingMean, movingVariance, epsilon} = copyOf.get(norm) as unknown as Norm;
+  const {movingMean, movingVariance, epsilon} = copyOf.get(norm) as unknown as BatchNorm;
   assign(movingMean, value => div(value, tensor(factors)));
   const variances = await movingVariance.read().data();
   const divided = Float32Array.from(variances, (each, c) => (each + epsilon) / factors[c]! ** 2 - epsilon);
