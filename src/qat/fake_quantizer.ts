@@ -271,6 +271,12 @@ export class FakeQuantizer {
     return this.#options.numBits;
   }
 
+  /** @internal How many steps lie between the ends of a range. */
+  get steps(): number {
+    const {numBits, narrowRange} = this.#options;
+    return 2 ** numBits - (narrowRange ? 2 : 1);
+  }
+
   /** The grid and the observer, defaults filled in. */
   get options(): QuantizerOptions {
     return this.#options;
@@ -489,18 +495,12 @@ export class FakeQuantizer {
 
   /** The range that is rounded to, of one that is stored; its ends alone count. */
   #used(range: Tensor): Tensor {
-    return this.#isOffTies ? offHalfWay(range, this.#steps) : range;
+    return this.#isOffTies ? offHalfWay(range, this.steps) : range;
   }
 
   /** The same with the weight of what was seen. */
   #told(range: Tensor): Tensor {
     return this.#isOffTies ? concat([slice(this.#used(range), 0, 2), slice(range, 2, 1)]) : range;
-  }
-
-  /** How many steps lie between the ends of the range. */
-  get #steps(): number {
-    const {numBits, narrowRange} = this.#options;
-    return 2 ** numBits - (narrowRange ? 2 : 1);
   }
 
   #learn<T extends Tensor>(x: T, training: boolean): T {
@@ -536,7 +536,7 @@ export class FakeQuantizer {
 
   #start(range: LearnedRange, x: Tensor): void {
     if (this.#initial) range.set(...(this.#initial.map(end => fill(range.shape, end)) as [Tensor, Tensor]));
-    else if (this.#isOffTies) range.set(...halves(offHalfWay(stack(extremesOf(x)), this.#steps)));
+    else if (this.#isOffTies) range.set(...halves(offHalfWay(stack(extremesOf(x)), this.steps)));
     else range.start(x);
     this.#note(range);
   }

@@ -18,30 +18,30 @@ import {initializers, layers as tfLayers, type LayerVariable} from '@tensorflow/
 import {FakeQuantizer, type RangeStore} from './fake_quantizer';
 import {type BatchNorm, foldingGain, normalizesChannels} from './folding';
 import {innerLayers, type Layer, type Shape} from './graph';
+import {channelOf, type WeightLevels} from './grids';
+import {type CustomWeights, type Slot, slotsOf} from './kinds';
 import {
   activationSwap,
+  type Config,
   configOf,
-  LayerWrapper,
   isMarked,
+  LayerWrapper,
   type RoundedWeight,
   type Rounding,
   roundTensor,
   settle,
   type Swap,
   swapped,
+  type Tensors,
   unwrapped,
 } from './layer_wrapper';
-import {type CustomWeights, type Slot, slotsOf} from './kinds';
 import {type LearnedCells, learnedShape} from './learned_range';
-import {channelOf, type WeightLevels} from './grids';
 import type {QuantizerConfig} from './options';
 import {gridsOfOutputs, type OutputGrid} from './outputs';
 import {checkSaved, refuseSaved, savedLayer} from './saved_config';
 import {separableConvolution} from './separable';
 
-type Config = Record<string, unknown>;
 type Kwargs = Record<string, unknown>;
-type Tensors = Tensor | Tensor[];
 
 /** The version of the saved configs. */
 const VERSION = 1;
@@ -207,10 +207,10 @@ export class WeightQuantizer {
     const {quantizing} = this.quantizer;
     this.quantizer.quantizing = true;
     tidy(() => {
-      const {numBits, narrowRange, axis} = this.quantizer.options;
+      const {axis} = this.quantizer.options;
       const [low, high] = this.quantizer.range();
       const along = (ends: Tensor) => (axis === undefined ? ends : this.#alongOutputs(ends));
-      const steps = mul(this.#view(this.#variable), along(div(sub(high, low), 2 ** numBits - (narrowRange ? 2 : 1))));
+      const steps = mul(this.#view(this.#variable), along(div(sub(high, low), this.quantizer.steps)));
       const rounded = this.quantizer.apply(this.#countsFromLow ? add(steps, along(low)) : steps);
       const values = gain ? div(rounded, gain) : rounded;
       this.#variable.assign(reshape(values, this.#variable.shape));
