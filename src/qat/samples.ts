@@ -1,8 +1,8 @@
 /** Samples that pass a model, batch by batch. */
 import {dispose, slice, Tensor, type TensorContainer, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {asContainer} from './graph';
 import {throwProblems} from '../check';
+import {asContainer} from './graph';
 import {allLayers} from './quantize_model';
 
 /** What a model is given: a tensor, one for each of its inputs, or one by the name of each input. */
