@@ -64,7 +64,10 @@ export interface FakeQuantizerOptions {
   debias?: boolean;
   /** Of a learned range, which is not symmetric: keeps the low end at 0, as suits what a ReLU gives; false by default. */
   nonNegative?: boolean;
-  /** Of a learned range: where it starts, at the first batch's extremes (the default) or at its range of least squared error. */
+  /**
+   * Of a learned range: where it starts, at the first batch's extremes ('minMax', the default) or at its range of least
+   * squared error ('mse').
+   */
   start?: 'minMax' | 'mse';
   /** Of a learned range: how many times as fast as the optimizer moves other variables its logarithm moves; 10 by default. */
   learningRateScale?: number;

@@ -1,4 +1,7 @@
-/** The layers that a quantized model is made of: one around each layer with something to round, one after each input that is rounded. */
+/**
+ * The layers that a quantized model is made of: one around each layer with something to round, one after each input that is
+ * rounded.
+ */
 import {
   add,
   cast,
@@ -269,7 +272,10 @@ function rangeVariables(add: AddVariable, config: SavedQuantizer, channels?: num
   return {logs: add('log_range', shape, true), grid: add('grid', shape, false)};
 }
 
-/** What a layer masks of x. Comparisons have no gradient, which keeps a model from training where a trained range comes before. */
+/**
+ * What a layer masks of x. Comparisons have no gradient, which keeps a model from training where a trained range comes
+ * before.
+ */
 function maskOf(layer: Layer, x: Tensor): Tensor {
   const mask = customGrad(given => {
     const value = layer.computeMask(given as Tensor) as Tensor;
