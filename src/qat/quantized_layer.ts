@@ -448,16 +448,16 @@ export class QuantizedLayer extends LayerWrapper {
     const inner = this.layer as unknown as Record<string, {read?: () => Tensor} | undefined>;
     const weights = (customWeights ?? []).flatMap(({name, axis}) => {
       const rank = inner[name]?.read?.().rank;
-      if (rank === undefined) return [`there is no weight ${name}`];
+      if (rank === undefined) return [`there is no weight ${name}.`];
       return axis == null || (axis >= -rank && axis < rank)
         ? []
-        : [`its weight ${name} of rank ${rank} has no axis ${axis}`];
+        : [`its weight ${name} of rank ${rank} has no axis ${axis}.`];
     });
     const isSeparable = this.layer.getClassName() === 'SeparableConv2D';
     return [
       ...weights,
-      ...(before && !('activation' in this.#host()) ? ['it has no activation before which to round'] : []),
-      ...(between && !isSeparable ? ['only a SeparableConv2D has something between to round'] : []),
+      ...(before && !('activation' in this.#host()) ? ['it has no activation before which to round.'] : []),
+      ...(between && !isSeparable ? ['only a SeparableConv2D has something between to round.'] : []),
     ];
   }
 
