@@ -37,6 +37,8 @@ const QUANTIZER = objectOf(
 
 const SERIALIZED = objectOf({className: text, config: objectOf({})});
 
+const TFMOT_QUANTIZER = oneOf('LastValueQuantizer', 'MovingAverageQuantizer', 'AllValuesQuantizer');
+
 /** The configs of the layers that round, by class. */
 const LAYERS = {
   QuantizedInput: objectOf({name: text, quantizer: QUANTIZER}, {version: count}),
@@ -66,7 +68,7 @@ const LAYERS = {
     {
       quantizer: orNull(
         objectOf({
-          className: oneOf('LastValueQuantizer', 'MovingAverageQuantizer', 'AllValuesQuantizer'),
+          className: TFMOT_QUANTIZER,
           config: objectOf({}, {numBits: bits, symmetric: flag, narrowRange: flag}),
         }),
       ),
