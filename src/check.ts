@@ -50,6 +50,11 @@ export function oneOf(...names: readonly string[]): Rule {
 /** TensorFlow's limits of num_bits: its documentation says 8, its code takes 16. */
 export const bits = between(2, 16);
 
+/** Whether a value has names and what belongs to them. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return {}.toString.call(value) === '[object Object]' && !(value instanceof Tensor);
+}
+
 /** What is wrong with an object of options, which is found at `path`. */
 export function optionProblems(
   options: unknown,
@@ -57,12 +62,12 @@ export function optionProblems(
   path = '',
   remedyFor = (_: string, known: readonly string[]) => `Options are: ${known.join(', ')}.`,
 ): string[] {
-  if ({}.toString.call(options) !== '[object Object]' || options instanceof Tensor) {
+  if (!isRecord(options)) {
     return [`${path || 'options'} must be an object, but was ${shown(options)}. ${remedyFor('', Object.keys(rules))}`];
   }
   const problems: string[] = [];
-  for (const key in options as object) {
-    const value = (options as Record<string, unknown>)[key];
+  for (const key in options) {
+    const value = options[key];
     const at = path ? `${path}.${key}` : key;
     if (!Object.hasOwn(rules, key)) problems.push(`${at} is no option. ${remedyFor(key, Object.keys(rules))}`);
     else if (value !== undefined) problems.push(...rules[key]!(value, at));

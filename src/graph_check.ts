@@ -1,4 +1,5 @@
 /** What is wrong with a converted graph: tfjs trusts it, and fails far from what is amiss. */
+import {isRecord, type Rule} from './check';
 
 /** A value as protocol buffers write it in JSON: 64-bit integers as strings, bytes in base64 or as codes. */
 interface AttrValue {
@@ -33,26 +34,21 @@ export interface GraphDef {
   versions?: object;
 }
 
-/** What a value must be, in words and as a check. */
-export type AttrRule = readonly [be: string, holds: (value: unknown) => boolean];
-
 /** What an op takes: the names of its inputs, and the rules of its attributes, each of which has a default. */
 export interface OpRules {
   readonly inputs: readonly string[];
-  readonly attrs: Readonly<Record<string, AttrRule>>;
+  readonly attrs: Readonly<Record<string, Rule>>;
 }
 
 /** The attributes that name a function. */
 const CALLS = ['then_branch', 'else_branch', 'cond', 'body'];
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isName = (value: unknown): value is string => typeof value === 'string' && value !== '';
 const isListOf = <T>(value: unknown, holds: (each: unknown) => each is T): value is T[] =>
   Array.isArray(value) && value.every(holds);
 
-/** A value in an error. */
-export function shown(value: unknown): string {
+/** A value of a file, as errors show it. */
+export function inJson(value: unknown): string {
   if (typeof value === 'number') return String(value);
   const text = (JSON.stringify(value) as string | undefined) ?? typeof value;
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
@@ -65,11 +61,9 @@ function nodeOf(reference: string): string {
 
 /** What is wrong with the attributes that an op has; of those that it has not, the defaults are right. */
 export function attrProblems(attrs: Readonly<Record<string, unknown>>, rules: OpRules['attrs']): string[] {
-  return Object.entries(rules).flatMap(([name, [be, holds]]) => {
+  return Object.entries(rules).flatMap(([name, rule]) => {
     const value = attrs[name];
-    return value === undefined || value === null || holds(value)
-      ? []
-      : [`${name} must be ${be}, but was ${shown(value)}`];
+    return value === undefined || value === null ? [] : rule(value, name);
   });
 }
 
@@ -91,23 +85,23 @@ export const LAYERS_MODEL =
 export function asGraph(topology: unknown): GraphDef | string {
   if (topology === undefined || topology === null) return 'there is no model topology. Give all of a model.json.';
   if (topology instanceof ArrayBuffer) return 'the model topology is binary. Convert the model to a model.json.';
-  if (!isObject(topology)) return `the model topology must be that of a model.json, but was ${shown(topology)}.`;
+  if (!isRecord(topology)) return `the model topology must be that of a model.json, but was ${inJson(topology)}.`;
   if ('model_config' in topology || 'class_name' in topology || 'layers' in topology) {
     return LAYERS_MODEL;
   }
   return Array.isArray(topology['node'])
     ? (topology as unknown as GraphDef)
-    : `the model topology must have a list 'node', but that was ${shown(topology['node'])}. Convert the model anew.`;
+    : `the model topology must have a list 'node', but that was ${inJson(topology['node'])}. Convert the model anew.`;
 }
 
 /** Whether it can be a node at all. */
 function isNode(node: unknown): node is NodeDef {
   return (
-    isObject(node) &&
+    isRecord(node) &&
     isName(node['name']) &&
     isName(node['op']) &&
     (node['input'] === undefined || isListOf(node['input'], isName)) &&
-    (node['attr'] === undefined || (isObject(node['attr']) && Object.values(node['attr']).every(isObject)))
+    (node['attr'] === undefined || (isRecord(node['attr']) && Object.values(node['attr']).every(isRecord)))
   );
 }
 
@@ -148,7 +142,7 @@ function bodyProblems(
   const bad = nodes.findIndex(node => !isNode(node));
   if (bad >= 0) {
     return [
-      `node ${bad}${where} must have a name, an op, inputs by name and attributes, but was ${shown(nodes[bad])}.`,
+      `node ${bad}${where} must have a name, an op, inputs by name and attributes, but was ${inJson(nodes[bad])}.`,
     ];
   }
   const sound = nodes as readonly NodeDef[];
@@ -159,19 +153,19 @@ function bodyProblems(
     names.add(name);
   }
   for (const {name, op, input = [], attr = {}} of sound) {
-    const says = (problem: string) => problems.push(`node '${name}' (${op})${where}: ${problem}.`);
+    const says = (problem: string) => problems.push(`node '${name}' (${op})${where}: ${problem}`);
     for (const reference of input) {
-      if (!names.has(nodeOf(reference))) says(`its input '${reference}' is no node there`);
+      if (!names.has(nodeOf(reference))) says(`its input '${reference}' is no node there.`);
     }
     for (const call of CALLS) {
       const {func} = attr[call] ?? {};
       if (func && !functions.has(func.name ?? ''))
-        says(`${call} is the function ${shown(func.name)}, not in the library`);
+        says(`${call} is the function ${inJson(func.name)}, not in the library.`);
     }
     const rule = rules[op];
     if (!rule) continue;
     const given = input.filter(reference => !reference.startsWith('^')).length;
-    if (given < rule.inputs.length) says(`it takes ${rule.inputs.join(', ')}, but has ${given} inputs`);
+    if (given < rule.inputs.length) says(`it takes ${rule.inputs.join(', ')}, but has ${given} inputs.`);
     const values = Object.fromEntries(Object.entries(attr).map(([key, value]) => [key, valueOf(value)]));
     for (const problem of attrProblems(values, rule.attrs)) says(problem);
   }
@@ -181,16 +175,16 @@ function bodyProblems(
 }
 
 function isArg(value: unknown): value is ArgDef {
-  return isObject(value) && isName(value['name']);
+  return isRecord(value) && isName(value['name']);
 }
 
 function isFunction(value: unknown): value is FunctionDef {
-  if (!isObject(value) || !isObject(value['signature'])) return false;
+  if (!isRecord(value) || !isRecord(value['signature'])) return false;
   const {inputArg, outputArg} = value['signature'];
   return (
     [inputArg, outputArg].every(list => list === undefined || isListOf(list, isArg)) &&
     (value['nodeDef'] === undefined || Array.isArray(value['nodeDef'])) &&
-    (value['ret'] === undefined || (isObject(value['ret']) && Object.values(value['ret']).every(isName)))
+    (value['ret'] === undefined || (isRecord(value['ret']) && Object.values(value['ret']).every(isName)))
   );
 }
 
@@ -200,7 +194,7 @@ function returnProblems({signature, nodeDef = [], ret = {}}: FunctionDef, where:
   return (signature?.outputArg ?? []).flatMap(({name}) => {
     const reference = ret[name];
     if (reference !== undefined && names.has(nodeOf(reference))) return [];
-    return [`${where.trim()} returns '${name}', which is ${shown(reference)}, no node there.`];
+    return [`${where.trim()} returns '${name}', which is ${inJson(reference)}, no node there.`];
   });
 }
 
@@ -212,9 +206,9 @@ function returnProblems({signature, nodeDef = [], ret = {}}: FunctionDef, where:
  */
 export function graphProblems(graph: GraphDef, rules: Readonly<Record<string, OpRules>>): string[] {
   const library: unknown = graph.library ?? {};
-  const listed: unknown = (isObject(library) ? library['function'] : library) ?? [];
+  const listed: unknown = (isRecord(library) ? library['function'] : library) ?? [];
   if (!isListOf(listed, isFunction)) {
-    return [`library.function must be a list of functions (signature, nodeDef, ret), but was ${shown(listed)}.`];
+    return [`library.function must be a list of functions (signature, nodeDef, ret), but was ${inJson(listed)}.`];
   }
   const functions = new Set(listed.map(({signature}) => signature?.name ?? ''));
   return [

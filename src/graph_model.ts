@@ -16,18 +16,17 @@ import {
   type Tensor1D,
   util,
 } from '@tensorflow/tfjs-core';
-import {throwProblems} from './check';
+import {between, bits, flag, must, number, oneOf, throwProblems} from './check';
 import {
   asGraph,
   attrProblems,
-  type AttrRule,
   type FunctionDef,
   type GraphDef,
   graphProblems,
+  inJson,
   LAYERS_MODEL,
   type NodeDef,
   type OpRules,
-  shown,
 } from './graph_check';
 import * as ops from './index';
 
@@ -92,24 +91,16 @@ interface GraphOp extends OpRules {
   readonly run: OpExecutor;
 }
 
-function bits(lowest: number, highest: number): AttrRule {
-  const holds = (value: unknown) => Number.isInteger(value) && Number(value) >= lowest && Number(value) <= highest;
-  return [`an integer from ${lowest} to ${highest}`, holds];
-}
-
-const FLAG: AttrRule = ['true or false', value => typeof value === 'boolean'];
-const NUMBER: AttrRule = ['a number', value => typeof value === 'number' && !Number.isNaN(value)];
-const AXIS: AttrRule = ['an integer, -1 or more', value => Number.isInteger(value) && Number(value) >= -1];
-const ROUND_MODE: AttrRule = ['HALF_TO_EVEN or HALF_UP', value => value === 'half_to_even' || value === 'half_up'];
-
-const FAKE_QUANT = {num_bits: bits(2, 16), narrow_range: FLAG};
-const ARGS = {...FAKE_QUANT, min: NUMBER, max: NUMBER};
+const AXIS = must('an integer, -1 or more', (value: number) => Number.isInteger(value) && value >= -1);
+const FAKE_QUANT = {num_bits: bits, narrow_range: flag};
+const ARGS = {...FAKE_QUANT, min: number, max: number};
 const QUANTIZE = {
-  num_bits: bits(1, 62),
-  narrow_range: FLAG,
-  signed_input: FLAG,
-  range_given: FLAG,
-  round_mode: ROUND_MODE,
+  num_bits: between(1, 62),
+  narrow_range: flag,
+  signed_input: flag,
+  range_given: flag,
+  // As tfjs hands them on.
+  round_mode: oneOf('half_to_even', 'half_up'),
   axis: AXIS,
 };
 
@@ -213,11 +204,8 @@ function refuse(caller: string, problems: readonly string[]): void {
 /** Says what is wrong with a node, in place of what would come of it. */
 function checked(opName: string, {inputs: names, attrs: rules, run}: GraphOp): OpExecutor {
   return node => {
-    const missing = names.filter((_, i) => !node.inputs[i]).map(name => `its input ${name} is missing`);
-    refuse(
-      opName,
-      [...missing, ...attrProblems(node.attrs, rules)].map(problem => `${problem}.`),
-    );
+    const missing = names.filter((_, i) => !node.inputs[i]).map(name => `its input ${name} is missing.`);
+    refuse(opName, [...missing, ...attrProblems(node.attrs, rules)]);
     return run(node);
   };
 }
@@ -299,7 +287,7 @@ function isBuffer(weights: unknown): weights is io.WeightData {
 function artifactsOf(modelJSON: io.ModelJSON, weights: io.WeightData): io.ModelArtifacts {
   if (typeof modelJSON !== 'object' || modelJSON === null) {
     throw new Error(
-      `mendGraph: the first of [modelJSON, weights] must be a parsed model.json, but was ${shown(modelJSON)}.`,
+      `mendGraph: the first of [modelJSON, weights] must be a parsed model.json, but was ${inJson(modelJSON)}.`,
     );
   }
   if (!isBuffer(weights)) {
@@ -326,7 +314,7 @@ function handlerOf(source: unknown, options: io.LoadOptions): Handler {
     if ('load' in source && typeof source.load === 'function') return source as Handler;
     if ('modelTopology' in source) return {load: () => source as io.ModelArtifacts};
   }
-  const was = typeof source === 'object' && source !== null ? 'an object without load()' : shown(source);
+  const was = typeof source === 'object' && source !== null ? 'an object without load()' : inJson(source);
   throw new Error(
     "mendGraph: source must be the model's URL, an IOHandler with a load method (as tf.io.browserFiles makes of files), " +
       `ModelArtifacts, or [modelJSON, weights], but was ${was}.`,

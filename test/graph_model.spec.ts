@@ -442,14 +442,18 @@ describe('malformed graphs', () => {
       /node 'q' \(FakeQuantWithMinMaxVars\): .*max, but has 2/,
       REMEDY,
     ],
-    'num_bits 99': [vars({num_bits: {i: '99'}}), /'q' \(FakeQuantWithMinMaxVars\): num_bits .*2 to 16.* 99/, REMEDY],
-    'num_bits 1': [vars({num_bits: {i: '1'}}), /num_bits .*2 to 16, but was 1/, REMEDY],
+    'num_bits 99': [
+      vars({num_bits: {i: '99'}}),
+      /'q' \(FakeQuantWithMinMaxVars\): num_bits .*between 2 and 16.* 99/,
+      REMEDY,
+    ],
+    'num_bits 1': [vars({num_bits: {i: '1'}}), /num_bits .*between 2 and 16, inclusive, but was 1\./, REMEDY],
     'num_bits 7.5': [vars({num_bits: {f: 7.5}}), /num_bits .*integer.* 7\.5/, REMEDY],
     'num_bits in letters': [vars({num_bits: {i: 'eight'}}), /num_bits .*NaN/, REMEDY],
     'num_bits that is a flag': [vars({num_bits: {b: true}}), /num_bits .*true/, REMEDY],
     'narrow_range in letters': [
       vars({narrow_range: {s: btoa('false')}}),
-      /narrow_range must be true or false.*"false"/,
+      /narrow_range must be true or false.*'false'/,
       REMEDY,
     ],
     'narrow_range as a number': [
@@ -476,8 +480,8 @@ describe('malformed graphs', () => {
         ],
       },
       /3 problems/,
-      /round_mode must be HALF_TO_EVEN or HALF_UP, but was "half_down"/,
-      /num_bits must be an integer from 1 to 62, but was 63/,
+      /round_mode must be 'half_to_even' or 'half_up', but was the string 'half_down'/,
+      /num_bits must be an integer between 1 and 62, inclusive, but was 63/,
       /axis must be an integer, -1 or more, but was -2/,
       REMEDY,
     ],
@@ -586,7 +590,10 @@ describe('malformed graphs', () => {
 
   /** The same, where mendGraph has not looked. */
   const AT_EXECUTION: Readonly<Record<string, readonly [topology: object, told: RegExp]>> = {
-    'num_bits 99': [vars({num_bits: {i: '99'}}), /^FakeQuantWithMinMaxVars: num_bits .*2 to 16.* 99\. Convert/],
+    'num_bits 99': [
+      vars({num_bits: {i: '99'}}),
+      /^FakeQuantWithMinMaxVars: num_bits .*between 2 and 16.* 99\. Convert/,
+    ],
     'num_bits in letters': [vars({num_bits: {i: 'eight'}}), /^FakeQuantWithMinMaxVars: num_bits .*NaN\. Convert/],
     'narrow_range as a number': [vars({narrow_range: {i: '1'}}), /^FakeQuantWithMinMaxVars: narrow_range .*but was 1/],
     'too few inputs': [
@@ -599,7 +606,7 @@ describe('malformed graphs', () => {
     ],
     'a bound in letters': [
       {node: [x, {name: 'q', op: 'FakeQuantWithMinMaxArgs', input: ['x'], attr: {max: {s: btoa('six')}}}]},
-      /^FakeQuantWithMinMaxArgs: max must be a number, but was "six"/,
+      /^FakeQuantWithMinMaxArgs: max must be a number, but was the string 'six'/,
     ],
     'an axis that is none': [
       {

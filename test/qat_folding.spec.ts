@@ -6,12 +6,12 @@ import {
   describeQuantization,
   freezeBatchNorm,
   freezeRanges,
-  quantized,
   quantizedWeights,
   quantizeModel,
   type QuantizeOptions,
 } from '../src/qat/index';
 import {onWebGL, onWebGPU, valuesOf} from './environment';
+import {reloaded} from './qat/saved';
 import {needsTraining, scoped} from './qat/scoped';
 
 type Symbolic = tfl.SymbolicTensor;
@@ -440,13 +440,7 @@ describe('quantized, of weights that a BatchNormalization is folded into', () =>
         const expected = await valuesOf(q.predict(x) as tf.Tensor);
         const largest = Math.max(...expected.map(Math.abs));
         for (const fakeQuant of [false, true]) {
-          let artifacts: tf.io.ModelArtifacts | undefined;
-          const handler = tf.io.withSaveHandler(given => {
-            artifacts = given;
-            return Promise.resolve({modelArtifactsInfo: {dateSaved: new Date(0), modelTopologyType: 'JSON'}});
-          });
-          await q.save(quantized(handler, {fakeQuant}));
-          const again = await tfl.loadLayersModel(tf.io.fromMemory(artifacts!));
+          const again = await reloaded(q, {fakeQuant});
           const found = await valuesOf(again.predict(x) as tf.Tensor);
           // Separable layers are stored as the nearest of 256 values.
           const slack = name === 'a separable one' && !fakeQuant ? 2e-2 : 1e-5;

@@ -17,6 +17,7 @@ import {
   setFakeQuant,
 } from '../src/qat/index';
 import {onWebGL, onWebGPU, valuesOf, webgl, webgpu} from './environment';
+import {reloaded} from './qat/saved';
 import {needsTraining, scoped} from './qat/scoped';
 
 const {layers} = tfl;
@@ -222,14 +223,7 @@ describe('a learned range', () => {
     const {model, x, y} = trainable();
     const q = quantizeModel(model, FEW_BITS);
     await fit(q, x, y, 5);
-    const saved: tf.io.ModelArtifacts[] = [];
-    await q.save(
-      tf.io.withSaveHandler(artifacts => {
-        saved.push(artifacts);
-        return Promise.resolve({modelArtifactsInfo: {dateSaved: new Date(), modelTopologyType: 'JSON'}});
-      }),
-    );
-    const loaded = await tfl.loadLayersModel(tf.io.fromMemory(saved[0]!));
+    const loaded = await reloaded(q);
     // tfjs's WebGL backend takes the exponential of what was just loaded on the host: another last bit.
     const [before, after] = [await prediction(q, x), await prediction(loaded, x)];
     after.forEach((value, i) => expect(value).toBeCloseTo(before[i]!, 5));

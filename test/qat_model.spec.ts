@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {calibrate, dequantizeModel, describeQuantization, quantizeModel, type QuantizeOptions} from '../src/qat/index';
 import {onWebGL, onWebGPU, valuesOf} from './environment';
+import {reloaded} from './qat/saved';
 import {needsTraining, scoped, skip} from './qat/scoped';
 
 type Model = tfl.LayersModel;
@@ -177,19 +178,6 @@ function difference(one: number[][], other: number[][]): number {
   return Math.max(...one.flatMap((values, i) => values.map((value, j) => Math.abs(value - other[i]![j]!))));
 }
 
-async function copyOf(model: Model): Promise<Model> {
-  let saved: tf.io.ModelArtifacts | undefined;
-  await model.save(
-    tf.io.withSaveHandler(artifacts => {
-      saved = artifacts;
-      return Promise.resolve({modelArtifactsInfo: {dateSaved: new Date(), modelTopologyType: 'JSON'}});
-    }),
-  );
-  // As through a file.
-  saved!.modelTopology = JSON.parse(JSON.stringify(saved!.modelTopology)) as object;
-  return tfl.loadLayersModel(tf.io.fromMemory(saved!));
-}
-
 async function step(model: Model, inputs: tf.Tensor[], epochs = 1): Promise<number> {
   needsTraining();
   const targets = tf.tidy(() => outputsOf(model, inputs).map((y, i) => seeded(y.shape, 200 + i).abs()));
@@ -257,7 +245,7 @@ describe('quantizeModel', () => {
         const first = await step(q, inputs);
         const last = await step(q, inputs, 6);
         expect(last).toBeLessThan(first);
-        const again = await copyOf(q);
+        const again = await reloaded(q);
         // Learned scales are exponentials, whose last bit on a GPU depends on where tfjs computes them: what was just
         // loaded is on the host, what was trained is not.
         const slack = onWebGL || onWebGPU ? 1e-6 : 0;

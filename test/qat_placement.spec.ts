@@ -12,6 +12,7 @@ import {
 } from '../src/qat/index';
 import {kindOf} from '../src/qat/kinds';
 import {onWebGPU, valuesOf} from './environment';
+import {reloaded} from './qat/saved';
 import {needsTraining, scoped, skip} from './qat/scoped';
 
 const {layers} = tfl;
@@ -27,17 +28,6 @@ const dense = (name: string, units = 2, activation = 'linear') =>
   layers.dense({units, name, activation: activation as 'relu', kernelInitializer: uniform(3)});
 const embedding = (name = 'rows', inputDim = 2000, maskZero = false) =>
   layers.embedding({inputDim, outputDim: 4, name, maskZero, embeddingsInitializer: uniform(4)});
-
-async function saveAndLoad(q: tfl.LayersModel): Promise<tfl.LayersModel> {
-  let artifacts: tf.io.ModelArtifacts | undefined;
-  await q.save(
-    tf.io.withSaveHandler(saved => {
-      artifacts = saved;
-      return Promise.resolve({modelArtifactsInfo: {dateSaved: new Date(0), modelTopologyType: 'JSON'}});
-    }),
-  );
-  return tfl.loadLayersModel(tf.io.fromMemory(artifacts!));
-}
 
 async function predicted(model: tfl.LayersModel, x: tf.Tensor | tf.Tensor[]): Promise<number[][]> {
   const y = [model.predict(x)].flat();
@@ -143,7 +133,7 @@ describe('Masking compares exact values', () => {
         const x = padded(maskValue);
         await calibrate(q, x);
         expect(await distance(float, q, x)).toBeLessThan(1e-3);
-        expect(await distance(q, await saveAndLoad(q), x)).toBe(0);
+        expect(await distance(q, await reloaded(q), x)).toBe(0);
       });
     }
   }
@@ -268,7 +258,7 @@ describe('row numbers stay as they are', () => {
       // The other one computes with rounded values: 777 is no level of 0 to 1999.
       const rows = await describeQuantization(q).read();
       expect(rows.filter(({layer, numBits}) => layer.endsWith('_quantized') && numBits === 8).length).toBe(1);
-      expect(await distance(q, await saveAndLoad(q), ids)).toBe(0);
+      expect(await distance(q, await reloaded(q), ids)).toBe(0);
       expect(await distance(float, dequantizeModel(q), ids)).toBeLessThan(0.02);
     });
   }
@@ -417,7 +407,7 @@ describe('describeQuantization tells why an output is not rounded', () => {
       }
       // Loaded again, and within another model, with metadata of one's own.
       q.setUserDefinedMetadata({mine: 1});
-      const loaded = await saveAndLoad(q);
+      const loaded = await reloaded(q);
       expect(await reasons(loaded)).toEqual(expected);
       expect(await rounded(loaded)).toEqual(done);
       const outer = tfl.input({batchShape: q.inputs[0]!.shape, name: 'outer'});
@@ -429,7 +419,7 @@ describe('describeQuantization tells why an output is not rounded', () => {
   it('of names with capitals and underscores, loaded again', async () => {
     const x = image();
     const model = tfl.model({inputs: x, outputs: chain(x, conv('conv_A'), layers.reLU({name: 'theReLU_1'}))});
-    expect(await reasons(await saveAndLoad(quantizeModel(model)))).toEqual({conv_A: after('theReLU_1')});
+    expect(await reasons(await reloaded(quantizeModel(model)))).toEqual({conv_A: after('theReLU_1')});
   });
 
   it('of layers that are added later, which no option left out', async () => {
@@ -437,7 +427,7 @@ describe('describeQuantization tells why an output is not rounded', () => {
     const model = tfl.sequential({layers: [q, layers.flatten({name: 'f'}), dense('new')]});
     const expected = {r: out, f: moves, new: 'it is not quantized'};
     expect(await reasons(model)).toEqual(expected);
-    expect(await reasons(await saveAndLoad(model))).toEqual(expected);
+    expect(await reasons(await reloaded(model))).toEqual(expected);
     expect(await reasons(model, 'weights')).toEqual({new: 'it is not quantized'});
   });
 
@@ -488,7 +478,7 @@ describe('a model within a model', () => {
     ]);
     await calibrate(q, IMAGES());
     expect(await distance(model, q, IMAGES())).toBeLessThan(0.03);
-    expect(await distance(q, await saveAndLoad(q), IMAGES())).toBe(0);
+    expect(await distance(q, await reloaded(q), IMAGES())).toBe(0);
   });
 
   it('stays float as the first of a Sequential, which knows its layers only', async () => {
@@ -591,7 +581,7 @@ describe('ranges are pinned', () => {
       freezeRanges(q, false);
       tf.tidy(() => void q.apply(IMAGES(), {training: true}));
       expect(await all(q)).toEqual(pinned);
-      const loaded = await saveAndLoad(q);
+      const loaded = await reloaded(q);
       expect(await all(loaded)).toEqual(pinned);
       tf.tidy(() => void loaded.apply(IMAGES(), {training: true}));
       expect(await all(loaded)).toEqual(pinned);

@@ -11,9 +11,9 @@ import {
   quantizeModel,
   type QuantizeOptions,
   setFakeQuant,
-  type SmallModelOptions,
 } from '../src/qat/index';
 import {onWebGPU, setup, valuesOf} from './environment';
+import {reloaded} from './qat/saved';
 import {scoped, skip} from './qat/scoped';
 
 const {layers} = tfl;
@@ -141,20 +141,6 @@ function modelOf(shape: readonly number[], made: Layer | Layer[], isNested: bool
   const outer = tfl.model({inputs: input, outputs: model.apply(layers.reLU({}).apply(input)) as tfl.SymbolicTensor});
   setWeights(outer);
   return outer;
-}
-
-/** A model through its files, as tfjs writes and reads them. */
-async function reloaded(model: tfl.LayersModel, small?: SmallModelOptions): Promise<tfl.LayersModel> {
-  let artifacts: tf.io.ModelArtifacts | undefined;
-  const handler = tf.io.withSaveHandler(given => {
-    artifacts = given;
-    return Promise.resolve({modelArtifactsInfo: {dateSaved: new Date(0), modelTopologyType: 'JSON'}});
-  });
-  await model.save(small ? quantized(handler, small) : handler);
-  const {weightData, ...rest} = artifacts!;
-  return tfl.loadLayersModel(
-    tf.io.fromMemory({...(JSON.parse(JSON.stringify(rest)) as object), weightData: weightData!}),
-  );
 }
 
 async function predicted(model: tfl.LayersModel, x: tf.Tensor): Promise<number[]> {

@@ -11,9 +11,9 @@ import {
   quantizedWeights,
   quantizeModel,
   type QuantizeOptions,
-  type SmallModelOptions,
 } from '../src/qat/index';
 import {onWebGL, onWebGPU, valuesOf} from './environment';
+import {artifactsOf} from './qat/saved';
 import {scoped} from './qat/scoped';
 
 const {layers} = tfl;
@@ -48,18 +48,6 @@ async function calibrated(options: QuantizeOptions = {}): Promise<tfl.LayersMode
   const q = quantizeModel(float(), options);
   await calibrate(q, tf.randomNormal([16, 8, 8, 3], 0, 1, 'float32', 50));
   return q;
-}
-
-async function saved(model: tfl.LayersModel, small?: SmallModelOptions): Promise<tf.io.ModelArtifacts> {
-  let artifacts: tf.io.ModelArtifacts | undefined;
-  const handler = tf.io.withSaveHandler(given => {
-    artifacts = given;
-    return Promise.resolve({modelArtifactsInfo: {dateSaved: new Date(), modelTopologyType: 'JSON'}});
-  });
-  await model.save(small ? quantized(handler, small) : handler);
-  return JSON.parse(JSON.stringify(artifacts), (key, value: unknown) =>
-    key === 'weightData' ? artifacts!.weightData : value,
-  ) as tf.io.ModelArtifacts;
 }
 
 function distance(a: Float32Array, b: Float32Array): number {
@@ -147,11 +135,11 @@ describe('quantized', () => {
   it('saves a model of a quarter of the size that computes the same, of layers that tfjs has', async () => {
     const q = await calibrated();
     const rounded = dequantizeModel(q);
-    const artifacts = await saved(q, {});
+    const artifacts = await artifactsOf(q, {});
     const again = await tfl.loadLayersModel(tf.io.fromMemory(artifacts));
     expect(again.layers.filter(({constructor}) => /Quantiz/.test(constructor.name))).toEqual([]);
     expect(again.outputNames).toEqual(rounded.outputNames);
-    expect(bytesOf(artifacts) / bytesOf(await saved(rounded))).toBeLessThan(0.27);
+    expect(bytesOf(artifacts) / bytesOf(await artifactsOf(rounded))).toBeLessThan(0.27);
     const [expected, found] = [await predicted(rounded), await predicted(again)];
     expect(distance(found, expected)).toBeLessThan(onWebGPU ? 1e-4 : 1e-5);
   });
@@ -159,7 +147,7 @@ describe('quantized', () => {
   it('brings weights with one range back bit for bit, and the levels of the others', async () => {
     const q = await calibrated({weights: {perChannel: false}, layers: {hidden: {weights: {perChannel: true}}}});
     const rounded = dequantizeModel(q);
-    const artifacts = await saved(q, {});
+    const artifacts = await artifactsOf(q, {});
     const again = await tfl.loadLayersModel(tf.io.fromMemory(artifacts));
     for (const name of ['depthwise', 'pointwise', 'classes']) {
       const [expected, found] = [rounded.getLayer(name).getWeights()[0]!, again.getLayer(name).getWeights()[0]!];
@@ -180,7 +168,7 @@ describe('quantized', () => {
 
   it('stores 12 bits as uint16', async () => {
     const q = await calibrated({weights: {numBits: 12, perChannel: false}});
-    const {weightSpecs, ...artifacts} = await saved(q, {});
+    const {weightSpecs, ...artifacts} = await artifactsOf(q, {});
     const kernels = weightSpecs!.filter(({name}) => name.includes('hidden/kernel'));
     expect(kernels.map(({quantization}) => quantization?.dtype)).toEqual(['uint16']);
     const again = await tfl.loadLayersModel(tf.io.fromMemory({weightSpecs: weightSpecs!, ...artifacts}));
@@ -194,7 +182,7 @@ describe('quantized', () => {
     });
     const q = quantizeModel(model);
     await calibrate(q, tf.randomNormal([8, 5, 4], 0, 1, 'float32', 1));
-    const artifacts = await saved(q, {});
+    const artifacts = await artifactsOf(q, {});
     const kernels = artifacts.weightSpecs!.filter(({quantization}) => quantization?.dtype === 'uint8');
     expect(kernels.map(({name}) => name.split('/').pop())).toEqual(
       jasmine.arrayContaining(['kernel', 'recurrent_kernel', 'kernel']),
@@ -211,9 +199,9 @@ describe('quantized', () => {
     it(`keeps the rounding if asked, and the bits: ${JSON.stringify(options)}`, async () => {
       const q = await calibrated(options);
       const expected = await predicted(q);
-      const artifacts = await saved(q, {fakeQuant: true});
+      const artifacts = await artifactsOf(q, {fakeQuant: true});
       const bytes = options.weights && options.weights.numBits === 12 ? 2 : 1;
-      expect(bytesOf(artifacts) / bytesOf(await saved(q))).toBeLessThan(0.28 * bytes);
+      expect(bytesOf(artifacts) / bytesOf(await artifactsOf(q))).toBeLessThan(0.28 * bytes);
       const again = await tfl.loadLayersModel(tf.io.fromMemory(artifacts));
       const found = await predicted(again);
       // Learned ranges are exponentials: see qat_model.spec.ts.
@@ -225,7 +213,7 @@ describe('quantized', () => {
         expect(others).toEqual(weight);
         expect(distance(loaded, scale)).toBeLessThanOrEqual(slack);
       }
-      expect(bytesOf(await saved(again, {fakeQuant: true}))).toBe(bytesOf(artifacts));
+      expect(bytesOf(await artifactsOf(again, {fakeQuant: true}))).toBe(bytesOf(artifacts));
     });
   }
 
@@ -236,6 +224,6 @@ describe('quantized', () => {
     await expectAsync(q.save(quantized(full))).toBeRejectedWithError('the disk is full');
     expect(tf.memory().numTensors).toBe(numTensors);
     expect(() => quantized('nowhere://x')).toThrowError(/0 handlers of tf\.io save to 'nowhere:\/\/x'/);
-    await expectAsync(saved(float(), {})).toBeRejectedWithError(/is not quantized.*quantizeModel/);
+    await expectAsync(artifactsOf(float(), {})).toBeRejectedWithError(/is not quantized.*quantizeModel/);
   });
 });

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {describeQuantization, FakeQuantizer, type Observer, quantizeModel} from '../src/qat/index';
 import {readFile, valuesOf} from './environment';
+import {artifactsOf} from './qat/saved';
 import {needsTraining, scoped} from './qat/scoped';
 
 type Json = Record<string, unknown>;
@@ -186,13 +187,6 @@ async function convertedArtifacts(): Promise<tf.io.ModelArtifacts> {
   const {modelTopology, weightsManifest} = await readJson<tf.io.ModelJSON>('converted/model.json');
   const weightData = await readFile(`test/tfmot/converted/${weightsManifest[0]!.paths[0]!}`);
   return {modelTopology, weightSpecs: weightsManifest.flatMap(({weights}) => weights), weightData};
-}
-
-async function artifactsOf(model: tfl.LayersModel): Promise<tf.io.ModelArtifacts> {
-  let saved: tf.io.ModelArtifacts | undefined;
-  const info = {modelArtifactsInfo: {dateSaved: new Date(), modelTopologyType: 'JSON' as const}};
-  await model.save(tf.io.withSaveHandler(artifacts => ((saved = artifacts), Promise.resolve(info))));
-  return {...saved!, modelTopology: JSON.parse(JSON.stringify(saved!.modelTopology)) as object};
 }
 
 async function predicted(model: tfl.LayersModel, x: readonly number[], shape: number[]): Promise<Float32Array> {

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {calibrate, dequantizeModel, describeQuantization, quantizeModel} from '../src/qat/index';
 import {onWebGL, onWebGPU, readFile, valuesOf} from './environment';
+import {artifactsOf, reloaded} from './qat/saved';
 import {needsTraining, scoped, skip} from './qat/scoped';
 
 type Model = tfl.LayersModel;
@@ -33,21 +34,6 @@ async function expectEqual(actual: readonly tf.Tensor[], expected: readonly tf.T
 
 async function expectDifferent(one: readonly tf.Tensor[], other: readonly tf.Tensor[]): Promise<void> {
   for (const [i, each] of one.entries()) expect(await valuesOf(each)).not.toEqual(await valuesOf(other[i]!));
-}
-
-async function artifactsOf(model: Model): Promise<tf.io.ModelArtifacts> {
-  let artifacts: tf.io.ModelArtifacts | undefined;
-  await model.save(
-    tf.io.withSaveHandler(saved => {
-      artifacts = saved;
-      return Promise.resolve({modelArtifactsInfo: {dateSaved: new Date(0), modelTopologyType: 'JSON'}});
-    }),
-  );
-  return artifacts!;
-}
-
-async function savedAndLoaded(model: Model): Promise<Model> {
-  return tfl.loadLayersModel(tf.io.fromMemory(await artifactsOf(model)));
 }
 
 /** A layer without weights that computes what it is told. */
@@ -125,13 +111,7 @@ describe('a quantized recurrent layer', () => {
       const expected = predicted(float, valuesFor());
       await expectDifferent(expected, predicted(model, valuesFor()));
       await expectDifferent(expected, predicted(float, valuesFor(100)));
-      for (const each of [
-        q,
-        alone(q, true),
-        alone(q, false),
-        await savedAndLoaded(q),
-        await savedAndLoaded(alone(q, true)),
-      ]) {
+      for (const each of [q, alone(q, true), alone(q, false), await reloaded(q), await reloaded(alone(q, true))]) {
         await expectEqual(predicted(each, valuesFor()), expected);
         await expectEqual(predicted(each, valuesFor(100)), predicted(float, valuesFor(100)));
       }
@@ -186,7 +166,7 @@ describe('a quantized layer whose class has its own apply', () => {
     const values = [seeded([2, 3]), seeded([2, 3], 2)];
     const float = dequantizeModel(q);
     await expectDifferent(predicted(float, values), predicted(model, values));
-    for (const each of [q, alone, await savedAndLoaded(q)])
+    for (const each of [q, alone, await reloaded(q)])
       await expectEqual(predicted(each, values), predicted(float, values));
   });
 });
@@ -306,7 +286,7 @@ describe('a quantized layer of several outputs', () => {
     const q = quantizeModel(model, {...FOUR_BITS, customLayers: {Split: {}}});
     const values = tf.tensor2d([[-1, -0.33, 0.71, 2]]);
     await calibrate(q, values);
-    for (const each of [q, await savedAndLoaded(q)]) {
+    for (const each of [q, await reloaded(q)]) {
       const [first, second, counts] = predicted(each, [values]);
       // Steps of 0.2 and of 2. Integers are numbers of things.
       const [firsts, seconds] = [await valuesOf(first!), await valuesOf(second!)];
@@ -503,7 +483,7 @@ describe('the file of a quantized model', () => {
     for (const {note} of further) expect(note).toMatch(/^not rounded: made by version 0.1/);
     expect(q.toJSON() as string).toContain('"tfjs-quantization>QuantizedLayer"');
     expect(q.toJSON() as string).toContain('"tfjs-quantization>QuantizedInput"');
-    await expectEqual(predicted(await savedAndLoaded(q), [input]), actual);
+    await expectEqual(predicted(await reloaded(q), [input]), actual);
   });
 
   it('tells, where this package is not imported, what is missing', async () => {
@@ -521,27 +501,31 @@ describe('the file of a quantized model', () => {
     'no layer within': [
       /"layer":\{"class_name":"Conv2D"/,
       '"lay":{"class_name":"Conv2D"',
-      /conv cannot.*layer is missing/,
+      /conv cannot.*layer must be an object, but was undefined/,
     ],
     'a layer within that is null': [
       /("name":"conv","trainable":true,"version":1,)"layer":\{/,
       '$1"layer":null,"lay":{',
       /conv cannot.*layer must be an object, but was null/,
     ],
-    'no config within': [/("class_name":"Conv2D",)"config"/, '$1"conf"', /conv cannot.*layer.config is missing/],
+    'no config within': [
+      /("class_name":"Conv2D",)"config"/,
+      '$1"conf"',
+      /conv cannot.*layer.config must be an object, but was undefined/,
+    ],
     'an unknown class within': [/"Conv2D"/, '"Conv9D"', /conv cannot.*Conv9D.*registerClass/],
     'a wrong option within': [/"filters":2/, '"filters":-2', /conv cannot.*filters/],
     'weights that are none': [
       /"weights":\{[^}]*\}/,
       '"weights":"x"',
-      /conv cannot.*weights must be an object, but was "x"/,
+      /conv cannot.*weights must be an object, but was the string 'x'/,
     ],
     'a width that is none': [
       /"weights":\{"num_bits":8/,
       '"weights":{"num_bits":99',
-      /conv cannot.*weights.numBits must be an integer from 2 to 16, but was 99/,
+      /conv cannot.*weights.numBits must be an integer between 2 and 16, inclusive, but was 99/,
     ],
-    'an observer that is none': [/"last_value"/, '"ema"', /conv cannot.*weights.observer.*"ema"/],
+    'an observer that is none': [/"last_value"/, '"ema"', /conv cannot.*weights.observer.*'ema'/],
     'two things at once': [
       /"weights":\{"num_bits":8(.*?)"folds":false/,
       '"weights":{"num_bits":1$1"folds":3',
@@ -557,7 +541,7 @@ describe('the file of a quantized model', () => {
     'weights of its own without a name': [
       /"custom_weights":null/,
       '"custom_weights":[{"axis":1}]',
-      /conv cannot.*customWeights\[0\].name is missing/,
+      /conv cannot.*customWeights\[0\].name must be a string, but was undefined/,
     ],
     'a weight that it does not have': [
       /"custom_weights":null/,
@@ -582,7 +566,7 @@ describe('the file of a quantized model', () => {
     'an input of a wrong width': [
       /"quantizer":\{"num_bits":8/,
       '"quantizer":{"num_bits":"8"',
-      /image_quantized cannot.*numBits.*"8"/,
+      /image_quantized cannot.*numBits.*'8'/,
     ],
   };
 

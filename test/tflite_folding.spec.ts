@@ -202,7 +202,7 @@ describe('toTFLite folds BatchNormalization', () => {
   }
 
   for (const weights of [{narrowRange: false}, {symmetric: false}]) {
-    it(`into int4 where its levels fit, with the signs of the gains, else into int8: ${JSON.stringify(weights)}`, async () => {
+    it(`into int8 where its levels, with the signs of the gains, do not fit int4: ${JSON.stringify(weights)}`, async () => {
       const model = chain([3], layers.dense({units: 2, useBias: false, name: 'd'}), norm({name: 'n'}));
       // The gain of -1 turns the lowest level, -8, into 8; levels on one side of 0 go beyond 7 by themselves.
       model.getLayer('d').setWeights([
@@ -224,6 +224,8 @@ describe('toTFLite folds BatchNormalization', () => {
       const x = samplesFor(q);
       await calibrate(q, x);
       const bytes = await toTFLite(q, {int4: true});
+      const {tensors} = await parse(bytes);
+      expect(tensors.find(({name}) => name === 'd/weights')!.type).toBe('INT8');
       for (const runtime of ['reference', 'xnnpack'] as const) {
         expect(await distance(q, bytes, runtime, x))
           .withContext(runtime)

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {calibrate, quantizeModel, type QuantizeOptions} from '../src/qat/index';
 import {type PortType, toTFLite} from '../src/tflite/index';
+import {reloaded} from './qat/saved';
 import {scoped} from './qat/scoped';
 import {filesIn, parse, run, signaturesOf, stopRuntimes} from './tflite/runtimes';
 
@@ -75,13 +76,7 @@ describe('A .tflite file', () => {
 
   it('is the same bytes for the same model, saved and loaded', async () => {
     const q = await smallModel();
-    let saved: tf.io.ModelArtifacts | undefined;
-    const handler = tf.io.withSaveHandler(artifacts => {
-      saved = artifacts;
-      return Promise.resolve({modelArtifactsInfo: {dateSaved: new Date(), modelTopologyType: 'JSON'}});
-    });
-    await q.save(handler);
-    const again = await tfl.loadLayersModel(tf.io.fromMemory(saved!));
+    const again = await reloaded(q);
     expect(await toTFLite(q)).toEqual(await toTFLite(q));
     expect(await toTFLite(again)).toEqual(await toTFLite(q));
   });

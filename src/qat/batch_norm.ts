@@ -12,26 +12,21 @@ import {
   type Variable,
   zerosLike,
 } from '@tensorflow/tfjs-core';
-import type {LayersModel, LayerVariable} from '@tensorflow/tfjs-layers';
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {flag, type Rules, throwProblems} from '../check';
+import type {BatchNorm} from './folding';
 import {asContainer, type Layer} from './graph';
 import {isQuantizing, type Swap, swapped, unwrapped} from './layer_wrapper';
 import {allLayers} from './quantize_model';
-import {flag, type Rules, throwProblems} from '../check';
 import {checkModel, checkOptions, count} from './rules';
-import {alone, batchesOf, type Samples} from './samples';
+import {alone, batchesOf, pass, type Samples} from './samples';
 
-interface BatchNorm extends Layer {
-  momentum: number;
-  readonly gamma?: LayerVariable | null;
-  readonly beta?: LayerVariable | null;
-  readonly movingMean: LayerVariable;
-  readonly movingVariance: LayerVariable;
-}
+type BatchNormLayer = Layer & BatchNorm & {momentum: number};
 
-function batchNormsOf(caller: string, model: LayersModel): BatchNorm[] {
+function batchNormsOf(caller: string, model: LayersModel): BatchNormLayer[] {
   checkModel(caller, model);
   const layers = allLayers(asContainer(model)).map(unwrapped);
-  return layers.filter((layer): layer is BatchNorm => layer.getClassName() === 'BatchNormalization');
+  return layers.filter((layer): layer is BatchNormLayer => layer.getClassName() === 'BatchNormalization');
 }
 
 /** What a layer is while something else is called in the place of its own `call`. */
@@ -66,21 +61,24 @@ export interface ReestimateOptions {
   readonly batchSize?: number;
 }
 
-const REESTIMATE: Rules<ReestimateOptions> = {samples: count, batchSize: count};
+export const REESTIMATE: Rules<ReestimateOptions> = {samples: count, batchSize: count};
+
+/** How many samples are measured unless the options say. */
+export const SAMPLES = 512;
 
 /** The mean of one layer's statistics over batches. Between them the layer is as it was. */
 class Statistics {
-  readonly layer: BatchNorm;
+  readonly layer: BatchNormLayer;
   /** Sums over samples, of the means and of the variances. */
   #sums: readonly Tensor[] | undefined;
   #samples = 0;
 
-  constructor(layer: BatchNorm) {
+  constructor(layer: BatchNormLayer) {
     this.layer = layer;
   }
 
-  /** Has the layer measure while `pass` runs. It normalizes by each batch's own statistics, and starts from the mean so far. */
-  measuring(pass: () => void): void {
+  /** Has the layer measure during `run`. It normalizes by each batch's own statistics, and starts from the mean so far. */
+  measuring(run: () => void): void {
     const own = this.layer as Callable;
     const {momentum} = this.layer;
     const [before, call] = [this.#variables.map(each => keep(each.clone())), own.call];
@@ -97,7 +95,7 @@ class Statistics {
     this.layer.momentum = 0;
     try {
       this.commit();
-      pass();
+      run();
     } finally {
       this.layer.momentum = momentum;
       if (call) own.call = call;
@@ -156,21 +154,21 @@ class Statistics {
   }
 }
 
-/** Runs `pass` while all of the layers measure. */
-function measuring(statistics: readonly Statistics[], pass: () => void): void {
+/** Runs `run` while all of the layers measure. */
+function measuring(statistics: readonly Statistics[], run: () => void): void {
   const [first, ...others] = statistics;
-  if (first) first.measuring(() => measuring(others, pass));
-  else pass();
+  if (first) first.measuring(() => measuring(others, run));
+  else run();
 }
 
 /** Passes a batch. What is calibrated afterwards is not set yet, and no reason for a warning. */
-function pass(model: LayersModel, batch: readonly Tensor[]): void {
+function passUnwarned(model: LayersModel, batch: readonly Tensor[]): void {
   const unset = allLayers(asContainer(model))
     .flatMap(layer => (isQuantizing(layer) ? layer.roundings : []))
     .filter(({of, quantizer}) => of === 'activations' && !quantizer.isSet() && !quantizer.watcher);
   for (const {quantizer} of unset) quantizer.watcher = () => undefined;
   try {
-    tidy(() => void model.apply(batch.length === 1 ? batch[0]! : [...batch]));
+    pass(model, batch);
   } finally {
     for (const {quantizer} of unset) quantizer.watcher = undefined;
   }
@@ -195,7 +193,7 @@ export async function reestimateBatchNorm(
   options: ReestimateOptions = {},
 ): Promise<void> {
   checkOptions('reestimateBatchNorm', options, REESTIMATE);
-  const {samples = 512, batchSize = 64} = options;
+  const {samples = SAMPLES, batchSize = 64} = options;
   const layers = batchNormsOf('reestimateBatchNorm', model);
   if (layers.length === 0) {
     console.warn(`reestimateBatchNorm: model ${model.name} has no BatchNormalization, so there is nothing to do.`);
@@ -206,7 +204,7 @@ export async function reestimateBatchNorm(
     await alone('reestimateBatchNorm', model, async () => {
       let seen = 0;
       for await (const batch of batchesOf('reestimateBatchNorm', model, data, {batchSize, atMost: samples})) {
-        measuring(statistics, () => pass(model, batch));
+        measuring(statistics, () => passUnwarned(model, batch));
         seen += batch[0]!.shape[0];
       }
       if (seen === 0) throw new Error('reestimateBatchNorm: there are no samples. Give it at least one batch.');

@@ -2,14 +2,14 @@
 import {dispose, keep, type Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {symmetricRatio} from '../../kernels/observe';
+import {oneOf, type Rules, throwProblems} from '../check';
 import {quantizingLayers} from './control';
 import type {FakeQuantizer} from './fake_quantizer';
-import {type CalibrationMethod, Histogram} from './histogram';
 import type {Layer} from './graph';
-import {oneOf, type Rules, throwProblems} from '../check';
+import {type CalibrationMethod, Histogram} from './histogram';
 import {LayerWrapper, type Quantizing, settle} from './layer_wrapper';
 import {callback, checkOptions, count, percent} from './rules';
-import {alone, batchesOf, type Samples, sampleCount} from './samples';
+import {alone, batchesOf, pass, type Samples, sampleCount} from './samples';
 import {offTies} from './ties';
 
 export type {CalibrationMethod};
@@ -76,7 +76,7 @@ async function watch(
       quantizer.watcher = x => seen.has(quantizer) && passed.push({quantizer, values: keep(x.clone())});
     }
     try {
-      tidy(() => void model.apply(batch.length === 1 ? batch[0]! : [...batch]));
+      pass(model, batch);
     } finally {
       for (const quantizer of activations) quantizer.watcher = undefined;
     }
@@ -98,18 +98,18 @@ function fitted(
   {method = 'minMax', percentile = 99.99}: CalibrateOptions,
 ) {
   const {numBits, narrowRange, symmetric, offTies: avoidsTies} = quantizer.options;
-  const levels = 2 ** numBits - (narrowRange ? 2 : 1);
+  const {steps} = quantizer;
   const [low, high] =
     method === 'minMax'
       ? histogram.minMax()
       : method === 'mse'
-        ? histogram.mse(levels)
+        ? histogram.mse(steps)
         : histogram.percentile(percentile);
   const ratio = symmetricRatio(numBits, narrowRange);
   const range = symmetric
     ? ([Math.min(low, high / ratio), Math.max(high, low * ratio)] as const)
     : ([Math.min(low, 0), Math.max(high, 0)] as const);
-  return avoidsTies ? offTies(range, histogram.distinct, {steps: levels, symmetric}) : range;
+  return avoidsTies ? offTies(range, histogram.distinct, {steps, symmetric}) : range;
 }
 
 /**

@@ -1,9 +1,9 @@
 /** Switches of a quantized model: what is rounded, what is measured. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {asContainer} from './graph';
-import {allLayers} from './quantize_model';
-import {isQuantizing, type Quantizing, type Rounding} from './layer_wrapper';
 import {flag, oneOf, throwProblems} from '../check';
+import {asContainer} from './graph';
+import {isQuantizing, type Quantizing, type Rounding} from './layer_wrapper';
+import {allLayers} from './quantize_model';
 import {checkModel} from './rules';
 
 /** The layers with quantizers, at any depth; throws if there are none. */

@@ -5,9 +5,9 @@ import {quantizingLayers} from './control';
 import type {FakeQuantizer, RangeSnapshot} from './fake_quantizer';
 import {asContainer, type Layer} from './graph';
 import {type CustomLayers, type Kind, kindOf, MULTIPLIES, slotsOf} from './kinds';
-import {allLayers} from './quantize_model';
-import {LEFT_OUT, reasonOfKind} from './placement';
 import {isQuantizing, LayerWrapper, unwrapped} from './layer_wrapper';
+import {LEFT_OUT, reasonOfKind} from './placement';
+import {allLayers} from './quantize_model';
 import {QuantizedLayer} from './quantized_layer';
 import {callback} from './rules';
 

@@ -64,7 +64,10 @@ export interface FakeQuantizerOptions {
   debias?: boolean;
   /** Of a learned range, which is not symmetric: keeps the low end at 0, as suits what a ReLU gives; false by default. */
   nonNegative?: boolean;
-  /** Of a learned range: where it starts, at the first batch's extremes (the default) or at its range of least squared error. */
+  /**
+   * Of a learned range: where it starts, at the first batch's extremes ('minMax', the default) or at its range of least
+   * squared error ('mse').
+   */
   start?: 'minMax' | 'mse';
   /** Of a learned range: how many times as fast as the optimizer moves other variables its logarithm moves; 10 by default. */
   learningRateScale?: number;
@@ -82,7 +85,7 @@ export interface FakeQuantizerOptions {
 
 export const OBSERVER = oneOf('movingAverage', 'lastValue', 'allValues', 'learned');
 
-const RULES: Rules<FakeQuantizerOptions> = {
+export const FAKE_QUANTIZER: Rules<FakeQuantizerOptions> = {
   numBits: bits,
   symmetric: flag,
   narrowRange: flag,
@@ -157,7 +160,7 @@ export interface QuantizerOptions extends Readonly<
 }
 
 function checkedOptions(options: FakeQuantizerOptions): QuantizerOptions {
-  checkOptions('FakeQuantizer', options, RULES);
+  checkOptions('FakeQuantizer', options, FAKE_QUANTIZER);
   const {numBits = 8, symmetric = false, narrowRange = false, axis} = options;
   const {observer = 'movingAverage', decay = 0.99, debias = true} = options;
   const {nonNegative = false, start = 'minMax', learningRateScale = 10, offTies = false} = options;
@@ -269,6 +272,12 @@ export class FakeQuantizer {
   /** Width of the grid. */
   get numBits(): number {
     return this.#options.numBits;
+  }
+
+  /** @internal How many steps lie between the ends of a range. */
+  get steps(): number {
+    const {numBits, narrowRange} = this.#options;
+    return 2 ** numBits - (narrowRange ? 2 : 1);
   }
 
   /** The grid and the observer, defaults filled in. */
@@ -489,18 +498,12 @@ export class FakeQuantizer {
 
   /** The range that is rounded to, of one that is stored; its ends alone count. */
   #used(range: Tensor): Tensor {
-    return this.#isOffTies ? offHalfWay(range, this.#steps) : range;
+    return this.#isOffTies ? offHalfWay(range, this.steps) : range;
   }
 
   /** The same with the weight of what was seen. */
   #told(range: Tensor): Tensor {
     return this.#isOffTies ? concat([slice(this.#used(range), 0, 2), slice(range, 2, 1)]) : range;
-  }
-
-  /** How many steps lie between the ends of the range. */
-  get #steps(): number {
-    const {numBits, narrowRange} = this.#options;
-    return 2 ** numBits - (narrowRange ? 2 : 1);
   }
 
   #learn<T extends Tensor>(x: T, training: boolean): T {
@@ -536,7 +539,7 @@ export class FakeQuantizer {
 
   #start(range: LearnedRange, x: Tensor): void {
     if (this.#initial) range.set(...(this.#initial.map(end => fill(range.shape, end)) as [Tensor, Tensor]));
-    else if (this.#isOffTies) range.set(...halves(offHalfWay(stack(extremesOf(x)), this.#steps)));
+    else if (this.#isOffTies) range.set(...halves(offHalfWay(stack(extremesOf(x)), this.steps)));
     else range.start(x);
     this.#note(range);
   }

@@ -82,8 +82,8 @@ export function extremesOf(x: Tensor, axis?: number): [Tensor, Tensor] {
   return [minimum(low, 0), maximum(high, 0)];
 }
 
-/** Whether the backend's numbers are at hand: with no GPU to search in parallel, less is to be computed. */
-function isOnHost(): boolean {
+/** Whether there is no GPU to search in parallel, so that less is to be computed; the numbers are at hand then. */
+function computesOnHost(): boolean {
   return !['webgl', 'webgpu'].includes(getBackend());
 }
 
@@ -141,7 +141,7 @@ export function mseRange(x: Tensor | TensorLike, options: MseRangeOptions = {}):
     const input = floatTensor<Tensor>('mseRange', 'x', x);
     const axis = options.axis === undefined ? undefined : checkAxis('mseRange', input, options.axis);
     const levels = learnedLevels(numBits, narrowRange, symmetric);
-    if (isOnHost())
+    if (computesOnHost())
       return hostRange(input, axis, values => leastErrorRange(values, SHARES.slice(1), levels, symmetric));
     const {qmin, qmax} = levels;
     const errorOf = ([low, high]: Ends): Tensor => {

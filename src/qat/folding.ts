@@ -15,9 +15,11 @@ import {
 import type {LayerVariable} from '@tensorflow/tfjs-layers';
 import {innerLayers, type Layer} from './graph';
 
-/** What of a BatchNormalization makes its gain. */
+/** What of a BatchNormalization its layer class does not show. */
 export interface BatchNorm {
   readonly gamma?: LayerVariable | null;
+  readonly beta?: LayerVariable | null;
+  readonly movingMean: LayerVariable;
   readonly movingVariance: LayerVariable;
   readonly epsilon: number;
 }

@@ -120,6 +120,13 @@ export function flatten(model: Container): FlatGraph {
   return {ops, inputs, outputs, numbers, takers};
 }
 
+/** The one op that takes an op's output, if nobody else wants it. */
+export function soleConsumer({ops, outputs}: FlatGraph, op: Op): Op | undefined {
+  const tensor = op.outputs[0]!;
+  const consumers = ops.filter(({inputs}) => inputs.includes(tensor));
+  return consumers.length === 1 && !outputs.includes(tensor) ? consumers[0] : undefined;
+}
+
 /** A model as its users see it. */
 export function asContainer(model: LayersModel): Container {
   return model;

@@ -58,6 +58,16 @@ export function channelOf(shape: readonly number[], axis: number | undefined): (
   return element => Math.floor(element / inner) % channels;
 }
 
+/** The extremes of numbers, and 0. */
+export function spanOf(values: ArrayLike<number>): [low: number, high: number] {
+  let [low, high] = [0, 0];
+  for (let i = 0; i < values.length; ++i) {
+    if (values[i]! < low) low = values[i]!;
+    if (values[i]! > high) high = values[i]!;
+  }
+  return [low, high];
+}
+
 /** An array for integers from `low` to `high`. */
 function arrayFor(length: number, low: number, high: number): LevelArray {
   const most = Math.max(-1 - low, high);
@@ -68,9 +78,7 @@ function arrayFor(length: number, low: number, high: number): LevelArray {
 export function levelsOf(values: ArrayLike<number>, view: readonly number[], grid: IntegerGrid): LevelArray {
   const {scale, lowest, highest, axis} = grid;
   const channel = channelOf(view, axis);
-  const low = lowest.reduce((least, each) => Math.min(least, each), 0);
-  const high = highest.reduce((most, each) => Math.max(most, each), 0);
-  const levels = arrayFor(values.length, low, high);
+  const levels = arrayFor(values.length, spanOf(lowest)[0], spanOf(highest)[1]);
   for (let i = 0; i < levels.length; ++i) {
     const c = channel(i);
     const level = scale[c] === 0 ? 0 : Math.round(values[i]! / scale[c]!);

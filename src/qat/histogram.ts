@@ -66,12 +66,12 @@ export class Histogram {
     ];
   }
 
-  /** The range on which a grid of `levels` steps moves the values least, in the mean square. */
-  mse(levels: number): [number, number] {
+  /** The range on which a grid of so many steps moves the values least, in the mean square. */
+  mse(steps: number): [number, number] {
     const [low, high] = [Math.min(this.min, 0), Math.max(this.max, 0)];
     const filled = [...this.#counts.entries()].filter(([, count]) => count > 0);
     const values = filled.map(([bin, count]) => [this.#center(bin), count] as const);
-    const error = (from: number, to: number) => squaredError(values, from, to, levels);
+    const error = (from: number, to: number) => squaredError(values, from, to, steps);
     let best = [low, high] as [number, number];
     // Both ends together, then each by itself around what was found.
     const try_ = (candidates: [number, number][]) => {
@@ -118,13 +118,13 @@ function squaredError(
   values: readonly (readonly [number, number])[],
   low: number,
   high: number,
-  levels: number,
+  steps: number,
 ): number {
-  const step = (high - low) / levels;
+  const step = (high - low) / steps;
   const zero = Math.round(-low / step);
   let sum = 0;
   for (const [value, count] of values) {
-    const level = Math.min(levels, Math.max(0, Math.round(value / step) + zero));
+    const level = Math.min(steps, Math.max(0, Math.round(value / step) + zero));
     sum += count * ((level - zero) * step - value) ** 2;
   }
   return sum;

@@ -20,7 +20,6 @@ export {
   type FakeQuantizerOptions,
   type Observer,
   type QuantizerOptions,
-  type RangeMemory,
   type RangeSnapshot,
   type RangeValues,
 } from './fake_quantizer';

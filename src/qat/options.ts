@@ -1,9 +1,9 @@
 /** What quantizeModel is asked for, checked, with its defaults. */
-import {bits, flag, integer, oneOf, optionProblems, type Rule, type Rules} from '../check';
+import {bits, flag, integer, isRecord, oneOf, optionProblems, type Rule, type Rules} from '../check';
 import {type FakeQuantizerOptions, type Observer, OBSERVER} from './fake_quantizer';
 import type {Layer} from './graph';
 import {type CustomLayers, type CustomWeights, type Kind, kindOf, MULTIPLIES} from './kinds';
-import {byName, isRecord, orFalse, range, remedyFor, share} from './rules';
+import {byName, orFalse, range, remedyFor, share} from './rules';
 
 /** How weights are quantized. */
 export interface WeightOptions {

@@ -1,5 +1,6 @@
 /** From a model to one that trains quantized. */
 import type {LayersModel, LayerVariable, SymbolicTensor} from '@tensorflow/tfjs-layers';
+import {isRecord, throwProblems} from '../check';
 import {
   asContainer,
   type Call,
@@ -35,11 +36,10 @@ import {
   type PlacementOptions,
   reasonOfKind,
 } from './placement';
-import {throwProblems} from '../check';
 import {isQuantizing} from './layer_wrapper';
 import {QuantizedInput, QuantizedLayer, type QuantizedLayerArgs} from './quantized_layer';
 import {cloneLayer, rebuild, type Replacement} from './rebuild';
-import {checkModel, isRecord} from './rules';
+import {checkModel} from './rules';
 import {QuantizeLayer, QuantizeWrapperV2} from './tfmot';
 import {placeAsTfmot} from './tfmot_placement';
 import {separableProblems, withoutSeparables} from './tfmot_separable';

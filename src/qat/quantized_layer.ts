@@ -1,4 +1,7 @@
-/** The layers that a quantized model is made of: one around each layer with something to round, one after each input that is rounded. */
+/**
+ * The layers that a quantized model is made of: one around each layer with something to round, one after each input that is
+ * rounded.
+ */
 import {
   add,
   cast,
@@ -18,30 +21,30 @@ import {initializers, layers as tfLayers, type LayerVariable} from '@tensorflow/
 import {FakeQuantizer, type RangeStore} from './fake_quantizer';
 import {type BatchNorm, foldingGain, normalizesChannels} from './folding';
 import {innerLayers, type Layer, type Shape} from './graph';
+import {channelOf, type WeightLevels} from './grids';
+import {type CustomWeights, type Slot, slotsOf} from './kinds';
 import {
   activationSwap,
+  type Config,
   configOf,
-  LayerWrapper,
   isMarked,
+  LayerWrapper,
   type RoundedWeight,
   type Rounding,
   roundTensor,
   settle,
   type Swap,
   swapped,
+  type Tensors,
   unwrapped,
 } from './layer_wrapper';
-import {type CustomWeights, type Slot, slotsOf} from './kinds';
 import {type LearnedCells, learnedShape} from './learned_range';
-import {channelOf, type WeightLevels} from './grids';
 import type {QuantizerConfig} from './options';
 import {gridsOfOutputs, type OutputGrid} from './outputs';
 import {checkSaved, refuseSaved, savedLayer} from './saved_config';
 import {separableConvolution} from './separable';
 
-type Config = Record<string, unknown>;
 type Kwargs = Record<string, unknown>;
-type Tensors = Tensor | Tensor[];
 
 /** The version of the saved configs. */
 const VERSION = 1;
@@ -207,10 +210,10 @@ export class WeightQuantizer {
     const {quantizing} = this.quantizer;
     this.quantizer.quantizing = true;
     tidy(() => {
-      const {numBits, narrowRange, axis} = this.quantizer.options;
+      const {axis} = this.quantizer.options;
       const [low, high] = this.quantizer.range();
       const along = (ends: Tensor) => (axis === undefined ? ends : this.#alongOutputs(ends));
-      const steps = mul(this.#view(this.#variable), along(div(sub(high, low), 2 ** numBits - (narrowRange ? 2 : 1))));
+      const steps = mul(this.#view(this.#variable), along(div(sub(high, low), this.quantizer.steps)));
       const rounded = this.quantizer.apply(this.#countsFromLow ? add(steps, along(low)) : steps);
       const values = gain ? div(rounded, gain) : rounded;
       this.#variable.assign(reshape(values, this.#variable.shape));
@@ -269,7 +272,10 @@ function rangeVariables(add: AddVariable, config: SavedQuantizer, channels?: num
   return {logs: add('log_range', shape, true), grid: add('grid', shape, false)};
 }
 
-/** What a layer masks of x. Comparisons have no gradient, which keeps a model from training where a trained range comes before. */
+/**
+ * What a layer masks of x. Comparisons have no gradient, which keeps a model from training where a trained range comes
+ * before.
+ */
 function maskOf(layer: Layer, x: Tensor): Tensor {
   const mask = customGrad(given => {
     const value = layer.computeMask(given as Tensor) as Tensor;
@@ -442,16 +448,16 @@ export class QuantizedLayer extends LayerWrapper {
     const inner = this.layer as unknown as Record<string, {read?: () => Tensor} | undefined>;
     const weights = (customWeights ?? []).flatMap(({name, axis}) => {
       const rank = inner[name]?.read?.().rank;
-      if (rank === undefined) return [`there is no weight ${name}`];
+      if (rank === undefined) return [`there is no weight ${name}.`];
       return axis == null || (axis >= -rank && axis < rank)
         ? []
-        : [`its weight ${name} of rank ${rank} has no axis ${axis}`];
+        : [`its weight ${name} of rank ${rank} has no axis ${axis}.`];
     });
     const isSeparable = this.layer.getClassName() === 'SeparableConv2D';
     return [
       ...weights,
-      ...(before && !('activation' in this.#host()) ? ['it has no activation before which to round'] : []),
-      ...(between && !isSeparable ? ['only a SeparableConv2D has something between to round'] : []),
+      ...(before && !('activation' in this.#host()) ? ['it has no activation before which to round.'] : []),
+      ...(between && !isSeparable ? ['only a SeparableConv2D has something between to round.'] : []),
     ];
   }
 

@@ -1,18 +1,16 @@
 /** What arguments of training must be, beside what the ops' must: rules that several functions share. */
-import {Tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {must, number, optionProblems, type Rule, type Rules, shown, throwProblems} from '../check';
+import {isRecord, must, optionProblems, type Rule, type Rules, shown, throwProblems} from '../check';
 import {asContainer, isContainer} from './graph';
-
-const isNumber = (value: unknown) => number(value, '').length === 0;
 
 /** How many of something there are. */
 export const count = must('an integer above 0', (value: number) => Number.isSafeInteger(value) && value > 0);
-export const percent = must('in (0, 100]', (value: number) => isNumber(value) && value > 0 && value <= 100);
+export const percent = must('in (0, 100]', (value: number) => isFinite32(value) && value > 0 && value <= 100);
 /** How much of a moving average stays. */
-export const share = must('in [0, 1)', (value: number) => isNumber(value) && value >= 0 && value < 1);
+export const share = must('in [0, 1)', (value: number) => isFinite32(value) && value >= 0 && value < 1);
 export const callback = must('a function', value => typeof value === 'function');
 export const text = must('a string', value => typeof value === 'string');
+
 /** Whether a value is a number that float32 holds. */
 export function isFinite32(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(Math.fround(value));
@@ -33,11 +31,6 @@ export const range = must(
   },
   shownAll,
 );
-
-/** Whether a value has names and what belongs to them. */
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return {}.toString.call(value) === '[object Object]' && !(value instanceof Tensor);
-}
 
 /** For options by names of the user's: `rule` holds for each. */
 export function byName(what: string, rule: Rule): Rule {

@@ -1,8 +1,8 @@
 /** Samples that pass a model, batch by batch. */
 import {dispose, slice, Tensor, type TensorContainer, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {asContainer} from './graph';
 import {throwProblems} from '../check';
+import {asContainer} from './graph';
 import {allLayers} from './quantize_model';
 
 /** What a model is given: a tensor, one for each of its inputs, or one by the name of each input. */
@@ -209,6 +209,11 @@ export async function* batchesOf(
       dispose(slices);
     }
   }
+}
+
+/** Passes a batch through a model, for what its layers see of it. */
+export function pass(model: LayersModel, batch: readonly Tensor[]): void {
+  tidy(() => void model.apply(batch.length === 1 ? batch[0]! : [...batch]));
 }
 
 /** Layers of models that something passes samples through, and what. */

@@ -1,123 +1,79 @@
 /** What a saved layer's config is checked against, so that a damaged file is told by the layer and the place. */
+import {bits, flag, integer, isRecord, must, oneOf, type Rule, shown, throwProblems} from '../check';
+import {FAKE_QUANTIZER} from './fake_quantizer';
 import type {Layer} from './graph';
 import {type Config, layerFrom} from './layer_wrapper';
-import {throwProblems} from '../check';
+import {count, range, text} from './rules';
 
-/** Tells what is wrong with a value. */
-type Check = (where: string, value: unknown) => string[];
+type RulesByName = Readonly<Record<string, Rule>>;
 
-function must(wanted: string, is: (value: unknown) => boolean): Check {
-  return (where, value) => {
-    if (is(value)) return [];
-    if (value === undefined) return [`${where} is missing: it must be ${wanted}`];
-    return [`${where} must be ${wanted}, but was ${JSON.stringify(value).slice(0, 60)}`];
+/** An object that holds some things, and perhaps others. What else is there a newer version may have put there. */
+function objectOf(needed: RulesByName, others: RulesByName = {}): Rule {
+  return (value, path) => {
+    if (!isRecord(value)) return [`${path} must be an object, but was ${shown(value)}.`];
+    return Object.entries({...others, ...needed}).flatMap(([name, rule]) => {
+      const isLeftOut = value[name] === undefined && !Object.hasOwn(needed, name);
+      return isLeftOut ? [] : rule(value[name], path ? `${path}.${name}` : name);
+    });
   };
 }
 
-const optional =
-  (check: Check): Check =>
-  (where, value) =>
-    value === undefined ? [] : check(where, value);
+function orNull(rule: Rule): Rule {
+  return (value, path) => (value === null ? [] : rule(value, path));
+}
 
-/** What may be left out, and be null. */
-const orNull =
-  (check: Check): Check =>
-  (where, value) =>
-    value === undefined || value === null ? [] : check(where, value);
+function listOf(rule: Rule): Rule {
+  const list = must('a list', Array.isArray);
+  return (value, path) =>
+    Array.isArray(value) ? value.flatMap((each, i) => rule(each, `${path}[${i}]`)) : list(value, path);
+}
 
-const oneOf = (...values: readonly unknown[]) =>
-  must(values.map(value => JSON.stringify(value)).join(' or '), value => values.includes(value));
-
-const list = must('a list', Array.isArray);
-const listOf =
-  (check: Check): Check =>
-  (where, value) =>
-    Array.isArray(value) ? value.flatMap((each, i) => check(`${where}[${i}]`, each)) : list(where, value);
-
-const isObject = (value: unknown): value is Config =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const object = must('an object', isObject);
-const objectOf =
-  (checks: Readonly<Record<string, Check>>): Check =>
-  (where, value) =>
-    isObject(value)
-      ? Object.entries(checks).flatMap(([name, check]) => check((where && `${where}.${name}`) || name, value[name]))
-      : object(where, value);
-
-const isNumber = (value: unknown): value is number => typeof value === 'number';
-const text = must('a string', value => typeof value === 'string' && value !== '');
-const integer = must('an integer', Number.isInteger);
-const bool = oneOf(true, false);
 const named = objectOf({name: text});
 
-const GRID = {
-  numBits: must(
-    'an integer from 2 to 16',
-    value => Number.isInteger(value) && isNumber(value) && value >= 2 && value <= 16,
-  ),
-  symmetric: optional(bool),
-  narrowRange: optional(bool),
-};
-
-const QUANTIZER = objectOf({
-  ...GRID,
-  perChannel: optional(bool),
-  observer: optional(oneOf('movingAverage', 'lastValue', 'allValues', 'learned')),
-  decay: optional(must('a number in [0, 1)', value => isNumber(value) && value >= 0 && value < 1)),
-  debias: optional(bool),
-  nonNegative: optional(bool),
-  start: optional(oneOf('minMax', 'mse')),
-  learningRateScale: optional(must('a number above 0', value => isNumber(value) && value > 0)),
-  fixed: optional(
-    must('two numbers, the lower first', value => {
-      const [low, high, ...more] = Array.isArray(value) ? (value as unknown[]) : [];
-      return isNumber(low) && isNumber(high) && low < high && more.length === 0;
-    }),
-  ),
-  pinned: optional(bool),
-  offTies: optional(bool),
-  observing: optional(bool),
-  quantizing: optional(bool),
-  levels: optional(bool),
-});
-
-const SERIALIZED = objectOf({className: text, config: object});
-const VERSION = optional(
-  must('an integer of 1 or more', value => Number.isInteger(value) && isNumber(value) && value >= 1),
+const QUANTIZER = objectOf(
+  {numBits: bits},
+  {...FAKE_QUANTIZER, perChannel: flag, fixed: range, pinned: flag, observing: flag, quantizing: flag, levels: flag},
 );
+
+const SERIALIZED = objectOf({className: text, config: objectOf({})});
+
+const TFMOT_QUANTIZER = oneOf('LastValueQuantizer', 'MovingAverageQuantizer', 'AllValuesQuantizer');
 
 /** The configs of the layers that round, by class. */
 const LAYERS = {
-  QuantizedInput: objectOf({name: text, version: VERSION, quantizer: QUANTIZER}),
-  QuantizedLayer: objectOf({
-    name: text,
-    version: VERSION,
-    layer: SERIALIZED,
-    weights: orNull(QUANTIZER),
-    before: orNull(QUANTIZER),
-    between: orNull(QUANTIZER),
-    output: orNull(QUANTIZER),
-    allOutputs: optional(bool),
-    reason: orNull(named),
-    leftOut: optional(listOf(named)),
-    customWeights: orNull(listOf(objectOf({name: text, axis: orNull(integer)}))),
-    folds: orNull(
-      must(
-        'a boolean or the name of a layer',
-        value => value === true || value === false || named('', value).length === 0,
+  QuantizedInput: objectOf({name: text, quantizer: QUANTIZER}, {version: count}),
+  QuantizedLayer: objectOf(
+    {name: text, layer: SERIALIZED},
+    {
+      version: count,
+      weights: orNull(QUANTIZER),
+      before: orNull(QUANTIZER),
+      between: orNull(QUANTIZER),
+      output: orNull(QUANTIZER),
+      allOutputs: flag,
+      reason: orNull(named),
+      leftOut: listOf(named),
+      customWeights: orNull(listOf(objectOf({name: text}, {axis: orNull(integer)}))),
+      folds: orNull(
+        must(
+          'true, false or the name of a layer',
+          value => typeof value === 'boolean' || named(value, '').length === 0,
+        ),
       ),
-    ),
-  }),
+    },
+  ),
   QuantizeWrapper: objectOf({name: text, layer: SERIALIZED, quantizeConfig: SERIALIZED}),
-  QuantizeLayer: objectOf({
-    name: text,
-    quantizer: orNull(
-      objectOf({
-        className: oneOf('LastValueQuantizer', 'MovingAverageQuantizer', 'AllValuesQuantizer'),
-        config: objectOf({...GRID, numBits: optional(GRID.numBits)}),
-      }),
-    ),
-  }),
+  QuantizeLayer: objectOf(
+    {name: text},
+    {
+      quantizer: orNull(
+        objectOf({
+          className: TFMOT_QUANTIZER,
+          config: objectOf({}, {numBits: bits, symmetric: flag, narrowRange: flag}),
+        }),
+      ),
+    },
+  ),
 };
 
 /** Says what is wrong with a saved layer, and which it is. */
@@ -127,7 +83,7 @@ export function refuseSaved(name: unknown, problems: readonly string[]): void {
 
 /** Checks a saved layer's config; says all that is wrong with it at once. */
 export function checkSaved(layer: keyof typeof LAYERS, config: Config): void {
-  refuseSaved(config['name'], LAYERS[layer]('', config));
+  refuseSaved(config['name'], LAYERS[layer](config, ''));
 }
 
 /** The layer inside a saved one. */

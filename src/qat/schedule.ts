@@ -1,9 +1,9 @@
 /** What changes while a quantized model trains. */
 import {Callback, CallbackList, CustomCallback, type LayersModel} from '@tensorflow/tfjs-layers';
-import {anything, must, optionProblems, type Rule, type Rules} from '../check';
-import {freezeBatchNorm, reestimateBatchNorm, type ReestimateOptions} from './batch_norm';
+import {anything, isRecord, must, optionProblems, type Rule, type Rules} from '../check';
+import {freezeBatchNorm, REESTIMATE, reestimateBatchNorm, type ReestimateOptions, SAMPLES} from './batch_norm';
 import {freezeRanges, quantizingLayers, setFakeQuant} from './control';
-import {checkOptions, count, isRecord, remedyFor} from './rules';
+import {checkOptions, remedyFor} from './rules';
 import {checkSamples, type Samples} from './samples';
 
 /** Training samples for {@link ScheduleOptions.reestimateBatchNorm}, and how many of them are measured. */
@@ -27,24 +27,20 @@ export interface ScheduleOptions {
   readonly reestimateBatchNorm?: Samples | ScheduledReestimate;
 }
 
-function isScheduled(given: Samples | ScheduledReestimate): given is ScheduledReestimate {
-  return (
-    typeof given === 'object' &&
-    'data' in given &&
-    Object.keys(given).every(key => ['data', 'samples', 'batchSize'].includes(key))
-  );
-}
-
 const STEPS: Rule = must('a number of steps, 0 or more', (value: number) => Number.isSafeInteger(value) && value >= 0);
 
-const SCHEDULED: Rules<ScheduledReestimate> = {data: anything, samples: count, batchSize: count};
+const SCHEDULED: Rules<ScheduledReestimate> = {data: anything, ...REESTIMATE};
+
+/** Whether samples come with options. */
+function isScheduled(given: unknown): given is ScheduledReestimate {
+  return isRecord(given) && 'data' in given && Object.keys(given).every(key => Object.hasOwn(SCHEDULED, key));
+}
 
 const SCHEDULE: Rules<ScheduleOptions> = {
   quantizeAfter: STEPS,
   freezeRangesAfter: STEPS,
   freezeBatchNormAfter: STEPS,
-  reestimateBatchNorm: (value, path) =>
-    isRecord(value) && isScheduled(value as Samples) ? optionProblems(value, SCHEDULED, path, remedyFor) : [],
+  reestimateBatchNorm: (value, path) => (isScheduled(value) ? optionProblems(value, SCHEDULED, path, remedyFor) : []),
 };
 
 class QuantizationSchedule extends Callback {
@@ -101,7 +97,7 @@ class QuantizationSchedule extends Callback {
     }
     // Rather now than after all the training.
     if (this.#reestimate) {
-      const {data, samples = 512} = this.#reestimate;
+      const {data, samples = SAMPLES} = this.#reestimate;
       checkSamples('quantizationSchedule: reestimateBatchNorm', this.model, data, samples);
     }
     if (quantizeAfter !== undefined && this.#done === 0) setFakeQuant(this.model, false);
@@ -133,8 +129,8 @@ let areMixed = false;
 
 /**
  * tfjs-layers takes callbacks either all for plain objects or all for instances, as the first of them is: beside a plain
- * object it would call a schedule without its `this` and its model; behind a schedule, a plain object fails. Has lists of callbacks see to
- * that before they are used.
+ * object it would call a schedule without its `this` and its model; behind a schedule, a plain object fails. Has lists of
+ * callbacks see to that before they are used.
  */
 function haveCallbacksMixed(): void {
   if (areMixed) return;
@@ -152,13 +148,14 @@ function haveCallbacksMixed(): void {
 }
 
 /**
- * A callback for `fit` and `fitDataset` that starts rounding late, freezes ranges and BatchNormalization's statistics, or measures those anew
- * at the end. It goes by itself and with other callbacks, plain objects too.
+ * A callback for `fit` and `fitDataset` that starts rounding late, freezes ranges and BatchNormalization's statistics, or
+ * measures those anew at the end. It goes by itself and with other callbacks, plain objects too.
  *
  * @param options - after how many steps each happens; what is left out does not.
  * @returns the callback. Given to several fits of a model it counts on; each model has a count of its own.
- * @throws if a number of steps is negative or no integer. `fit` is rejected at its begin if the model is not quantized, if the samples
- * do not fit it, or if the schedule is at work in a fit of another model; at its end if statistics cannot be measured.
+ * @throws if a number of steps is negative or no integer. `fit` is rejected at its begin if the model is not quantized, if
+ * the samples do not fit it, or if the schedule is at work in a fit of another model; at its end if statistics cannot be
+ * measured.
  */
 export function quantizationSchedule(options: ScheduleOptions): Callback {
   checkOptions('quantizationSchedule', options, SCHEDULE);

@@ -20,9 +20,9 @@ import {loadLayersModel, type LayersModel, type LayerVariable} from '@tensorflow
 import {flag, must, type Rules, throwProblems} from '../check';
 import {quantizingLayers} from './control';
 import {nonFiniteProblems} from './finite';
-import {normalizesChannels} from './folding';
-import {asContainer, flatten, type Layer, variablesOf} from './graph';
-import {channelOf, weightLevels, type WeightLevels} from './grids';
+import {type BatchNorm, normalizesChannels} from './folding';
+import {asContainer, flatten, type Layer, soleConsumer, variablesOf} from './graph';
+import {channelOf, spanOf, weightLevels, type WeightLevels} from './grids';
 import {activationOf, slotsOf} from './kinds';
 import {configOf, isQuantizing, layerFrom, LayerWrapper, tellAll, unwrapped} from './layer_wrapper';
 import {allLayers} from './quantize_model';
@@ -59,17 +59,16 @@ interface Split {
 
 /** The BatchNormalization that alone takes what a layer gives, if each is called once. */
 function normsAfter(model: LayersModel): (layer: Layer) => Layer | undefined {
-  const {ops, outputs} = flatten(asContainer(model));
+  const graph = flatten(asContainer(model));
+  const callsOf = (layer: Layer) => graph.ops.filter(op => op.layer === layer);
   return layer => {
-    const [call, ...others] = ops.filter(op => op.layer === layer);
+    const [call, ...others] = callsOf(layer);
     if (!call || others.length > 0 || activationOf(unwrapped(layer)) !== 'linear') return undefined;
-    const tensor = call.outputs[0]!;
-    const takers = ops.filter(({inputs}) => inputs.includes(tensor));
-    const [norm] = takers.map(op => op.layer);
-    if (!norm || takers.length > 1 || outputs.includes(tensor)) return undefined;
-    const {gamma} = unwrapped(norm) as unknown as {gamma?: unknown};
+    const norm = soleConsumer(graph, call)?.layer;
+    if (!norm) return undefined;
+    const {gamma} = unwrapped(norm) as unknown as BatchNorm;
     const isNorm = unwrapped(norm).getClassName() === 'BatchNormalization' && gamma;
-    const isAlone = ops.filter(op => op.layer === norm).length === 1;
+    const isAlone = callsOf(norm).length === 1;
     return isNorm && isAlone && normalizesChannels(unwrapped(norm), unwrapped(layer)) ? norm : undefined;
   };
 }
@@ -92,18 +91,12 @@ function levelsWithout({levels, view, gain}: WeightLevels, outputs: number): Arr
   return Int32Array.from(levels, (level, i) => (gain[channel(i)]! < 0 ? -level : level));
 }
 
-interface Norm {
-  readonly movingMean: LayerVariable;
-  readonly movingVariance: LayerVariable;
-  readonly epsilon: number;
-}
-
 /**
  * Whether a BatchNormalization of what is not multiplied with the factors yet still does in training what it did: its
  * epsilon counts for less there, which would wake up channels that are as good as dead.
  */
 async function takesFactors(norm: Layer, factors: Float32Array): Promise<boolean> {
-  const {movingVariance, epsilon} = unwrapped(norm) as unknown as Norm;
+  const {movingVariance, epsilon} = unwrapped(norm) as unknown as BatchNorm;
   const variances = await movingVariance.read().data();
   return factors.every((factor, c) => variances[c]! + epsilon * factor ** 2 >= (variances[c]! + epsilon) / 2);
 }
@@ -162,7 +155,7 @@ async function divideByFactors({copy, norm, factors}: Split, copyOf: ReadonlyMap
   const {bias} = attributesOf(copy);
   if (bias) assign(bias, value => div(value, tensor(factors)));
   if (!norm) return;
-  const {movingMean, movingVariance, epsilon} = copyOf.get(norm) as unknown as Norm;
+  const {movingMean, movingVariance, epsilon} = copyOf.get(norm) as unknown as BatchNorm;
   assign(movingMean, value => div(value, tensor(factors)));
   const variances = await movingVariance.read().data();
   const divided = Float32Array.from(variances, (each, c) => (each + epsilon) / factors[c]! ** 2 - epsilon);
@@ -177,19 +170,9 @@ function storedLevels(levels: ArrayLike<number>, low: number, high: number, scal
   return {codes, quantization: {dtype, scale, min: scale * low}};
 }
 
-/** The extremes of numbers, and 0. */
-function extremesOf(values: ArrayLike<number>): [low: number, high: number] {
-  let [low, high] = [0, 0];
-  for (let i = 0; i < values.length; ++i) {
-    if (values[i]! < low) low = values[i]!;
-    if (values[i]! > high) high = values[i]!;
-  }
-  return [low, high];
-}
-
 /** The nearest of 256 values: for weights with a step for each channel where nothing after them can take the steps. */
 function nearest(values: ArrayLike<number>): Stored {
-  const [low, high] = extremesOf(values);
+  const [low, high] = spanOf(values);
   const scale = (high - low) / 255 || 1;
   const codes = new Uint8Array(values.length);
   for (let i = 0; i < codes.length; ++i) codes[i] = Math.round((values[i]! - low) / scale);
@@ -240,7 +223,7 @@ async function smallModel(q: LayersModel): Promise<SmallModel> {
 
 /** A weight's levels as they are stored; undefined for one with a step for each channel that is left with it. */
 function codesIn({levels, grid, gain}: WeightLevels, split: Split | undefined): Stored | undefined {
-  if (split) return storedLevels(split.levels, ...extremesOf(split.levels), split.unit);
+  if (split) return storedLevels(split.levels, ...spanOf(split.levels), split.unit);
   if (grid.scale.length > 1 || gain) return undefined;
   return storedLevels(levels, grid.lowest[0]!, grid.highest[0]!, grid.scale[0]! || 1);
 }
@@ -282,7 +265,7 @@ async function modelOfLevels(q: LayersModel): Promise<SmallModel> {
     for (const weight of layer.weightQuantizers) {
       const {host, attr, name} = weight.slot;
       const levels = weight.keepLevels(weights.get(name)!);
-      stored.set(host[attr]!, storedLevels(levels, ...extremesOf(levels)));
+      stored.set(host[attr]!, storedLevels(levels, ...spanOf(levels)));
     }
   }
   return {model: q, stored};

@@ -4,11 +4,11 @@ import {layers as tfLayers, LayersModel, type LayerVariable} from '@tensorflow/t
 import {FakeQuantizer, type FakeQuantizerOptions, minMaxStore, type Observer, type RangeMemory} from './fake_quantizer';
 import {type Container, isContainer, type Layer, type Shape} from './graph';
 import {
+  activationSwap,
   type Config,
   configOf,
-  activationSwap,
-  LayerWrapper,
   isMarked,
+  LayerWrapper,
   type RoundedWeight,
   type Rounding,
   roundTensor,

@@ -1,5 +1,5 @@
 /** Which quantizers tfmot's quantize_model gives to which layers. */
-import type {FlatGraph, Layer, Op} from './graph';
+import {type FlatGraph, type Layer, type Op, soleConsumer} from './graph';
 import {activationOf} from './kinds';
 import type {QuantizeConfig} from './tfmot';
 
@@ -92,16 +92,16 @@ class Patterns {
 
   #foldNorm(op: Op, kind: 'Conv' | 'Dense'): void {
     const isFirst = kind === 'Dense' ? op.layer.getClassName() === 'Dense' : isConv(op.layer);
-    const norm = this.#next(op);
+    const norm = soleConsumer(this.#flat, op);
     if (!isFirst || activationOf(op.layer) !== 'linear' || norm?.layer.getClassName() !== 'BatchNormalization') return;
     this.#noOps.add(op.layer);
-    const last = this.#next(norm);
+    const last = soleConsumer(this.#flat, norm);
     const isFused = kind === 'Conv' && last !== undefined && isRelu(last.layer);
     if (!this.#configs.has(norm.layer)) this.#configs.set(norm.layer, isFused ? NO_OP : OUTPUT_ONLY);
   }
 
   #beforeRelu(op: Op): void {
-    const next = this.#next(op);
+    const next = soleConsumer(this.#flat, op);
     const name = op.layer.getClassName();
     if (next && isRelu(next.layer) && (name === 'Add' || name === 'Dense' || isConv(op.layer))) {
       this.#configs.set(op.layer, NO_OP);
@@ -113,7 +113,10 @@ class Patterns {
     if (op.layer.getClassName() !== 'Concatenate' || op.inputs.length > 6) return;
     const feeds = op.inputs.map(input => this.#flat.ops.find(({outputs}) => outputs.includes(input)));
     if (
-      !feeds.every(feed => feed !== undefined && feed.layer.getClassName() !== 'InputLayer' && this.#next(feed) === op)
+      !feeds.every(
+        feed =>
+          feed !== undefined && feed.layer.getClassName() !== 'InputLayer' && soleConsumer(this.#flat, feed) === op,
+      )
     ) {
       return;
     }
@@ -156,13 +159,6 @@ class Patterns {
         layer: layer.name,
         message: `layer ${layer.name} has the activation ${name}, which tfmot's scheme does not support. Leave it as it is: layers: {${layer.name}: false}.`,
       });
-  }
-
-  /** The one op that takes an op's output, if nobody else wants it. */
-  #next(op: Op): Op | undefined {
-    const tensor = op.outputs[0]!;
-    const consumers = this.#flat.ops.filter(({inputs}) => inputs.includes(tensor));
-    return consumers.length === 1 && !this.#flat.outputs.includes(tensor) ? consumers[0] : undefined;
   }
 }
 

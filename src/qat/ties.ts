@@ -74,7 +74,10 @@ function placed([low, high]: readonly [number, number], step: number, {steps, sy
 /** How near to half-way between two levels 0 has to lie: a range that moves there by an average passes close by. */
 const HALF_WAY = 1 / 64;
 
-/** How many levels of `steps` a range that is off ties uses: where there are several for each of 256 pixels, as many for each. */
+/**
+ * How many of `steps` lie between the ends of what was measured, once a range is off ties: where there are several for each
+ * of 256 pixels, as many for each.
+ */
 function stepsUsed(steps: number): number {
   return steps < 510 ? steps - 1 : steps - (steps % 510);
 }

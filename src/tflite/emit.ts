@@ -1,4 +1,5 @@
 /** From the operators of a graph to the tensors and operators of a file: integers for every number. */
+import {channelOf} from '../qat/grids';
 import {packInt4} from '../qat/quantized_weights';
 import type {FlatModel, FlatOperator, FlatTensor, Port} from './flat_model';
 import {
@@ -19,7 +20,6 @@ import {
   type Node,
   refined,
   sameGrid,
-  sizeOf,
   type Table,
   type Value,
 } from './graph';
@@ -130,11 +130,6 @@ interface IntegerFilter {
   readonly bias: readonly number[];
 }
 
-function channelOfLevel({shape, axis}: Filter): (element: number) => number {
-  const [inner, channels] = [sizeOf(shape.slice(axis + 1)), shape[axis]!];
-  return element => Math.floor(element / inner) % channels;
-}
-
 /** Levels of few bits in steps as much smaller as int8 has room for: a power of two, so that the values stay as they are. */
 function spreadOf(levels: Int8Array): number {
   const most = levels.reduce((largest, level) => Math.max(largest, Math.abs(level)), 1);
@@ -142,11 +137,11 @@ function spreadOf(levels: Int8Array): number {
 }
 
 /**
- * The bias counts in steps of input times weight, so these should be small. A channel whose weights are so small that its bias would not fit an int32
- * gets coarser steps, which its weights hardly notice.
+ * The bias counts in steps of input times weight, so these should be small. A channel whose weights are so small that its
+ * bias would not fit an int32 gets coarser steps, which its weights hardly notice.
  */
 function integerFilter(filter: Filter, inputScale: number, wide: boolean, small: boolean): IntegerFilter {
-  const channel = channelOfLevel(filter);
+  const channel = channelOf(filter.shape, filter.axis);
   const spread = small ? 1 : spreadOf(filter.levels);
   let levels = spread === 1 ? filter.levels : filter.levels.map(level => level * spread);
   const scale = usableScale(filter.scale).map(each => each / spread);
@@ -270,7 +265,7 @@ class Emitter {
       if (operand === 'weights') return this.#weights(node, integers!, small);
       if (operand === 'bias') return this.#bias(node, integers!, wide);
       if (operand === 'shape') return this.#shape(node);
-      if (typeof operand === 'object' && 'table' in operand) return this.#table(node, operand);
+      if ('table' in operand) return this.#table(node, operand);
       if ('factors' in operand) return this.#factors(node.layer, operand, wide);
       if (!isValue(operand)) return this.#constant(node.layer, operand);
       if (node.operator === 'GATHER') return this.#rowNumbers(operand);

@@ -3,6 +3,7 @@
  * computes in one operator (BatchNormalization and a clamp after a product, a rounding after anything) joins the operator
  * that is there.
  */
+import {channelOf} from '../qat/grids';
 import type {OperatorName, Options} from './schema';
 
 /** The grid of an activation: value = level * scale, its level between lowest and highest. */
@@ -155,8 +156,8 @@ export function int32Constant(values: readonly number[], shape: readonly number[
 export function scaleChannels(filter: Filter, gain: Float64Array): void {
   if (gain.some(each => each < 0)) {
     const {levels, shape, axis} = filter;
-    const inner = sizeOf(shape.slice(axis + 1));
-    filter.levels = levels.map((level, i) => (gain[Math.floor(i / inner) % gain.length]! < 0 ? -level : level));
+    const channel = channelOf(shape, axis);
+    filter.levels = levels.map((level, i) => (gain[channel(i)]! < 0 ? -level : level));
   }
   filter.scale = filter.scale.map((scale, c) => scale * Math.abs(gain[c]!));
 }

@@ -105,8 +105,7 @@ function filterOf(call: LayerCall, attr: string, {order, shape, axis}: Layout, h
   const strides = source.map((_, i) => sizeOf(source.slice(i + 1)));
   const [dims, steps] = [order.map(i => source[i]!), order.map(i => strides[i]!)];
   const outputs = shape[axis]!;
-  const inner = sizeOf(shape.slice(axis + 1));
-  const channel = channelOf(view, grid.axis);
+  const [channel, output] = [channelOf(view, grid.axis), channelOf(shape, axis)];
   const moved = new Int8Array(levels.length);
   const scale = new Float64Array(outputs);
   const index = dims.map(() => 0);
@@ -114,7 +113,7 @@ function filterOf(call: LayerCall, attr: string, {order, shape, axis}: Layout, h
   for (let to = 0; to < moved.length; ++to) {
     moved[to] = levels[from]!;
     // A channel of zeros has no step: for tiny gains, it would be out of the runtimes' limits.
-    if (levels[from] !== 0) scale[Math.floor(to / inner) % outputs] = grid.scale[channel(from)]!;
+    if (levels[from] !== 0) scale[output(to)] = grid.scale[channel(from)]!;
     for (let dim = dims.length - 1; dim >= 0; --dim) {
       from += steps[dim]!;
       if (++index[dim]! < dims[dim]!) break;

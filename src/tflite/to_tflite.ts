@@ -9,7 +9,6 @@ import {nonFiniteProblems} from '../qat/finite';
 import {asContainer, flatten, type Layer} from '../qat/graph';
 import {gridOfQuantizer, type IntegerGrid, weightLevels, type WeightLevels} from '../qat/grids';
 import {isQuantizing, LayerWrapper, unwrapped} from '../qat/layer_wrapper';
-
 import {allLayers} from '../qat/quantize_model';
 import {callback, checkOptions, count, shownAll, text} from '../qat/rules';
 import {emit, integerProblems, isStorable, type PortType} from './emit';
@@ -38,7 +37,10 @@ export interface TFLiteOptions {
   readonly outputType?: PortType;
   /** Images at a time: 1 by default; null lets whoever runs the file decide, which not every runtime can. */
   readonly batchSize?: number | null;
-  /** Stores weights of 4 bits and fewer as int4, half as large, where their levels fit -8 to 7 and a runtime reads that. Not every one does. False by default. */
+  /**
+   * Stores weights of 4 bits and fewer as int4, half as large, where their levels fit -8 to 7 and a runtime reads that. Not
+   * every one does. False by default.
+   */
   readonly int4?: boolean;
   /** What the model is for, for tools that show it; nothing by default. */
   readonly description?: string;

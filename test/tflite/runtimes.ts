@@ -3,9 +3,9 @@
  * held to, in a browser: browser.mjs. In Node only.
  */
 import type * as tf from '@tensorflow/tfjs-core';
-import {io} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import type {ChildProcessWithoutNullStreams} from 'node:child_process';
+import {artifactsOf} from '../qat/saved';
 
 /**
  * The TensorFlow Lite interpreter with reference kernels, with its optimized ones, with XNNPACK, the one for
@@ -140,14 +140,7 @@ export async function run(
 
 /** What a quantized model predicts on WebGL in Chromium. */
 export async function predictInBrowser(model: LayersModel, x: tf.Tensor): Promise<Float32Array> {
-  let artifacts: io.ModelArtifacts | undefined;
-  await model.save(
-    io.withSaveHandler(saved => {
-      artifacts = saved;
-      return Promise.resolve({modelArtifactsInfo: {dateSaved: new Date(0), modelTopologyType: 'JSON'}});
-    }),
-  );
-  const {modelTopology, weightSpecs, weightData} = artifacts!;
+  const {modelTopology, weightSpecs, weightData} = await artifactsOf(model);
   const bytes = base64(new Uint8Array(weightData as ArrayBuffer));
   const request = {modelTopology, weightSpecs, weightData: bytes, x: base64(await x.data<'float32'>()), shape: x.shape};
   const {values} = await browser.ask<Answer & {values: number[]}>(request);
