@@ -49,6 +49,7 @@ const text = must('a string', value => typeof value === 'string' && value !== ''
 const integer = must('an integer', Number.isInteger);
 const bool = oneOf(true, false);
 const named = objectOf({name: text});
+const folded = objectOf({name: text, gain: optional(listOf(must('a number', isNumber)))});
 
 const GRID = {
   numBits: must(
@@ -104,7 +105,7 @@ const LAYERS = {
     folds: orNull(
       must(
         'a boolean or the name of a layer',
-        value => value === true || value === false || named('', value).length === 0,
+        value => value === true || value === false || folded('', value).length === 0,
       ),
     ),
   }),
