@@ -239,3 +239,17 @@ describe('quantized', () => {
     await expectAsync(saved(float(), {})).toBeRejectedWithError(/is not quantized.*quantizeModel/);
   });
 });
+
+describe("a small model of scheme 'tfmot'", () => {
+  scoped();
+
+  it('has the steps of a depthwise layer, one for each multiplier, at its outputs', async () => {
+    const q = quantizeModel(float(), {scheme: 'tfmot', layers: {pointwise: false}});
+    const x = tf.randomNormal([4, 8, 8, 3], 0, 1, 'float32', 50);
+    await calibrate(q, x);
+    const small = await tfl.loadLayersModel(tf.io.fromMemory(await saved(q, {})));
+    const right = await valuesOf(dequantizeModel(q).predict(x) as tf.Tensor);
+    const values = await valuesOf(small.predict(x) as tf.Tensor);
+    right.forEach((value, i) => expect(values[i]).toBeCloseTo(value, 4));
+  });
+});
