@@ -129,3 +129,36 @@ describe('a part of a model of stored levels', () => {
     });
   }
 });
+
+describe('a model within of whole numbers', () => {
+  scoped();
+
+  it('rounds its input after it was made whole', async () => {
+    const within = tfl.input({shape: [3], name: 'within', dtype: 'int32'});
+    const d = layers.dense({units: 2, name: 'd', kernelInitializer: 'ones'});
+    const inner = tfl.model({inputs: within, outputs: d.apply(within) as Symbolic, name: 'inner'});
+    const x = tfl.input({shape: [3], name: 'x', dtype: 'int32'});
+    const model = tfl.model({inputs: x, outputs: inner.apply(x) as Symbolic});
+    const q = quantizeModel(model);
+    const samples = tf.tensor2d(
+      [
+        [1, 2, 3],
+        [4, 5, 6],
+        [0, 9, 7],
+      ],
+      [3, 3],
+      'int32',
+    );
+    await calibrate(q, samples);
+    const [right, got] = [model, q].map(each => each.predict(samples) as tf.Tensor);
+    // Three inputs off by half a step of 9 / 255 each, and the output by half a step of 16 / 255.
+    expect(Math.max(...(await valuesOf(tf.abs(tf.sub(right!, got!)))))).toBeLessThan(
+      1.5 * (9 / 255) + 0.5 * (16 / 255) + 0.02,
+    );
+    const rows = await describeQuantization(q).read();
+    expect(rows.filter(({what, numBits}) => what === 'output' && numBits).map(({layer}) => layer)).toEqual([
+      'within_quantized',
+      'd',
+    ]);
+  });
+});

@@ -356,10 +356,12 @@ function betweenWith(
 ): Placement['between'] {
   const {numbers, takers} = graph.flat;
   const bare = bareValues(graph, inputs, layers);
+  const isWhole = ({dtype}: SymbolicTensor) => dtype !== 'float32';
   const wishesOfCall = ({outboundLayer, inputTensors, outputTensors}: Call, id: number): Wishes => {
     if (isContainer(outboundLayer)) {
       const given = graphOf(outboundLayer).inputs.filter((_, i) => inputTensors[i]!.id === id);
-      return both(given.map(input => wishesWithin(input.id)));
+      // What a model within makes whole numbers of is rounded after that.
+      return both(given.map(input => ({...wishesWithin(input.id), ...(isWhole(input) && {rounded: false})})));
     }
     const outputs = outputTensors.flatMap(output => numbers.get(output.id) ?? []);
     return wishesOf(graph, {layer: outboundLayer, inputs: [], outputs});
@@ -371,7 +373,7 @@ function betweenWith(
     if (exact.size > 0 || !rounded) return undefined;
     // A model within is given rounded values, unless one of its layers takes them as they are.
     const isGiven = value.sourceLayer.getClassName() === 'InputLayer' && !isOutermost(value);
-    if (isGiven && wishesWithin(value.id).exact.size === 0) return undefined;
+    if (isGiven && !isWhole(value) && wishesWithin(value.id).exact.size === 0) return undefined;
     return (numbers.get(value.id) ?? []).map(each => bare.get(each)).find(each => each !== undefined);
   };
 }
