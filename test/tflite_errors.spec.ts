@@ -46,6 +46,14 @@ describe('toTFLite refuses', () => {
     }
   });
 
+  it('a float layer of a class that it does not know, without asking to quantize it', async () => {
+    const lstm = layers.lstm({units: 2, inputShape: [3, 2], name: 'lstm'});
+    const message = await messageOf(await calibrated(sequential(lstm, dense('d')), {layers: {lstm: false}}));
+    expect(message).toBe('toTFLite: layer lstm: TensorFlow Lite has no integer operators for the class LSTM.');
+    const q = await calibrated(sequential(dense('e', {inputShape: [4]}), dense('f')), {layers: {e: false}});
+    expect(await messageOf(q)).toContain('layer e: its kernel is not quantized');
+  });
+
   it('a model that is not quantized', async () => {
     const message = await messageOf(sequential(dense('a', {inputShape: [4]})));
     expect(message).toContain('toTFLite: model net_a is not quantized');

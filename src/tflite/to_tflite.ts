@@ -88,7 +88,9 @@ function quantizerProblems(layers: readonly Layer[]): string[] {
     const inner = unwrapped(layer) as unknown as Record<string, unknown>;
     const rounded = layer instanceof LayerWrapper ? layer.roundedWeights().map(({name}) => name) : [];
     const attrs = ['kernel', 'depthwiseKernel', 'pointwiseKernel', 'embeddings'];
-    const float = attrs.filter(attr => inner[attr] && !rounded.includes(attr));
+    // A class that cannot be written needs no other remedy.
+    const isKnown = LAYERS[unwrapped(layer).getClassName()] !== undefined;
+    const float = isKnown ? attrs.filter(attr => inner[attr] && !rounded.includes(attr)) : [];
     const off = isQuantizing(layer) ? layer.roundings.filter(({quantizer}) => !quantizer.quantizing) : [];
     return [
       ...float.map(attr => `layer ${layer.name}: its ${attr} is not quantized. Quantize it: quantizeModel's weights.`),
