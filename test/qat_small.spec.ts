@@ -13,7 +13,7 @@ import {
   type QuantizeOptions,
 } from '../src/qat/index';
 import {onWebGL, onWebGPU, valuesOf} from './environment';
-import {artifactsOf} from './qat/saved';
+import {artifactsOf, reloaded} from './qat/saved';
 import {scoped} from './qat/scoped';
 
 const {layers} = tfl;
@@ -225,5 +225,19 @@ describe('quantized', () => {
     expect(tf.memory().numTensors).toBe(numTensors);
     expect(() => quantized('nowhere://x')).toThrowError(/0 handlers of tf\.io save to 'nowhere:\/\/x'/);
     await expectAsync(artifactsOf(float(), {})).toBeRejectedWithError(/is not quantized.*quantizeModel/);
+  });
+});
+
+describe("a small model of scheme 'tfmot'", () => {
+  scoped();
+
+  it('has the steps of a depthwise layer, one for each multiplier, at its outputs', async () => {
+    const q = quantizeModel(float(), {scheme: 'tfmot', layers: {pointwise: false}});
+    const x = tf.randomNormal([4, 8, 8, 3], 0, 1, 'float32', 50);
+    await calibrate(q, x);
+    const small = await reloaded(q, {});
+    const right = await valuesOf(dequantizeModel(q).predict(x) as tf.Tensor);
+    const values = await valuesOf(small.predict(x) as tf.Tensor);
+    right.forEach((value, i) => expect(values[i]).toBeCloseTo(value, 4));
   });
 });

@@ -33,6 +33,27 @@ async function messageOf(model: tfl.LayersModel, options: TFLiteOptions = {}): P
 describe('toTFLite refuses', () => {
   scoped();
 
+  it('outputs that are inputs, moved at most', async () => {
+    for (const moves of [[], [layers.reshape({targetShape: [2, 2], name: 'moved'})]]) {
+      const x = tfl.input({shape: [4], name: 'x'});
+      const given = moves.reduce<tfl.SymbolicTensor>((y, layer) => layer.apply(y) as tfl.SymbolicTensor, x);
+      const model = tfl.model({inputs: x, outputs: [given, dense('d').apply(x) as tfl.SymbolicTensor]});
+      const message = await messageOf(await calibrated(model));
+      expect(message).toContain(
+        `output ${moves.length > 0 ? 'moved' : 'x'}: it is an input as it is given. Build the model`,
+      );
+      expect(message).not.toContain('Quantize');
+    }
+  });
+
+  it('a float layer of a class that it does not know, without asking to quantize it', async () => {
+    const lstm = layers.lstm({units: 2, inputShape: [3, 2], name: 'lstm'});
+    const message = await messageOf(await calibrated(sequential(lstm, dense('d')), {layers: {lstm: false}}));
+    expect(message).toBe('toTFLite: layer lstm: TensorFlow Lite has no integer operators for the class LSTM.');
+    const q = await calibrated(sequential(dense('e', {inputShape: [4]}), dense('f')), {layers: {e: false}});
+    expect(await messageOf(q)).toContain('layer e: its kernel is not quantized');
+  });
+
   it('a model that is not quantized', async () => {
     const message = await messageOf(sequential(dense('a', {inputShape: [4]})));
     expect(message).toContain('toTFLite: model net_a is not quantized');

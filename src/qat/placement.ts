@@ -98,9 +98,8 @@ function graphWith(flat: FlatGraph, options: PlacementOptions): Graph {
   };
 }
 
-/** The one op that takes an op's output, if nobody else wants it. */
-function soleConsumer(graph: Graph, op: Op): Op | undefined {
-  const tensor = op.outputs[0]!;
+/** The one op that takes a tensor, if nobody else wants it. */
+function soleConsumer(graph: Graph, tensor: number): Op | undefined {
   const consumers = graph.consumers.get(tensor) ?? [];
   return consumers.length === 1 && !graph.isOutput(tensor) ? consumers[0] : undefined;
 }
@@ -111,24 +110,31 @@ function chainOf(graph: Graph, op: Op): Op[] {
   const kind = graph.kind(op);
   const takes = (next: Op | undefined): next is Op => next !== undefined && !graph.isFloat(next);
   if (graph.isFloat(op) || activationOf(op.layer) !== 'linear') return chain;
-  let next = soleConsumer(graph, op);
+  let next = soleConsumer(graph, op.outputs[0]!);
   const normalizes = (each: Op) => graph.kind(each) === 'batchNorm' && normalizesChannels(each.layer, op.layer);
   if (kind === 'compute' && takes(next) && normalizes(next)) {
     chain.push(next);
-    next = soleConsumer(graph, next);
+    next = soleConsumer(graph, next.outputs[0]!);
   }
   const fuses = kind === 'compute' || kind === 'merge' || kind === 'batchNorm';
   if (fuses && takes(next) && graph.kind(next) === 'activation' && isClamp(activationOf(next.layer))) chain.push(next);
   return chain;
 }
 
-/** The concatenation that an op's output goes into, by way of ops that only move values, and nowhere else. */
-function endsInConcat(graph: Graph, op: Op): Op | undefined {
-  const next = soleConsumer(graph, op);
+/** The concatenation that a tensor goes into, by way of ops that only move values, and nowhere else. */
+function concatAfter(graph: Graph, tensor: number): Op | undefined {
+  const next = soleConsumer(graph, tensor);
   if (!next || graph.isFloat(next)) return undefined;
   const kind = graph.kind(next);
   if (kind === 'concat') return next;
-  return kind === 'passing' ? endsInConcat(graph, next) : undefined;
+  return kind === 'passing' ? concatAfter(graph, next.outputs[0]!) : undefined;
+}
+
+/** The concatenation that all outputs of an op that somebody takes go into, and nowhere else. */
+function endsInConcat(graph: Graph, {outputs}: Op): Op | undefined {
+  const taken = outputs.filter(tensor => graph.isOutput(tensor) || graph.consumers.has(tensor));
+  const [first, ...others] = taken.map(tensor => concatAfter(graph, tensor));
+  return others.every(each => each === first) ? first : undefined;
 }
 
 /** The graph of a model that is called step by step. */
@@ -175,6 +181,10 @@ function wishesFor(graph: Graph, tensor: number): Wishes {
   return wishes;
 }
 
+function hasCustomWeights({options}: Graph, {layer}: Op): boolean {
+  return Object.keys(options.custom[layer.getClassName()] ?? {}).length > 0;
+}
+
 function wishesOf(graph: Graph, op: Op): Wishes {
   const kind = graph.kind(op);
   // What a class of one's own does with values nobody knows, so that it is left as it is along with them.
@@ -183,7 +193,8 @@ function wishesOf(graph: Graph, op: Op): Wishes {
     const inner = steppedGraph(graph, op.layer);
     return wishesFor(inner, inner.flat.inputs[0]!);
   }
-  const after = CARRIES.has(kind) ? both(op.outputs.map(output => wishesFor(graph, output))) : INDIFFERENT;
+  const carries = CARRIES.has(kind) || (kind === 'custom' && !hasCustomWeights(graph, op));
+  const after = carries ? both(op.outputs.map(output => wishesFor(graph, output))) : INDIFFERENT;
   if (kind === 'passing') return after;
   if (after.exact.size > 0) return {exact: after.exact, rounded: false};
   return graph.isFloat(op) ? INDIFFERENT : ROUNDED;
@@ -225,7 +236,7 @@ function endsFloat(graph: Graph, layer: Layer): boolean {
 function outputOf(graph: Graph, op: Op): Output {
   const kind = graph.kind(op);
   if (kind === 'passing') return none(MOVES);
-  const {exact, rounded} = wishesFor(graph, op.outputs[0]!);
+  const {exact, rounded} = both(op.outputs.map(output => wishesFor(graph, output)));
   if (kind === 'nested') {
     return rounded && endsFloat(graph, op.layer) ? {...none(CALLS), later: 'measured'} : none(CALLS);
   }
@@ -327,10 +338,11 @@ function bareValues(
   const bare = new Map<number, Bare>();
   flat.inputs.forEach((number, i) => bare.set(number, {from: inputs[i]!.sourceLayer, range: 'measured'}));
   for (const op of flat.ops) {
-    const [output, range] = [op.outputs[0]!, layers.get(op.layer)!.later];
-    if (range) bare.set(output, {from: op.layer, range});
+    const range = layers.get(op.layer)!.later;
+    if (range) op.outputs.forEach(output => bare.set(output, {from: op.layer, range}));
     const moved = kind(op) === 'passing' && bare.get(op.inputs[0]!);
     // If all would have it rounded, it was rounded before it was moved.
+    const [output] = op.outputs as [number];
     if (moved && wishesFor(graph, output).exact.size > 0) bare.set(output, moved);
   }
   return bare;
@@ -344,10 +356,12 @@ function betweenWith(
 ): Placement['between'] {
   const {numbers, takers} = graph.flat;
   const bare = bareValues(graph, inputs, layers);
+  const isWhole = ({dtype}: SymbolicTensor) => dtype !== 'float32';
   const wishesOfCall = ({outboundLayer, inputTensors, outputTensors}: Call, id: number): Wishes => {
     if (isContainer(outboundLayer)) {
       const given = graphOf(outboundLayer).inputs.filter((_, i) => inputTensors[i]!.id === id);
-      return both(given.map(input => wishesWithin(input.id)));
+      // What a model within makes whole numbers of is rounded after that.
+      return both(given.map(input => ({...wishesWithin(input.id), ...(isWhole(input) && {rounded: false})})));
     }
     const outputs = outputTensors.flatMap(output => numbers.get(output.id) ?? []);
     return wishesOf(graph, {layer: outboundLayer, inputs: [], outputs});
@@ -359,7 +373,7 @@ function betweenWith(
     if (exact.size > 0 || !rounded) return undefined;
     // A model within is given rounded values, unless one of its layers takes them as they are.
     const isGiven = value.sourceLayer.getClassName() === 'InputLayer' && !isOutermost(value);
-    if (isGiven && wishesWithin(value.id).exact.size === 0) return undefined;
+    if (isGiven && !isWhole(value) && wishesWithin(value.id).exact.size === 0) return undefined;
     return (numbers.get(value.id) ?? []).map(each => bare.get(each)).find(each => each !== undefined);
   };
 }

@@ -313,7 +313,7 @@ class Quantization {
     if (!layer) return `there is no layer or input ${name}. The model has: ${all.map(each => each.name).join(', ')}.`;
     const rounded = this.#placements[0]!.roundedInputs.has(layer);
     if (layer.getClassName() === 'InputLayer' && !rounded) {
-      return 'nobody computes with this input in integers, so that it is not rounded. Leave it out.';
+      return 'nobody computes with this input in integers, so that it is not rounded there. Name the layer behind it that rounds, or leave it out.';
     }
     const target = rounded ? layer : this.#roundedFor(layer);
     if (typeof target === 'string' || this.#planOf(target).activations) return target;

@@ -13,6 +13,7 @@ import {
   serialization,
   sub,
   type Tensor,
+  tensor1d,
   tidy,
   type Variable,
   zerosLike,
@@ -75,9 +76,9 @@ export interface QuantizedLayerArgs {
   readonly customWeights?: readonly {readonly name: string; readonly axis?: number | null}[] | null;
   /**
    * Rounds per tensor weights as they will be once the BatchNormalization of this name, which follows, is folded into
-   * them. Files of older versions say only that one does.
+   * them. Files of older versions say only that one does. With its gain where the weight holds levels.
    */
-  readonly folds?: {readonly name: string} | boolean | null;
+  readonly folds?: {readonly name: string; readonly gain?: readonly number[]} | boolean | null;
   /** Why the output is not rounded, where it is not. Under `name`, as tfjs leaves no other text as it is. */
   readonly reason?: {readonly name: string} | null;
   /** Layers that the options left out, and that so have no wrapper: one of the model's wrappers knows. */
@@ -130,6 +131,8 @@ export class WeightQuantizer {
   readonly quantizer: FakeQuantizer;
   #measured: object | undefined;
   #holdsLevels: boolean;
+  /** Whether a file is to have levels where the variable has values. */
+  #savesLevels = false;
   /** What the weight is held to once it is made of its levels, which it would clip. */
   readonly #constraint: object | undefined;
 
@@ -143,9 +146,14 @@ export class WeightQuantizer {
     delete variable.constraint;
   }
 
-  /** Whether the weight's variable holds levels, from which the first call makes values. */
+  /** Whether the weight's variable holds levels. */
   get holdsLevels(): boolean {
     return this.#holdsLevels;
+  }
+
+  /** Whether what is saved are levels, from which the first call makes values. */
+  get savesLevels(): boolean {
+    return this.#holdsLevels || this.#savesLevels;
   }
 
   /**
@@ -154,7 +162,7 @@ export class WeightQuantizer {
    */
   keepLevels({levels, view, grid: {axis, lowest}}: WeightLevels): ArrayLike<number> {
     this.quantizer.observing = false;
-    this.#holdsLevels = true;
+    this.#savesLevels = true;
     if (!this.#countsFromLow) return levels;
     const channel = channelOf(view, axis);
     const counted = new Uint16Array(levels.length);
@@ -185,8 +193,9 @@ export class WeightQuantizer {
     return this.quantizer.apply(viewed, {training});
   }
 
-  /** Measures the weight as it is now, whatever its range was of. */
-  restart(): void {
+  /** Measures the weight as it is now, whatever its range was of; if it holds levels, these times `gain` were rounded. */
+  restart(gain?: readonly number[]): void {
+    if (this.#holdsLevels && gain) tidy(() => this.#restore(this.#alongOutputs(tensor1d([...gain]))));
     this.quantizer.restart(this.#view(this.#variable));
   }
 
@@ -422,7 +431,7 @@ export class QuantizedLayer extends LayerWrapper {
       output: saved(output, this.outputQuantizer),
       allOutputs,
       customWeights,
-      folds: this.#folds ?? null,
+      folds: this.#savedFolds(),
       ...(reason !== undefined && {reason}),
       ...(leftOut.length > 0 && {leftOut: leftOut.map(({name}) => ({name}))}),
     } as serialization.ConfigDict;
@@ -465,7 +474,7 @@ export class QuantizedLayer extends LayerWrapper {
     const {weights = null} = this.#args;
     const [weight] = this.weightQuantizers;
     const config = saved(weights, weight?.quantizer);
-    return config && {...config, levels: weight?.holdsLevels ?? false};
+    return config && {...config, levels: weight?.savesLevels ?? false};
   }
 
   #slots(layer: Layer): Slot[] {
@@ -549,16 +558,35 @@ export class QuantizedLayer extends LayerWrapper {
 
   /** The BatchNormalization that is folded into a weight: into the last one, if there are two. */
   #normFor(weight: WeightQuantizer): BatchNorm | undefined {
-    if (!this.#folds || weight !== this.weightQuantizers[this.weightQuantizers.length - 1]) return undefined;
-    // The first of them: others of its name come from calls that users made in models of their own.
-    const norm = this.outboundNodes.map(({outboundLayer}) => outboundLayer).find(layer => this.#isFolded(layer));
-    if (norm) return unwrapped(norm) as unknown as BatchNorm;
+    if (!this.#folds || weight !== this.#foldedWeight) return undefined;
+    const norm = this.#norm;
+    if (norm) return norm;
     // A part of a model, saved without it: the range that was saved is of other numbers than those that are left.
     if (typeof this.#folds === 'object') {
+      const {gain} = this.#folds;
       this.#folds = null;
-      weight.restart();
+      weight.restart(gain);
     }
     return undefined;
+  }
+
+  get #foldedWeight(): WeightQuantizer | undefined {
+    return this.weightQuantizers[this.weightQuantizers.length - 1];
+  }
+
+  get #norm(): BatchNorm | undefined {
+    // The first of them: others of its name come from calls that users made in models of their own.
+    const norm = this.outboundNodes.map(({outboundLayer}) => outboundLayer).find(layer => this.#isFolded(layer));
+    return norm && (unwrapped(norm) as unknown as BatchNorm);
+  }
+
+  /** With the gain of levels: they say nothing without it, and a part of a model may be saved without the BatchNormalization. */
+  #savedFolds(): NonNullable<QuantizedLayerArgs['folds']> | null {
+    const folds = this.#folds ?? null;
+    if (!folds || folds === true || !this.#foldedWeight?.holdsLevels) return folds;
+    const norm = this.#norm;
+    if (!norm) return folds;
+    return {...folds, gain: tidy(() => Array.from(foldingGain(norm).dataSync()))};
   }
 
   #isFolded(layer: Layer): boolean {

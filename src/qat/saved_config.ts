@@ -1,5 +1,5 @@
 /** What a saved layer's config is checked against, so that a damaged file is told by the layer and the place. */
-import {bits, flag, integer, isRecord, must, oneOf, type Rule, shown, throwProblems} from '../check';
+import {bits, flag, integer, isRecord, must, number, oneOf, type Rule, shown, throwProblems} from '../check';
 import {FAKE_QUANTIZER} from './fake_quantizer';
 import type {Layer} from './graph';
 import {type Config, layerFrom} from './layer_wrapper';
@@ -29,6 +29,7 @@ function listOf(rule: Rule): Rule {
 }
 
 const named = objectOf({name: text});
+const folded = objectOf({name: text}, {gain: listOf(number)});
 
 const QUANTIZER = objectOf(
   {numBits: bits},
@@ -57,7 +58,7 @@ const LAYERS = {
       folds: orNull(
         must(
           'true, false or the name of a layer',
-          value => typeof value === 'boolean' || named(value, '').length === 0,
+          value => typeof value === 'boolean' || folded(value, '').length === 0,
         ),
       ),
     },

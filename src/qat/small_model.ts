@@ -73,9 +73,13 @@ function normsAfter(model: LayersModel): (layer: Layer) => Layer | undefined {
   };
 }
 
-/** The step of each channel of a weight that was rounded with or without a gain. */
-function stepsOf({grid: {scale}, gain}: WeightLevels): Float64Array {
-  return gain ? gain.map((each, c) => scale[c % scale.length]! / Math.abs(each)) : Float64Array.from(scale);
+/**
+ * The step of each output channel of a weight that was rounded with or without a gain. tfmot's scheme has one for each
+ * multiplier of a depthwise kernel.
+ */
+function stepsOf({grid: {scale}, gain, shape}: WeightLevels, isDepthwise: boolean): Float64Array {
+  const outputs = isDepthwise ? shape[2]! * shape[3]! : (gain ?? scale).length;
+  return Float64Array.from({length: outputs}, (_, c) => scale[c % scale.length]! / Math.abs(gain?.[c] ?? 1));
 }
 
 /** The power of two next above all steps, and each step's share of it: exact in float32, and 1 where everything is 0. */
@@ -125,7 +129,7 @@ async function splitOf(
   if ((weight.grid.scale.length === 1 && !weight.gain) || isFirst) return undefined;
   const {axis} = slotsOf(layer, undefined).find(slot => slot.attr === attr)!;
   const levels = levelsWithout(weight, typeof axis === 'number' ? axis : 1);
-  const shares = {levels, ...sharesOf(stepsOf(weight))};
+  const shares = {levels, ...sharesOf(stepsOf(weight, axis === 'depthwise'))};
   if (norm && (await takesFactors(norm, shares.factors))) {
     return {...shares, copy: unconstrained(layer), norm, added: []};
   }

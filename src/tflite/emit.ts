@@ -348,7 +348,8 @@ class Emitter {
   #operator(operator: OperatorName, inputs: readonly number[], output: number, wide: boolean, options: Options = {}) {
     // Sums of int16 are for steps that are powers of two, if they are not told otherwise.
     const given = wide ? {...options, potScaleInt16: 0} : options;
-    this.operators.push({operator, inputs, outputs: [output], options: given, wide});
+    const small = inputs.some(tensor => this.tensors[tensor]!.type === 'int4');
+    this.operators.push({operator, inputs, outputs: [output], options: given, wide, small});
   }
 
   #onGrid({layer, shape}: Value, grid: Grid, wide = isWide(grid)): number {

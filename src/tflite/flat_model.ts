@@ -24,6 +24,8 @@ export interface FlatOperator {
   readonly options: Options;
   /** Whether it computes on int16. */
   readonly wide: boolean;
+  /** Whether its weights are int4. */
+  readonly small: boolean;
 }
 
 /** A tensor by the name that callers know it by. */
@@ -157,9 +159,10 @@ function writeOptions(to: TableWriter, {options: table}: OperatorRow, options: O
   });
 }
 
-function versionOf({operator, wide}: FlatOperator): number {
-  const {version, version16 = version}: OperatorRow = OPERATORS[operator];
-  return wide ? version16 : version;
+function versionOf({operator, wide, small}: FlatOperator): number {
+  const {version, version16 = version, versions4}: OperatorRow = OPERATORS[operator];
+  const [in8, in16] = (small && versions4) || [version, version16];
+  return wide ? in16 : in8;
 }
 
 function writeOperator(to: TableWriter, operator: FlatOperator, code: number): Offset {

@@ -19,11 +19,12 @@ interface OptionsTable {
   readonly fields: Readonly<Record<string, OptionField>>;
 }
 
-/** An operator: its code, and the lowest version that computes in int8; in int16 where that is another one. */
+/** An operator: its code, and the lowest version that computes in int8; in int16, and with weights of int4 in either, where that is another one. */
 export interface OperatorRow {
   readonly code: number;
   readonly version: number;
   readonly version16?: number;
+  readonly versions4?: readonly [in8: number, in16: number];
   readonly options?: OptionsTable;
 }
 
@@ -81,7 +82,8 @@ export const OPERATORS = {
     version16: 3,
     options: {union: 10, fields: {axis: [0, 'int32', 0], activation: [1, 'int8', 0]}},
   },
-  CONV_2D: {code: 3, version: 3, version16: 4, options: CONV},
+  CONV_2D: {code: 3, version: 3, version16: 4, versions4: [7, 7], options: CONV},
+  // TensorFlow says 7 for int4, which its reference kernels refuse, though they compute it.
   DEPTHWISE_CONV_2D: {code: 4, version: 3, version16: 5, options: DEPTHWISE},
   DEQUANTIZE: {code: 6, version: 2, version16: 3, options: {union: 38, fields: NO_FIELDS}},
   ELU: {code: 111, version: 1},
@@ -89,6 +91,7 @@ export const OPERATORS = {
     code: 9,
     version: 4,
     version16: 7,
+    versions4: [10, 13],
     options: {
       union: 8,
       fields: {activation: [0, 'int8', 0], weightsFormat: [1, 'int8', 0], keepNumDims: [2, 'bool', 0]},

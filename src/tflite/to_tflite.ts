@@ -90,7 +90,9 @@ function quantizerProblems(layers: readonly Layer[]): string[] {
     const inner = unwrapped(layer) as unknown as Record<string, unknown>;
     const rounded = layer instanceof LayerWrapper ? layer.roundedWeights().map(({name}) => name) : [];
     const attrs = ['kernel', 'depthwiseKernel', 'pointwiseKernel', 'embeddings'];
-    const float = attrs.filter(attr => inner[attr] && !rounded.includes(attr));
+    // A class that cannot be written needs no other remedy.
+    const isKnown = LAYERS[unwrapped(layer).getClassName()] !== undefined;
+    const float = isKnown ? attrs.filter(attr => inner[attr] && !rounded.includes(attr)) : [];
     const off = isQuantizing(layer) ? layer.roundings.filter(({quantizer}) => !quantizer.quantizing) : [];
     return [
       ...float.map(attr => `layer ${layer.name}: its ${attr} is not quantized. Quantize it: quantizeModel's weights.`),
@@ -213,10 +215,10 @@ function addLayer(graph: Graph, layer: Layer, numbers: LayerNumbers, inputs: rea
 
 function ungriddedProblems({nodes, outputs}: Graph): string[] {
   const isUnrounded = (value: Value) => !value.grid;
-  const without = [
-    ...nodes.map(({output}) => output).filter(value => !inputOf(value)),
-    ...outputs.map(({value}) => value),
-  ].filter(isUnrounded);
+  const given = outputs.filter(({value}) => isUnrounded(value) && inputOf(value));
+  const without = [...nodes.map(({output}) => output), ...outputs.map(({value}) => value)].filter(
+    value => isUnrounded(value) && !inputOf(value),
+  );
   const layers = [...new Set(without.map(({layer}) => layer))];
   const takers = nodes.filter(({operator}) => !TAKES_INPUTS.has(operator));
   const unrounded = new Set(takers.flatMap(node => inputsOf(node).flatMap(value => inputOf(value)?.layer ?? [])));
@@ -226,6 +228,10 @@ function ungriddedProblems({nodes, outputs}: Graph): string[] {
       ({layer}) =>
         `layer ${layer}: it looks rows up by numbers that are computed, or rounded. Give it an input of the model, at most ` +
         'reshaped or permuted, and quantize the model anew.',
+    ),
+    ...given.map(
+      ({name}) =>
+        `output ${name}: it is an input as it is given. Build the model without it: whoever runs the file has it.`,
     ),
     ...layers.map(
       layer =>
