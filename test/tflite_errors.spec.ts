@@ -49,7 +49,9 @@ describe('toTFLite refuses', () => {
   it('a float layer of a class that it does not know, without asking to quantize it', async () => {
     const lstm = layers.lstm({units: 2, inputShape: [3, 2], name: 'lstm'});
     const message = await messageOf(await calibrated(sequential(lstm, dense('d')), {layers: {lstm: false}}));
-    expect(message).toBe('toTFLite: layer lstm: TensorFlow Lite has no integer operators for the class LSTM.');
+    expect(message).toBe(
+      'toTFLite: layer lstm: the class LSTM cannot be written in integers. Use other layers, or export a model of those that can.',
+    );
     const q = await calibrated(sequential(dense('e', {inputShape: [4]}), dense('f')), {layers: {e: false}});
     expect(await messageOf(q)).toContain('layer e: its kernel is not quantized');
   });
