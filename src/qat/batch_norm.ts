@@ -17,7 +17,7 @@ import {asContainer, type Layer} from './graph';
 import {isQuantizing, type Swap, swapped, unwrapped} from './layer_wrapper';
 import {allLayers} from './quantize_model';
 import {flag, type Rules, throwProblems} from '../check';
-import {checkModel, checkOptions, count} from './rules';
+import {checkModel, checkOptions, count, limit} from './rules';
 import {alone, batchesOf, type Samples} from './samples';
 
 interface BatchNorm extends Layer {
@@ -60,13 +60,13 @@ export function freezeBatchNorm(model: LayersModel, frozen = true): void {
 
 /** How {@link reestimateBatchNorm} goes about it. */
 export interface ReestimateOptions {
-  /** How many samples to measure; 512 by default. What more there are is left alone. */
+  /** How many samples to measure, Infinity for all; 512 by default. What more there are is left alone. */
   readonly samples?: number;
   /** Samples at a time, where tensors are given: as many as in training. 64 by default. */
   readonly batchSize?: number;
 }
 
-const REESTIMATE: Rules<ReestimateOptions> = {samples: count, batchSize: count};
+const REESTIMATE: Rules<ReestimateOptions> = {samples: limit, batchSize: count};
 
 /** The mean of one layer's statistics over batches. Between them the layer is as it was. */
 class Statistics {
@@ -209,12 +209,12 @@ export async function reestimateBatchNorm(
         measuring(statistics, () => pass(model, batch));
         seen += batch[0]!.shape[0];
       }
-      if (seen === 0) throw new Error('reestimateBatchNorm: there are no samples. Give it at least one batch.');
       await checkFinite(statistics);
       for (const each of statistics) each.commit();
-      if (seen < samples) {
+      if (seen < samples && samples < Infinity) {
+        const wanted = `${samples} ${options.samples === undefined ? 'are usual' : 'were asked for'}`;
         console.warn(
-          `reestimateBatchNorm: the statistics are of ${seen} samples only, where ${samples} were asked for. ` +
+          `reestimateBatchNorm: the statistics are of ${seen} samples only, where ${wanted}. ` +
             'Give it more, or ask for fewer (samples).',
         );
       }

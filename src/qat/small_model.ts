@@ -28,7 +28,7 @@ import {configOf, isQuantizing, layerFrom, LayerWrapper, tellAll, unwrapped} fro
 import {allLayers} from './quantize_model';
 import {QuantizedLayer} from './quantized_layer';
 import {cloneLayer, rebuild, type Replacement} from './rebuild';
-import {checkOptions} from './rules';
+import {checkOptions, isRecord} from './rules';
 
 /** How a variable is stored: as codes, of which tfjs makes code * scale + min in float64 and rounds once. */
 interface Stored {
@@ -391,6 +391,16 @@ const DESTINATION = must(
   (value: string | Partial<io.IOHandler> | null) => typeof value === 'string' || typeof value?.save === 'function',
 );
 
+const ARTIFACTS = must(
+  'a layers model with its weights, as model.save gives',
+  (value: Partial<io.ModelArtifacts> | null | undefined) => {
+    const {modelTopology = {}, weightData} = value ?? {};
+    return (
+      isRecord(modelTopology) && ('model_config' in modelTopology || 'class_name' in modelTopology) && !!weightData
+    );
+  },
+);
+
 /**
  * For `q.save`: saves a quantized model as a float one of about a quarter of the size, which `tf.loadLayersModel` loads
  * without this package. It computes with the rounded weights; activations are not rounded any more. It trains on as any model.
@@ -421,6 +431,7 @@ export function quantized(destination: string | io.IOHandler, options: SmallMode
   return {
     save: async artifacts => {
       if (!handler.save) throw new Error('quantized: the handler has no method save. Give one that saves.');
+      throwProblems('quantized', ARTIFACTS(artifacts, 'what is saved'));
       const q = await loaded(artifacts);
       let small: SmallModel | undefined;
       try {

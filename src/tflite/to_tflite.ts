@@ -11,7 +11,7 @@ import {gridOfQuantizer, type IntegerGrid, weightLevels, type WeightLevels} from
 import {isQuantizing, LayerWrapper, unwrapped} from '../qat/layer_wrapper';
 
 import {allLayers} from '../qat/quantize_model';
-import {callback, checkOptions, count, shownAll, text} from '../qat/rules';
+import {callback, checkOptions, count, shownAll, text, withModel} from '../qat/rules';
 import {emit, integerProblems, isStorable, type PortType} from './emit';
 import {writeModel} from './flat_model';
 import {Graph, type Grid, inputOf, inputsOf, mixedInputs, type Value} from './graph';
@@ -278,8 +278,12 @@ async function readNumbers(layers: readonly Layer[], onProgress: TFLiteOptions['
  */
 export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}): Promise<Uint8Array> {
   checkOptions('toTFLite', options, RULES);
-  const {inputType = 'float32', outputType = 'float32', batchSize = 1, int4 = false, labels, onProgress} = options;
   quantizingLayers('toTFLite', model);
+  return withModel('toTFLite', model, () => fileOf(model, options));
+}
+
+async function fileOf(model: LayersModel, options: TFLiteOptions): Promise<Uint8Array> {
+  const {inputType = 'float32', outputType = 'float32', batchSize = 1, int4 = false, labels, onProgress} = options;
   const layers = allLayers(asContainer(model)).filter(layer => layer.getClassName() !== 'InputLayer');
   throwProblems('toTFLite', [
     ...labelProblems(model, labels),
