@@ -81,7 +81,7 @@ describe('options that have no effect are refused', () => {
   });
 });
 
-describe('a model that is disposed of meanwhile', () => {
+describe('a model at work', () => {
   scoped();
 
   const CALLS: Readonly<Record<string, (q: tfl.LayersModel) => unknown>> = {
@@ -108,12 +108,19 @@ describe('a model that is disposed of meanwhile', () => {
   };
 
   for (const [name, call] of Object.entries(CALLS)) {
-    it(`is named by ${name}`, async () => {
+    it(`is named by ${name} where it is disposed of meanwhile`, async () => {
       const q = quantizeModel(nested());
       await calibrate(q, samples());
       expect(await messageOf(() => call(q))).toMatch(new RegExp(`^${name}: model whole was disposed of meanwhile`));
     });
   }
+
+  it('and a part of it are not measured at once, and told by the name of what is at work', async () => {
+    const q = quantizeModel(nested());
+    const part = tfl.model({inputs: q.inputs, outputs: q.getLayer('base').getOutputAt(1), name: 'part'});
+    const both = await Promise.all([calibrate(q, samples()), messageOf(() => calibrate(part, samples()))]);
+    expect(both[1]).toContain('calibrate: calibrate is at work on model whole. Wait');
+  });
 });
 
 describe('samples', () => {

@@ -238,7 +238,7 @@ export async function* batchesOf(
   }
 }
 
-/** Layers of models that something passes samples through, and what. */
+/** Layers of models that something passes samples through, and what does. */
 const busy = new WeakMap<object, string>();
 
 /** Runs what must be alone with a model: what it measures would be of two states of it. */
@@ -246,9 +246,9 @@ export async function alone(caller: string, model: LayersModel, run: () => Promi
   const layers = allLayers(asContainer(model));
   const [other] = layers.flatMap(layer => busy.get(layer) ?? []);
   if (other !== undefined) {
-    throw new Error(`${caller}: ${other} is at work on model ${model.name}. Wait until it is done (await).`);
+    throw new Error(`${caller}: ${other}. Wait until it is done (await).`);
   }
-  for (const layer of layers) busy.set(layer, caller);
+  for (const layer of layers) busy.set(layer, `${caller} is at work on model ${model.name}`);
   try {
     await withModel(caller, model, run);
   } finally {

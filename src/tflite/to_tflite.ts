@@ -1,6 +1,6 @@
 /** From a quantized model to the bytes of a .tflite file. */
 import type {LayersModel, LayerVariable} from '@tensorflow/tfjs-layers';
-import {flag, must, oneOf, type Rules, throwProblems} from '../check';
+import {between, flag, must, oneOf, type Rule, type Rules, throwProblems} from '../check';
 // What is exported may have been saved, and loads where the layers are registered.
 import '../qat/index';
 import {quantizingLayers} from '../qat/control';
@@ -50,10 +50,19 @@ export interface TFLiteOptions {
 
 const PORT = oneOf('float32', 'int8', 'uint8', 'int16');
 
+/** A file's dimensions are int32. */
+const DIMENSION = between(1, 2 ** 31 - 1);
+
+const batch: Rule = (value, path) => {
+  if (value === null) return [];
+  const problems = count(value, path);
+  return problems.length > 0 ? problems : DIMENSION(value, path);
+};
+
 const RULES: Rules<TFLiteOptions> = {
   inputType: PORT,
   outputType: PORT,
-  batchSize: (value, path) => (value === null ? [] : count(value, path)),
+  batchSize: batch,
   int4: flag,
   description: text,
   labels: must(
@@ -289,9 +298,9 @@ async function fileOf(model: LayersModel, options: TFLiteOptions): Promise<Uint8
     ...labelProblems(model, labels),
     ...classProblems(layers),
     ...quantizerProblems(layers),
+    ...(await nonFiniteProblems(layers)),
     ...(await unsetProblems(layers)),
   ]);
-  throwProblems('toTFLite', await nonFiniteProblems(layers));
   const numbers = await readNumbers(layers, onProgress);
   throwProblems(
     'toTFLite',
