@@ -539,7 +539,7 @@ describe('the file of a quantized model', () => {
     'a width that is none': [
       /"weights":\{"num_bits":8/,
       '"weights":{"num_bits":99',
-      /conv cannot.*weights.numBits must be an integer from 2 to 16, but was 99/,
+      /conv cannot.*weights.numBits must be an integer between 2 and 16, inclusive, but was 99/,
     ],
     'an observer that is none': [/"last_value"/, '"ema"', /conv cannot.*weights.observer.*"ema"/],
     'two things at once': [

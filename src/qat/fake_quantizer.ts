@@ -82,7 +82,7 @@ export interface FakeQuantizerOptions {
 
 export const OBSERVER = oneOf('movingAverage', 'lastValue', 'allValues', 'learned');
 
-const RULES: Rules<FakeQuantizerOptions> = {
+export const RULES: Rules<FakeQuantizerOptions> = {
   numBits: bits,
   symmetric: flag,
   narrowRange: flag,

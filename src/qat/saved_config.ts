@@ -1,123 +1,110 @@
 /** What a saved layer's config is checked against, so that a damaged file is told by the layer and the place. */
+import {bits, flag, integer, must, oneOf, type Rule, throwProblems} from '../check';
+import {RULES} from './fake_quantizer';
 import type {Layer} from './graph';
 import {type Config, layerFrom} from './layer_wrapper';
-import {throwProblems} from '../check';
+import {count, isRecord, range} from './rules';
 
-/** Tells what is wrong with a value. */
-type Check = (where: string, value: unknown) => string[];
+type FileRules = Readonly<Record<string, Rule>>;
 
-function must(wanted: string, is: (value: unknown) => boolean): Check {
-  return (where, value) => {
-    if (is(value)) return [];
-    if (value === undefined) return [`${where} is missing: it must be ${wanted}`];
-    return [`${where} must be ${wanted}, but was ${JSON.stringify(value).slice(0, 60)}`];
+/** A value as it stands in a file. */
+function shown(value: unknown): string {
+  return JSON.stringify(value ?? null).slice(0, 60);
+}
+
+/** A problem without what the value was. */
+function wish(problem: string): string {
+  return problem.slice(0, problem.lastIndexOf(', but was '));
+}
+
+/** A rule of options, for what a file holds. */
+function inFile(rule: Rule): Rule {
+  return (value, path) => rule(value, path).map(problem => `${wish(problem)}, but was ${shown(value)}.`);
+}
+
+const object = must('an object', isRecord, shown);
+const list = must('a list', Array.isArray, shown);
+const text = must('a string', value => typeof value === 'string' && value !== '', shown);
+
+/** What may be null. */
+function orNull(rule: Rule): Rule {
+  return (value, path) => (value === null ? [] : rule(value, path));
+}
+
+function listOf(rule: Rule): Rule {
+  return (value, path) =>
+    Array.isArray(value) ? value.flatMap((each, i) => rule(each, `${path}[${i}]`)) : list(value, path);
+}
+
+/** What must be there, and what may be; other names are what tfjs or a later version saves. */
+function objectOf(needed: FileRules, others: FileRules = {}): Rule {
+  return (value, path) => {
+    if (!isRecord(value)) return object(value, path);
+    return Object.entries({...needed, ...others}).flatMap(([name, rule]) => {
+      const at = path ? `${path}.${name}` : name;
+      if (value[name] !== undefined) return rule(value[name], at);
+      return Object.hasOwn(needed, name) ? [`${at} is missing: ${wish(rule(undefined, 'it')[0]!)}.`] : [];
+    });
   };
 }
 
-const optional =
-  (check: Check): Check =>
-  (where, value) =>
-    value === undefined ? [] : check(where, value);
-
-/** What may be left out, and be null. */
-const orNull =
-  (check: Check): Check =>
-  (where, value) =>
-    value === undefined || value === null ? [] : check(where, value);
-
-const oneOf = (...values: readonly unknown[]) =>
-  must(values.map(value => JSON.stringify(value)).join(' or '), value => values.includes(value));
-
-const list = must('a list', Array.isArray);
-const listOf =
-  (check: Check): Check =>
-  (where, value) =>
-    Array.isArray(value) ? value.flatMap((each, i) => check(`${where}[${i}]`, each)) : list(where, value);
-
-const isObject = (value: unknown): value is Config =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const object = must('an object', isObject);
-const objectOf =
-  (checks: Readonly<Record<string, Check>>): Check =>
-  (where, value) =>
-    isObject(value)
-      ? Object.entries(checks).flatMap(([name, check]) => check((where && `${where}.${name}`) || name, value[name]))
-      : object(where, value);
-
-const isNumber = (value: unknown): value is number => typeof value === 'number';
-const text = must('a string', value => typeof value === 'string' && value !== '');
-const integer = must('an integer', Number.isInteger);
-const bool = oneOf(true, false);
+const bool = inFile(flag);
 const named = objectOf({name: text});
+const version = {version: inFile(count)};
 
-const GRID = {
-  numBits: must(
-    'an integer from 2 to 16',
-    value => Number.isInteger(value) && isNumber(value) && value >= 2 && value <= 16,
-  ),
-  symmetric: optional(bool),
-  narrowRange: optional(bool),
-};
-
-const QUANTIZER = objectOf({
-  ...GRID,
-  perChannel: optional(bool),
-  observer: optional(oneOf('movingAverage', 'lastValue', 'allValues', 'learned')),
-  decay: optional(must('a number in [0, 1)', value => isNumber(value) && value >= 0 && value < 1)),
-  debias: optional(bool),
-  nonNegative: optional(bool),
-  start: optional(oneOf('minMax', 'mse')),
-  learningRateScale: optional(must('a number above 0', value => isNumber(value) && value > 0)),
-  fixed: optional(
-    must('two numbers, the lower first', value => {
-      const [low, high, ...more] = Array.isArray(value) ? (value as unknown[]) : [];
-      return isNumber(low) && isNumber(high) && low < high && more.length === 0;
-    }),
-  ),
-  pinned: optional(bool),
-  offTies: optional(bool),
-  observing: optional(bool),
-  quantizing: optional(bool),
-  levels: optional(bool),
-});
+/** A quantizer's options, as a wrapper saves them. */
+const OPTIONS = Object.fromEntries(Object.entries(RULES).map(([name, rule]) => [name, inFile(rule)]));
+const QUANTIZER = objectOf(
+  {numBits: inFile(bits)},
+  {
+    ...OPTIONS,
+    fixed: inFile(range),
+    pinned: bool,
+    perChannel: bool,
+    observing: bool,
+    quantizing: bool,
+    levels: bool,
+  },
+);
 
 const SERIALIZED = objectOf({className: text, config: object});
-const VERSION = optional(
-  must('an integer of 1 or more', value => Number.isInteger(value) && isNumber(value) && value >= 1),
-);
 
 /** The configs of the layers that round, by class. */
 const LAYERS = {
-  QuantizedInput: objectOf({name: text, version: VERSION, quantizer: QUANTIZER}),
-  QuantizedLayer: objectOf({
-    name: text,
-    version: VERSION,
-    layer: SERIALIZED,
-    weights: orNull(QUANTIZER),
-    before: orNull(QUANTIZER),
-    between: orNull(QUANTIZER),
-    output: orNull(QUANTIZER),
-    allOutputs: optional(bool),
-    reason: orNull(named),
-    leftOut: optional(listOf(named)),
-    customWeights: orNull(listOf(objectOf({name: text, axis: orNull(integer)}))),
-    folds: orNull(
-      must(
-        'a boolean or the name of a layer',
-        value => value === true || value === false || named('', value).length === 0,
+  QuantizedInput: objectOf({name: text, quantizer: QUANTIZER}, version),
+  QuantizedLayer: objectOf(
+    {name: text, layer: SERIALIZED},
+    {
+      ...version,
+      weights: orNull(QUANTIZER),
+      before: orNull(QUANTIZER),
+      between: orNull(QUANTIZER),
+      output: orNull(QUANTIZER),
+      allOutputs: bool,
+      reason: orNull(named),
+      leftOut: listOf(named),
+      customWeights: orNull(listOf(objectOf({name: text}, {axis: orNull(inFile(integer))}))),
+      folds: orNull(
+        must(
+          'a boolean or the name of a layer',
+          value => typeof value === 'boolean' || named(value, '').length === 0,
+          shown,
+        ),
       ),
-    ),
-  }),
+    },
+  ),
   QuantizeWrapper: objectOf({name: text, layer: SERIALIZED, quantizeConfig: SERIALIZED}),
-  QuantizeLayer: objectOf({
-    name: text,
-    quantizer: orNull(
-      objectOf({
-        className: oneOf('LastValueQuantizer', 'MovingAverageQuantizer', 'AllValuesQuantizer'),
-        config: objectOf({...GRID, numBits: optional(GRID.numBits)}),
-      }),
-    ),
-  }),
+  QuantizeLayer: objectOf(
+    {name: text},
+    {
+      quantizer: orNull(
+        objectOf({
+          className: inFile(oneOf('LastValueQuantizer', 'MovingAverageQuantizer', 'AllValuesQuantizer')),
+          config: objectOf({}, {numBits: inFile(bits), symmetric: bool, narrowRange: bool}),
+        }),
+      ),
+    },
+  ),
 };
 
 /** Says what is wrong with a saved layer, and which it is. */
@@ -127,7 +114,7 @@ export function refuseSaved(name: unknown, problems: readonly string[]): void {
 
 /** Checks a saved layer's config; says all that is wrong with it at once. */
 export function checkSaved(layer: keyof typeof LAYERS, config: Config): void {
-  refuseSaved(config['name'], LAYERS[layer]('', config));
+  refuseSaved(config['name'], LAYERS[layer](config, ''));
 }
 
 /** The layer inside a saved one. */
