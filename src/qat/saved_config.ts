@@ -67,7 +67,15 @@ const QUANTIZER = objectOf(
   },
 );
 
-const SERIALIZED = objectOf({className: text, config: object});
+const SERIALIZED = objectOf({className: text, config: objectOf({}, {name: text})});
+
+/** An activation: by name, or as tfmot wraps it. */
+const activation: Rule = (value, path) => {
+  if (typeof value === 'string') return [];
+  const problems = SERIALIZED(value, path);
+  const isWrapped = isRecord(value) && value['className'] === 'QuantizeAwareActivation';
+  return isWrapped && problems.length === 0 ? objectOf({activation})(value['config'], `${path}.config`) : problems;
+};
 
 /** The configs of the layers that round, by class. */
 const LAYERS = {
@@ -93,7 +101,11 @@ const LAYERS = {
       ),
     },
   ),
-  QuantizeWrapper: objectOf({name: text, layer: SERIALIZED, quantizeConfig: SERIALIZED}),
+  QuantizeWrapper: objectOf({
+    name: text,
+    layer: objectOf({className: text, config: objectOf({}, {name: text, activation})}),
+    quantizeConfig: SERIALIZED,
+  }),
   QuantizeLayer: objectOf(
     {name: text},
     {
