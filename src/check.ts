@@ -149,7 +149,7 @@ export function checkAxis(op: string, x: Tensor, axis: number): number {
   if (Number.isInteger(axis) && axis >= -x.rank && axis < x.rank) return axis < 0 ? axis + x.rank : axis;
   throw invalid(
     op,
-    `axis must be an integer in [${-x.rank}, ${x.rank}) for an input of shape [${x.shape}], but was ${axis}.`,
+    `axis must be an integer in [${-x.rank}, ${x.rank}) for an input of shape [${x.shape}], but was ${shown(axis)}.`,
   );
 }
 

@@ -453,6 +453,17 @@ describe('percentileRange', () => {
     expect([...(await valuesOf(high))]).toEqual([2, 4]);
   });
 
+  it('leaves out 5 of 1000 on either side at 99, and NaN besides', async () => {
+    const values = Array.from({length: 1000}, (_, i) => ((i * 7) % 1000) - 499.5);
+    for (const x of [values, [...values.slice(0, 999), NaN]]) {
+      const [low, high] = percentileRange(x, {percentile: 99});
+      const missing = x === values ? [] : [values[999]!];
+      const rest = values.filter(value => !missing.includes(value)).sort((a, b) => a - b);
+      expect((await valuesOf(low))[0]).toBeCloseTo(rest[5]!, 3);
+      expect((await valuesOf(high))[0]).toBeCloseTo(rest[rest.length - 6]!, 3);
+    }
+  });
+
   it('refuses a percentile that is none', () => {
     expect(() => percentileRange([1], {percentile: 0})).toThrowError(/percentile.*0/);
   });

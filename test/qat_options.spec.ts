@@ -215,11 +215,12 @@ describe('arguments are checked by', () => {
 
   it('reestimateBatchNorm', async () => {
     const reestimate = (options: unknown) => messageOf(() => qat.reestimateBatchNorm(q(), samples(), options as never));
-    for (const count of [0, -1, 1.5, NaN, Infinity, null, '16']) {
+    for (const count of [0, -1, 1.5, NaN, -Infinity, null, '16']) {
       expect(await reestimate({batchSize: count, samples: count})).toMatch(
         /2 problems[^]*batchSize must[^]*samples must/,
       );
     }
+    expect(await reestimate({batchSize: Infinity})).toContain('batchSize must be an integer above 0, but was Infinity');
     expect(await reestimate(null)).toContain('options must be an object');
     expect(await reestimate({sample: 4})).toContain('Did you mean samples?');
   });

@@ -593,6 +593,9 @@ describe('the file of a quantized model', () => {
       /quant_dense cannot.*quantizeConfig must be an object, but was null/,
     );
     await expectAsync(load(/"Dense"/, '"Denser"')).toBeRejectedWithError(/quant_dense cannot.*Denser/);
+    await expectAsync(load(/"config":\{"activation":"linear"\}/, '"config":{}')).toBeRejectedWithError(
+      /quant_dense cannot.*layer.config.activation.config.activation is missing: it must be an object/,
+    );
     await expectAsync(load(/AllValuesQuantizer/, 'NoQuantizer')).toBeRejectedWithError(
       /quantize_layer cannot.*NoQuantizer/,
     );

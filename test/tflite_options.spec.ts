@@ -29,6 +29,7 @@ const WRONG: readonly (readonly [options: unknown, ...parts: string[]])[] = [
   ...[0, -1, 1.5, NaN, Infinity, '1', true].map(
     batchSize => [{batchSize}, 'batchSize must be an integer above 0, but was'] as const,
   ),
+  [{batchSize: 2 ** 31}, 'batchSize must be an integer between 1 and 2147483647, inclusive, but was 2147483648.'],
   [{int4: 'yes'}, 'int4 must be true or false'],
   [{int4: 1}, 'int4 must be true or false'],
   [{description: 5}, 'description must be a string, but was 5.'],

@@ -18,7 +18,7 @@ import type {BatchNorm} from './folding';
 import {asContainer, type Layer} from './graph';
 import {isQuantizing, type Swap, swapped, unwrapped} from './layer_wrapper';
 import {allLayers} from './quantize_model';
-import {checkModel, checkOptions, count} from './rules';
+import {checkModel, checkOptions, count, limit} from './rules';
 import {alone, batchesOf, pass, type Samples} from './samples';
 
 type BatchNormLayer = Layer & BatchNorm & {momentum: number};
@@ -55,13 +55,13 @@ export function freezeBatchNorm(model: LayersModel, frozen = true): void {
 
 /** How {@link reestimateBatchNorm} goes about it. */
 export interface ReestimateOptions {
-  /** How many samples to measure; 512 by default. What more there are is left alone. */
+  /** How many samples to measure, Infinity for all; 512 by default. What more there are is left alone. */
   readonly samples?: number;
   /** Samples at a time, where tensors are given: as many as in training. 64 by default. */
   readonly batchSize?: number;
 }
 
-export const REESTIMATE: Rules<ReestimateOptions> = {samples: count, batchSize: count};
+export const REESTIMATE: Rules<ReestimateOptions> = {samples: limit, batchSize: count};
 
 /** How many samples are measured unless the options say. */
 export const SAMPLES = 512;
@@ -207,12 +207,12 @@ export async function reestimateBatchNorm(
         measuring(statistics, () => passUnwarned(model, batch));
         seen += batch[0]!.shape[0];
       }
-      if (seen === 0) throw new Error('reestimateBatchNorm: there are no samples. Give it at least one batch.');
       await checkFinite(statistics);
       for (const each of statistics) each.commit();
-      if (seen < samples) {
+      if (seen < samples && samples < Infinity) {
+        const wanted = `${samples} ${options.samples === undefined ? 'are usual' : 'were asked for'}`;
         console.warn(
-          `reestimateBatchNorm: the statistics are of ${seen} samples only, where ${samples} were asked for. ` +
+          `reestimateBatchNorm: the statistics are of ${seen} samples only, where ${wanted}. ` +
             'Give it more, or ask for fewer (samples).',
         );
       }

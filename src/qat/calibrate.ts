@@ -8,7 +8,7 @@ import type {FakeQuantizer} from './fake_quantizer';
 import type {Layer} from './graph';
 import {type CalibrationMethod, Histogram} from './histogram';
 import {LayerWrapper, type Quantizing, settle} from './layer_wrapper';
-import {callback, checkOptions, count, percent} from './rules';
+import {callback, checkOptions, count, limit, percent} from './rules';
 import {alone, batchesOf, pass, type Samples, sampleCount} from './samples';
 import {offTies} from './ties';
 
@@ -30,7 +30,7 @@ export interface CalibrateOptions {
   readonly percentile?: number;
   /** Samples at a time, where tensors are given; 16 by default. */
   readonly batchSize?: number;
-  /** How many samples to look at; all by default, so that batches without end need it. What more there are is left alone. */
+  /** How many samples to look at; all (Infinity) by default, so that batches without end need it. What more there are is left alone. */
   readonly samples?: number;
   /**
    * Called after each batch; before the first, with nothing done, after each weight whose learned range has to be found.
@@ -42,7 +42,7 @@ export interface CalibrateOptions {
 const CALIBRATE: Rules<CalibrateOptions> = {
   method: oneOf('minMax', 'percentile', 'mse'),
   percentile: percent,
-  samples: count,
+  samples: limit,
   batchSize: count,
   onProgress: callback,
 };
@@ -175,7 +175,6 @@ async function measure(
     done += batch[0]!.shape[0];
     onProgress?.({done, total});
   }
-  if (done === 0) throw new Error('calibrate: there are no samples. Give it at least one batch.');
   for (const [quantizer, histogram] of seen) {
     if (histogram.max >= histogram.min) quantizer.setRange(...fitted(histogram, quantizer, options), WEIGHT);
   }

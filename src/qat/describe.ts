@@ -9,7 +9,7 @@ import {isQuantizing, LayerWrapper, unwrapped} from './layer_wrapper';
 import {LEFT_OUT, reasonOfKind} from './placement';
 import {allLayers} from './quantize_model';
 import {QuantizedLayer} from './quantized_layer';
-import {callback} from './rules';
+import {callback, checkModel, withModel} from './rules';
 
 /** One line of a description: a quantizer, or a layer that has none. */
 export interface QuantizationRow {
@@ -136,9 +136,13 @@ export function describeQuantization(model: LayersModel): QuantizationDescriptio
   );
   const reasonOf = reasonsOf(layers);
   const lines = layers.flatMap(layer => linesOf(layer, custom, reasonOf));
-  const read = () => Promise.all(lines.map(async ({quantizer, rowOf}) => rowOf(await quantizer?.snapshot())));
+  const read = () =>
+    withModel('describeQuantization', model, () =>
+      Promise.all(lines.map(async ({quantizer, rowOf}) => rowOf(await quantizer?.snapshot()))),
+    );
   return {
     get rows() {
+      checkModel('describeQuantization', model);
       return lines.map(({quantizer, rowOf}) => rowOf(quantizer?.snapshotSync()));
     },
     read,

@@ -309,6 +309,7 @@ export class FakeQuantizer {
   }
 
   #apply<T extends Tensor>(input: T, training: boolean): T {
+    this.#checkAlive();
     if (this.watcher) {
       this.watcher(input);
       return input;
@@ -332,6 +333,7 @@ export class FakeQuantizer {
 
   /** [min, max], scalars or one value per channel. They are the caller's to dispose. */
   range(): [Tensor, Tensor] {
+    this.#checkAlive();
     if (this.#learned && this.isSet()) return this.#learned.ends();
     if (!this.#store && this.#initial) return [tensor(this.#initial[0]), tensor(this.#initial[1])];
     if (!this.#store || !this.isSet()) {
@@ -346,6 +348,7 @@ export class FakeQuantizer {
 
   /** The range and what became of the last batches, on the host. */
   async snapshot(): Promise<RangeSnapshot> {
+    this.#checkAlive();
     if (this.#learned) {
       const [grid, logs] = this.#learned.readings(this.#observing);
       try {
@@ -365,6 +368,7 @@ export class FakeQuantizer {
 
   /** As {@link snapshot}, waiting for the device. On WebGPU tfjs reads so by way of a canvas: slowly, where at all. */
   snapshotSync(): RangeSnapshot {
+    this.#checkAlive();
     const learned = this.#learned;
     if (learned) {
       const [grid, logs] = tidy(() => learned.readings(this.#observing).map(each => each.dataSync()));
@@ -377,11 +381,12 @@ export class FakeQuantizer {
    * Sets the range.
    *
    * @param min - its lower end, or one for each channel.
-   * @param max - its upper end, likewise, no smaller than `min`.
+   * @param max - its upper end, likewise, no smaller than `min`. A learned range holds 0 and is never empty: one of 1 serves.
    * @param weight - how much of a debiased moving average it is: 1, the default, as if seen for ever.
    * @throws if the ends are not finite, or not as many as there are channels, or `min` is above `max`.
    */
   setRange(min: number | readonly number[], max: number | readonly number[], weight = 1): void {
+    this.#checkAlive();
     const {low, high} = this.#checkedEnds(min, max, weight);
     const perChannel = this.#options.axis !== undefined;
     if (this.#options.observer === 'learned') {
@@ -437,12 +442,16 @@ export class FakeQuantizer {
     this.observing = true;
   }
 
-  /** Frees the range. */
+  /** Frees the range. After that the quantizer is of no use. */
   dispose(): void {
     this.#store?.dispose();
     this.#learned?.dispose();
     this.#store = this.#learned = undefined;
     this.#disposed = true;
+  }
+
+  #checkAlive(): void {
+    if (this.#disposed) throw invalid(this.#name, 'it is disposed. Make a new FakeQuantizer.');
   }
 
   /** The ends of each channel, or of the one range. */
@@ -557,11 +566,23 @@ export class FakeQuantizer {
   }
 
   #learnedFor(x: Tensor): LearnedRange {
-    if (this.#disposed) throw invalid(this.#name, 'it is disposed. Make a new FakeQuantizer.');
+    const channels = this.#channelsIn(x);
+    return (this.#learned ??= this.#newLearned(channels));
+  }
+
+  /** The slices of x with a range each; undefined for one range. Throws unless they are as many as there are ranges. */
+  #channelsIn(x: Tensor): number | undefined {
     const {axis} = this.#options;
-    return (this.#learned ??= this.#newLearned(
-      axis === undefined ? undefined : x.shape[checkAxis(this.#name, x, axis)]!,
-    ));
+    if (axis === undefined) return undefined;
+    const channels = x.shape[checkAxis(this.#name, x, axis)]!;
+    // A layer's weights keep their shape.
+    const known = this.#store?.alwaysSet ? channels : (this.#channels() ?? channels);
+    if (channels === known) return channels;
+    throw invalid(
+      this.#name,
+      `x must have ${known} slices along axis ${axis}, as what came before, but its shape was [${x.shape}]. ` +
+        'Make a FakeQuantizer for each.',
+    );
   }
 
   #newLearned(channels: number | undefined): LearnedRange {
@@ -590,12 +611,8 @@ export class FakeQuantizer {
 
   /** The store, made for the first tensor that comes, as that tells the number of channels. */
   #stored(x: Tensor): RangeStore {
-    if (this.#disposed) throw invalid(this.#name, 'it is disposed. Make a new FakeQuantizer.');
-    if (this.#store) return this.#store;
-    const {axis} = this.#attrs(x);
-    const channels = axis === undefined ? undefined : x.shape[axis]!;
-    this.#store = variableStore(this.#initialRange(channels));
-    return this.#store;
+    const channels = this.#channelsIn(x);
+    return (this.#store ??= variableStore(this.#initialRange(channels)));
   }
 
   #initialRange(channels: number | undefined): Tensor {

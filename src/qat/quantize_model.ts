@@ -149,6 +149,11 @@ function customProblems(layers: readonly Layer[], {customLayers}: QuantizeOption
   });
 }
 
+/** Whether something of what a layer computes is rounded. */
+function roundsAt(place: Place | undefined): boolean {
+  return place !== undefined && (place.before || place.between || !!place.later || place.output !== 'none');
+}
+
 class Quantization {
   readonly #options: QuantizeOptions;
   readonly #own: ReadonlyMap<Layer, OwnOptions>;
@@ -188,16 +193,31 @@ class Quantization {
     return {layer: wrapped ?? copy, variables: {to: copy, from: layer}};
   }
 
-  /** Options for what layers give where nothing of it is rounded. */
+  /** Options for what layers give where nothing of it is rounded, and for models in which nothing is. */
   #unusedProblems(): string[] {
-    return this.#placements.flatMap(({layers}) =>
-      [...layers].flatMap(([{name}, {before, between, output, later, by, reason}]) => {
+    const ofLayers = this.#placements.flatMap(({layers}) =>
+      [...layers].flatMap(([{name}, found]) => {
         const own = this.#options.layers?.[name];
-        if (!own || !own.activations || before || between || later || output !== 'none') return [];
-        const remedy = by ? `Name ${by.name} in its place` : 'Leave it out';
-        return [`layers.${name}.activations: nothing is rounded there (${reason}). ${remedy}.`];
+        if (!own || !own.activations || roundsAt(found)) return [];
+        const remedy = found.by ? `Name ${found.by.name} in its place` : 'Leave it out';
+        return [`layers.${name}.activations: nothing is rounded there (${found.reason}). ${remedy}.`];
       }),
     );
+    return [...ofLayers, ...[...this.#own.keys()].filter(isContainer).flatMap(each => this.#unusedInModel(each))];
+  }
+
+  #unusedInModel(model: Container): string[] {
+    const {layers: named, customLayers = {}} = this.#options;
+    const own = named?.[model.name];
+    if (!own) return [];
+    const within = allLayers(model);
+    const hasWeights = within.some(layer => MULTIPLIES.has(kindOf(layer, customLayers)));
+    const rounds = within.some(layer => this.#placements.some(({layers}) => roundsAt(layers.get(layer))));
+    const says = (what: string) => `layers.${model.name}.${what}: no layer of model ${model.name}`;
+    return [
+      ...(own.weights && !hasWeights ? [`${says('weights')} has weights to quantize. Leave it out.`] : []),
+      ...(own.activations && !rounds ? [`${says('activations')} gives what is rounded. Leave it out.`] : []),
+    ];
   }
 
   /** The layer that rounds a value on its way to a call. */
@@ -281,7 +301,8 @@ class Quantization {
 
   #pin(ranges: NonNullable<QuantizeOptions['ranges']>): void {
     const namedBy = new Map<Layer, string>();
-    for (const [name, range] of Object.entries(ranges)) {
+    for (const [name, range] of Object.entries(ranges) as [string, readonly [number, number] | undefined][]) {
+      if (!range) continue;
       const target = this.#pinnable(name);
       if (typeof target === 'string') {
         this.#problems.push(`ranges.${name}: ${target}`);
@@ -299,6 +320,15 @@ class Quantization {
         this.#problems.push(
           `ranges.${namedBy.get(target)!} and ranges.${name} are of one output, which is rounded once, after ` +
             `${target.name}, but differ. Leave one out.`,
+        );
+      }
+      const own = this.#options.layers?.[target.name];
+      const idle = Object.keys((own && own.activations) || {}).filter(key =>
+        ['symmetric', 'observer', 'decay'].includes(key),
+      );
+      for (const key of idle) {
+        this.#problems.push(
+          `layers.${target.name}.activations.${key} is of a range that is measured, but ranges.${name} pins it. Leave one out.`,
         );
       }
       this.#pinned.set(target, range);

@@ -1,12 +1,13 @@
 /** The integers that a quantized model computes with, for whoever writes a format of their own. */
-import type {Tensor} from '@tensorflow/tfjs-core';
+import {clone, type Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {floatTensor, must, throwProblems} from '../check';
 import {quantizingLayers} from './control';
 import type {FakeQuantizer} from './fake_quantizer';
 import {nonFiniteProblems} from './finite';
 import {channelOf, gridOfQuantizer, type IntegerGrid, type LevelArray, levelsOf, weightLevels} from './grids';
-import {LayerWrapper} from './layer_wrapper';
+import {LayerWrapper, type Quantizing} from './layer_wrapper';
+import {withModel} from './rules';
 
 /** A grid in signed integers: value = (level - zeroPoint) * scale, of which each is exact in float32. */
 export interface SignedGrid {
@@ -87,9 +88,13 @@ function signedValues(levels: LevelArray, view: readonly number[], grid: Integer
  * @throws if the model is not quantized, or with all weights at once that hold NaN or Infinity.
  */
 export async function quantizedWeights(model: LayersModel): Promise<QuantizedNumbers> {
+  const layers = quantizingLayers('quantizedWeights', model);
+  return withModel('quantizedWeights', model, () => numbersOf(layers));
+}
+
+async function numbersOf(layers: readonly Quantizing[]): Promise<QuantizedNumbers> {
   const weights: QuantizedWeight[] = [];
   const activations: QuantizedActivation[] = [];
-  const layers = quantizingLayers('quantizedWeights', model);
   throwProblems('quantizedWeights', await nonFiniteProblems(layers));
   for (const layer of layers) {
     if (layer instanceof LayerWrapper) weights.push(...(await weightsOf(layer)));
@@ -129,22 +134,26 @@ const QUANTIZER = must(
  */
 export async function quantizedValues(x: Tensor, quantizer: FakeQuantizer): Promise<QuantizedValues> {
   throwProblems('quantizedValues', QUANTIZER(quantizer, 'quantizer'));
-  floatTensor('quantizedValues', 'x', x);
-  const grid = await gridOfQuantizer(quantizer);
-  if (!grid) throw new Error(`${quantizer.name}: the range is not set yet. Apply it to a batch in training first.`);
-  const rounded = quantizer.apply(x);
+  // A copy, as what is not rounded is x itself.
+  const input = tidy(() => clone(floatTensor<Tensor>('quantizedValues', 'x', x)));
+  const {shape} = input;
+  let grid: IntegerGrid | undefined;
   let values: Float32Array;
   try {
+    grid = await gridOfQuantizer(quantizer);
+    if (!grid) throw new Error(`${quantizer.name}: the range is not set yet. Apply it to a batch in training first.`);
+    const rounded = tidy(() => quantizer.apply(input));
     values = await rounded.data<'float32'>();
+    rounded.dispose();
   } finally {
-    if (rounded !== x) rounded.dispose();
+    input.dispose();
   }
   if (values.some(Number.isNaN)) {
     throw new Error(`quantizedValues: x holds NaN, for which ${quantizer.name} has no level. Give it numbers.`);
   }
-  const axis = grid.axis === undefined || grid.axis >= 0 ? grid.axis : grid.axis + x.rank;
+  const axis = grid.axis === undefined || grid.axis >= 0 ? grid.axis : grid.axis + shape.length;
   const counted = {...grid, axis};
-  return signedValues(levelsOf(values, x.shape, counted), x.shape, counted);
+  return signedValues(levelsOf(values, shape, counted), shape, counted);
 }
 
 const INT8 = must('an Int8Array', value => Object.prototype.toString.call(value) === '[object Int8Array]');

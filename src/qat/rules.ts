@@ -6,6 +6,8 @@ import {asContainer, isContainer} from './graph';
 /** How many of something there are. */
 export const count = must('an integer above 0', (value: number) => Number.isSafeInteger(value) && value > 0);
 export const percent = must('in (0, 100]', (value: number) => isFinite32(value) && value > 0 && value <= 100);
+/** How many of something there are at most: Infinity is for all. */
+export const limit: Rule = (value, path) => (value === Infinity ? [] : count(value, path));
 /** How much of a moving average stays. */
 export const share = must('in [0, 1)', (value: number) => isFinite32(value) && value >= 0 && value < 1);
 export const callback = must('a function', value => typeof value === 'function');
@@ -67,6 +69,21 @@ function isLayer(value: unknown): value is LayersModel {
   return typeof value === 'object' && value !== null && typeof (value as LayersModel).getClassName === 'function';
 }
 
+function isGone(model: LayersModel): boolean {
+  return (model as LayersModel & {_refCount: number})._refCount === 0;
+}
+
+/** Runs what needs `model` until its end, and tells if somebody disposed of it meanwhile. */
+export async function withModel<T>(caller: string, model: LayersModel, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!isGone(model)) throw error;
+    const message = `${caller}: model ${model.name} was disposed of meanwhile. Keep it until this is done (await).`;
+    throw new Error(message, {cause: error});
+  }
+}
+
 function modelProblem(model: unknown): string | undefined {
   const wanted = 'model must be a tf.LayersModel: what tf.sequential, tf.model or tf.loadLayersModel give';
   if (typeof (model as PromiseLike<unknown> | undefined)?.then === 'function') {
@@ -77,8 +94,8 @@ function modelProblem(model: unknown): string | undefined {
   }
   if (!isLayer(model)) return `${wanted}, but was ${shown(model)}.`;
   if (!isContainer(asContainer(model))) return `${wanted}, but was the layer ${model.name}. Put it into a model.`;
-  const {_refCount, inputs, layers, name} = model as LayersModel & {_refCount: number};
-  if (_refCount === 0) return `model ${name} is disposed. Keep it, or load it again.`;
+  const {inputs, layers, name} = model;
+  if (isGone(model)) return `model ${name} is disposed. Keep it, or load it again.`;
   if (inputs.length > 0) return undefined;
   const remedy = layers.length > 0 ? 'Give its first layer an inputShape' : 'Add layers, the first with an inputShape';
   return `model ${name} is not built, so its layers have no weights yet. ${remedy}.`;

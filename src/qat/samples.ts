@@ -1,9 +1,10 @@
 /** Samples that pass a model, batch by batch. */
 import {dispose, slice, Tensor, type TensorContainer, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {throwProblems} from '../check';
+import {type Rule, throwProblems} from '../check';
 import {asContainer} from './graph';
 import {allLayers} from './quantize_model';
+import {withModel} from './rules';
 
 /** What a model is given: a tensor, one for each of its inputs, or one by the name of each input. */
 export type Inputs = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>>;
@@ -28,7 +29,7 @@ export type Samples = Batch | BatchedDataset | Iterable<Batch> | AsyncIterable<B
 
 type Named = Readonly<Record<string, unknown>>;
 
-function isTensor(value: unknown): value is Tensor {
+export function isTensor(value: unknown): value is Tensor {
   return value instanceof Tensor;
 }
 
@@ -41,11 +42,14 @@ function isDataset(samples: unknown): samples is BatchedDataset {
 }
 
 function isIterable(samples: unknown): samples is Iterable<unknown> | AsyncIterable<unknown> {
-  return isObject(samples) && (Symbol.asyncIterator in samples || Symbol.iterator in samples);
+  const {[Symbol.asyncIterator]: later, [Symbol.iterator]: now} = Object(samples) as Partial<
+    AsyncIterable<unknown> & Iterable<unknown>
+  >;
+  return isObject(samples) && (typeof later === 'function' || typeof now === 'function');
 }
 
 /** Whether samples are all in one, not batch by batch. */
-function isWhole(samples: unknown): samples is Batch {
+export function isWhole(samples: unknown): samples is Batch {
   if (Array.isArray(samples)) return samples.length > 0 && samples.every(isTensor);
   return isObject(samples) && !isDataset(samples) && (isTensor(samples) || !isIterable(samples));
 }
@@ -66,12 +70,22 @@ const KINDS =
   'a tensor, an array of one for each input, an object of them by input name, {xs, ys}, or batches of these: ' +
   'an array, a generator, a tf.data.Dataset';
 
-/** What is wrong with samples that are neither whole nor a sequence of batches. */
-function kindProblem(samples: unknown): string | undefined {
-  if (isWhole(samples) || isDataset(samples) || isIterable(samples)) return undefined;
-  const remedy = typeof samples === 'function' ? ' Call it, and give what it returns.' : '';
-  return `samples must be ${KINDS}; but were ${nameOf(samples)}.${remedy}`;
+/** What turns a value into samples, if one step does. */
+function remedyOf(value: unknown): string {
+  if (typeof value === 'function') return ' Call it, and give what it returns.';
+  return isPromise(value) ? ' Await it, and give what it resolves to.' : '';
 }
+
+function isPromise(value: unknown): boolean {
+  return isObject(value) && typeof value['then'] === 'function';
+}
+
+/** Samples that are neither whole nor a sequence of batches are none. */
+export const sampleRule: Rule = (samples, path) => {
+  const isKnown = isWhole(samples) || isDataset(samples) || isIterable(samples);
+  if (isKnown && !isPromise(samples)) return [];
+  return [`${path} must be ${KINDS}; but were ${nameOf(samples)}.${remedyOf(samples)}`];
+};
 
 /** A tensor, or what else was given, for each input; or what is wrong. */
 function byInput({inputNames}: LayersModel, batch: unknown): unknown[] | string {
@@ -136,20 +150,32 @@ function checkedInputs(caller: string, model: LayersModel, batch: unknown): read
 
 /** Throws what is known to be wrong with samples before any of them passes: `atMost` of them will. */
 export function checkSamples(caller: string, model: LayersModel, samples: Samples, atMost = Infinity): void {
-  const problem = kindProblem(samples);
-  throwProblems(caller, problem === undefined ? [] : [problem]);
-  if (isWhole(samples)) checkedInputs(caller, model, samples);
+  throwProblems(caller, sampleRule(samples, 'samples'));
+  if (isWhole(samples)) checkCount(caller, checkedInputs(caller, model, samples)[0]!.shape[0]);
   if (Array.isArray(samples) && !isWhole(samples)) {
-    for (const batch of samples as unknown[]) checkedInputs(caller, model, batch);
+    const batches = (samples as unknown[]).map(batch => checkedInputs(caller, model, batch));
+    checkCount(
+      caller,
+      batches.reduce((total, batch) => total + batch[0]!.shape[0], 0),
+    );
   }
   if (isDataset(samples) && samples.size === Infinity && atMost === Infinity) {
     throw new Error(`${caller}: the dataset is without end. Say how many samples to look at (samples: 512).`);
   }
 }
 
-async function* elementsOf(dataset: BatchedDataset): AsyncGenerator {
-  const iterator = await dataset.iterator();
-  for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
+function checkCount(caller: string, total: number): void {
+  if (total === 0) throw new Error(`${caller}: there are no samples. Give it at least one batch.`);
+}
+
+async function* elementsOf(caller: string, dataset: BatchedDataset): AsyncGenerator {
+  const iterator = (await dataset.iterator()) as Partial<Awaited<ReturnType<BatchedDataset['iterator']>>> | undefined;
+  const following = async () => {
+    const next: unknown = await iterator?.next?.();
+    if (isObject(next)) return next as unknown as IteratorResult<unknown>;
+    throw new Error(`${caller}: the dataset's iterator() must give what has a method next, as tf.data's do.`);
+  };
+  for (let next = await following(); !next.done; next = await following()) {
     try {
       yield next.value;
     } finally {
@@ -189,13 +215,14 @@ export async function* batchesOf(
   checkSamples(caller, model, samples, atMost);
   if (!isWhole(samples)) {
     let seen = 0;
-    for await (const batch of isDataset(samples) ? elementsOf(samples) : (samples as AsyncIterable<unknown>)) {
+    for await (const batch of isDataset(samples) ? elementsOf(caller, samples) : (samples as AsyncIterable<unknown>)) {
       const tensors = checkedInputs(caller, model, batch);
       const size = tensors[0]!.shape[0];
       if (size > 0) yield tensors;
       seen += size;
       if (seen >= atMost) return;
     }
+    checkCount(caller, seen);
     return;
   }
   const total = upTo(checkedInputs(caller, model, samples)[0]!.shape[0], passing);
@@ -216,7 +243,7 @@ export function pass(model: LayersModel, batch: readonly Tensor[]): void {
   tidy(() => void model.apply(batch.length === 1 ? batch[0]! : [...batch]));
 }
 
-/** Layers of models that something passes samples through, and what. */
+/** Layers of models that something passes samples through, and what does. */
 const busy = new WeakMap<object, string>();
 
 /** Runs what must be alone with a model: what it measures would be of two states of it. */
@@ -224,11 +251,11 @@ export async function alone(caller: string, model: LayersModel, run: () => Promi
   const layers = allLayers(asContainer(model));
   const [other] = layers.flatMap(layer => busy.get(layer) ?? []);
   if (other !== undefined) {
-    throw new Error(`${caller}: ${other} is at work on model ${model.name}. Wait until it is done (await).`);
+    throw new Error(`${caller}: ${other}. Wait until it is done (await).`);
   }
-  for (const layer of layers) busy.set(layer, caller);
+  for (const layer of layers) busy.set(layer, `${caller} is at work on model ${model.name}`);
   try {
-    await run();
+    await withModel(caller, model, run);
   } finally {
     for (const layer of layers) busy.delete(layer);
   }

@@ -36,7 +36,15 @@ const QUANTIZER = objectOf(
   {...FAKE_QUANTIZER, perChannel: flag, fixed: range, pinned: flag, observing: flag, quantizing: flag, levels: flag},
 );
 
-const SERIALIZED = objectOf({className: text, config: objectOf({})});
+const SERIALIZED = objectOf({className: text, config: objectOf({}, {name: text})});
+
+/** An activation: by name, or as tfmot wraps it. */
+const activation: Rule = (value, path) => {
+  if (typeof value === 'string') return [];
+  const problems = SERIALIZED(value, path);
+  const isWrapped = isRecord(value) && value['className'] === 'QuantizeAwareActivation';
+  return isWrapped && problems.length === 0 ? objectOf({activation})(value['config'], `${path}.config`) : problems;
+};
 
 const TFMOT_QUANTIZER = oneOf('LastValueQuantizer', 'MovingAverageQuantizer', 'AllValuesQuantizer');
 
@@ -63,7 +71,11 @@ const LAYERS = {
       ),
     },
   ),
-  QuantizeWrapper: objectOf({name: text, layer: SERIALIZED, quantizeConfig: SERIALIZED}),
+  QuantizeWrapper: objectOf({
+    name: text,
+    layer: objectOf({className: text, config: objectOf({}, {name: text, activation})}),
+    quantizeConfig: SERIALIZED,
+  }),
   QuantizeLayer: objectOf(
     {name: text},
     {

@@ -1,10 +1,10 @@
 /** What changes while a quantized model trains. */
 import {Callback, CallbackList, CustomCallback, type LayersModel} from '@tensorflow/tfjs-layers';
-import {anything, isRecord, must, optionProblems, type Rule, type Rules} from '../check';
+import {isRecord, must, optionProblems, type Rule, type Rules} from '../check';
 import {freezeBatchNorm, REESTIMATE, reestimateBatchNorm, type ReestimateOptions, SAMPLES} from './batch_norm';
 import {freezeRanges, quantizingLayers, setFakeQuant} from './control';
 import {checkOptions, remedyFor} from './rules';
-import {checkSamples, type Samples} from './samples';
+import {checkSamples, isTensor, isWhole, sampleRule, type Samples} from './samples';
 
 /** Training samples for {@link ScheduleOptions.reestimateBatchNorm}, and how many of them are measured. */
 export interface ScheduledReestimate extends ReestimateOptions {
@@ -29,18 +29,26 @@ export interface ScheduleOptions {
 
 const STEPS: Rule = must('a number of steps, 0 or more', (value: number) => Number.isSafeInteger(value) && value >= 0);
 
-const SCHEDULED: Rules<ScheduledReestimate> = {data: anything, ...REESTIMATE};
+const SCHEDULED: Rules<ScheduledReestimate> = {data: sampleRule, ...REESTIMATE};
 
-/** Whether samples come with options. */
+/** Whether it is samples with options, and not samples: an input, too, may be called 'data'. */
 function isScheduled(given: unknown): given is ScheduledReestimate {
-  return isRecord(given) && 'data' in given && Object.keys(given).every(key => Object.hasOwn(SCHEDULED, key));
+  if (!isRecord(given) || !isWhole(given) || 'xs' in given || 'ys' in given) return false;
+  const values = Object.values(given);
+  if (!values.some(isTensor)) return true;
+  const areOptions = Object.keys(given).every(name => Object.hasOwn(SCHEDULED, name));
+  return 'data' in given && (areOptions || !values.every(isTensor));
 }
 
 const SCHEDULE: Rules<ScheduleOptions> = {
   quantizeAfter: STEPS,
   freezeRangesAfter: STEPS,
   freezeBatchNormAfter: STEPS,
-  reestimateBatchNorm: (value, path) => (isScheduled(value) ? optionProblems(value, SCHEDULED, path, remedyFor) : []),
+  reestimateBatchNorm: (value, path) => {
+    if (!isScheduled(value)) return sampleRule(value, `${path}: samples`);
+    const missing = value.data === undefined ? sampleRule(undefined, `${path}.data`) : [];
+    return [...missing, ...optionProblems(value, SCHEDULED, path, remedyFor)];
+  },
 };
 
 class QuantizationSchedule extends Callback {
@@ -153,9 +161,9 @@ function haveCallbacksMixed(): void {
  *
  * @param options - after how many steps each happens; what is left out does not.
  * @returns the callback. Given to several fits of a model it counts on; each model has a count of its own.
- * @throws if a number of steps is negative or no integer. `fit` is rejected at its begin if the model is not quantized, if
- * the samples do not fit it, or if the schedule is at work in a fit of another model; at its end if statistics cannot be
- * measured.
+ * @throws if a number of steps is negative or no integer, or if samples are none. `fit` is rejected at its begin if the
+ * model is not quantized, if the samples do not fit it, or if the schedule is at work in a fit of another model; at its end
+ * if statistics cannot be measured.
  */
 export function quantizationSchedule(options: ScheduleOptions): Callback {
   checkOptions('quantizationSchedule', options, SCHEDULE);

@@ -17,7 +17,7 @@ import {
   type Variable,
 } from '@tensorflow/tfjs-core';
 import {loadLayersModel, type LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
-import {flag, must, type Rules, throwProblems} from '../check';
+import {flag, isRecord, must, type Rules, throwProblems} from '../check';
 import {quantizingLayers} from './control';
 import {nonFiniteProblems} from './finite';
 import {type BatchNorm, normalizesChannels} from './folding';
@@ -378,6 +378,16 @@ const DESTINATION = must(
   (value: string | Partial<io.IOHandler> | null) => typeof value === 'string' || typeof value?.save === 'function',
 );
 
+const ARTIFACTS = must(
+  'a layers model with its weights, as model.save gives',
+  (value: Partial<io.ModelArtifacts> | null | undefined) => {
+    const {modelTopology = {}, weightData} = value ?? {};
+    return (
+      isRecord(modelTopology) && ('model_config' in modelTopology || 'class_name' in modelTopology) && !!weightData
+    );
+  },
+);
+
 /**
  * For `q.save`: saves a quantized model as a float one of about a quarter of the size, which `tf.loadLayersModel` loads
  * without this package. It computes with the rounded weights; activations are not rounded any more. It trains on as any model.
@@ -408,6 +418,7 @@ export function quantized(destination: string | io.IOHandler, options: SmallMode
   return {
     save: async artifacts => {
       if (!handler.save) throw new Error('quantized: the handler has no method save. Give one that saves.');
+      throwProblems('quantized', ARTIFACTS(artifacts, 'what is saved'));
       const q = await loaded(artifacts);
       let small: SmallModel | undefined;
       try {

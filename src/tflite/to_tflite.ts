@@ -1,6 +1,6 @@
 /** From a quantized model to the bytes of a .tflite file. */
 import type {LayersModel, LayerVariable} from '@tensorflow/tfjs-layers';
-import {flag, must, oneOf, type Rules, throwProblems} from '../check';
+import {between, flag, must, oneOf, type Rule, type Rules, throwProblems} from '../check';
 // What is exported may have been saved, and loads where the layers are registered.
 import '../qat/index';
 import {quantizingLayers} from '../qat/control';
@@ -10,7 +10,7 @@ import {asContainer, flatten, type Layer} from '../qat/graph';
 import {gridOfQuantizer, type IntegerGrid, weightLevels, type WeightLevels} from '../qat/grids';
 import {isQuantizing, LayerWrapper, unwrapped} from '../qat/layer_wrapper';
 import {allLayers} from '../qat/quantize_model';
-import {callback, checkOptions, count, shownAll, text} from '../qat/rules';
+import {callback, checkOptions, count, shownAll, text, withModel} from '../qat/rules';
 import {emit, integerProblems, isStorable, type PortType} from './emit';
 import {writeModel} from './flat_model';
 import {Graph, type Grid, inputOf, inputsOf, mixedInputs, type Value} from './graph';
@@ -52,10 +52,19 @@ export interface TFLiteOptions {
 
 const PORT = oneOf('float32', 'int8', 'uint8', 'int16');
 
+/** A file's dimensions are int32. */
+const DIMENSION = between(1, 2 ** 31 - 1);
+
+const batch: Rule = (value, path) => {
+  if (value === null) return [];
+  const problems = count(value, path);
+  return problems.length > 0 ? problems : DIMENSION(value, path);
+};
+
 const RULES: Rules<TFLiteOptions> = {
   inputType: PORT,
   outputType: PORT,
-  batchSize: (value, path) => (value === null ? [] : count(value, path)),
+  batchSize: batch,
   int4: flag,
   description: text,
   labels: must(
@@ -286,16 +295,20 @@ async function readNumbers(layers: readonly Layer[], onProgress: TFLiteOptions['
  */
 export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}): Promise<Uint8Array> {
   checkOptions('toTFLite', options, RULES);
-  const {inputType = 'float32', outputType = 'float32', batchSize = 1, int4 = false, labels, onProgress} = options;
   quantizingLayers('toTFLite', model);
+  return withModel('toTFLite', model, () => fileOf(model, options));
+}
+
+async function fileOf(model: LayersModel, options: TFLiteOptions): Promise<Uint8Array> {
+  const {inputType = 'float32', outputType = 'float32', batchSize = 1, int4 = false, labels, onProgress} = options;
   const layers = allLayers(asContainer(model)).filter(layer => layer.getClassName() !== 'InputLayer');
   throwProblems('toTFLite', [
     ...labelProblems(model, labels),
     ...classProblems(layers),
     ...quantizerProblems(layers),
+    ...(await nonFiniteProblems(layers)),
     ...(await unsetProblems(layers)),
   ]);
-  throwProblems('toTFLite', await nonFiniteProblems(layers));
   const numbers = await readNumbers(layers, onProgress);
   throwProblems(
     'toTFLite',
