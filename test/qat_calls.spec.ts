@@ -123,7 +123,7 @@ describe('a model at work', () => {
   });
 });
 
-describe('samples', () => {
+describe('samples that are given in vain', () => {
   scoped();
 
   const BAD: Readonly<Record<string, readonly [() => unknown, RegExp]>> = {

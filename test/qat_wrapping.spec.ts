@@ -594,7 +594,7 @@ describe('the file of a quantized model', () => {
     );
     await expectAsync(load(/"Dense"/, '"Denser"')).toBeRejectedWithError(/quant_dense cannot.*Denser/);
     await expectAsync(load(/"config":\{"activation":"linear"\}/, '"config":{}')).toBeRejectedWithError(
-      /quant_dense cannot.*layer.config.activation.config.activation is missing: it must be an object/,
+      /quant_dense cannot.*layer.config.activation.config.activation must be an object, but was undefined/,
     );
     await expectAsync(load(/AllValuesQuantizer/, 'NoQuantizer')).toBeRejectedWithError(
       /quantize_layer cannot.*NoQuantizer/,
