@@ -27,19 +27,19 @@ const HELP = `npm test -- [options]
 CHROME_BIN and FIREFOX_BIN name the browsers; without them installed ones are used, or (root, Debian) installed now.`;
 
 /**
- * What runs where, the longest first, as two are on their way at a time. The layers' specs are a configuration of their own
- * where they run in a browser: they train whole networks, which takes minutes of a software renderer.
+ * What runs where, two at a time: the longest first, and beside it what does not draw. The layers' specs are a configuration
+ * of their own where they run in a browser: they train whole networks, which takes minutes of a software renderer.
  */
 const CONFIGURATIONS = [
-  {place: 'chromium', backend: 'webgl2', part: 'kernels'},
   {place: 'chromium', backend: 'webgl2', part: 'layers'},
-  {place: 'firefox', backend: 'webgl2', part: 'kernels'},
+  {place: 'node', backend: 'cpu'},
+  {place: 'package', backend: 'cpu'},
+  {place: 'chromium', backend: 'webgl2', part: 'kernels'},
   {place: 'chromium', backend: 'webgl1', part: 'kernels'},
   {place: 'chromium', backend: 'webgpu', part: 'layers'},
+  {place: 'firefox', backend: 'webgl2', part: 'kernels'},
   {place: 'firefox', backend: 'webgpu', part: 'kernels'},
-  {place: 'node', backend: 'cpu'},
   {place: 'chromium', backend: 'webgpu', part: 'kernels'},
-  {place: 'package', backend: 'cpu'},
   {place: 'chromium', backend: 'wasm', part: 'layers'},
   {place: 'chromium', backend: 'wasm', part: 'kernels'},
   {place: 'chromium', backend: 'cpu', part: 'kernels'},

@@ -129,6 +129,8 @@ function saved(config: SavedQuantizer | null, quantizer: FakeQuantizer | undefin
 export class WeightQuantizer {
   readonly slot: Slot;
   readonly quantizer: FakeQuantizer;
+  /** What the output channels were multiplied with before the levels were found that are saved, if they were. */
+  gainOfLevels: readonly number[] | undefined;
   #measured: object | undefined;
   #holdsLevels: boolean;
   /** Whether a file is to have levels where the variable has values. */
@@ -160,9 +162,10 @@ export class WeightQuantizer {
    * Freezes the range, and has the saved layer say that the weight's variable holds levels: for a small file, where they are
    * put in its place. Gives what it is to hold.
    */
-  keepLevels({levels, view, grid: {axis, lowest}}: WeightLevels): ArrayLike<number> {
+  keepLevels({levels, view, grid: {axis, lowest}, gain}: WeightLevels): ArrayLike<number> {
     this.quantizer.observing = false;
     this.#savesLevels = true;
+    this.gainOfLevels = gain && Array.from(gain);
     if (!this.#countsFromLow) return levels;
     const channel = channelOf(view, axis);
     const counted = new Uint16Array(levels.length);
@@ -583,10 +586,11 @@ export class QuantizedLayer extends LayerWrapper {
   /** With the gain of levels: they say nothing without it, and a part of a model may be saved without the BatchNormalization. */
   #savedFolds(): NonNullable<QuantizedLayerArgs['folds']> | null {
     const folds = this.#folds ?? null;
-    if (!folds || folds === true || !this.#foldedWeight?.holdsLevels) return folds;
-    const norm = this.#norm;
-    if (!norm) return folds;
-    return {...folds, gain: tidy(() => Array.from(foldingGain(norm).dataSync()))};
+    if (typeof folds !== 'object' || folds === null) return folds;
+    const {name, gain} = folds;
+    const weight = this.#foldedWeight;
+    const known = weight?.savesLevels ? (weight.gainOfLevels ?? gain) : undefined;
+    return {name, ...(known && {gain: known})};
   }
 
   #isFolded(layer: Layer): boolean {
