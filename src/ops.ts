@@ -191,7 +191,7 @@ function checkSliceAxis(name: string, x: Tensor, axis: number): void {
   if (axis >= -1 && axis < x.rank) return;
   throw invalid(
     name,
-    `axis must be at least -1, for none, and smaller than ${x.rank}, the rank of the input, but was ${axis}.`,
+    `axis must be at least -1 and below ${x.rank} for an input of shape [${x.shape}], but was ${axis}.`,
   );
 }
 
@@ -272,7 +272,7 @@ function fakeQuant_<T extends Tensor>(
   }
   throw invalid(
     name,
-    `min and max must both be numbers, scalar tensors or 1-D tensors, but had shapes [${low.shape}] and [${high.shape}].`,
+    `min and max must both be scalars or 1-D tensors, but had shapes [${low.shape}] and [${high.shape}].`,
   );
 }
 
