@@ -13,27 +13,29 @@ const LAST = 'device_lost.spec.ts';
 const IN_NODE_ONLY = /^tflite/;
 
 /**
- * The layers' specs compare whole networks, which takes minutes of a software renderer, and in which Firefox's lets
- * tfjs's own products round now one way, now another. The kernels' specs run everywhere.
+ * The parts in which specs run in browsers, by names of files. Those of layers, and of whole models that train, take minutes
+ * of a software renderer, and Firefox's lets tfjs's own products round now one way, now another. The kernels' run everywhere.
  */
-const LAYERS = /^qat/;
+const PARTS = Object.entries({models: /^qat_(learned|mobilenet|model|small|tfmot)/, layers: /^qat/, kernels: /./});
 
-/** Node runs all specs; a browser those of one part, kernels or layers, or of both. */
+const partOf = file => PARTS.find(([, names]) => names.test(file))[0];
+
+/** Node runs all specs; a browser those of one part, or of all. */
 function isLeftOut(file, part) {
-  return IN_NODE_ONLY.test(file) || (part && (part === 'layers') !== LAYERS.test(file));
+  return IN_NODE_ONLY.test(file) || (part && part !== partOf(file));
 }
 
 /**
  * @param {'node' | 'browser'} platform
  * @param {string} outfile
- * @param {{only?: string, part?: 'kernels' | 'layers'}} selection - the files whose names contain `only`, of one part;
+ * @param {{only?: string, part?: 'kernels' | 'layers' | 'models'}} selection - the files whose names contain `only`, of one part;
  * all by default
  */
 export async function bundleSpecs(platform, outfile, {only = '', part} = {}) {
   const specs = readdirSync(`${ROOT}/test`, {recursive: true}).filter(
     file => file.endsWith('.spec.ts') && file !== LAST && (platform === 'node' || !isLeftOut(file, part)),
   );
-  const last = part === 'layers' ? [] : [LAST];
+  const last = !part || part === 'kernels' ? [LAST] : [];
   const imports = [...specs, ...last].filter(file => file.includes(only)).map(file => `() => import('./${file}')`);
   await build({
     stdin: {contents: `import {start} from './main';\nawait start([${imports}]);`, resolveDir: `${ROOT}/test`},

@@ -26,20 +26,20 @@ const HELP = `npm test -- [options]
   --help
 CHROME_BIN and FIREFOX_BIN name the browsers; without them installed ones are used, or (root, Debian) installed now.`;
 
-/**
- * What runs where, two at a time: the longest first, and beside it what does not draw. The layers' specs are a configuration
- * of their own where they run in a browser: they train whole networks, which takes minutes of a software renderer.
- */
+/** What runs where, two at a time. In browsers the specs run in parts: see bundle_specs.mjs. */
 const CONFIGURATIONS = [
-  {place: 'chromium', backend: 'webgl2', part: 'layers'},
-  {place: 'node', backend: 'cpu'},
-  {place: 'package', backend: 'cpu'},
   {place: 'chromium', backend: 'webgl2', part: 'kernels'},
+  {place: 'chromium', backend: 'webgl2', part: 'models'},
+  {place: 'chromium', backend: 'webgl2', part: 'layers'},
   {place: 'chromium', backend: 'webgl1', part: 'kernels'},
-  {place: 'chromium', backend: 'webgpu', part: 'layers'},
   {place: 'firefox', backend: 'webgl2', part: 'kernels'},
+  {place: 'chromium', backend: 'webgpu', part: 'models'},
+  {place: 'chromium', backend: 'webgpu', part: 'layers'},
   {place: 'firefox', backend: 'webgpu', part: 'kernels'},
+  {place: 'node', backend: 'cpu'},
   {place: 'chromium', backend: 'webgpu', part: 'kernels'},
+  {place: 'package', backend: 'cpu'},
+  {place: 'chromium', backend: 'wasm', part: 'models'},
   {place: 'chromium', backend: 'wasm', part: 'layers'},
   {place: 'chromium', backend: 'wasm', part: 'kernels'},
   {place: 'chromium', backend: 'cpu', part: 'kernels'},
