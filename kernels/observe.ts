@@ -1,6 +1,6 @@
 /**
  * The specification of a moving range: how an activation quantizer's range follows the batches that it sees. One float32
- * rounding per step, as tfmot's quantizers compute it; the twins are shaders/observe.glsl and shaders/observe.wgsl.
+ * rounding per step, as tfmot's quantizers compute it; the twins are observe.glsl and observe.wgsl in shaders/.
  */
 
 import {LARGEST_FLOAT} from './grid';

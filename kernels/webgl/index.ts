@@ -1,31 +1,31 @@
 /**
  * WebGL: how a tensor's texture is bound, how wide its texels are, and how a sum is staged. The arithmetic is in
- * shaders/quantize.glsl.
+ * shaders/webgl/quantize.glsl.
  *
  * Every program reads raw textures at places that it computes itself, from uniforms. So one program serves all shapes,
  * packed and unpacked inputs meet in one dispatch, and tfjs never repacks.
  */
 import {env, getKernel, type TensorInfo, util} from '@tensorflow/tfjs-core';
 import type {GPGPUProgram, MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
-import boundsText from '../shaders/bounds.glsl';
-import cornersText from '../shaders/corners.glsl';
-import gridsText from '../shaders/grids.glsl';
-import eachText from '../shaders/each.glsl';
-import measureText from '../shaders/measure.glsl';
-import measurePartialsText from '../shaders/measure_partials.glsl';
-import observeText from '../shaders/observe.glsl';
-import partialsText from '../shaders/partials.glsl';
-import projectText from '../shaders/project.glsl';
-import quantizeText from '../shaders/quantize.glsl';
-import rangeText from '../shaders/range.glsl';
-import routeText from '../shaders/route.glsl';
-import sumText from '../shaders/sum.glsl';
-import sumPartialsText from '../shaders/sum_partials.glsl';
-import texelsText from '../shaders/texels.glsl';
-import walkText from '../shaders/walk.glsl';
-import type {Device, Range, Scheme, View} from './device';
-import {gridOf} from './grid';
-import {OBSERVERS} from './observe';
+import boundsText from '../../shaders/webgl/bounds.glsl';
+import cornersText from '../../shaders/webgl/corners.glsl';
+import gridsText from '../../shaders/webgl/grids.glsl';
+import eachText from '../../shaders/webgl/each.glsl';
+import measureText from '../../shaders/webgl/measure.glsl';
+import measurePartialsText from '../../shaders/webgl/measure_partials.glsl';
+import observeText from '../../shaders/webgl/observe.glsl';
+import partialsText from '../../shaders/webgl/partials.glsl';
+import projectText from '../../shaders/webgl/project.glsl';
+import quantizeText from '../../shaders/webgl/quantize.glsl';
+import rangeText from '../../shaders/webgl/range.glsl';
+import routeText from '../../shaders/webgl/route.glsl';
+import sumText from '../../shaders/webgl/sum.glsl';
+import sumPartialsText from '../../shaders/webgl/sum_partials.glsl';
+import texelsText from '../../shaders/webgl/texels.glsl';
+import walkText from '../../shaders/webgl/walk.glsl';
+import type {Device, Range, Scheme, View} from '../device';
+import {gridOf} from '../grid';
+import {OBSERVERS} from '../observe';
 
 type TextureData = ReturnType<MathBackendWebGL['texData']['get']>;
 type Uniform = NonNullable<GPGPUProgram['customUniforms']>[number]['type'];
@@ -67,7 +67,7 @@ interface Part {
   readonly uniforms: Readonly<Record<string, readonly [Uniform, readonly number[]]>>;
 }
 
-/** How a reduction is shared: see shaders/walk.glsl. */
+/** How a reduction is shared: see shaders/webgl/walk.glsl. */
 interface Plan {
   readonly chunks: number;
   readonly window: number;
@@ -459,7 +459,7 @@ function bare(data: TextureData): TextureData {
   return alias;
 }
 
-/** A 0 that no compiler knows: see `rounded` in shaders/quantize.glsl. */
+/** A 0 that no compiler knows: see `rounded` in shaders/webgl/quantize.glsl. */
 const NOTHING: Part = {defines: {}, inputs: {}, uniforms: {unknown: ['int', [0]]}};
 
 function joined(parts: readonly Part[]): Part {

@@ -2,10 +2,10 @@
 import {engine, type KernelBackend, type Tensor, type TensorInfo} from '@tensorflow/tfjs-core';
 import type {MathBackendCPU} from '@tensorflow/tfjs-backend-cpu';
 import type {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
-import type {Device, Range, Routed, Scheme, View} from './device';
-import {type Grid, gridOf, unbounded} from './grid';
+import type {Device, Range, Routed, Scheme, View} from '../device';
+import {type Grid, gridOf, unbounded} from '../grid';
 import {loops, type Passes} from './loops';
-import {observe} from './observe';
+import {observe} from '../observe';
 import {type Heap, instantiate, pays} from './simd';
 
 /** How a device reaches its memory. */

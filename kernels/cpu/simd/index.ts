@@ -1,6 +1,6 @@
 /** The passes in WebAssembly's SIMD: where tensors lie in its memory, in place; else in chunks that fit a cache. */
-import type {View} from '../device';
-import type {Grid, Rounding, Side} from '../grid';
+import type {View} from '../../device';
+import type {Grid, Rounding, Side} from '../../grid';
 import type {Passes} from '../loops';
 import {WASM_BASE64} from './binary';
 

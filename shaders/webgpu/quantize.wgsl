@@ -1,7 +1,7 @@
 // TensorFlow's quantization arithmetic: kernels/grid.ts function for function; the reasons stand there.
 //
 // A thread takes `Lanes` of a tensor at a time. Where every lane has a channel of its own, `Channels` is as wide;
-// where the lanes share one, it is a single value. kernels/webgpu.ts narrows these aliases; nothing else depends on
+// where the lanes share one, it is a single value. kernels/webgpu narrows these aliases; nothing else depends on
 // a width. No min, max or clamp of WGSL: they lose NaN, comparisons keep it. What is read becomes Lanes by a conversion:
 // tfjs's cast of integers to float32 leaves them integers in the buffer.
 

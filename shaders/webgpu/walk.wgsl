@@ -1,5 +1,5 @@
 // Which elements a thread visits, in steps of `uniforms.step` lanes: all of one channel, so that a grid serves them all.
-// kernels/webgpu.ts plans it.
+// kernels/webgpu plans it.
 
 struct Walk {
   channel: u32,

@@ -1,19 +1,19 @@
 /** The passes on WebGPU: how tensors are bound, how wide a lane is, which thread visits what, how a sum is staged. */
 import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {WebGPUBackend, WebGPUProgram} from '@tensorflow/tfjs-backend-webgpu';
-import foldOwn from '../shaders/fold_own.wgsl';
-import foldShared from '../shaders/fold_shared.wgsl';
-import measureBody from '../shaders/measure.wgsl';
-import observeText from '../shaders/observe.wgsl';
-import projectBody from '../shaders/project.wgsl';
-import quantize from '../shaders/quantize.wgsl';
-import reduceBody from '../shaders/reduce.wgsl';
-import routeBody from '../shaders/route.wgsl';
-import sumBody from '../shaders/sum.wgsl';
-import walkText from '../shaders/walk.wgsl';
-import type {Device, Range, Scheme, View} from './device';
-import type {Side} from './grid';
-import {OBSERVERS} from './observe';
+import foldOwn from '../../shaders/webgpu/fold_own.wgsl';
+import foldShared from '../../shaders/webgpu/fold_shared.wgsl';
+import measureBody from '../../shaders/webgpu/measure.wgsl';
+import observeText from '../../shaders/webgpu/observe.wgsl';
+import projectBody from '../../shaders/webgpu/project.wgsl';
+import quantize from '../../shaders/webgpu/quantize.wgsl';
+import reduceBody from '../../shaders/webgpu/reduce.wgsl';
+import routeBody from '../../shaders/webgpu/route.wgsl';
+import sumBody from '../../shaders/webgpu/sum.wgsl';
+import walkText from '../../shaders/webgpu/walk.wgsl';
+import type {Device, Range, Scheme, View} from '../device';
+import type {Side} from '../grid';
+import {OBSERVERS} from '../observe';
 
 /** A uniform of a program: its type in WGSL and its value. */
 type Uniforms = Readonly<Record<string, readonly ['u32' | 'f32', number]>>;

@@ -1,6 +1,6 @@
 /** The specification in loops: what every CPU can run. */
-import type {View} from './device';
-import {type Grid, project, route, type Rounding, type Side, snap} from './grid';
+import type {View} from '../device';
+import {type Grid, project, route, type Rounding, type Side, snap} from '../grid';
 
 /** A device's passes, over arrays. Grids are one per channel; `into` is as long as x. */
 export interface Passes {

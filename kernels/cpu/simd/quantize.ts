@@ -1,7 +1,7 @@
 /**
  * The twin of grid.ts in AssemblyScript: four float32 at a time, in WebAssembly's SIMD. The same names, in the same order.
  *
- * The memory is the caller's, and so is every address in it; kernels/simd/index.ts brings values there and grids. Grids
+ * The memory is the caller's, and so is every address in it; kernels/cpu/simd/index.ts brings values there and grids. Grids
  * repeat with a period: a record of six vectors for each four elements (scale, inverse, zero, low, high, and which grids
  * are empty: all bits set), and as many records as the period has. Counts are in elements, and multiples of 4.
  * `npm run build:simd` compiles this file to binary.ts.
