@@ -3,7 +3,7 @@
  * computes in one operator (BatchNormalization and a clamp after a product, a rounding after anything) joins the operator
  * that is there.
  */
-import {channelOf} from './levels';
+import {channelOf} from '../quantizer/levels';
 import type {OperatorName, Options} from '../export/tflite/schema';
 
 /** The grid of an activation: value = level * scale, its level between lowest and highest. */

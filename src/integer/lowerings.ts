@@ -2,7 +2,7 @@
 import {gainOf} from '../layers/folding';
 import type {Layer} from '../layers/graph';
 import {activationOf} from '../layers/kinds';
-import {channelOf, type WeightLevels} from './levels';
+import {channelOf, type WeightLevels} from '../quantizer/levels';
 import {
   type Constant,
   type Filter,

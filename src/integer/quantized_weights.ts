@@ -8,7 +8,8 @@ import {type Quantizing, QuantizingWrapper} from '../qat/quantizing';
 import {quantizingLayers} from '../qat/tools/control';
 import type {FakeQuantizer} from '../quantizer/fake_quantizer';
 import {nonFiniteProblems} from '../layers/finite';
-import {channelOf, gridOfQuantizer, type IntegerGrid, type LevelArray, levelsOf, weightLevels} from './levels';
+import {weightLevels} from './weight_levels';
+import {channelOf, gridOfQuantizer, type IntegerGrid, type LevelArray, levelsOf} from '../quantizer/levels';
 
 /** A grid in signed integers: value = (level - zeroPoint) * scale, of which each is exact in float32. */
 export interface SignedGrid {

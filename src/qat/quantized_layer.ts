@@ -22,7 +22,7 @@ import {initializers, layers as tfLayers, type LayerVariable} from '@tensorflow/
 import {FakeQuantizer, type RangeStore} from '../quantizer/fake_quantizer';
 import {type BatchNorm, foldingGain, normalizesChannels} from '../layers/folding';
 import {innerLayers, type Layer, type Shape} from '../layers/graph';
-import {channelOf, type WeightLevels} from '../integer/levels';
+import {channelOf, type WeightLevels} from '../quantizer/levels';
 import {type CustomWeights, type Slot, slotsOf} from '../layers/kinds';
 import {
   activationSwap,

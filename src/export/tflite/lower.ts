@@ -1,5 +1,5 @@
 /** From the operators of a graph to the tensors and operators of a file: integers for every number. */
-import {channelOf} from '../../integer/levels';
+import {channelOf} from '../../quantizer/levels';
 import {packInt4} from '../../integer/quantized_weights';
 import type {FlatModel, FlatOperator, FlatTensor, Port} from './flat_model';
 import {

@@ -1,9 +1,6 @@
 /** The exact integer grids behind what a quantized model computes: the numbers that training used, on the host. */
-import {QuantizingWrapper} from '../qat/quantizing';
-import {clone, tidy} from '@tensorflow/tfjs-core';
 import {fakeQuantLevels, learnedLevels, nudge} from '../../kernels/grid';
-import type {FakeQuantizer} from '../quantizer/fake_quantizer';
-import {readFoldingGain} from '../layers/folding';
+import type {FakeQuantizer} from './fake_quantizer';
 
 /** Grids of one width. A value is `level * scale`, in one float32 multiplication, its level between lowest and highest. */
 export interface IntegerGrid {
@@ -85,24 +82,4 @@ export function levelsOf(values: ArrayLike<number>, view: readonly number[], gri
     levels[i] = Math.min(highest[c]!, Math.max(lowest[c]!, level));
   }
   return levels;
-}
-
-/** The weights that a layer rounds, by attribute, as integers. Moves the weights' ranges as a prediction would. */
-export async function weightLevels(layer: QuantizingWrapper): Promise<ReadonlyMap<string, WeightLevels>> {
-  const found = new Map<string, WeightLevels>();
-  for (const {name, quantizer, rounded, shape, norm} of layer.roundedWeights()) {
-    // A copy, as what is not rounded is the weight itself.
-    const tensor = tidy(() => clone(rounded()));
-    const view = tensor.shape;
-    let values: ArrayLike<number>;
-    try {
-      values = await tensor.data();
-    } finally {
-      tensor.dispose();
-    }
-    const grid = (await gridOfQuantizer(quantizer))!;
-    const gain = norm && (await readFoldingGain(norm));
-    found.set(name, {levels: levelsOf(values, view, grid), grid, view, shape, gain});
-  }
-  return found;
 }
