@@ -7,11 +7,11 @@ import {rollupShaders} from './scripts/shader_text.mjs';
 import {checkShaders} from './scripts/shaders.mjs';
 
 const ENTRIES = {
-  index: 'src/index.ts',
-  tf: 'src/tf.ts',
-  'graph-model': 'src/graph_model.ts',
-  qat: 'src/qat/index.ts',
-  tflite: 'src/tflite/index.ts',
+  index: 'src/entries/index.ts',
+  tf: 'src/entries/tf.ts',
+  'graph-model': 'src/entries/graph_model.ts',
+  qat: 'src/entries/qat.ts',
+  tflite: 'src/entries/tflite.ts',
 };
 
 const TFJS = /^@tensorflow\//;
@@ -100,5 +100,5 @@ export default [
   },
   script('tfjs-quantization', ENTRIES.index, ['op']),
   script('tfjs-quantization-graph-model', ENTRIES['graph-model'], ['registerOp']),
-  script('tfjs-quantization.all', 'src/all.ts', ['registerOp', 'layers']),
+  script('tfjs-quantization.all', 'src/entries/all.ts', ['registerOp', 'layers']),
 ];

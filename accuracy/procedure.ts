@@ -1,6 +1,6 @@
 /** How a float network is trained, and how each contestant goes on from there. */
 import * as tf from '@tensorflow/tfjs';
-import {calibrate, quantizeModel, reestimateBatchNorm} from '../src/qat/index';
+import {calibrate, quantizeModel, reestimateBatchNorm} from '../src/entries/qat';
 import {BATCH, keyOf, needsMore, type Plan, type Result, type SavedTensor} from './plan';
 import {type Row, ROWS, SIZES, widthOf} from './rows';
 import {type Examples, type Task, TASKS} from './tasks';

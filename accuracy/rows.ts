@@ -1,5 +1,5 @@
 /** Who is compared, on what, and at which widths. */
-import type {QuantizeOptions} from '../src/qat/index';
+import type {QuantizeOptions} from '../src/entries/qat';
 
 /** Bits of weights and of activations. */
 export interface Width {

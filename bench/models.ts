@@ -1,7 +1,7 @@
 /** The models whose training steps are measured. */
 import * as tf from '@tensorflow/tfjs-core';
 import {input, type LayersModel, layers, model, sequential, type SymbolicTensor} from '@tensorflow/tfjs-layers';
-import type {QuantizeOptions} from '../src/qat/index';
+import type {QuantizeOptions} from '../src/entries/qat';
 import type {StepName} from './catalogue';
 import {values} from './data';
 

@@ -1,6 +1,6 @@
 /** Whether a training loop whose ranges and widths change compiles anything after its first step. */
 import * as tf from '@tensorflow/tfjs-core';
-import {fakeQuant} from '../src/index';
+import {fakeQuant} from '../src/entries/index';
 import {values} from './data';
 import type {Probe} from './probe';
 

@@ -2,9 +2,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import type {Wrt} from '../kernels/op_table';
-import * as ops from '../src/index';
-import {quantizeModel} from '../src/qat/index';
-import {fakeQuantWithMovingRange, type MovingRangeOptions} from '../src/range';
+import * as ops from '../src/entries/index';
+import {quantizeModel} from '../src/entries/qat';
+import {fakeQuantWithMovingRange, type MovingRangeOptions} from '../src/ops/range';
 import {type Agreement, checkAgreement, type Nearness} from './agreement';
 import type {Case, RowName, StepName} from './catalogue';
 import * as composed from './composed';

@@ -1,5 +1,5 @@
 /** The handwritten digits of digits.bin.gz as tensors. Format and source: README.md. */
-import * as tf from '../src/tf';
+import * as tf from '../src/entries/tf';
 import packed from './digits.bin.gz';
 
 const PIXELS = 64;

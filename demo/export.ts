@@ -1,7 +1,7 @@
 /** A trained network as a .tflite file: its weights on its grids, in layers that can be written. */
-import {quantizeModel} from '../src/qat/index';
-import {toTFLite} from '../src/tflite/index';
-import * as tf from '../src/tf';
+import {quantizeModel} from '../src/entries/qat';
+import {toTFLite} from '../src/entries/tflite';
+import * as tf from '../src/entries/tf';
 import type {DigitNet, Grids} from './model';
 
 function layersOf(net: DigitNet): tf.LayersModel {

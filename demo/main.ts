@@ -1,5 +1,5 @@
 /** The page: a form for the plan, progress while it trains, then table and curves. */
-import * as tf from '../src/tf';
+import * as tf from '../src/entries/tf';
 import '@tensorflow/tfjs-backend-webgpu';
 import {loadDigits} from './digits';
 import {describe, plotCurves, summarize, type Summary} from './summary';

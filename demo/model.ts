@@ -1,6 +1,6 @@
 /** A small convolutional network in plain tfjs, and how `tf.fakeQuant` makes it learn to live with few bits. */
-import {FakeQuantizer, type FakeQuantizerOptions, type RangeValues, type Recipe} from '../src/qat/index';
-import * as tf from '../src/tf';
+import {FakeQuantizer, type FakeQuantizerOptions, type RangeValues, type Recipe} from '../src/entries/qat';
+import * as tf from '../src/entries/tf';
 
 /** Where a network's numbers lose precision. `FLOAT` leaves them as they are, `Grids` put them on grids. */
 export interface Quantizer {

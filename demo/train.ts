@@ -1,5 +1,5 @@
 /** Trains the network in float and for few bits, and compares what it then knows. */
-import * as tf from '../src/tf';
+import * as tf from '../src/entries/tf';
 import {batchesOf, type Digits, type DigitSplit, loadDigits} from './digits';
 import {fileOf} from './export';
 import {DigitNet, FLOAT, Grids, type Quantizer} from './model';

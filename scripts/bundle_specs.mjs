@@ -7,16 +7,16 @@ import {esbuildShaders} from './shader_text.mjs';
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
 /** This one leaves the backend unusable. */
-const LAST = 'device_lost.spec.ts';
+const LAST = 'ops/device_lost.spec.ts';
 
 /** These talk to runtimes in other processes. */
-const IN_NODE_ONLY = /^tflite/;
+const IN_NODE_ONLY = /^tflite\//;
 
 /**
  * The parts in which specs run in browsers, by names of files. Those of layers, and of whole models that train, take minutes
  * of a software renderer, and Firefox's lets tfjs's own products round now one way, now another. The kernels' run everywhere.
  */
-const PARTS = Object.entries({models: /^qat_(learned|mobilenet|model|small|tfmot)/, layers: /^qat/, kernels: /./});
+const PARTS = Object.entries({models: /^qat\/(learned|mobilenet|model|small|tfmot)/, layers: /^qat\//, kernels: /./});
 
 const partOf = file => PARTS.find(([, names]) => names.test(file))[0];
 
@@ -38,7 +38,7 @@ export async function bundleSpecs(platform, outfile, {only = '', part} = {}) {
   const last = !part || part === 'kernels' ? [LAST] : [];
   const imports = [...specs, ...last].filter(file => file.includes(only)).map(file => `() => import('./${file}')`);
   await build({
-    stdin: {contents: `import {start} from './main';\nawait start([${imports}]);`, resolveDir: `${ROOT}/test`},
+    stdin: {contents: `import {start} from './support/main';\nawait start([${imports}]);`, resolveDir: `${ROOT}/test`},
     bundle: true,
     format: 'esm',
     platform,

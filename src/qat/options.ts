@@ -1,9 +1,9 @@
 /** What quantizeModel is asked for, checked, with its defaults. */
-import {bits, flag, integer, isRecord, oneOf, optionProblems, type Rule, type Rules} from '../check';
-import {type FakeQuantizerOptions, type Observer, OBSERVER} from './fake_quantizer';
-import type {Layer} from './graph';
-import {type CustomLayers, type CustomWeights, type Kind, kindOf, MULTIPLIES} from './kinds';
-import {byName, orFalse, range, remedyFor, share} from './rules';
+import {byName, optionProblems, orFalse, remedyFor} from '../check/options';
+import {bits, flag, integer, isRecord, oneOf, range, type Rule, type Rules, share} from '../check/rules';
+import {type FakeQuantizerOptions, type Observer, OBSERVER} from '../quantizer/fake_quantizer';
+import type {Layer} from '../layers/graph';
+import {type CustomLayers, type CustomWeights, type Kind, kindOf, MULTIPLIES} from '../layers/kinds';
 
 /** How weights are quantized. */
 export interface WeightOptions {

@@ -1,6 +1,6 @@
 /** Where an int8 runtime rounds activations: what each layer's wrapper has to quantize, and why. */
 import type {SymbolicTensor} from '@tensorflow/tfjs-layers';
-import {normalizesChannels} from './folding';
+import {normalizesChannels} from '../layers/folding';
 import {
   type Call,
   type Container,
@@ -11,8 +11,8 @@ import {
   isContainer,
   type Layer,
   type Op,
-} from './graph';
-import {activationOf, type CustomLayers, EXACT, isClamp, type Kind, kindOf} from './kinds';
+} from '../layers/graph';
+import {activationOf, type CustomLayers, EXACT, isClamp, type Kind, kindOf} from '../layers/kinds';
 import type {End} from './options';
 
 /** To which range an output is rounded: a measured one, or the one that a runtime fixes for the activation. */

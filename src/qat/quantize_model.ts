@@ -1,6 +1,8 @@
 /** From a model to one that trains quantized. */
 import type {LayersModel, LayerVariable, SymbolicTensor} from '@tensorflow/tfjs-layers';
-import {isRecord, throwProblems} from '../check';
+import {isRecord, throwProblems} from '../check/rules';
+import {checkModel} from '../layers/model';
+import {isQuantizing} from './quantizing';
 import {
   asContainer,
   type Call,
@@ -11,8 +13,8 @@ import {
   isContainer,
   type Layer,
   leavesOf,
-} from './graph';
-import {activationOf, fixedRange, kindOf, MULTIPLIES, slotsOf} from './kinds';
+} from '../layers/graph';
+import {activationOf, fixedRange, kindOf, MULTIPLIES, slotsOf} from '../layers/kinds';
 import {
   type End,
   type LayerOptions,
@@ -36,13 +38,11 @@ import {
   type PlacementOptions,
   reasonOfKind,
 } from './placement';
-import {isQuantizing} from './layer_wrapper';
 import {QuantizedInput, QuantizedLayer, type QuantizedLayerArgs} from './quantized_layer';
-import {cloneLayer, rebuild, type Replacement} from './rebuild';
-import {checkModel} from './rules';
-import {QuantizeLayer, QuantizeWrapperV2} from './tfmot';
-import {placeAsTfmot} from './tfmot_placement';
-import {separableProblems, withoutSeparables} from './tfmot_separable';
+import {cloneLayer, rebuild, type Replacement} from '../layers/rebuild';
+import {QuantizeLayer, QuantizeWrapperV2} from './tfmot/wrappers';
+import {placeAsTfmot} from './tfmot/placement';
+import {separableProblems, withoutSeparables} from './tfmot/separable';
 
 /** The models that a model calls step by step, whose layers have graphs of their own. */
 function steppedModels(model: Container): Container[] {

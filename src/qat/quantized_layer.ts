@@ -19,31 +19,27 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import {initializers, layers as tfLayers, type LayerVariable} from '@tensorflow/tfjs-layers';
-import {FakeQuantizer, type RangeStore} from './fake_quantizer';
-import {type BatchNorm, foldingGain, normalizesChannels} from './folding';
-import {innerLayers, type Layer, type Shape} from './graph';
-import {channelOf, type WeightLevels} from './grids';
-import {type CustomWeights, type Slot, slotsOf} from './kinds';
+import {FakeQuantizer, type RangeStore} from '../quantizer/fake_quantizer';
+import {type BatchNorm, foldingGain, normalizesChannels} from '../layers/folding';
+import {innerLayers, type Layer, type Shape} from '../layers/graph';
+import {channelOf, type WeightLevels} from '../quantizer/levels';
+import {type CustomWeights, type Slot, slotsOf} from '../layers/kinds';
 import {
   activationSwap,
   type Config,
   configOf,
   isMarked,
-  LayerWrapper,
-  type RoundedWeight,
-  type Rounding,
-  roundTensor,
-  settle,
   type Swap,
   swapped,
   type Tensors,
   unwrapped,
-} from './layer_wrapper';
-import {type LearnedCells, learnedShape} from './learned_range';
+} from '../layers/layer_wrapper';
+import {type RoundedWeight, type Rounding, roundTensor, settle, QuantizingWrapper} from './quantizing';
+import {type LearnedCells, learnedShape} from '../quantizer/learned_range';
 import type {QuantizerConfig} from './options';
-import {gridsOfOutputs, type OutputGrid} from './outputs';
+import {gridsOfOutputs, type OutputGrid} from '../layers/outputs';
 import {checkSaved, refuseSaved, savedLayer} from './saved_config';
-import {separableConvolution} from './separable';
+import {separableConvolution} from '../layers/separable';
 
 type Kwargs = Record<string, unknown>;
 
@@ -299,7 +295,7 @@ function maskOf(layer: Layer, x: Tensor): Tensor {
 const QUANTIZED: unique symbol = Symbol.for('tfjs-quantization.QuantizedLayer');
 
 /** A layer that rounds: another layer, whose weights and activations are rounded wherever it is called. */
-export class QuantizedLayer extends LayerWrapper {
+export class QuantizedLayer extends QuantizingWrapper {
   static className = `${PACKAGE}>QuantizedLayer`;
 
   static override [Symbol.hasInstance](value: unknown): boolean {

@@ -1,9 +1,22 @@
 /** What a saved layer's config is checked against, so that a damaged file is told by the layer and the place. */
-import {bits, flag, integer, isRecord, must, number, oneOf, type Rule, shown, throwProblems} from '../check';
-import {FAKE_QUANTIZER} from './fake_quantizer';
-import type {Layer} from './graph';
-import {type Config, layerFrom} from './layer_wrapper';
-import {count, range, text} from './rules';
+import {
+  bits,
+  count,
+  flag,
+  integer,
+  isRecord,
+  must,
+  number,
+  oneOf,
+  range,
+  type Rule,
+  shown,
+  text,
+  throwProblems,
+} from '../check/rules';
+import {type Config, layerFrom} from '../layers/layer_wrapper';
+import {FAKE_QUANTIZER} from '../quantizer/fake_quantizer';
+import type {Layer} from '../layers/graph';
 
 type RulesByName = Readonly<Record<string, Rule>>;
 

@@ -1,6 +1,6 @@
 /** The models of this folder and what TensorFlow made of them. */
 import {type DataType, io, type NamedTensorMap, type ShapeMap, tensor} from '@tensorflow/tfjs-core';
-import {readFile} from '../environment';
+import {readFile} from '../support/environment';
 
 /** Numbers as generate.py packs them. */
 interface Packed {

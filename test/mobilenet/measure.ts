@@ -4,8 +4,8 @@ import '@tensorflow/tfjs';
 import {setWasmPaths} from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {calibrate, quantizeModel} from '../../src/qat/index';
-import {toTFLite} from '../../src/tflite/index';
+import {calibrate, quantizeModel} from '../../src/entries/qat';
+import {toTFLite} from '../../src/entries/tflite';
 import {run, type Runtime, stopRuntimes} from '../tflite/runtimes';
 import {held, imagesOf, load, type Pretrained, SIZE} from './network';
 

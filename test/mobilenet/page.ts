@@ -3,7 +3,7 @@ import '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {quantizeModel} from '../../src/qat/index';
+import {quantizeModel} from '../../src/entries/qat';
 import {bytesOf, held, imagesOf, load, type Pretrained} from './network';
 
 /** Seconds or a loss; told one by one, as a renderer that is no GPU may not get through all. */

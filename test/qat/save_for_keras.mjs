@@ -17,7 +17,7 @@ mkdirSync(folder, {recursive: true});
 const PROGRAM = `
 import {writeFileSync} from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
-import {quantizeModel} from './src/qat/index';
+import {quantizeModel} from './src/entries/qat';
 
 const {layers} = tf;
 const SIZE = 64;

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import '@tensorflow/tfjs-backend-webgl';
-import '../../src/qat/index';
+import '../../src/entries/qat';
 
 /** A saved model and what to predict for; bytes in base64. */
 interface Request {

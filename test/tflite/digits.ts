@@ -1,7 +1,7 @@
 /** The handwritten digits of the demo and a small convolutional network that learns them, for specs in Node. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import {readFile} from '../environment';
+import {readFile} from '../support/environment';
 
 const PIXELS = 64;
 const TRAIN = 1437;

@@ -1,7 +1,7 @@
 /** A small model of each layer that can be written, for specs that hold the files of all of them to the models. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import {calibrate, quantizeModel, type QuantizeOptions} from '../../src/qat/index';
+import {calibrate, quantizeModel, type QuantizeOptions} from '../../src/entries/qat';
 import {parse, run, type Runtime} from './runtimes';
 
 type Symbolic = tfl.SymbolicTensor;

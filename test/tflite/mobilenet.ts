@@ -1,7 +1,7 @@
 /** MobileNet v2 as Keras builds it, with weights from a seed and BatchNormalization's statistics from images. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import {reestimateBatchNorm} from '../../src/qat/index';
+import {reestimateBatchNorm} from '../../src/entries/qat';
 
 type Symbolic = tfl.SymbolicTensor;
 const {layers} = tfl;

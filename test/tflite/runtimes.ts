@@ -5,7 +5,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import type {ChildProcessWithoutNullStreams} from 'node:child_process';
-import {artifactsOf} from '../qat/saved';
+import {artifactsOf} from '../support/saved';
 
 /**
  * The TensorFlow Lite interpreter with reference kernels, with its optimized ones, with XNNPACK, the one for

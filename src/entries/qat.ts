@@ -1,0 +1,54 @@
+/**
+ * Quantization-aware training of tfjs-layers models. Importing this registers the classes of quantized layers, so that
+ * saved models load.
+ *
+ * @packageDocumentation
+ */
+import './index';
+// By themselves, as bundlers leave out what only passes through modules that have no effects of their own.
+import '../qat/quantized_layer';
+import '../qat/tfmot/wrappers';
+
+export type {Grid} from '../../kernels/grid';
+export {freezeBatchNorm, reestimateBatchNorm, type ReestimateOptions} from '../qat/tools/batch_norm';
+export {
+  calibrate,
+  type CalibrateOptions,
+  type CalibrationMethod,
+  type CalibrationProgress,
+} from '../qat/tools/calibrate';
+export {freezeRanges, type QuantizerSelection, setFakeQuant} from '../qat/tools/control';
+export {dequantizeModel} from '../qat/tools/dequantize';
+export {describeQuantization, type QuantizationDescription, type QuantizationRow} from '../qat/tools/describe';
+export {
+  FakeQuantizer,
+  type FakeQuantizerOptions,
+  type Observer,
+  type QuantizerOptions,
+  type RangeSnapshot,
+  type RangeValues,
+} from '../quantizer/fake_quantizer';
+export {mseRange, type MseRangeOptions, percentileRange, type PercentileRangeOptions} from '../quantizer/fit_range';
+export type {CustomLayers, CustomWeights} from '../layers/kinds';
+export type {
+  ActivationOptions,
+  LayerOptions,
+  QuantizeOptions,
+  Recipe,
+  TfmotOptions,
+  WeightOptions,
+} from '../qat/options';
+export {quantizeModel} from '../qat/quantize_model';
+export {
+  packInt4,
+  type QuantizedActivation,
+  type QuantizedNumbers,
+  type QuantizedValues,
+  quantizedValues,
+  type QuantizedWeight,
+  quantizedWeights,
+  type SignedGrid,
+} from '../integer/quantized_weights';
+export {quantized, type SmallModelOptions} from '../export/tfjs/small_model';
+export type {Batch, BatchedDataset, Inputs, Samples} from '../qat/tools/samples';
+export {quantizationSchedule, type ScheduledReestimate, type ScheduleOptions} from '../qat/tools/schedule';

@@ -1,0 +1,378 @@
+/** The ops for tfjs's executor of graph models, and what its files need mended so that it finds their outputs. */
+import type {WebGPUBackend} from '@tensorflow/tfjs-backend-webgpu';
+import {type GraphNode, type OpExecutor, registerOp} from '@tensorflow/tfjs-converter';
+import {
+  backend,
+  customGrad,
+  getBackend,
+  io,
+  type Scalar,
+  type Tensor,
+  type Tensor1D,
+  util,
+} from '@tensorflow/tfjs-core';
+import {between, bits, flag, must, number, oneOf, throwProblems} from '../check/rules';
+import {
+  asGraph,
+  attrProblems,
+  type FunctionDef,
+  type GraphDef,
+  graphProblems,
+  inJson,
+  LAYERS_MODEL,
+  type NodeDef,
+  type OpRules,
+} from './check_graph';
+import * as ops from '../ops/ops';
+
+type Attrs = GraphNode['attrs'];
+
+/** An attribute, or TensorFlow's default, which the converter may have left out. */
+function attr<T extends number | boolean | string>(attrs: Attrs, name: string, byDefault: T): T {
+  return (attrs[name] ?? byDefault) as T;
+}
+
+function fakeQuantOptions(attrs: Attrs): ops.FakeQuantOptions {
+  return {numBits: attr(attrs, 'num_bits', 8), narrowRange: attr(attrs, 'narrow_range', false)};
+}
+
+function argsOptions(attrs: Attrs): ops.FakeQuantArgsOptions {
+  return {...fakeQuantOptions(attrs), min: attr(attrs, 'min', -6), max: attr(attrs, 'max', 6)};
+}
+
+function quantizeOptions(attrs: Attrs): ops.QuantizeAndDequantizeOptions {
+  return {
+    signedInput: attr(attrs, 'signed_input', true),
+    numBits: attr(attrs, 'num_bits', 8),
+    rangeGiven: attr(attrs, 'range_given', false),
+    // tfjs hands over strings in lower case.
+    roundMode: attr(attrs, 'round_mode', 'HALF_TO_EVEN').toUpperCase() as 'HALF_TO_EVEN' | 'HALF_UP',
+    narrowRange: attr(attrs, 'narrow_range', false),
+    axis: attr(attrs, 'axis', -1),
+  };
+}
+
+/** V2 and V3 compute what V4 does, but their gradient passes everywhere and never reaches the bounds. */
+function quantizeStraightThrough(x: Tensor, min: Tensor, max: Tensor, options: ops.QuantizeAndDequantizeOptions) {
+  return customGrad(input => ({
+    value: ops.quantizeAndDequantizeV4(input as Tensor, min, max, options),
+    gradFunc: (dy: Tensor) => dy.clone(),
+  }))(x);
+}
+
+/** Whether reading at once would stall the page, or lose the device of a software renderer. */
+function onlyOnWebGPU({dataId}: Tensor): boolean {
+  if (getBackend() !== 'webgpu') return false;
+  return (backend() as unknown as WebGPUBackend).tensorMap.get(dataId).values == null;
+}
+
+/** V3 takes its width as a tensor, a constant as a rule, and always rounds half to even. */
+function quantizeV3({inputs, attrs}: GraphNode): Tensor {
+  const [x, min, max, width] = inputs as [Tensor, Tensor, Tensor, Tensor];
+  if (onlyOnWebGPU(width)) {
+    throw new Error(
+      'QuantizeAndDequantizeV3: num_bits was computed on the GPU, and WebGPU cannot read it at once. ' +
+        'Make it a constant or an input of the model, or use another backend.',
+    );
+  }
+  const numBits = width.dataSync()[0] ?? NaN;
+  const options = {...quantizeOptions(attrs), rangeGiven: attr(attrs, 'range_given', true), numBits};
+  return quantizeStraightThrough(x, min, max, {...options, roundMode: 'HALF_TO_EVEN'});
+}
+
+/** One of TensorFlow's ops: what it takes, the names of its outputs where there are several, and how it is run. */
+interface GraphOp extends OpRules {
+  readonly outputs?: readonly string[];
+  readonly run: OpExecutor;
+}
+
+const AXIS = must('an integer, -1 or more', (value: number) => Number.isInteger(value) && value >= -1);
+const FAKE_QUANT = {num_bits: bits, narrow_range: flag};
+const ARGS = {...FAKE_QUANT, min: number, max: number};
+const QUANTIZE = {
+  num_bits: between(1, 62),
+  narrow_range: flag,
+  signed_input: flag,
+  range_given: flag,
+  // As tfjs hands them on.
+  round_mode: oneOf('half_to_even', 'half_up'),
+  axis: AXIS,
+};
+
+const FAKE_QUANT_GRADIENTS = ['backprops_wrt_input', 'backprop_wrt_min', 'backprop_wrt_max'];
+
+const OPS: Readonly<Record<string, GraphOp>> = {
+  FakeQuantWithMinMaxArgs: {
+    inputs: ['inputs'],
+    attrs: ARGS,
+    run: ({inputs, attrs}) => {
+      const [x] = inputs as [Tensor];
+      return ops.fakeQuantWithMinMaxArgs(x, argsOptions(attrs));
+    },
+  },
+  FakeQuantWithMinMaxArgsGradient: {
+    inputs: ['gradients', 'inputs'],
+    attrs: ARGS,
+    run: ({inputs, attrs}) => {
+      const [dy, x] = inputs as [Tensor, Tensor];
+      return ops.fakeQuantWithMinMaxArgsGradient(dy, x, argsOptions(attrs));
+    },
+  },
+  FakeQuantWithMinMaxVars: {
+    inputs: ['inputs', 'min', 'max'],
+    attrs: FAKE_QUANT,
+    run: ({inputs, attrs}) => {
+      const [x, min, max] = inputs as [Tensor, Scalar, Scalar];
+      return ops.fakeQuantWithMinMaxVars(x, min, max, fakeQuantOptions(attrs));
+    },
+  },
+  FakeQuantWithMinMaxVarsGradient: {
+    inputs: ['gradients', 'inputs', 'min', 'max'],
+    attrs: FAKE_QUANT,
+    outputs: FAKE_QUANT_GRADIENTS,
+    run: ({inputs, attrs}) => {
+      const [dy, x, min, max] = inputs as [Tensor, Tensor, Scalar, Scalar];
+      return ops.fakeQuantWithMinMaxVarsGradient(dy, x, min, max, fakeQuantOptions(attrs));
+    },
+  },
+  FakeQuantWithMinMaxVarsPerChannel: {
+    inputs: ['inputs', 'min', 'max'],
+    attrs: FAKE_QUANT,
+    run: ({inputs, attrs}) => {
+      const [x, min, max] = inputs as [Tensor, Tensor1D, Tensor1D];
+      return ops.fakeQuantWithMinMaxVarsPerChannel(x, min, max, fakeQuantOptions(attrs));
+    },
+  },
+  FakeQuantWithMinMaxVarsPerChannelGradient: {
+    inputs: ['gradients', 'inputs', 'min', 'max'],
+    attrs: FAKE_QUANT,
+    outputs: FAKE_QUANT_GRADIENTS,
+    run: ({inputs, attrs}) => {
+      const [dy, x, min, max] = inputs as [Tensor, Tensor, Tensor1D, Tensor1D];
+      return ops.fakeQuantWithMinMaxVarsPerChannelGradient(dy, x, min, max, fakeQuantOptions(attrs));
+    },
+  },
+  QuantizeAndDequantizeV2: {
+    inputs: ['input', 'input_min', 'input_max'],
+    attrs: QUANTIZE,
+    run: ({inputs, attrs}) => {
+      const [x, min, max] = inputs as [Tensor, Tensor, Tensor];
+      return quantizeStraightThrough(x, min, max, quantizeOptions(attrs));
+    },
+  },
+  QuantizeAndDequantizeV3: {
+    inputs: ['input', 'input_min', 'input_max', 'num_bits'],
+    attrs: QUANTIZE,
+    run: quantizeV3,
+  },
+  QuantizeAndDequantizeV4: {
+    inputs: ['input', 'input_min', 'input_max'],
+    attrs: QUANTIZE,
+    run: ({inputs, attrs}) => {
+      const [x, min, max] = inputs as [Tensor, Tensor, Tensor];
+      return ops.quantizeAndDequantizeV4(x, min, max, quantizeOptions(attrs));
+    },
+  },
+  QuantizeAndDequantizeV4Grad: {
+    inputs: ['gradients', 'input', 'input_min', 'input_max'],
+    attrs: {axis: AXIS},
+    outputs: ['input_backprop', 'input_min_backprop', 'input_max_backprop'],
+    run: ({inputs, attrs}) => {
+      const [dy, x, min, max] = inputs as [Tensor, Tensor, Tensor, Tensor];
+      return ops.quantizeAndDequantizeV4Grad(dy, x, min, max, {axis: attr(attrs, 'axis', -1)});
+    },
+  },
+};
+
+/** A broken graph may be so in thousands of places. */
+const MOST_PROBLEMS = 10;
+
+/** Throws if there are problems. */
+function refuse(caller: string, problems: readonly string[]): void {
+  if (problems.length === 0) return;
+  const told = problems.slice(0, MOST_PROBLEMS);
+  if (problems.length > told.length) told.push(`and ${problems.length - told.length} more.`);
+  const last = told.pop()!;
+  throwProblems(caller, [...told, `${last} Convert the model anew, or correct its model.json.`]);
+}
+
+/** Says what is wrong with a node, in place of what would come of it. */
+function checked(opName: string, {inputs: names, attrs: rules, run}: GraphOp): OpExecutor {
+  return node => {
+    const missing = names.filter((_, i) => !node.inputs[i]).map(name => `its input ${name} is missing.`);
+    refuse(opName, [...missing, ...attrProblems(node.attrs, rules)]);
+    return run(node);
+  };
+}
+
+/**
+ * Makes `tf.loadGraphModel` execute TensorFlow's quantization ops: FakeQuantWithMinMaxArgs, Vars, VarsPerChannel and
+ * their Gradient ops, QuantizeAndDequantizeV2, V3, V4 and V4Grad, with TensorFlow's numbers, defaults and outputs.
+ *
+ * Call it before loading: tfjs binds a model's ops when it loads. Calling it again changes nothing. A model whose
+ * While or If bodies use a gradient op's second or third output must also be loaded through {@link mendGraph}.
+ *
+ * QuantizeAndDequantizeV3 reads `num_bits` from its tensor. On WebGPU that must be a constant, an input, or computed
+ * from few numbers (which tfjs does on the CPU); else executing throws. Where TensorFlow refuses a given range whose
+ * minimum is above its maximum (V2, V3, V4), these ops do not look, as that would have to wait for the device.
+ *
+ * @example
+ * ```js
+ * registerGraphOps();
+ * const model = await tf.loadGraphModel('model/model.json');
+ * ```
+ */
+export function registerGraphOps(): void {
+  for (const [opName, row] of Object.entries(OPS)) registerOp(opName, checked(opName, row));
+}
+
+/** Our 'node:output name:0' as 'node:index'. tfjs resolves those of its own ops. */
+function byIndex(reference: string, outputs: ReadonlyMap<string, readonly string[]>): string {
+  const [node = '', output = ''] = reference.split(':');
+  const index = outputs.get(node)?.indexOf(output) ?? -1;
+  return index < 0 ? reference : `${node}:${index}`;
+}
+
+/**
+ * Names our outputs by index within a function, and returns what nodes make through an Identity each: of several values
+ * returned from one node (also an inner If or While) tfjs takes the last for all, and it reads no names there.
+ */
+function mendFunction(body: FunctionDef): FunctionDef {
+  const nodes = body.nodeDef ?? [];
+  const names = new Set(nodes.map(({name}) => name));
+  const outputs = new Map(nodes.flatMap(({name, op}) => (OPS[op]?.outputs ? [[name, OPS[op].outputs] as const] : [])));
+  const ret = {...body.ret};
+  const returned: NodeDef[] = [];
+  for (const [key, reference] of Object.entries(ret)) {
+    // An argument that is passed on has no colon.
+    if (!reference.includes(':')) continue;
+    let name = `${key}/returned`;
+    while (names.has(name)) name += '_';
+    returned.push({name, op: 'Identity', input: [reference]});
+    ret[key] = `${name}:output:0`;
+  }
+  const nodeDef = [...nodes, ...returned].map(node =>
+    node.input ? {...node, input: node.input.map(reference => byIndex(reference, outputs))} : node,
+  );
+  const {inputArg = [], outputArg = []} = body.signature ?? {};
+  // Empty lists are left out of a model.json, and tfjs misses them.
+  return {...body, signature: {...body.signature, inputArg, outputArg}, nodeDef, ret};
+}
+
+/** The graph with all its functions mended; itself if there is nothing to mend. */
+function mendTopology(topology: unknown): GraphDef {
+  const graph = asGraph(topology);
+  if (typeof graph === 'string') throw new Error(`mendGraph: ${graph}`);
+  refuse('mendGraph', graphProblems(graph, OPS));
+  const versions = graph.versions ?? {producer: 0, minConsumer: 0};
+  const functions = graph.library?.function;
+  if (!functions) return graph.versions ? graph : {...graph, versions};
+  return {...graph, versions, library: {...graph.library, function: functions.map(mendFunction)}};
+}
+
+interface Handler {
+  load(): io.ModelArtifacts | Promise<io.ModelArtifacts>;
+}
+
+function isBuffer(weights: unknown): weights is io.WeightData {
+  return weights instanceof ArrayBuffer || (Array.isArray(weights) && weights.every(isBuffer));
+}
+
+/** As tf.loadGraphModelSync puts them together. */
+function artifactsOf(modelJSON: io.ModelJSON, weights: io.WeightData): io.ModelArtifacts {
+  if (typeof modelJSON !== 'object' || modelJSON === null) {
+    throw new Error(
+      `mendGraph: the first of [modelJSON, weights] must be a parsed model.json, but was ${inJson(modelJSON)}.`,
+    );
+  }
+  if (!isBuffer(weights)) {
+    throw new Error('mendGraph: the second of [modelJSON, weights] must be an ArrayBuffer with all the weights.');
+  }
+  return io.getModelArtifactsForJSONSync(modelJSON, io.getWeightSpecs(modelJSON.weightsManifest ?? []), weights);
+}
+
+/** Where tf.loadGraphModel looks for the model of a URL. */
+function handlerOfUrl(source: string, options: io.LoadOptions): io.IOHandler {
+  const url = options.fromTFHub ? `${source.replace(/\/?$/, '/')}model.json?tfjs-format=file` : source;
+  const handlers = options.requestInit ? [] : io.getLoadHandlers(url, options);
+  if (handlers.length > 1) throw new Error(`mendGraph: ${handlers.length} load handlers claim the URL '${url}'.`);
+  return handlers[0] ?? io.browserHTTPRequest(url, options);
+}
+
+function handlerOf(source: unknown, options: io.LoadOptions): Handler {
+  if (typeof source === 'string' && source !== '') return handlerOfUrl(source, options) as Handler;
+  if (Array.isArray(source) && source.length === 2) {
+    const artifacts = artifactsOf(...(source as [io.ModelJSON, io.WeightData]));
+    return {load: () => artifacts};
+  }
+  if (typeof source === 'object' && source !== null) {
+    if ('load' in source && typeof source.load === 'function') return source as Handler;
+    if ('modelTopology' in source) return {load: () => source as io.ModelArtifacts};
+  }
+  const was = typeof source === 'object' && source !== null ? 'an object without load()' : inJson(source);
+  throw new Error(
+    "mendGraph: source must be the model's URL, an IOHandler with a load method (as tf.io.browserFiles makes of files), " +
+      `ModelArtifacts, or [modelJSON, weights], but was ${was}.`,
+  );
+}
+
+/** tfjs fails on weights that are not there; a graph without constants has none. */
+function weightsOf({modelTopology, weightSpecs, weightData, getWeightStream}: io.ModelArtifacts) {
+  const constant = (modelTopology as GraphDef).node.find(({op}) => op === 'Const');
+  const needed = weightSpecs?.[0]?.name ?? constant?.name;
+  if (needed !== undefined && (!weightSpecs || !(weightData ?? getWeightStream))) {
+    throw new Error(
+      `mendGraph: weightSpecs and weightData are missing, of '${needed}' and others. Give [modelJSON, weights], or the URL.`,
+    );
+  }
+  return {weightSpecs: weightSpecs ?? [], weightData: weightData ?? new ArrayBuffer(0)};
+}
+
+function mendArtifacts(artifacts: io.ModelArtifacts): io.ModelArtifacts {
+  if (artifacts?.format === 'layers-model') throw new Error(`mendGraph: ${LAYERS_MODEL}`);
+  const {modelInitializer} = artifacts ?? {};
+  const initializes = modelInitializer && 'node' in modelInitializer;
+  return {
+    ...artifacts,
+    modelTopology: mendTopology(artifacts?.modelTopology),
+    ...(initializes && {modelInitializer: mendTopology(modelInitializer)}),
+    ...weightsOf(artifacts),
+  };
+}
+
+/**
+ * Wraps the loading of a graph model so that the gradient ops' second and third outputs also arrive inside While and
+ * If bodies, where tfjs reads each of them as the first. It changes the bodies' topology only. What is wrong with a graph
+ * it tells before tfjs runs into it.
+ *
+ * @example
+ * ```js
+ * registerGraphOps();
+ * const model = await tf.loadGraphModel(mendGraph('model/model.json'));
+ * ```
+ *
+ * @param source - what `tf.loadGraphModel` takes: the model's URL, or an IOHandler (`tf.io.browserFiles(files)`, ...).
+ * @param options - the load options that a URL is loaded with (`requestInit`, `onProgress`, `fromTFHub`, ...).
+ * @returns an IOHandler for `tf.loadGraphModel`.
+ * @throws if `source` is nothing that can load; at loading, if the model is none or its graph malformed: the error names
+ * each node. What the handler throws reaches `tf.loadGraphModel`.
+ */
+export function mendGraph(source: string | io.IOHandler, options?: io.LoadOptions): io.IOHandler;
+/**
+ * The same for `tf.loadGraphModelSync`.
+ *
+ * @param source - what that takes: an IOHandlerSync, ModelArtifacts, or a parsed model.json and its weights.
+ * @returns an IOHandlerSync for `tf.loadGraphModelSync`.
+ */
+export function mendGraph(
+  source: io.IOHandlerSync | io.ModelArtifacts | [modelJSON: io.ModelJSON, weights: io.WeightData],
+): io.IOHandlerSync;
+export function mendGraph(source: unknown, options?: io.LoadOptions): object {
+  const handler = handlerOf(source, options ?? {});
+  return {
+    load: () => {
+      const loaded = handler.load();
+      return util.isPromise(loaded) ? loaded.then(mendArtifacts) : mendArtifacts(loaded);
+    },
+  };
+}

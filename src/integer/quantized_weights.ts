@@ -1,0 +1,179 @@
+/** The integers that a quantized model computes with, for whoever writes a format of their own. */
+import {clone, type Tensor, tidy} from '@tensorflow/tfjs-core';
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {must, throwProblems} from '../check/rules';
+import {floatTensor} from '../check/tensors';
+import {withModel} from '../layers/model';
+import {type Quantizing, QuantizingWrapper} from '../qat/quantizing';
+import {quantizingLayers} from '../qat/tools/control';
+import type {FakeQuantizer} from '../quantizer/fake_quantizer';
+import {nonFiniteProblems} from '../layers/finite';
+import {weightLevels} from './weight_levels';
+import {channelOf, gridOfQuantizer, type IntegerGrid, type LevelArray, levelsOf} from '../quantizer/levels';
+
+/** A grid in signed integers: value = (level - zeroPoint) * scale, of which each is exact in float32. */
+export interface SignedGrid {
+  /** Width of the grid. */
+  readonly bits: number;
+  /** The step of each channel, or the one of all: float32. 0 where a range is empty and everything is 0. */
+  readonly scale: Float32Array;
+  /** The level that stands for 0, likewise. */
+  readonly zeroPoint: Int32Array;
+  /** The dimension of the channels; undefined for one step. */
+  readonly axis: number | undefined;
+}
+
+/** Values as integers, one after the other: of up to 8 bits as Int8Array, of more as Int16Array. */
+export interface QuantizedValues extends SignedGrid {
+  /** The integers. */
+  readonly levels: Int8Array | Int16Array;
+  /** The shape in which `axis` counts: the values' own, but [height * width, channels * multiplier] of a depthwise kernel. */
+  readonly view: readonly number[];
+}
+
+/** A weight of a layer. */
+export interface QuantizedWeight extends QuantizedValues {
+  /** The layer's name. */
+  readonly layer: string;
+  /** Its attribute: 'kernel', 'depthwiseKernel', … */
+  readonly name: string;
+  /** The weight's own shape. */
+  readonly shape: readonly number[];
+  /** The values are the weight's times the gain of the BatchNormalization that follows (weights per tensor only). */
+  readonly folded: boolean;
+}
+
+/** The grid of an activation. */
+export interface QuantizedActivation extends SignedGrid {
+  /** The layer's name. */
+  readonly layer: string;
+  /** Where in the layer: 'output', 'before activation', 'between'. */
+  readonly what: string;
+  /** The low end of the range: (lowest level - zeroPoint) * scale. */
+  readonly min: number;
+  /** The high end, likewise. */
+  readonly max: number;
+}
+
+/** What {@link quantizedWeights} gives. */
+export interface QuantizedNumbers {
+  /** Every weight that is rounded. */
+  readonly weights: readonly QuantizedWeight[];
+  /** Without those whose range is not set. */
+  readonly activations: readonly QuantizedActivation[];
+}
+
+/** Where the lowest level of a signed integer of `bits` is; symmetric grids leave out one on the side of the lowest. */
+function zeroPointsOf({bits, lowest, highest}: IntegerGrid): Int32Array {
+  const half = 2 ** (bits - 1);
+  return lowest.map((low, c) => (low >= -half && highest[c]! < half ? 0 : -half - low));
+}
+
+function signed({bits, scale, axis, ...grid}: IntegerGrid): SignedGrid {
+  return {bits, scale, zeroPoint: zeroPointsOf({bits, scale, axis, ...grid}), axis};
+}
+
+function signedValues(levels: LevelArray, view: readonly number[], grid: IntegerGrid): QuantizedValues {
+  const {zeroPoint, ...rest} = signed(grid);
+  const channel = channelOf(view, grid.axis);
+  const stored = grid.bits <= 8 ? new Int8Array(levels.length) : new Int16Array(levels.length);
+  levels.forEach((level, i) => (stored[i] = level + zeroPoint[channel(i)]!));
+  return {levels: stored, view, zeroPoint, ...rest};
+}
+
+/**
+ * The integers of a model's weights, and the grids of its activations: the numbers that training used.
+ *
+ * @param model - a quantized model.
+ * @returns for each weight its levels with their steps, and for each activation its grid. `(level - zeroPoint) * scale`,
+ * computed in float32, is bit for bit what the model computes with.
+ * @throws if the model is not quantized, or with all weights at once that hold NaN or Infinity.
+ */
+export async function quantizedWeights(model: LayersModel): Promise<QuantizedNumbers> {
+  const layers = quantizingLayers('quantizedWeights', model);
+  return withModel('quantizedWeights', model, () => numbersOf(layers));
+}
+
+async function numbersOf(layers: readonly Quantizing[]): Promise<QuantizedNumbers> {
+  const weights: QuantizedWeight[] = [];
+  const activations: QuantizedActivation[] = [];
+  throwProblems('quantizedWeights', await nonFiniteProblems(layers));
+  for (const layer of layers) {
+    if (layer instanceof QuantizingWrapper) weights.push(...(await weightsOf(layer)));
+    for (const {what, of, quantizer} of layer.roundings) {
+      const grid = of === 'activations' ? await gridOfQuantizer(quantizer) : undefined;
+      if (!grid) continue;
+      const [min, max] = [grid.lowest[0]! * grid.scale[0]!, grid.highest[0]! * grid.scale[0]!];
+      activations.push({layer: layer.name, what, min, max, ...signed(grid)});
+    }
+  }
+  return {weights, activations};
+}
+
+async function weightsOf(layer: QuantizingWrapper): Promise<QuantizedWeight[]> {
+  const all = await weightLevels(layer);
+  return [...all].map(([name, {levels, grid, view, shape, gain}]) => ({
+    layer: layer.name,
+    name,
+    shape,
+    folded: gain !== undefined,
+    ...signedValues(levels, view, grid),
+  }));
+}
+
+const QUANTIZER = must(
+  'a FakeQuantizer',
+  (value: Partial<FakeQuantizer> | null | undefined) => typeof value?.snapshot === 'function',
+);
+
+/**
+ * Values as integers on the grid of a quantizer, for code without layers.
+ *
+ * @param x - float32 tensor.
+ * @param quantizer - one whose range is set.
+ * @returns the levels of what `quantizer.apply(x)` gives, and their steps.
+ * @throws if the range is not set, or `x` holds NaN.
+ */
+export async function quantizedValues(x: Tensor, quantizer: FakeQuantizer): Promise<QuantizedValues> {
+  throwProblems('quantizedValues', QUANTIZER(quantizer, 'quantizer'));
+  // A copy, as what is not rounded is x itself.
+  const input = tidy(() => clone(floatTensor<Tensor>('quantizedValues', 'x', x)));
+  const {shape} = input;
+  let grid: IntegerGrid | undefined;
+  let values: Float32Array;
+  try {
+    grid = await gridOfQuantizer(quantizer);
+    if (!grid) throw new Error(`${quantizer.name}: the range is not set yet. Apply it to a batch in training first.`);
+    const rounded = tidy(() => quantizer.apply(input));
+    values = await rounded.data<'float32'>();
+    rounded.dispose();
+  } finally {
+    input.dispose();
+  }
+  if (values.some(Number.isNaN)) {
+    throw new Error(`quantizedValues: x holds NaN, for which ${quantizer.name} has no level. Give it numbers.`);
+  }
+  const axis = grid.axis === undefined || grid.axis >= 0 ? grid.axis : grid.axis + shape.length;
+  const counted = {...grid, axis};
+  return signedValues(levelsOf(values, shape, counted), shape, counted);
+}
+
+const INT8 = must('an Int8Array', value => Object.prototype.toString.call(value) === '[object Int8Array]');
+
+/**
+ * Levels of up to 4 bits, two to a byte: the first in the lower half, as TensorFlow Lite's int4.
+ *
+ * @param levels - whole numbers from -8 to 7.
+ * @returns half as many bytes.
+ * @throws if a level does not fit 4 bits.
+ */
+export function packInt4(levels: Int8Array): Uint8Array {
+  throwProblems('packInt4', INT8(levels, 'levels'));
+  const wide = levels.find(level => level < -8 || level > 7);
+  if (wide !== undefined) {
+    throwProblems('packInt4', [`levels must be between -8 and 7, but there was ${wide}. Quantize to 4 bits or fewer.`]);
+  }
+  const bytes = new Uint8Array(Math.ceil(levels.length / 2));
+  levels.forEach((level, i) => (bytes[i >> 1]! |= (level & 15) << (4 * (i & 1))));
+  return bytes;
+}

@@ -1,0 +1,183 @@
+/** Ranges of activations from samples, before the first step of training. */
+import {dispose, keep, type Tensor, tidy} from '@tensorflow/tfjs-core';
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {symmetricRatio} from '../../../kernels/observe';
+import {checkOptions} from '../../check/options';
+import {callback, count, limit, oneOf, percent, type Rules, throwProblems} from '../../check/rules';
+import {type Quantizing, settle, QuantizingWrapper} from '../quantizing';
+import {quantizingLayers} from './control';
+import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
+import type {Layer} from '../../layers/graph';
+import {type CalibrationMethod, Histogram} from '../../quantizer/histogram';
+import {alone, batchesOf, pass, type Samples, sampleCount} from './samples';
+import {offTies} from '../../quantizer/ties';
+
+export type {CalibrationMethod};
+
+/** How far a calibration is. */
+export interface CalibrationProgress {
+  /** Samples seen. */
+  readonly done: number;
+  /** Samples in all; undefined for batches that are not counted beforehand. */
+  readonly total: number | undefined;
+}
+
+/** How {@link calibrate} goes about it. */
+export interface CalibrateOptions {
+  /** How a range comes from the values: 'minMax' (the default), 'percentile', or 'mse': that of the least squared error. */
+  readonly method?: CalibrationMethod;
+  /** Of the method 'percentile': how many of a hundred values stay inside; 99.99 by default. */
+  readonly percentile?: number;
+  /** Samples at a time, where tensors are given; 16 by default. */
+  readonly batchSize?: number;
+  /** How many samples to look at; all (Infinity) by default, so that batches without end need it. What more there are is left alone. */
+  readonly samples?: number;
+  /**
+   * Called after each batch; before the first, with nothing done, after each weight whose learned range has to be found.
+   * Nobody by default.
+   */
+  readonly onProgress?: (progress: CalibrationProgress) => void;
+}
+
+const CALIBRATE: Rules<CalibrateOptions> = {
+  method: oneOf('minMax', 'percentile', 'mse'),
+  percentile: percent,
+  samples: limit,
+  batchSize: count,
+  onProgress: callback,
+};
+
+/** How much of a debiased moving average the calibration is worth: about 70 batches at the decay of 0.99. */
+const WEIGHT = 0.5;
+
+/** Has learned ranges of weights found one by one: the first pass would find all of them at once, while a page stands still. */
+async function startWeights(layers: readonly Layer[], onEach: () => void): Promise<void> {
+  for (const layer of layers) {
+    for (const {quantizer, rounded} of layer instanceof QuantizingWrapper ? layer.roundedWeights() : []) {
+      if (quantizer.options.observer !== 'learned' || quantizer.isSet()) continue;
+      tidy(() => void rounded());
+      onEach();
+      await new Promise(resolve => setTimeout(resolve));
+    }
+  }
+}
+
+/** One forward pass in which every activation is seen before it would be rounded. */
+async function watch(
+  model: LayersModel,
+  batch: readonly Tensor[],
+  activations: readonly FakeQuantizer[],
+  seen: ReadonlyMap<FakeQuantizer, Histogram>,
+) {
+  const passed: {quantizer: FakeQuantizer; values: Tensor}[] = [];
+  const bad = new Set<string>();
+  try {
+    for (const quantizer of activations) {
+      quantizer.watcher = x => seen.has(quantizer) && passed.push({quantizer, values: keep(x.clone())});
+    }
+    try {
+      pass(model, batch);
+    } finally {
+      for (const quantizer of activations) quantizer.watcher = undefined;
+    }
+    for (const {quantizer, values} of passed) {
+      const data = await values.data();
+      if (!seen.get(quantizer)!.add(data) || data.some(Number.isNaN)) bad.add(quantizer.name);
+      values.dispose();
+    }
+  } finally {
+    // Those that an error left.
+    dispose(passed.map(({values}) => values));
+  }
+  return bad;
+}
+
+function fitted(
+  histogram: Histogram,
+  quantizer: FakeQuantizer,
+  {method = 'minMax', percentile = 99.99}: CalibrateOptions,
+) {
+  const {numBits, narrowRange, symmetric, offTies: avoidsTies} = quantizer.options;
+  const {steps} = quantizer;
+  const [low, high] =
+    method === 'minMax'
+      ? histogram.minMax()
+      : method === 'mse'
+        ? histogram.mse(steps)
+        : histogram.percentile(percentile);
+  const ratio = symmetricRatio(numBits, narrowRange);
+  const range = symmetric
+    ? ([Math.min(low, high / ratio), Math.max(high, low * ratio)] as const)
+    : ([Math.min(low, 0), Math.max(high, 0)] as const);
+  return avoidsTies ? offTies(range, histogram.distinct, {steps, symmetric}) : range;
+}
+
+/**
+ * Sets the ranges of all activations from samples, so that the first step of training, or a prediction, is rounded well.
+ * Training moves on from there. Weights are rounded meanwhile, activations are not.
+ *
+ * A range of the model's inputs is a little wider than the samples', by at most 2 %, where theirs would put values such as
+ * pixels in [-1, 1] half-way between two levels, which integer runtimes round apart.
+ *
+ * @param model - a quantized model.
+ * @param samples - a tensor (or one for each input, or by the inputs' names) of all samples, or batches of them: an array, a
+ * generator, a tf.data.Dataset. Some hundreds of samples do. Targets that go along, as in `{xs, ys}`, are left alone.
+ * Batches that a dataset makes are disposed of after use; all other tensors stay the caller's.
+ * @param options - the method, how many samples, the batch size and a callback for the progress.
+ * @throws if the samples do not fit the model, or there are none, or if the model is at work in another call: ranges then are
+ * as they were; and after the others are set, if an activation was NaN.
+ */
+export async function calibrate(model: LayersModel, samples: Samples, options: CalibrateOptions = {}): Promise<void> {
+  checkOptions('calibrate', options, CALIBRATE);
+  if (options.percentile !== undefined && options.method === undefined) {
+    throwProblems('calibrate', ["percentile is of the method 'percentile'. Name the method too, or leave it out."]);
+  }
+  const layers = quantizingLayers('calibrate', model);
+  let bad: ReadonlySet<string> = new Set();
+  await alone('calibrate', model, async () => {
+    // Weights whose ranges only training moves: activations are of the weights as they will be rounded.
+    const before = layers.flatMap(layer => layer.measureWeights?.() ?? []);
+    try {
+      bad = await measure(model, samples, layers, options);
+    } catch (error) {
+      for (const each of before) each.restore();
+      throw error;
+    } finally {
+      for (const each of before) each.dispose();
+    }
+  });
+  if (bad.size === 0) return;
+  throw new Error(
+    `calibrate: activations were NaN in ${[...bad].join(', ')}; ranges are of the other values. ` +
+      'Look for NaN in the samples and in the weights.',
+  );
+}
+
+/** Sets the ranges, and gives the names of where there was NaN. */
+async function measure(
+  model: LayersModel,
+  samples: Samples,
+  layers: readonly Quantizing[],
+  options: CalibrateOptions,
+): Promise<ReadonlySet<string>> {
+  const {batchSize = 16, samples: atMost = Infinity, onProgress} = options;
+  const roundings = layers.flatMap(layer => layer.roundings).filter(({of}) => of === 'activations');
+  const measured = roundings.filter(({fixed}) => !fixed);
+  const seen = new Map(measured.map(({quantizer}) => [quantizer, new Histogram()]));
+  const activations = roundings.map(({quantizer}) => quantizer);
+  const passing = {batchSize, atMost};
+  const total = sampleCount(model, samples, passing);
+  const bad = new Set<string>();
+  let done = 0;
+  for await (const batch of batchesOf('calibrate', model, samples, passing)) {
+    if (done === 0) await startWeights(layers, () => onProgress?.({done: 0, total}));
+    for (const name of await watch(model, batch, activations, seen)) bad.add(name);
+    done += batch[0]!.shape[0];
+    onProgress?.({done, total});
+  }
+  for (const [quantizer, histogram] of seen) {
+    if (histogram.max >= histogram.min) quantizer.setRange(...fitted(histogram, quantizer, options), WEIGHT);
+  }
+  settle(roundings);
+  return bad;
+}

@@ -1,0 +1,49 @@
+/** Switches of a quantized model: what is rounded, what is measured. */
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {flag, oneOf, throwProblems} from '../../check/rules';
+import {checkModel} from '../../layers/model';
+import {isQuantizing, type Quantizing, type Rounding} from '../quantizing';
+import {asContainer} from '../../layers/graph';
+import {allLayers} from '../quantize_model';
+
+/** The layers with quantizers, at any depth; throws if there are none. */
+export function quantizingLayers(caller: string, model: LayersModel): Quantizing[] {
+  checkModel(caller, model);
+  const layers = allLayers(asContainer(model)).filter(isQuantizing);
+  if (layers.length > 0) return layers;
+  throw new Error(`${caller}: model ${model.name} is not quantized. Give it the model that quantizeModel returned.`);
+}
+
+/** Which quantizers a switch is for. */
+export type QuantizerSelection = 'all' | 'weights' | 'activations';
+
+const SELECTION = oneOf('all', 'weights', 'activations');
+
+function selected(caller: string, model: LayersModel, which: QuantizerSelection): Rounding[] {
+  const all = quantizingLayers(caller, model).flatMap(({roundings}) => roundings);
+  return all.filter(({of}) => which === 'all' || which === of);
+}
+
+/**
+ * Switches rounding on or off. What is off passes values as they are; ranges still follow them in training.
+ *
+ * @param model - a quantized model.
+ * @param on - whether values are rounded.
+ * @param which - 'weights', 'activations' or, by default, 'all'.
+ */
+export function setFakeQuant(model: LayersModel, on: boolean, which: QuantizerSelection = 'all'): void {
+  throwProblems('setFakeQuant', [...flag(on, 'on'), ...SELECTION(which, 'which')]);
+  for (const {quantizer} of selected('setFakeQuant', model, which)) quantizer.quantizing = on;
+}
+
+/**
+ * Freezes ranges where they are, or lets them move again. Activations' only, by default: weights' ranges follow the weights.
+ *
+ * @param model - a quantized model.
+ * @param frozen - whether ranges stay as they are in training.
+ * @param which - 'weights', 'all' or, by default, 'activations'.
+ */
+export function freezeRanges(model: LayersModel, frozen = true, which: QuantizerSelection = 'activations'): void {
+  throwProblems('freezeRanges', [...flag(frozen, 'frozen'), ...SELECTION(which, 'which')]);
+  for (const {quantizer, fixed} of selected('freezeRanges', model, which)) quantizer.observing = !frozen && !fixed;
+}

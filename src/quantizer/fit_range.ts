@@ -1,0 +1,216 @@
+/** Ranges that fit a tensor better than its extremes do. On a GPU all of it happens there: nothing is read back. */
+import {
+  add,
+  cast,
+  div,
+  fill,
+  getBackend,
+  greater,
+  less,
+  lessEqual,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  reshape,
+  scalar,
+  square,
+  sub,
+  sum,
+  tensor,
+  type Tensor,
+  type TensorLike,
+  tidy,
+  unstack,
+  where,
+} from '@tensorflow/tfjs-core';
+import {learnedLevels} from '../../kernels/grid';
+import {checkOptions} from '../check/options';
+import {bits, flag, integer, percent, type Rules} from '../check/rules';
+import {checkAxis, floatTensor} from '../check/tensors';
+import {fakeQuantWithLearnedScale} from '../ops/learned';
+import {minMax} from '../ops/range';
+import {type HostRange, leastErrorRange} from './least_error';
+
+/** {@link mseRange} */
+export interface MseRangeOptions {
+  /** Width of the grid, 2 to 16 bits; 8 by default. */
+  readonly numBits?: number;
+  /** Keeps the range symmetric about 0; else, by default, it merely holds 0. */
+  readonly symmetric?: boolean;
+  /** Leaves out the lowest level; false by default. */
+  readonly narrowRange?: boolean;
+  /** The dimension with a range for each of its slices; left out for one range. */
+  readonly axis?: number;
+}
+
+/** {@link percentileRange} */
+export interface PercentileRangeOptions {
+  /** How many of a hundred values stay inside, as many left out above as below; 99.99 by default. */
+  readonly percentile?: number;
+  /** The dimension with a range for each of its slices; left out for one range. */
+  readonly axis?: number;
+}
+
+const MSE_RANGE: Rules<MseRangeOptions> = {numBits: bits, symmetric: flag, narrowRange: flag, axis: integer};
+const PERCENTILE_RANGE: Rules<PercentileRangeOptions> = {percentile: percent, axis: integer};
+
+/** A range's ends: scalars, or one of each for a channel. */
+type Ends = readonly [low: Tensor, high: Tensor];
+
+/** Shares of an extreme that are tried as the end of a range: the error is flat about the best one. */
+const SHARES = Array.from({length: 64}, (_, i) => 1 - i / 64);
+
+/** Halvings in search of a percentile: as fine as float32. */
+const HALVINGS = 25;
+
+/** All dimensions but `axis`; undefined for all of them. */
+function others({rank}: Tensor, axis: number | undefined): number[] | undefined {
+  return axis === undefined ? undefined : Array.from({length: rank}, (_, i) => i).filter(i => i !== axis);
+}
+
+/** The two rows of a tensor. Not of a vector as it is: tfjs's WebGL backend cannot slice one that is not packed. */
+export function halves(rows: Tensor): [Tensor, Tensor] {
+  const [first, second] = unstack(reshape(rows, [2, -1]));
+  const shape = rows.shape.slice(1);
+  return [reshape(first!, shape), reshape(second!, shape)];
+}
+
+/** x's extremes and 0. */
+export function extremesOf(x: Tensor, axis?: number): [Tensor, Tensor] {
+  const [low, high] = halves(minMax(x, axis));
+  return [minimum(low, 0), maximum(high, 0)];
+}
+
+/** Whether there is no GPU to search in parallel, so that less is to be computed; the numbers are at hand then. */
+function computesOnHost(): boolean {
+  return !['webgl', 'webgpu'].includes(getBackend());
+}
+
+/** The ranges of x's slices, or of all of it. */
+function hostRange(
+  x: Tensor,
+  axis: number | undefined,
+  rangeOf: (values: Float32Array) => HostRange,
+): [Tensor, Tensor] {
+  const values = x.dataSync<'float32'>();
+  if (axis === undefined) return rangeOf(values).map(end => scalar(end)) as [Tensor, Tensor];
+  const channels = x.shape[axis]!;
+  const inner = x.shape.slice(axis + 1).reduce((size, dim) => size * dim, 1);
+  const slice = new Float32Array(values.length / channels);
+  const ends = [new Float32Array(channels), new Float32Array(channels)] as const;
+  for (let c = 0; c < channels; ++c) {
+    for (let i = 0; i < slice.length; ++i) {
+      slice[i] = values[(Math.floor(i / inner) * channels + c) * inner + (i % inner)]!;
+    }
+    [ends[0][c], ends[1][c]] = rangeOf(slice);
+  }
+  return [tensor(ends[0]), tensor(ends[1])];
+}
+
+/** The better of the ends for each channel, as `tried` are put to the test one by one. */
+function leastError(first: Ends, tried: (best: Ends, share: number) => Ends, errorOf: (ends: Ends) => Tensor) {
+  let best: Ends = first;
+  let least = errorOf(first);
+  for (const share of SHARES.slice(1)) {
+    const [next, error] = tidy(() => {
+      const ends = tried(first, share);
+      const found = errorOf(ends);
+      const isLess = less(found, least);
+      const kept = best.map((end, i) => where(isLess, ends[i]!, end)) as [Tensor, Tensor];
+      return [kept, where(isLess, found, least)] as [[Tensor, Tensor], Tensor];
+    });
+    [best, least] = [next, error];
+  }
+  return best;
+}
+
+/**
+ * The range on which a grid of `numBits` moves the values of `x` least, in the mean square: at few bits narrower than
+ * the extremes, as clipping few values costs less than coarse steps for all.
+ *
+ * @param x - float32 tensor, or numbers.
+ * @param options - the grid.
+ * @returns [min, max] around 0, scalars or a value for each slice of the axis. They are the caller's to dispose.
+ * @throws if the width or the axis is out of its limits.
+ */
+export function mseRange(x: Tensor | TensorLike, options: MseRangeOptions = {}): [Tensor, Tensor] {
+  checkOptions('mseRange', options, MSE_RANGE);
+  const {numBits = 8, symmetric = false, narrowRange = false} = options;
+  return tidy(() => {
+    const input = floatTensor<Tensor>('mseRange', 'x', x);
+    const axis = options.axis === undefined ? undefined : checkAxis('mseRange', input, options.axis);
+    const levels = learnedLevels(numBits, narrowRange, symmetric);
+    if (computesOnHost())
+      return hostRange(input, axis, values => leastErrorRange(values, SHARES.slice(1), levels, symmetric));
+    const {qmin, qmax} = levels;
+    const errorOf = ([low, high]: Ends): Tensor => {
+      const grid = {numBits, narrowRange, symmetric, ...(axis !== undefined && {axis})};
+      const scale = div(sub(high, low), qmax - qmin);
+      const rounded = fakeQuantWithLearnedScale(input, scale, symmetric ? grid : {...grid, offset: low});
+      return sum(square(sub(rounded, input)), others(input, axis));
+    };
+    const [low, high] = extremesOf(input, axis);
+    const together = ([from, to]: Ends, share: number): Ends => [mul(from, share), mul(to, share)];
+    if (symmetric) {
+      const reach = maximum(div(low, qmin), div(high, qmax));
+      return [...leastError([mul(reach, qmin), mul(reach, qmax)], together, errorOf)] as [Tensor, Tensor];
+    }
+    const both = leastError([low, high], together, errorOf);
+    const lower = leastError([low, both[1]], ([from, to], share) => [mul(from, share), to], errorOf);
+    return [...leastError([lower[0], high], ([from, to], share) => [from, mul(to, share)], errorOf)];
+  });
+}
+
+/** The smallest value that no more than `left` of x exceed, between 0 and the largest, for each channel. */
+function upperEnd(x: Tensor, largest: Tensor, left: number, axis: number | undefined): Tensor {
+  const aligned = (end: Tensor) => {
+    if (axis === undefined) return end;
+    return reshape(
+      end,
+      x.shape.map((_, i) => (i === axis ? -1 : 1)),
+    );
+  };
+  let [low, high]: Tensor[] = [fill(largest.shape, 0), largest];
+  for (let i = 0; i < HALVINGS; ++i) {
+    [low, high] = tidy(() => {
+      const middle = div(add(low!, high!), 2);
+      const above = sum(cast(greater(x, aligned(middle)), 'float32'), others(x, axis));
+      const fits = lessEqual(above, left);
+      return [where(fits, low!, middle), where(fits, middle, high!)];
+    });
+  }
+  return high!;
+}
+
+/** The range of all values but `left` on either side, and of 0. NaN is on neither side. */
+function hostPercentile(values: Float32Array, left: number): HostRange {
+  const sorted = values.slice().sort();
+  let {length} = sorted;
+  while (Number.isNaN(sorted[length - 1])) --length;
+  if (left >= length) return [0, 0];
+  return [Math.min(0, sorted[left]!), Math.max(0, sorted[length - 1 - left]!)];
+}
+
+/**
+ * The range that holds all but the outermost values of `x`, to the precision of float32.
+ *
+ * @param x - float32 tensor, or numbers.
+ * @param options - how many values stay inside.
+ * @returns [min, max] around 0, scalars or a value for each slice of the axis. They are the caller's to dispose.
+ * @throws if the percentile or the axis is out of its limits.
+ */
+export function percentileRange(x: Tensor | TensorLike, options: PercentileRangeOptions = {}): [Tensor, Tensor] {
+  checkOptions('percentileRange', options, PERCENTILE_RANGE);
+  const {percentile = 99.99} = options;
+  return tidy(() => {
+    const input = floatTensor<Tensor>('percentileRange', 'x', x);
+    const axis = options.axis === undefined ? undefined : checkAxis('percentileRange', input, options.axis);
+    const count = axis === undefined ? input.size : input.size / input.shape[axis]!;
+    // 5 of 1000 at 99, whatever the last bit of the product.
+    const left = Math.floor(count * ((100 - percentile) / 200) * (1 + 2 ** -40));
+    if (computesOnHost()) return hostRange(input, axis, values => hostPercentile(values, left));
+    const [low, high] = extremesOf(input, axis);
+    return [neg(upperEnd(neg(input), neg(low), left, axis)), upperEnd(input, high, left, axis)];
+  });
+}

@@ -1,0 +1,169 @@
+/** What toTFLite refuses, before it writes anything, and what it says. */
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import {calibrate, quantizeModel, type QuantizeOptions, setFakeQuant} from '../../src/entries/qat';
+import {toTFLite, type TFLiteOptions} from '../../src/entries/tflite';
+import {scoped} from '../support/scoped';
+
+type Layer = tfl.layers.Layer;
+const {layers} = tfl;
+
+function sequential(...stack: Layer[]): tfl.LayersModel {
+  return tfl.sequential({name: `net_${stack[0]!.name}`, layers: stack});
+}
+
+function dense(name: string, args: object = {}): Layer {
+  return layers.dense({units: 3, name, ...args});
+}
+
+async function calibrated(model: tfl.LayersModel, options: QuantizeOptions = {}): Promise<tfl.LayersModel> {
+  const q = quantizeModel(model, options);
+  const [{shape}] = q.inputs as [tfl.SymbolicTensor];
+  await calibrate(q, tf.randomNormal([8, ...(shape.slice(1) as number[])], 0, 1, 'float32', 1));
+  return q;
+}
+
+async function messageOf(model: tfl.LayersModel, options: TFLiteOptions = {}): Promise<string> {
+  return toTFLite(model, options).then(
+    () => 'no error',
+    (error: unknown) => (error as Error).message,
+  );
+}
+
+describe('toTFLite refuses', () => {
+  scoped();
+
+  it('outputs that are inputs, moved at most', async () => {
+    for (const moves of [[], [layers.reshape({targetShape: [2, 2], name: 'moved'})]]) {
+      const x = tfl.input({shape: [4], name: 'x'});
+      const given = moves.reduce<tfl.SymbolicTensor>((y, layer) => layer.apply(y) as tfl.SymbolicTensor, x);
+      const model = tfl.model({inputs: x, outputs: [given, dense('d').apply(x) as tfl.SymbolicTensor]});
+      const message = await messageOf(await calibrated(model));
+      expect(message).toContain(
+        `output ${moves.length > 0 ? 'moved' : 'x'}: it is an input as it is given. Build the model`,
+      );
+      expect(message).not.toContain('Quantize');
+    }
+  });
+
+  it('a float layer of a class that it does not know, without asking to quantize it', async () => {
+    const lstm = layers.lstm({units: 2, inputShape: [3, 2], name: 'lstm'});
+    const message = await messageOf(await calibrated(sequential(lstm, dense('d')), {layers: {lstm: false}}));
+    expect(message).toBe(
+      'toTFLite: layer lstm: the class LSTM cannot be written in integers. Use other layers, or export a model of those that can.',
+    );
+    const q = await calibrated(sequential(dense('e', {inputShape: [4]}), dense('f')), {layers: {e: false}});
+    expect(await messageOf(q)).toContain('layer e: its kernel is not quantized');
+  });
+
+  it('a model that is not quantized', async () => {
+    const message = await messageOf(sequential(dense('a', {inputShape: [4]})));
+    expect(message).toContain('toTFLite: model net_a is not quantized');
+    expect(message).toContain('quantizeModel');
+  });
+
+  it('ranges that were never set, and says which', async () => {
+    const q = quantizeModel(sequential(dense('a', {inputShape: [4]}), dense('b')));
+    expect(await messageOf(q)).toMatch(
+      /ranges were never set: a_input_quantized \(output\), a \(output\), b \(output\)\. .*calibrate\(q, samples\)/,
+    );
+  });
+
+  it('every layer that it cannot write, in one message', async () => {
+    const model = sequential(
+      layers.embedding({inputDim: 9, outputDim: 4, inputLength: 5, name: 'words'}),
+      layers.lstm({units: 3, name: 'memory'}),
+      dense('a', {activation: 'selu'}),
+      layers.repeatVector({n: 2, name: 'repeat'}),
+      layers.thresholdedReLU({name: 'threshold'}),
+    );
+    const q = quantizeModel(model);
+    await calibrate(q, tf.zeros([8, 5]));
+    const message = await messageOf(q);
+    for (const part of [
+      '4 problems',
+      'layer memory: the class LSTM cannot be written in integers. Use other layers, or export a model of those that can.',
+      'layer a: the activation selu',
+      'Use one of elu',
+      'layer repeat:',
+      'layer threshold:',
+    ]) {
+      expect(message).toContain(part);
+    }
+  });
+
+  it('channels first', async () => {
+    const conv = layers.conv2d({
+      inputShape: [3, 6, 6],
+      filters: 2,
+      kernelSize: 3,
+      dataFormat: 'channelsFirst',
+      name: 'c',
+    });
+    expect(await messageOf(quantizeModel(sequential(conv)))).toContain(
+      "layer c: its data format is channelsFirst. Build it with 'channelsLast'",
+    );
+  });
+
+  it('shapes that are not known', async () => {
+    const x = tfl.input({shape: [null, null, 3], name: 'image'});
+    const y = layers.conv2d({filters: 2, kernelSize: 3}).apply(x) as tfl.SymbolicTensor;
+    const q = quantizeModel(tfl.model({inputs: x, outputs: y}));
+    await calibrate(q, tf.randomNormal([2, 6, 6, 3]));
+    expect(await messageOf(q)).toContain('input image has the shape [any,any,any,3]');
+  });
+
+  for (const bad of [NaN, Infinity]) {
+    it(`weights that hold ${bad}`, async () => {
+      const q = await calibrated(sequential(dense('a', {inputShape: [4]}), dense('b')));
+      const weights = q.getLayer('b').getWeights();
+      const bias = tf.tensor1d([0, bad, 0]);
+      q.getLayer('b').setWeights([weights[0]!, bias, ...weights.slice(2)]);
+      expect(await messageOf(q)).toBe(
+        'toTFLite: layer b: its bias holds NaN or Infinity. Go back to weights from before training diverged.',
+      );
+      const kernel = tf.fill([3, 3], bad);
+      q.getLayer('b').setWeights([kernel, tf.zeros([3]), ...weights.slice(2)]);
+      expect(await messageOf(q)).toContain('layer b: its kernel holds NaN or Infinity');
+    });
+  }
+
+  it('a tensor that two layers round to ranges of their own; of an input, as int8', async () => {
+    const parts = await Promise.all([1, 2].map(i => calibrated(sequential(dense(`d${i}`, {inputShape: [4]})))));
+    const x = tfl.input({shape: [4], name: 'x'});
+    const on = (value: tfl.SymbolicTensor) => {
+      const outputs = parts.map(part => part.apply(value) as tfl.SymbolicTensor);
+      return tfl.model({inputs: x, outputs});
+    };
+    const y = layers.reLU({name: 'r'}).apply(x) as tfl.SymbolicTensor;
+    expect(await messageOf(on(y))).toMatch(
+      /layer r: its output goes to 2 places, and layer .*_quantized alone rounds it/,
+    );
+    expect(await messageOf(on(x), {inputType: 'int8'})).toMatch(
+      /input x: it goes to several places.*Leave inputType 'float32'/,
+    );
+  });
+
+  it('weights and activations that are not quantized', async () => {
+    const both = () => sequential(dense('a', {inputShape: [4]}), dense('b'));
+    expect(await messageOf(await calibrated(both(), {layers: {b: {weights: false}}}))).toBe(
+      "toTFLite: layer b: its kernel is not quantized. Quantize it: quantizeModel's weights.",
+    );
+    expect(await messageOf(await calibrated(both(), {layers: {b: {activations: false}}}))).toContain(
+      'layer b: its output has no range',
+    );
+    const q = await calibrated(both());
+    setFakeQuant(q, false, 'weights');
+    expect(await messageOf(q)).toContain(
+      'layer b: the rounding of its kernel is off. Switch it on: setFakeQuant(q, true)',
+    );
+  });
+
+  it('grids that its integers cannot hold', async () => {
+    const model = () => sequential(dense('a', {inputShape: [4]}));
+    expect(await messageOf(await calibrated(model(), {weights: {numBits: 12}}))).toContain('do not fit int8 weights');
+    expect(await messageOf(await calibrated(model(), {activations: {numBits: 16}}))).toContain(
+      'numBits of 15 or fewer, or symmetric',
+    );
+  });
+});
