@@ -2,7 +2,7 @@
 import {engine, type KernelBackend, type Tensor, type TensorInfo} from '@tensorflow/tfjs-core';
 import type {MathBackendCPU} from '@tensorflow/tfjs-backend-cpu';
 import type {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
-import type {Device, Range, Routed, Scheme, View} from '../device';
+import type {Device, GradientPart, Range, Scheme, View} from '../device';
 import {type Grid, gridOf, unbounded} from '../grid';
 import {loops, type Passes} from './loops';
 import {observe} from '../observe';
@@ -30,8 +30,8 @@ function gridsOf(memory: Memory, range: Range, {channels}: View, {fit, levels}: 
   return Array.from({length: channels}, (_, c) => gridOf(fit, mins[c]!, maxs[c]!, levels));
 }
 
-/** As the gradient ops ask for them: dx, and the sums of both sides. */
-const ALL_ROUTED: readonly Routed[] = [
+/** What the gradient ops ask for: dx, and the sums of both sides. */
+const DX_AND_SUMS: readonly GradientPart[] = [
   {side: 'inside', summed: false},
   {side: 'below', summed: true},
   {side: 'above', summed: true},
@@ -39,27 +39,29 @@ const ALL_ROUTED: readonly Routed[] = [
 
 function overMemory(memory: Memory): Device {
   return {
-    project(x, range, view, scheme) {
+    roundToGrid(x, range, view, scheme) {
       return memory.make(x.shape, y => {
         const grids = gridsOf(memory, range, view, scheme).map(grid => (scheme.clamped ? grid : unbounded(grid)));
-        passesOver(memory, view).project(memory.read(x), y, grids, view, scheme.rounding);
+        passesOver(memory, view).roundToGrid(memory.read(x), y, grids, view, scheme.rounding);
       });
     },
-    route(dy, x, range, view, scheme, outputs) {
+    straightThrough(dy, x, range, view, scheme, outputs) {
       const passes = passesOver(memory, view);
       const grids = () => gridsOf(memory, range, view, scheme);
       const sum = (values: Float64Array) => memory.make([...view.rangeShape], sums => sums.set(values));
-      if (ALL_ROUTED.every((all, i) => outputs[i]?.side === all.side && outputs[i]?.summed === all.summed)) {
-        let sums: ReturnType<typeof passes.routeAll>;
+      if (DX_AND_SUMS.every((all, i) => outputs[i]?.side === all.side && outputs[i]?.summed === all.summed)) {
+        let sums: ReturnType<typeof passes.straightThroughAll>;
         const dx = memory.make(x.shape, into => {
-          sums = passes.routeAll(memory.read(dy), memory.read(x), into, grids(), view);
+          sums = passes.straightThroughAll(memory.read(dy), memory.read(x), into, grids(), view);
         });
         return [dx, sum(sums!.below), sum(sums!.above)];
       }
       return outputs.map(({side, summed}) =>
         summed
-          ? sum(passes.routeSum(memory.read(dy), memory.read(x), grids(), view, side))
-          : memory.make(x.shape, into => passes.route(memory.read(dy), memory.read(x), into, grids(), view, side)),
+          ? sum(passes.straightThroughSum(memory.read(dy), memory.read(x), grids(), view, side))
+          : memory.make(x.shape, into =>
+              passes.straightThrough(memory.read(dy), memory.read(x), into, grids(), view, side),
+            ),
       );
     },
     measure(x, view) {

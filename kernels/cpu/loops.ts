@@ -1,15 +1,22 @@
 /** The specification in loops: what every CPU can run. */
 import type {View} from '../device';
-import {type Grid, project, route, type Rounding, type Side, snap} from '../grid';
+import {fakeQuantize, type Grid, quantizeDequantize, type RoundingMode, type Side, straightThrough} from '../grid';
 
 /** A device's passes, over arrays. Grids are one per channel; `into` is as long as x. */
 export interface Passes {
-  project(x: Float32Array, into: Float32Array, grids: readonly Grid[], view: View, rounding: Rounding): void;
-  route(dy: Float32Array, x: Float32Array, into: Float32Array, grids: readonly Grid[], view: View, side: Side): void;
+  roundToGrid(x: Float32Array, into: Float32Array, grids: readonly Grid[], view: View, rounding: RoundingMode): void;
+  straightThrough(
+    dy: Float32Array,
+    x: Float32Array,
+    into: Float32Array,
+    grids: readonly Grid[],
+    view: View,
+    side: Side,
+  ): void;
   /** One sum per channel. */
-  routeSum(dy: Float32Array, x: Float32Array, grids: readonly Grid[], view: View, side: Side): Float64Array;
+  straightThroughSum(dy: Float32Array, x: Float32Array, grids: readonly Grid[], view: View, side: Side): Float64Array;
   /** All three at once: `into` gets what passes inside, and the sums below and above are returned. */
-  routeAll(
+  straightThroughAll(
     dy: Float32Array,
     x: Float32Array,
     into: Float32Array,
@@ -28,35 +35,35 @@ function forEachRun({outer, channels, inner}: View, pass: (channel: number, from
 }
 
 export const loops: Passes = {
-  project(x, into, grids, view, rounding) {
+  roundToGrid(x, into, grids, view, rounding) {
     forEachRun(view, (c, from, to) => {
       const grid = grids[c]!;
       if (rounding === 'multiply' || rounding === 'divide') {
-        for (let i = from; i < to; ++i) into[i] = project(x[i]!, grid, rounding);
+        for (let i = from; i < to; ++i) into[i] = fakeQuantize(x[i]!, grid, rounding);
       } else {
-        for (let i = from; i < to; ++i) into[i] = snap(x[i]!, grid, rounding);
+        for (let i = from; i < to; ++i) into[i] = quantizeDequantize(x[i]!, grid, rounding);
       }
     });
   },
-  route(dy, x, into, grids, view, side) {
+  straightThrough(dy, x, into, grids, view, side) {
     forEachRun(view, (c, from, to) => {
       const grid = grids[c]!;
-      for (let i = from; i < to; ++i) into[i] = route(dy[i]!, x[i]!, grid, side);
+      for (let i = from; i < to; ++i) into[i] = straightThrough(dy[i]!, x[i]!, grid, side);
     });
   },
-  routeSum(dy, x, grids, view, side) {
+  straightThroughSum(dy, x, grids, view, side) {
     const sums = new Float64Array(view.channels);
     forEachRun(view, (c, from, to) => {
       const grid = grids[c]!;
-      for (let i = from; i < to; ++i) sums[c]! += route(dy[i]!, x[i]!, grid, side);
+      for (let i = from; i < to; ++i) sums[c]! += straightThrough(dy[i]!, x[i]!, grid, side);
     });
     return sums;
   },
-  routeAll(dy, x, into, grids, view) {
-    loops.route(dy, x, into, grids, view, 'inside');
+  straightThroughAll(dy, x, into, grids, view) {
+    loops.straightThrough(dy, x, into, grids, view, 'inside');
     return {
-      below: loops.routeSum(dy, x, grids, view, 'below'),
-      above: loops.routeSum(dy, x, grids, view, 'above'),
+      below: loops.straightThroughSum(dy, x, grids, view, 'below'),
+      above: loops.straightThroughSum(dy, x, grids, view, 'above'),
     };
   },
   measure(x, view) {

@@ -5,20 +5,19 @@ vec2 widen(vec2 extremes, float x) {
 }
 
 void main() {
-  Walk walk = walkOf(indexOfFragment());
+  StridedLoop strided = stridedLoop(indexOfFragment());
   vec2 even = vec2(infinity, -infinity);
   vec2 odd = even;
-  for (int i = 0; i < TIMES(walk.steps, 65536); ++i) {
-    if (PAST(i, walk.steps)) break;
-    vec4 x = lanesOf(X_LIE, X, Source(xAt.xy, xAt.z), walk.t, walk.place, matrix);
+  for (int i = 0; i < TIMES(strided.steps, 65536); ++i) {
+    if (PAST(i, strided.steps)) break;
+    vec4 x = lanesOf(X_LAYOUT, X, Source(xAt.xy, xAt.z), strided.t, strided.place, matrix);
 #if defined(RAGGED)
-    bvec4 inside = insideOf(walk.t, matrix);
-#if defined(LANES_COLUMNS)
-    x = vec4(x.rg, inside.b ? x.b : x.r, inside.a ? x.a : x.g);
-#elif defined(LANES_ROWS)
-    x = vec4(x.r, inside.g ? x.g : x.r, x.b, inside.a ? x.a : x.b);
+    bvec4 inside = insideOf(strided.t, matrix);
+    x.gb = vec2(inside.g ? x.g : x.r, inside.b ? x.b : x.r);
+#if defined(LANES_ROWS)
+    x.a = inside.a ? x.a : x.b;
 #else
-    x = vec4(x.r, inside.g ? x.g : x.r, inside.b ? x.b : x.r, inside.a ? x.a : x.r);
+    x.a = inside.a ? x.a : x.g;
 #endif
 #endif
     even = widen(even, x.r);
@@ -38,7 +37,7 @@ void main() {
     odd = widen(odd, x.a);
 #endif
 #endif
-    advance(walk);
+    advance(strided);
   }
   setOutput(vec4(even, odd));
 }

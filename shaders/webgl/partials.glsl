@@ -1,4 +1,4 @@
-// A reduction's second pass reads what the walks left.
+// A reduction's second pass reads what the loops of the first one left.
 
 vec4 partialOf(int channel, int chunk) {
   bool channelsAdjoin = plan.w == 1;

@@ -68,22 +68,11 @@ float flush(const float x) {
 #endif
 }
 
-// What the corners hand to the texels: a flat input costs a texel less than a uniform does.
-#if defined(AT_CORNERS)
-FROM_CORNERS int nothing;
-#if defined(SHARED)
-FROM_CORNERS vec4 gridHere;
-FROM_CORNERS float inverseHere;
-FROM_CORNERS int emptyHere;
-#endif
-#else
-#define nothing unknown
-#endif
-
-// v, rounded before it goes on: compilers may fuse a product with a sum, or take a sum in another order.
+// v, rounded before it goes on: compilers may fuse a product with a sum, or take a sum in another order. The uniform is 0,
+// as no compiler knows.
 float rounded(const float v) {
 #if __VERSION__ >= 300
-  return intBitsToFloat(floatBitsToInt(v) ^ nothing);
+  return intBitsToFloat(floatBitsToInt(v) ^ opaqueZero);
 #else
   return v;
 #endif
@@ -150,8 +139,8 @@ Grid anchored(const float scale, const float offset, const Levels levels) {
   float zero = rounded(flush(offset) * scaled(scale, levels).inverse);
   float nearest = floor(zero + 0.5);
   float lowest = nearest < -extent ? -extent : nearest < 0.0 ? nearest : 0.0;
-  bool unknown = isNaN(zero);
-  Grid grid = scaled(unknown ? 0.0 : scale, Levels(lowest, lowest + extent));
+  bool unordered = isNaN(zero);
+  Grid grid = scaled(unordered ? 0.0 : scale, Levels(lowest, lowest + extent));
   grid.zero = zero;
   return grid;
 }
@@ -179,7 +168,7 @@ float clampTo(const float x, const Grid grid) {
 }
 
 // The sign of a zero is lost here anyway, and NaN comes back at the end: so min and max will do.
-float project(const float x, const Grid grid, const int rounding) {
+float fakeQuantize(const float x, const Grid grid, const int rounding) {
   bool unordered = isNaN(x);
   float s = max(min(x, grid.high), grid.low) - grid.low;
   float steps = rounding == DIVIDE ? s / grid.scale : rounded(s * grid.inverse);
@@ -187,7 +176,7 @@ float project(const float x, const Grid grid, const int rounding) {
   return grid.empty ? 0.0 : unordered ? x : y;
 }
 
-float snap(const float x, const Grid grid, const int rounding) {
+float quantizeDequantize(const float x, const Grid grid, const int rounding) {
   float steps = rounded(clampTo(flush(x), grid) * grid.inverse);
   float even = roundHalfEven(steps);
   return (rounding == EVEN ? even : floor(steps + 0.5)) * grid.scale;
@@ -205,10 +194,10 @@ float slope(const float x, const Grid grid) {
   return roundHalfEven(steps) - (inside ? steps : grid.zero);
 }
 
-float route(const float dy, const float x, const Grid grid, const int side) {
+float straightThrough(const float dy, const float x, const Grid grid, const int side) {
   float v = flush(x);
   if (side == SCALE) return dy * rounded(slope(v, grid));
   bool on = isOn(side, v, grid);
-  float routed = dy * (on ? 1.0 : 0.0);
-  return grid.empty ? (side == INSIDE ? dy : 0.0) : routed;
+  float masked = dy * (on ? 1.0 : 0.0);
+  return grid.empty ? (side == INSIDE ? dy : 0.0) : masked;
 }

@@ -1,22 +1,21 @@
-// Partial sums of `route`: of the even channel and the odd one, and for BOTH sides first those below, then those above.
+// Partial sums of `straightThrough`: of the even channel and the odd one, and for BOTH sides first those below, then those above.
 // Blocks of 64 keep float32 accurate.
 
 const int BOTH = 5;
 const int FIRST = SIDE == BOTH ? BELOW : SIDE;
 
-#define ROUTED(lane, grid) route(dy.lane, x.lane, grids.grid, side)
+#define GRADIENT(lane, grid) straightThrough(dy.lane, x.lane, grids.grid, side)
 
-vec4 routed(const vec4 dy, const vec4 x, const Walk walk, const Grids grids, const int side) {
-  vec4 parts = EACH_LANE(ROUTED);
+vec4 gradients(const vec4 dy, const vec4 x, const StridedLoop strided, const Grids grids, const int side) {
+  vec4 parts = EACH_LANE(GRADIENT);
 #if defined(RAGGED)
-  bvec4 inside = insideOf(walk.t, matrix);
-  return vec4(parts.r, inside.g ? parts.g : 0.0, inside.b ? parts.b : 0.0, inside.a ? parts.a : 0.0);
+  return keepInside(parts, insideOf(strided.t, matrix));
 #else
   return parts;
 #endif
 }
 
-vec2 folded(const vec4 sums) {
+vec2 reduceLanes(const vec4 sums) {
 #if defined(LANES_COLUMNS)
   return sums.rg + sums.ba;
 #elif defined(LANES_ROWS)
@@ -27,25 +26,25 @@ vec2 folded(const vec4 sums) {
 }
 
 void main() {
-  Walk walk = walkOf(indexOfFragment());
-  Grids grids = gridsOf(walk.channel);
+  StridedLoop strided = stridedLoop(indexOfFragment());
+  Grids grids = gridsOf(strided.channel);
   vec4 total = vec4(0.0);
   vec4 above = vec4(0.0);
   for (int block = 0; block < 1024; ++block) {
-    int left = walk.steps - 64 * block;
+    int left = strided.steps - 64 * block;
     if (left <= 0) break;
     vec4 part = vec4(0.0);
     vec4 partAbove = vec4(0.0);
     for (int i = 0; i < TIMES(left < 64 ? left : 64, 64); ++i) {
       if (PAST(i, left)) break;
-      vec4 x = lanesOf(X_LIE, X, Source(xAt.xy, xAt.z), walk.t, walk.place, matrix);
-      vec4 dy = lanesOf(DY_LIE, DY, Source(dyAt.xy, dyAt.z), walk.t, walk.place, matrix);
-      part += routed(dy, x, walk, grids, FIRST);
-      if (SIDE == BOTH) partAbove += routed(dy, x, walk, grids, ABOVE);
-      advance(walk);
+      vec4 x = lanesOf(X_LAYOUT, X, Source(xAt.xy, xAt.z), strided.t, strided.place, matrix);
+      vec4 dy = lanesOf(DY_LAYOUT, DY, Source(dyAt.xy, dyAt.z), strided.t, strided.place, matrix);
+      part += gradients(dy, x, strided, grids, FIRST);
+      if (SIDE == BOTH) partAbove += gradients(dy, x, strided, grids, ABOVE);
+      advance(strided);
     }
     total += part;
     above += partAbove;
   }
-  setOutput(vec4(folded(total), folded(above)));
+  setOutput(vec4(reduceLanes(total), reduceLanes(above)));
 }

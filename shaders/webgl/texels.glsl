@@ -7,7 +7,7 @@
 const int OVERLAID = 0;
 const int ALIGNED = 1;
 const int MOVED = 2;
-const int LOOSE = 3;
+const int UNPACKED = 3;
 
 struct View {
   int channels;
@@ -94,10 +94,15 @@ vec4 gather(sampler2D texture0, Source source, int t, ivec2 matrix) {
   );
 }
 
-vec4 lanesOf(int lie, sampler2D texture0, Source source, int t, ivec2 place, ivec2 matrix) {
-  if (lie == ALIGNED) return texelAt(texture0, source.size, place);
-  if (lie == MOVED) return texelOf(texture0, source, t);
+vec4 lanesOf(int sourceLayout, sampler2D texture0, Source source, int t, ivec2 place, ivec2 matrix) {
+  if (sourceLayout == ALIGNED) return texelAt(texture0, source.size, place);
+  if (sourceLayout == MOVED) return texelOf(texture0, source, t);
   return gather(texture0, source, t, matrix);
+}
+
+// The lanes that lie inside of the matrix; 0 elsewhere.
+vec4 keepInside(const vec4 lanes, const bvec4 inside) {
+  return vec4(lanes.r, inside.g ? lanes.g : 0.0, inside.b ? lanes.b : 0.0, inside.a ? lanes.a : 0.0);
 }
 
 // Which lanes of packed texel t lie inside of the matrix.

@@ -2,16 +2,16 @@
 
 fn main(index: i32) {
   let thread = u32(index);
-  let walk = walkOf(thread);
+  let strided = stridedLoop(thread);
   var low = Lanes(uniforms.INFINITY);
   var high = Lanes(-uniforms.INFINITY);
-  for (var i = walk.first; i < walk.end; i += uniforms.step) {
+  for (var i = strided.first; i < strided.end; i += uniforms.step) {
     let v = Lanes(x[i]);
     low = select(low, v, v < low);
     high = select(high, v, v > high);
   }
   if (thread < uniforms.threads) {
-    result[thread] = foldLow(low);
-    result[uniforms.threads + thread] = foldHigh(high);
+    result[thread] = laneMin(low);
+    result[uniforms.threads + thread] = laneMax(high);
   }
 }

@@ -21,10 +21,10 @@ struct ObserveRule {
 }
 
 // 0, as no compiler knows: see quantize.wgsl.
-var<private> nothing: u32;
+var<private> opaqueZero: u32;
 
 fn rounded(v: f32) -> f32 {
-  return bitcast<f32>(bitcast<u32>(v) ^ nothing);
+  return bitcast<f32>(bitcast<u32>(v) ^ opaqueZero);
 }
 
 fn approach(start: f32, goal: f32, rate: f32) -> f32 {
@@ -54,7 +54,7 @@ fn observe(range: MovingRange, low: f32, high: f32, rule: ObserveRule) -> Moving
 }
 
 fn main(index: i32) {
-  nothing = bitcast<u32>(uniforms.INFINITY) ^ 0x7f800000u;
+  opaqueZero = bitcast<u32>(uniforms.INFINITY) ^ 0x7f800000u;
   let channel = u32(index);
   let channels = uniforms.channels;
   if (channel < channels) {

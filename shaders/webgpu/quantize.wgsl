@@ -52,16 +52,16 @@ const INFINITY_BITS = 0x7f800000u;
 const LARGEST_FLOAT = 0x1.fffffep+127f;
 
 // 0, as no compiler knows: main gets it from a uniform.
-var<private> nothing: u32;
+var<private> opaqueZero: u32;
 
 // v, rounded before it goes on: compilers may fuse a product with a sum, or take a sum in another order.
 fn rounded(v: Lanes) -> Lanes {
-  return bitcast<Lanes>(bitcast<LaneBits>(v) ^ LaneBits(nothing));
+  return bitcast<Lanes>(bitcast<LaneBits>(v) ^ LaneBits(opaqueZero));
 }
 
 // The same for what belongs to a channel.
 fn settled(v: Channels) -> Channels {
-  return bitcast<Channels>(bitcast<ChannelBits>(v) ^ ChannelBits(nothing));
+  return bitcast<Channels>(bitcast<ChannelBits>(v) ^ ChannelBits(opaqueZero));
 }
 
 // Zeros of either sign by their bits, since compilers take x * 0.0 for 0.0.
@@ -182,7 +182,7 @@ fn clamp(x: Lanes, grid: Grid) -> Lanes {
   return select(select(c, Lanes(grid.low), c < Lanes(grid.low)), x, isNaN(x));
 }
 
-fn project(x: Lanes, grid: Grid, rounding: u32) -> Lanes {
+fn fakeQuantize(x: Lanes, grid: Grid, rounding: u32) -> Lanes {
   let s = clamp(x, grid) - Lanes(grid.low);
   var steps: Lanes;
   if (rounding == DIVIDE) {
@@ -194,7 +194,7 @@ fn project(x: Lanes, grid: Grid, rounding: u32) -> Lanes {
   return select(y, Lanes(0.0), LaneMask(grid.empty));
 }
 
-fn snap(x: Lanes, grid: Grid, rounding: u32) -> Lanes {
+fn quantizeDequantize(x: Lanes, grid: Grid, rounding: u32) -> Lanes {
   let steps = rounded(clamp(flush(x), grid) * Lanes(grid.inverse));
   if (rounding == EVEN) {
     return roundHalfEven(steps) * Lanes(grid.scale);
@@ -222,15 +222,15 @@ fn slope(x: Lanes, grid: Grid) -> Lanes {
   return roundHalfEven(steps) - select(Lanes(grid.zero), steps, isOn(INSIDE, x, grid));
 }
 
-fn route(dy: Lanes, x: Lanes, grid: Grid, side: u32) -> Lanes {
+fn straightThrough(dy: Lanes, x: Lanes, grid: Grid, side: u32) -> Lanes {
   let v = flush(x);
   if (side == SCALE) {
     return dy * rounded(slope(v, grid));
   }
-  let routed = dy * select(Lanes(0.0), Lanes(1.0), isOn(side, v, grid));
+  let masked = dy * select(Lanes(0.0), Lanes(1.0), isOn(side, v, grid));
   var ofEmpty = Lanes(0.0);
   if (side == INSIDE) {
     ofEmpty = dy;
   }
-  return select(routed, ofEmpty, LaneMask(grid.empty));
+  return select(masked, ofEmpty, LaneMask(grid.empty));
 }

@@ -20,7 +20,7 @@ import {
   where,
 } from '@tensorflow/tfjs-core';
 import type {Grid} from '../../kernels/grid';
-import type {Observer as MovingObserver} from '../../kernels/observe';
+import type {MovingObserver} from '../../kernels/observe';
 import {checkOptions} from '../check/options';
 import {
   bits,

@@ -1,15 +1,31 @@
 /** The passes in WebAssembly's SIMD: where tensors lie in its memory, in place; else in chunks that fit a cache. */
 import type {View} from '../../device';
-import type {Grid, Rounding, Side} from '../../grid';
+import type {Grid, RoundingMode, Side} from '../../grid';
 import type {Passes} from '../loops';
 import {WASM_BASE64} from './binary';
 
 /** What quantize.ts exports. */
 interface Module {
-  project(x: number, y: number, count: number, grids: number, period: number, rounding: number): void;
-  route(dy: number, x: number, y: number, count: number, grids: number, period: number, side: number): void;
-  routeSum(dy: number, x: number, count: number, grids: number, period: number, side: number, sums: number): void;
-  routeAll(dy: number, x: number, y: number, count: number, grids: number, period: number, sums: number): void;
+  roundToGrid(x: number, y: number, count: number, grids: number, period: number, rounding: number): void;
+  straightThrough(dy: number, x: number, y: number, count: number, grids: number, period: number, side: number): void;
+  straightThroughSum(
+    dy: number,
+    x: number,
+    count: number,
+    grids: number,
+    period: number,
+    side: number,
+    sums: number,
+  ): void;
+  straightThroughAll(
+    dy: number,
+    x: number,
+    y: number,
+    count: number,
+    grids: number,
+    period: number,
+    sums: number,
+  ): void;
   measure(x: number, count: number, extremes: number, period: number): void;
 }
 
@@ -22,7 +38,7 @@ export interface Heap {
 /** As in quantize.ts. */
 const LANES = 4;
 const RECORD = 6;
-const ROUNDINGS: readonly Rounding[] = ['multiply', 'divide', 'even', 'up'];
+const ROUNDINGS: readonly RoundingMode[] = ['multiply', 'divide', 'even', 'up'];
 const SIDES: readonly Side[] = ['inside', 'below', 'above', 'outside', 'scale'];
 
 /** The most elements that are copied at a time, and the longest period. */
@@ -145,35 +161,42 @@ class Simd implements Passes {
     this.#views = new Scratch(memory.buffer, start);
   }
 
-  project(x: Float32Array, into: Float32Array, grids: readonly Grid[], view: View, rounding: Rounding): void {
+  roundToGrid(x: Float32Array, into: Float32Array, grids: readonly Grid[], view: View, rounding: RoundingMode): void {
     for (const stretch of stretchesOf(view)!) {
       const [address, period] = this.#setGrids(grids, stretch);
       this.#forEachPiece(stretch, {x, into}, at =>
-        this.#module.project(at.x, at.y, at.count, address, period, ROUNDINGS.indexOf(rounding)),
+        this.#module.roundToGrid(at.x, at.y, at.count, address, period, ROUNDINGS.indexOf(rounding)),
       );
     }
   }
 
-  route(dy: Float32Array, x: Float32Array, into: Float32Array, grids: readonly Grid[], view: View, side: Side): void {
+  straightThrough(
+    dy: Float32Array,
+    x: Float32Array,
+    into: Float32Array,
+    grids: readonly Grid[],
+    view: View,
+    side: Side,
+  ): void {
     for (const stretch of stretchesOf(view)!) {
       const [address, period] = this.#setGrids(grids, stretch);
       this.#forEachPiece(stretch, {dy, x, into}, at =>
-        this.#module.route(at.dy, at.x, at.y, at.count, address, period, SIDES.indexOf(side)),
+        this.#module.straightThrough(at.dy, at.x, at.y, at.count, address, period, SIDES.indexOf(side)),
       );
     }
   }
 
-  routeSum(dy: Float32Array, x: Float32Array, grids: readonly Grid[], view: View, side: Side): Float64Array {
+  straightThroughSum(dy: Float32Array, x: Float32Array, grids: readonly Grid[], view: View, side: Side): Float64Array {
     const module = this.#module;
     return this.#sums({dy, x}, grids, view, (at, address, period, sums) =>
-      module.routeSum(at.dy, at.x, at.count, address, period, SIDES.indexOf(side), sums),
+      module.straightThroughSum(at.dy, at.x, at.count, address, period, SIDES.indexOf(side), sums),
     ).first;
   }
 
-  routeAll(dy: Float32Array, x: Float32Array, into: Float32Array, grids: readonly Grid[], view: View) {
+  straightThroughAll(dy: Float32Array, x: Float32Array, into: Float32Array, grids: readonly Grid[], view: View) {
     const module = this.#module;
     const {first, second} = this.#sums({dy, x, into}, grids, view, (at, address, period, sums) =>
-      module.routeAll(at.dy, at.x, at.y, at.count, address, period, sums),
+      module.straightThroughAll(at.dy, at.x, at.y, at.count, address, period, sums),
     );
     return {below: first, above: second};
   }

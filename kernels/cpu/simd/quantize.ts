@@ -78,7 +78,7 @@ function floored(steps: v128): v128 {
 
 // @ts-expect-error: a decorator of AssemblyScript
 @inline
-function projectLanes(v: v128, grid: usize, rounding: i32): v128 {
+function fakeQuantizeLanes(v: v128, grid: usize, rounding: i32): v128 {
   const s = f32x4.sub(clamp(v, grid), low(grid));
   const steps = rounding == DIVIDE ? f32x4.div(s, scale(grid)) : f32x4.mul(s, inverse(grid));
   const y = f32x4.mul(floored(f32x4.sub(steps, zero(grid))), scale(grid));
@@ -87,7 +87,7 @@ function projectLanes(v: v128, grid: usize, rounding: i32): v128 {
 
 // @ts-expect-error: a decorator of AssemblyScript
 @inline
-function snapLanes(v: v128, grid: usize, rounding: i32): v128 {
+function quantizeDequantizeLanes(v: v128, grid: usize, rounding: i32): v128 {
   const steps = f32x4.mul(clamp(flush(v), grid), inverse(grid));
   return f32x4.mul(rounding == EVEN ? f32x4.nearest(steps) : floored(steps), scale(grid));
 }
@@ -110,7 +110,7 @@ function slope(v: v128, grid: usize): v128 {
 /** `v` is flushed. */
 // @ts-expect-error: a decorator of AssemblyScript
 @inline
-function routeLanes(dy: v128, v: v128, grid: usize, side: i32): v128 {
+function straightThroughLanes(dy: v128, v: v128, grid: usize, side: i32): v128 {
   if (side == SCALE) return f32x4.mul(dy, slope(v, grid));
   const on = isOn(side, v, grid);
   if (side == INSIDE) return f32x4.mul(dy, v128.and(v128.or(on, empty(grid)), f32x4.splat(1)));
@@ -130,37 +130,37 @@ function endOf(grids: usize, period: usize): usize {
   return grids + (period / 4) * RECORD;
 }
 
-/** y = project or snap of x. */
-export function project(x: usize, y: usize, count: usize, grids: usize, period: usize, rounding: i32): void {
+/** x on its grid, by fakeQuantize or quantizeDequantize. */
+export function roundToGrid(x: usize, y: usize, count: usize, grids: usize, period: usize, rounding: i32): void {
   const end = x + count * 4;
   const last = endOf(grids, period);
   let grid = grids;
   if (rounding == MULTIPLY) {
     for (; x < end; x += 16, y += 16, grid = next(grid, grids, last)) {
-      v128.store(y, projectLanes(v128.load(x), grid, MULTIPLY));
+      v128.store(y, fakeQuantizeLanes(v128.load(x), grid, MULTIPLY));
     }
   } else if (rounding == DIVIDE) {
     for (; x < end; x += 16, y += 16, grid = next(grid, grids, last)) {
-      v128.store(y, projectLanes(v128.load(x), grid, DIVIDE));
+      v128.store(y, fakeQuantizeLanes(v128.load(x), grid, DIVIDE));
     }
   } else {
     for (; x < end; x += 16, y += 16, grid = next(grid, grids, last)) {
-      v128.store(y, snapLanes(v128.load(x), grid, rounding));
+      v128.store(y, quantizeDequantizeLanes(v128.load(x), grid, rounding));
     }
   }
 }
 
 /** y = dy where x lies on the side, or dy times the slope. */
-export function route(dy: usize, x: usize, y: usize, count: usize, grids: usize, period: usize, side: i32): void {
+export function straightThrough(dy: usize, x: usize, y: usize, count: usize, grids: usize, period: usize, side: i32): void {
   const end = x + count * 4;
   const last = endOf(grids, period);
   if (side == INSIDE) {
     for (let grid = grids; x < end; x += 16, dy += 16, y += 16, grid = next(grid, grids, last)) {
-      v128.store(y, routeLanes(v128.load(dy), flush(v128.load(x)), grid, INSIDE));
+      v128.store(y, straightThroughLanes(v128.load(dy), flush(v128.load(x)), grid, INSIDE));
     }
   } else {
     for (let grid = grids; x < end; x += 16, dy += 16, y += 16, grid = next(grid, grids, last)) {
-      v128.store(y, routeLanes(v128.load(dy), flush(v128.load(x)), grid, side));
+      v128.store(y, straightThroughLanes(v128.load(dy), flush(v128.load(x)), grid, side));
     }
   }
 }
@@ -168,21 +168,21 @@ export function route(dy: usize, x: usize, y: usize, count: usize, grids: usize,
 /** Four float32 onto four float64 in memory. */
 // @ts-expect-error: a decorator of AssemblyScript
 @inline
-function accumulate(sum: usize, routed: v128): void {
-  const upper = i64x2.shuffle(routed, routed, 1, 0);
-  v128.store(sum, f64x2.add(v128.load(sum), f64x2.promote_low_f32x4(routed)));
+function accumulate(sum: usize, terms: v128): void {
+  const upper = i64x2.shuffle(terms, terms, 1, 0);
+  v128.store(sum, f64x2.add(v128.load(sum), f64x2.promote_low_f32x4(terms)));
   v128.store(sum, f64x2.add(v128.load(sum, 16), f64x2.promote_low_f32x4(upper)), 16);
 }
 
 /**
- * sums += what `route` makes, in float64, for each element of the period: records of four, with space for four more.
+ * sums += what `straightThrough` makes, in float64, for each element of the period: records of four, with space for four more.
  */
-export function routeSum(dy: usize, x: usize, count: usize, grids: usize, period: usize, side: i32, sums: usize): void {
+export function straightThroughSum(dy: usize, x: usize, count: usize, grids: usize, period: usize, side: i32, sums: usize): void {
   const end = x + count * 4;
   const last = endOf(grids, period);
   let sum = sums;
   for (let grid = grids; x < end; x += 16, dy += 16) {
-    accumulate(sum, routeLanes(v128.load(dy), flush(v128.load(x)), grid, side));
+    accumulate(sum, straightThroughLanes(v128.load(dy), flush(v128.load(x)), grid, side));
     grid += RECORD;
     sum += 64;
     if (grid == last) {
@@ -193,16 +193,16 @@ export function routeSum(dy: usize, x: usize, count: usize, grids: usize, period
 }
 
 /** y = dy inside, and sums += dy below and above: records of four below, then four above. */
-export function routeAll(dy: usize, x: usize, y: usize, count: usize, grids: usize, period: usize, sums: usize): void {
+export function straightThroughAll(dy: usize, x: usize, y: usize, count: usize, grids: usize, period: usize, sums: usize): void {
   const end = x + count * 4;
   const last = endOf(grids, period);
   let sum = sums;
   for (let grid = grids; x < end; x += 16, dy += 16, y += 16) {
     const v = flush(v128.load(x));
     const gradient = v128.load(dy);
-    v128.store(y, routeLanes(gradient, v, grid, INSIDE));
-    accumulate(sum, routeLanes(gradient, v, grid, BELOW));
-    accumulate(sum + 32, routeLanes(gradient, v, grid, ABOVE));
+    v128.store(y, straightThroughLanes(gradient, v, grid, INSIDE));
+    accumulate(sum, straightThroughLanes(gradient, v, grid, BELOW));
+    accumulate(sum + 32, straightThroughLanes(gradient, v, grid, ABOVE));
     grid += RECORD;
     sum += 64;
     if (grid == last) {

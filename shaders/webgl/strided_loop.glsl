@@ -1,6 +1,6 @@
-// A reduction's first pass: each fragment walks over some texels of one channel and leaves a partial result. A
-// channel's texels are counted outer by outer; `chunks` walks share them. Within a group of walks, steps interleave,
-// so that neighbouring fragments read neighbouring texels. No step divides.
+// A reduction's first pass: each fragment loops over some texels of one channel and leaves a partial result. A channel's
+// texels are counted outer by outer; `chunks` loops share them. Within a group of loops, steps interleave, so that
+// neighbouring fragments read neighbouring texels. No step divides. kernels/webgl/reductions.ts plans it.
 
 // A loop of `count` turns, at most `most` of them: the first GLSL has it count to a constant, and leave where it is past.
 #if __VERSION__ >= 300
@@ -11,7 +11,7 @@
 #define PAST(i, count) (i >= (count))
 #endif
 
-struct Walk {
+struct StridedLoop {
   int channel;
   int steps;
   // The texel's number within its run of `inner`, among all, and its place in the texture.
@@ -20,7 +20,7 @@ struct Walk {
   ivec2 place;
 };
 
-Walk walkOf(int index) {
+StridedLoop stridedLoop(int index) {
   bool channelsAdjoin = plan.w == 1;
   int minor = channelsAdjoin ? view.x : plan.x;
   int major = quotient(index, minor);
@@ -31,24 +31,24 @@ Walk walkOf(int index) {
   int group = quotient(chunk, plan.z);
   int span = plan.y * plan.z;
   int at = group * span + (chunk - group * plan.z);
-  int end = (group + 1) * span < domain.x ? (group + 1) * span : domain.x;
+  int end = (group + 1) * span < ends.x ? (group + 1) * span : ends.x;
   int steps = used && at < end ? quotient(end - at + plan.z - 1, plan.z) : 0;
   int run = quotient(at, view.y);
   int inRun = at - run * view.y;
   int t = (run * view.x + channel) * view.y + inRun;
-  return Walk(channel, steps, inRun, t, placeOf(t, domain.y));
+  return StridedLoop(channel, steps, inRun, t, placeOf(t, ends.y));
 }
 
-void advance(inout Walk walk) {
+void advance(inout StridedLoop strided) {
 #if defined(PER_CHANNEL)
-  walk.inRun += strides.x;
-  bool wraps = walk.inRun >= view.y;
-  walk.inRun -= wraps ? view.y : 0;
-  walk.t += wraps ? strides.z : strides.y;
-  walk.place += wraps ? stridePlaces.zw : stridePlaces.xy;
+  strided.inRun += strides.x;
+  bool wraps = strided.inRun >= view.y;
+  strided.inRun -= wraps ? view.y : 0;
+  strided.t += wraps ? strides.z : strides.y;
+  strided.place += wraps ? stridePlaces.zw : stridePlaces.xy;
 #else
-  walk.t += strides.y;
-  walk.place += stridePlaces.xy;
+  strided.t += strides.y;
+  strided.place += stridePlaces.xy;
 #endif
-  if (walk.place.x >= domain.y) walk.place += ivec2(-domain.y, 1);
+  if (strided.place.x >= ends.y) strided.place += ivec2(-ends.y, 1);
 }
