@@ -7,6 +7,7 @@ import {type Grid, gridOf, unbounded} from '../grid';
 import {loops, type Passes} from './loops';
 import {observe} from '../observe';
 import {type Heap, instantiate, pays} from './simd';
+import {heapOf, valuesInPlace} from './tfjs_internals';
 
 /** How a device reaches its memory. */
 interface Memory {
@@ -103,22 +104,11 @@ function filled(shape: readonly number[], fill: (values: Float32Array) => void):
 /** tfjs's cpu backend: its arrays are used in place. */
 export function cpu(backend: MathBackendCPU): Device {
   return overMemory({
-    read: ({dataId}) => backend.data.get(dataId).values as Float32Array,
+    read: tensor => valuesInPlace(backend, tensor),
     make: (shape, fill) => backend.makeTensorInfo(shape, 'float32', filled(shape, fill)),
     dispose: tensor => backend.disposeIntermediateTensorInfo(tensor),
     simd: () => simdOf(backend),
   });
-}
-
-/** What tfjs's types hide. The build with threads keeps its memory to itself: values are copied there. */
-interface WasmInternals {
-  readonly asm?: {readonly memory?: WebAssembly.Memory};
-  readonly _malloc: (bytes: number) => number;
-}
-
-function heapOf(backend: BackendWasm): Heap | undefined {
-  const {asm, _malloc: allocate} = backend.wasm as unknown as WasmInternals;
-  return asm?.memory && {memory: asm.memory, allocate};
 }
 
 /** tfjs's wasm backend: its heap is used in place. It may move when it grows, so the views are taken after that. */
