@@ -1,10 +1,10 @@
 /**
  * The specification: TensorFlow's quantization arithmetic, one float32 rounding per step, in TensorFlow's order.
  *
- * Every backend repeats these functions, under the same names and in the same order (shaders/webgl/quantize.glsl,
- * shaders/webgpu/quantize.wgsl; what is done to each element also in kernels/cpu/simd/quantize.ts). Where a shader says `rounded`,
- * the rounding of `f32` needs protection from its compiler. Nothing here knows tfjs. Verified bit for bit against
- * TensorFlow 2.21 (test/golden).
+ * Every backend repeats these functions, under the same names and in the same order: quantize.glsl and quantize.wgsl in
+ * shaders/, and, for what is done to each element, kernels/cpu/simd/quantize.ts. Where a shader says `rounded`, the rounding
+ * of `f32` needs protection from its compiler. Nothing here knows tfjs. Verified bit for bit against TensorFlow 2.21
+ * (test/golden).
  */
 
 /** The ends of the integer grid. */

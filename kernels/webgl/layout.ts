@@ -72,7 +72,10 @@ export function texelViewPart(texelView: TexelView, width: number): Part {
   });
 }
 
-/** Says whether some lanes lie outside of the matrix, the second row's or column's of a single one aside; `except` leaves lanes out. */
+/**
+ * Says whether some lanes lie outside of the matrix, the second row's or column's of a single one aside; `except` leaves
+ * lanes out.
+ */
 export function raggedPart({packed, rows, columns}: TexelView, except?: Lanes): Part {
   const [oddRows, oddColumns] = [rows % 2 === 1 && rows > 1, columns % 2 === 1 && !isOneColumn(rows, columns)];
   const ragged = packed && ((oddRows && except !== 'rows') || (oddColumns && except !== 'columns'));

@@ -1,5 +1,5 @@
-// Partial sums of `straightThrough`: of the even channel and the odd one, and for BOTH sides first those below, then those above.
-// Blocks of 64 keep float32 accurate.
+// Partial sums of `straightThrough`: of the even channel and the odd one, and for BOTH sides first those below, then those
+// above. Blocks of 64 keep float32 accurate.
 
 const int BOTH = 5;
 const int FIRST = SIDE == BOTH ? BELOW : SIDE;

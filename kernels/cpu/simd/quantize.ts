@@ -151,7 +151,15 @@ export function roundToGrid(x: usize, y: usize, count: usize, grids: usize, peri
 }
 
 /** y = dy where x lies on the side, or dy times the slope. */
-export function straightThrough(dy: usize, x: usize, y: usize, count: usize, grids: usize, period: usize, side: i32): void {
+export function straightThrough(
+  dy: usize,
+  x: usize,
+  y: usize,
+  count: usize,
+  grids: usize,
+  period: usize,
+  side: i32,
+): void {
   const end = x + count * 4;
   const last = endOf(grids, period);
   if (side == INSIDE) {
@@ -177,7 +185,15 @@ function accumulate(sum: usize, terms: v128): void {
 /**
  * sums += what `straightThrough` makes, in float64, for each element of the period: records of four, with space for four more.
  */
-export function straightThroughSum(dy: usize, x: usize, count: usize, grids: usize, period: usize, side: i32, sums: usize): void {
+export function straightThroughSum(
+  dy: usize,
+  x: usize,
+  count: usize,
+  grids: usize,
+  period: usize,
+  side: i32,
+  sums: usize,
+): void {
   const end = x + count * 4;
   const last = endOf(grids, period);
   let sum = sums;
@@ -193,7 +209,15 @@ export function straightThroughSum(dy: usize, x: usize, count: usize, grids: usi
 }
 
 /** y = dy inside, and sums += dy below and above: records of four below, then four above. */
-export function straightThroughAll(dy: usize, x: usize, y: usize, count: usize, grids: usize, period: usize, sums: usize): void {
+export function straightThroughAll(
+  dy: usize,
+  x: usize,
+  y: usize,
+  count: usize,
+  grids: usize,
+  period: usize,
+  sums: usize,
+): void {
   const end = x + count * 4;
   const last = endOf(grids, period);
   let sum = sums;
