@@ -68,6 +68,17 @@ export interface Device {
   dispose(tensor: TensorInfo): void;
 }
 
+/** A gradient's outputs, in order: sums of all sides together from `sumsOf`, each of the others from `termsOf`. */
+export function gradientOutputs(
+  outputs: readonly GradientPart[],
+  sumsOf: (sides: readonly Side[]) => readonly TensorInfo[],
+  termsOf: (side: Side) => TensorInfo,
+): TensorInfo[] {
+  const sides = outputs.filter(({summed}) => summed).map(({side}) => side);
+  const sums = sides.length > 0 ? sumsOf(sides) : [];
+  return outputs.map(({side, summed}) => (summed ? sums[sides.indexOf(side)]! : termsOf(side)));
+}
+
 /** The view of `shape` per slice of `axis`, or per tensor without one. */
 export function viewOf(shape: readonly number[], axis?: number): View {
   const size = (dims: readonly number[]) => dims.reduce((product, dim) => product * dim, 1);

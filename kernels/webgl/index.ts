@@ -7,7 +7,7 @@
  */
 import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
-import type {Device, View} from '../device';
+import {type Device, gradientOutputs, type View} from '../device';
 import {OBSERVERS} from '../observe';
 import {gridsPart} from './grids';
 import {type Part, partOf} from './part';
@@ -39,20 +39,18 @@ export function webgl(backend: MathBackendWebGL): Device {
           partOf({defines: {SIDE: side.toUpperCase()}}),
           gridsPart(backend, range, scheme, texelView, raster),
         ];
-      const sides = outputs.filter(({summed}) => summed).map(({side}) => side);
-      const sums =
-        sides.length > 0
-          ? reduceChannels(
-              backend,
-              ['sum', 'sumPartials'],
-              subject(),
-              partsFor(sides.length > 1 ? 'both' : sides[0]!),
-              partOf({}),
-              sides.map((_, row) => ({shape: view.rangeShape, packed: false, part: rowPart(row)})),
-            )
-          : [];
-      return outputs.map(({side, summed}) =>
-        summed ? sums[sides.indexOf(side)]! : eachTexel(backend, 'straightThrough', subject(), partsFor(side)),
+      return gradientOutputs(
+        outputs,
+        sides =>
+          reduceChannels(
+            backend,
+            ['sum', 'sumPartials'],
+            subject(),
+            partsFor(sides.length > 1 ? 'both' : sides[0]!),
+            partOf({}),
+            sides.map((_, row) => ({shape: view.rangeShape, packed: false, part: rowPart(row)})),
+          ),
+        side => eachTexel(backend, 'straightThrough', subject(), partsFor(side)),
       );
     },
     measure(x, view) {

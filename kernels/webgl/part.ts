@@ -17,11 +17,9 @@ export function partOf(part: Partial<Part>): Part {
 }
 
 export function joinParts(parts: readonly Part[]): Part {
-  return {
-    defines: Object.assign({}, ...parts.map(part => part.defines)) as Part['defines'],
-    inputs: Object.assign({}, ...parts.map(part => part.inputs)) as Part['inputs'],
-    uniforms: Object.assign({}, ...parts.map(part => part.uniforms)) as Part['uniforms'],
-  };
+  const joined = <Name extends keyof Part>(name: Name) =>
+    Object.assign({}, ...parts.map(part => part[name])) as Part[Name];
+  return {defines: joined('defines'), inputs: joined('inputs'), uniforms: joined('uniforms')};
 }
 
 /** As the preprocessor of GLSL wants them. */

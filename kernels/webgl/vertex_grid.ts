@@ -12,7 +12,7 @@ import vertexText from '../../shaders/webgl/vertex.glsl';
 import {directivesOf, type Part} from './part';
 
 /** Numbers are highp in vertex shaders as they are. */
-const PRELUDE = '#version 300 es\nprecision highp sampler2D;';
+const PRELUDE = '#version 300 es\n#define IN_VERTEX\nprecision highp sampler2D;';
 
 /** Asks for it. WebGL 1 has no way to hand values from the vertices to all fragments unchanged. */
 export function vertexGridDefines(): Record<string, string> {

@@ -5,7 +5,7 @@ import observeText from '../../shaders/webgpu/observe.wgsl';
 import roundToGridText from '../../shaders/webgpu/round_to_grid.wgsl';
 import straightThroughText from '../../shaders/webgpu/straight_through.wgsl';
 import sumText from '../../shaders/webgpu/sum.wgsl';
-import type {Device} from '../device';
+import {type Device, gradientOutputs} from '../device';
 import type {Side} from '../grid';
 import {OBSERVERS} from '../observe';
 import {gridsOf} from './grids';
@@ -38,18 +38,15 @@ export function webgpu(backend: WebGPUBackend): Device {
         tensors: {dy, x},
         grids,
       });
-      const sides = outputs.filter(({summed}) => summed).map(({side}) => side);
-      const rows = sides.map(() => ({rows: 1, shape: view.rangeShape}));
-      const together = sides.length > 1 ? 'both' : sides[0];
-      const sums = together
-        ? reduceChannels(backend, view, 'SUM', rows, row =>
-            passFor('sum', sumText, row === undefined ? together : sides[row]!),
-          )
-        : [];
-      return outputs.map(({side, summed}) =>
-        summed
-          ? sums[sides.indexOf(side)]!
-          : eachElement(backend, view, x.shape, width, passFor('straightThrough', straightThroughText, side)),
+      const sumsOf = (sides: readonly Side[]) => {
+        const rows = sides.map(() => ({rows: 1, shape: view.rangeShape}));
+        const together = sides.length > 1 ? 'both' : sides[0]!;
+        return reduceChannels(backend, view, 'SUM', rows, row =>
+          passFor('sum', sumText, row === undefined ? together : sides[row]!),
+        );
+      };
+      return gradientOutputs(outputs, sumsOf, side =>
+        eachElement(backend, view, x.shape, width, passFor('straightThrough', straightThroughText, side)),
       );
     },
     measure(x, given) {

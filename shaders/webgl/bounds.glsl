@@ -28,7 +28,7 @@ Grid sharedGrid() {
 // z of a source is where it starts.
 vec4 boundTexel(sampler2D bound, const ivec4 at, const int t) {
   if (IN_ROW) return texelAt(bound, at.xy, ivec2(t + at.z, 0));
-  return texelOf(bound, Source(at.xy, at.z), t);
+  return texelOf(bound, at.xyz, t);
 }
 
 // A texel of 2x2 holds a bound, or both, of two neighbouring channels.

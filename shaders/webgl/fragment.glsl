@@ -15,7 +15,7 @@ int indexOfFragment() {
 }
 
 // The lanes of an input at the fragment's texel.
-vec4 lanesHere(int sourceLayout, sampler2D texture0, Source source) {
+vec4 lanesHere(int sourceLayout, sampler2D texture0, const ivec3 source) {
   if (sourceLayout == OVERLAID) return sampleAt(texture0, resultUV);
   return lanesOf(sourceLayout, texture0, source, indexOfFragment(), placeOfFragment(), matrix);
 }

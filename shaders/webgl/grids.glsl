@@ -70,7 +70,7 @@ Grids gridsOf(const int channel) {
 #elif defined(DERIVED)
 #define GRIDS_HERE gridsHere()
 #else
-#define GRIDS_HERE gridsOf(channelOf(placeOfFragment(), View(view.x, view.y), view.z))
+#define GRIDS_HERE gridsOf(channelOf(placeOfFragment(), view))
 #endif
 
 #if defined(LANES_ROWS)

@@ -10,7 +10,7 @@ void main() {
   vec2 odd = even;
   for (int i = 0; i < TIMES(strided.steps, 65536); ++i) {
     if (PAST(i, strided.steps)) break;
-    vec4 x = lanesOf(X_LAYOUT, X, Source(xAt.xy, xAt.z), strided.t, strided.place, matrix);
+    vec4 x = lanesOf(X_LAYOUT, X, xAt, strided.t, strided.place, matrix);
 #if defined(RAGGED)
     bvec4 inside = insideOf(strided.t, matrix);
     x.gb = vec2(inside.g ? x.g : x.r, inside.b ? x.b : x.r);

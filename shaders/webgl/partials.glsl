@@ -3,5 +3,5 @@
 vec4 partialOf(int channel, int chunk) {
   bool channelsAdjoin = plan.w == 1;
   int index = channelsAdjoin ? chunk * view.x + channel : channel * plan.x + chunk;
-  return texelOf(PARTIALS, Source(partialsAt, 0), index);
+  return texelOf(PARTIALS, ivec3(partialsAt, 0), index);
 }

@@ -68,8 +68,13 @@ float flush(const float x) {
 #endif
 }
 
-// v, rounded before it goes on: compilers may fuse a product with a sum, or take a sum in another order. The uniform is 0,
-// as no compiler knows.
+// The uniform opaqueZero is 0, as no compiler knows. As an input from the vertex shader it costs a texel a little less.
+#if defined(VERTEX_GRID) && !defined(IN_VERTEX)
+flat in int vertexZero;
+#define opaqueZero vertexZero
+#endif
+
+// v, rounded before it goes on: compilers may fuse a product with a sum, or take a sum in another order.
 float rounded(const float v) {
 #if __VERSION__ >= 300
   return intBitsToFloat(floatBitsToInt(v) ^ opaqueZero);

@@ -10,6 +10,6 @@ float valueOf(const float x, const Grid grid) {
 
 void main() {
   Grids grids = GRIDS_HERE;
-  vec4 x = lanesHere(X_LAYOUT, X, Source(xAt.xy, xAt.z));
+  vec4 x = lanesHere(X_LAYOUT, X, xAt);
   setLanes(EACH_LANE(VALUE));
 }

@@ -4,7 +4,7 @@
 
 void main() {
   Grids grids = GRIDS_HERE;
-  vec4 x = lanesHere(X_LAYOUT, X, Source(xAt.xy, xAt.z));
-  vec4 dy = lanesHere(DY_LAYOUT, DY, Source(dyAt.xy, dyAt.z));
+  vec4 x = lanesHere(X_LAYOUT, X, xAt);
+  vec4 dy = lanesHere(DY_LAYOUT, DY, dyAt);
   setLanes(EACH_LANE(GRADIENT));
 }

@@ -37,8 +37,8 @@ void main() {
     vec4 partAbove = vec4(0.0);
     for (int i = 0; i < TIMES(left < 64 ? left : 64, 64); ++i) {
       if (PAST(i, left)) break;
-      vec4 x = lanesOf(X_LAYOUT, X, Source(xAt.xy, xAt.z), strided.t, strided.place, matrix);
-      vec4 dy = lanesOf(DY_LAYOUT, DY, Source(dyAt.xy, dyAt.z), strided.t, strided.place, matrix);
+      vec4 x = lanesOf(X_LAYOUT, X, xAt, strided.t, strided.place, matrix);
+      vec4 dy = lanesOf(DY_LAYOUT, DY, dyAt, strided.t, strided.place, matrix);
       part += gradients(dy, x, strided, grids, FIRST);
       if (SIDE == BOTH) partAbove += gradients(dy, x, strided, grids, ABOVE);
       advance(strided);

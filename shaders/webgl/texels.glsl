@@ -9,16 +9,7 @@ const int ALIGNED = 1;
 const int MOVED = 2;
 const int UNPACKED = 3;
 
-struct View {
-  int channels;
-  int inner;
-};
-
-// A texture's width and height, and the texel at which the tensor starts.
-struct Source {
-  ivec2 size;
-  int start;
-};
+// A source is given by its texture's width and height, and the texel at which the tensor starts.
 
 // a / b for a >= 0, b > 0, where it is below 2^20. Faster than the integer division of many devices, and exact where
 // they divide in floats: it is off by one at most, which the rest shows.
@@ -47,16 +38,16 @@ ivec2 cellOf(const int t, const int columns) {
   return ivec2(t - row * columns, row);
 }
 
-// The channel of the texel at a place. Channels recur after a cycle of channels * inner texels; `wrap` is what a row of the
-// texture has beyond whole cycles, which keeps the quotient small.
-int channelOf(const ivec2 place, const View view, const int wrap) {
-  int cycle = view.channels * view.inner;
-  int t = place.y * wrap + place.x;
+// The channel of the texel at a place. `view` has the channels, the texels of each in a run, and what a row of the texture has
+// beyond whole cycles of all channels, which keeps the quotient small.
+int channelOf(const ivec2 place, const ivec3 view) {
+  int cycle = view.x * view.y;
+  int t = place.y * view.z + place.x;
   int inCycle = t - rowOf(t, cycle) * cycle;
 #if defined(INNER_ONE)
   return inCycle;
 #else
-  return quotient(inCycle, view.inner);
+  return quotient(inCycle, view.y);
 #endif
 }
 
@@ -76,12 +67,12 @@ vec4 texelAt(sampler2D source, const ivec2 size, const ivec2 place) {
 #endif
 }
 
-vec4 texelOf(sampler2D texture0, const Source source, const int t) {
-  return texelAt(texture0, source.size, placeOf(t + source.start, source.size.x));
+vec4 texelOf(sampler2D texture0, const ivec3 source, const int t) {
+  return texelAt(texture0, source.xy, placeOf(t + source.z, source.x));
 }
 
 // The 2x2 elements of packed texel t, from a texture that holds one a texel. Lanes outside of the matrix hold anything.
-vec4 gather(sampler2D texture0, Source source, int t, ivec2 matrix) {
+vec4 gather(sampler2D texture0, const ivec3 source, int t, ivec2 matrix) {
   ivec2 texels = (matrix + 1) / 2;
   ivec2 place = cellOf(t, texels.y);
   ivec2 batch = cellOf(place.y, texels.x);
@@ -94,8 +85,8 @@ vec4 gather(sampler2D texture0, Source source, int t, ivec2 matrix) {
   );
 }
 
-vec4 lanesOf(int sourceLayout, sampler2D texture0, Source source, int t, ivec2 place, ivec2 matrix) {
-  if (sourceLayout == ALIGNED) return texelAt(texture0, source.size, place);
+vec4 lanesOf(int sourceLayout, sampler2D texture0, const ivec3 source, int t, ivec2 place, ivec2 matrix) {
+  if (sourceLayout == ALIGNED) return texelAt(texture0, source.xy, place);
   if (sourceLayout == MOVED) return texelOf(texture0, source, t);
   return gather(texture0, source, t, matrix);
 }

@@ -6,6 +6,7 @@ out vec2 resultUV;
 flat out vec4 vertexGrid;
 flat out float vertexInverse;
 flat out int vertexEmpty;
+flat out int vertexZero;
 
 void main() {
   gl_Position = vec4(clipSpacePos, 1);
@@ -14,4 +15,5 @@ void main() {
   vertexGrid = vec4(grid.scale, grid.zero, grid.low, grid.high);
   vertexInverse = grid.inverse;
   vertexEmpty = grid.empty ? 1 : 0;
+  vertexZero = opaqueZero;
 }
