@@ -1,6 +1,6 @@
 /**
- * A model as TensorFlow Lite sees it, and the bytes of its file. The values of a table stand in the order in which they are
- * written, which is not that of the schema where something better came first: files of before are the same bytes.
+ * A model as TensorFlow Lite sees it, and the bytes of its file. What a table refers to is written in the order in which its
+ * values stand here: another order makes other bytes of the same model.
  */
 import type {Offset} from 'flatbuffers';
 import {type OperatorName, OPERATORS, type Options, TENSOR_TYPES, type TensorType} from './schema';
