@@ -142,7 +142,7 @@ interface Window {
 
 function windowOptions({strides, padding, dilation}: Window): Options {
   const [strideH, strideW] = strides;
-  return {padding: PADDINGS[padding], strideH, strideW, dilationH: dilation[0], dilationW: dilation[1]};
+  return {padding: PADDINGS[padding], strideH, strideW, dilationHFactor: dilation[0], dilationWFactor: dilation[1]};
 }
 
 function windowOf(call: LayerCall): Window {
@@ -319,7 +319,7 @@ interface Pool extends Window {
 
 function poolOptions({size, ...window}: Pool): Options {
   const {padding, strideH, strideW} = windowOptions(window) as {padding: number; strideH: number; strideW: number};
-  return {padding, strideH, strideW, filterH: size[0], filterW: size[1]};
+  return {padding, strideH, strideW, filterHeight: size[0], filterWidth: size[1]};
 }
 
 /** Whether a pool with padding 'same' pads nothing. */

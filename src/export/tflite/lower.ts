@@ -26,9 +26,8 @@ import {
 import {
   FUSED_ACTIVATIONS,
   type FusedActivation,
-  OPERATORS,
+  hasOption,
   type OperatorName,
-  type OperatorRow,
   type Options,
   TENSOR_TYPES,
 } from './schema';
@@ -102,8 +101,7 @@ function clampPlan({operator, clamp}: Node, grid: Grid): ClampPlan {
   const wanted = [Math.max(low, grid.lowest + zeroPoint), Math.min(high, grid.highest + zeroPoint)] as const;
   const names = Object.keys(FUSED) as (keyof typeof FUSED)[];
   const fits = (name: keyof typeof FUSED) => FUSED[name][0] === clamp[0] && FUSED[name][1] === clamp[1];
-  const row: OperatorRow = OPERATORS[operator];
-  const canFuse = row.options !== undefined && 'activation' in row.options.fields && operator !== 'TRANSPOSE_CONV';
+  const canFuse = hasOption(operator, 'fusedActivationFunction') && operator !== 'TRANSPOSE_CONV';
   const fused = canFuse ? names.find(fits) : undefined;
   const done = storedInterval(operator === 'RELU' ? FUSED.RELU : fused ? FUSED[fused] : EVERYTHING, grid, storage);
   return {
@@ -242,8 +240,9 @@ class Emitter {
     const isNarrowed = wide && !isWide(output.grid);
     const computed = isNarrowed ? this.#onGrid(output, output.grid!, true) : tensor;
     const inputs = this.#operands(node, wide);
+    const options = {...node.options, fusedActivationFunction: FUSED_ACTIVATIONS[fused]};
     if (operator === 'PRELU' && wide) this.#widePrelu(node, inputs as [number, number], computed);
-    else this.#operator(operator, inputs, computed, wide, {...node.options, activation: FUSED_ACTIVATIONS[fused]});
+    else this.#operator(operator, inputs, computed, wide, options);
     if (isNarrowed) this.#quantize(computed, tensor);
   }
 
@@ -291,7 +290,7 @@ class Emitter {
     const given = this.#numbers.get(value)!;
     if (known !== undefined || !this.#mixed.has(inputOf(value)!)) return known ?? given;
     const cast = this.#computed(`${value.layer}/rows`, {type: 'int32', shape: value.shape});
-    this.#operator('CAST', [given], cast, false, {from: TENSOR_TYPES.float32, to: TENSOR_TYPES.int32});
+    this.#operator('CAST', [given], cast, false, {inDataType: TENSOR_TYPES.float32, outDataType: TENSOR_TYPES.int32});
     this.#cast.set(value, cast);
     return cast;
   }
@@ -349,7 +348,7 @@ class Emitter {
     // Sums of int16 are for steps that are powers of two, if they are not told otherwise.
     const given = wide ? {...options, potScaleInt16: 0} : options;
     const small = inputs.some(tensor => this.tensors[tensor]!.type === 'int4');
-    this.operators.push({operator, inputs, outputs: [output], options: given, wide, small});
+    this.operators.push({operator, inputs, outputs: [output], options: given, int16: wide, int4: small});
   }
 
   #onGrid({layer, shape}: Value, grid: Grid, wide = isWide(grid)): number {
