@@ -13,14 +13,16 @@ type Specs = typeof SPECS;
 /** The classes that have a lowering to integers. */
 export type LoweredClass = {[Name in keyof Specs]: Specs[Name] extends {lowered: true} ? Name : never}[keyof Specs];
 
-const ROWS: ReadonlyMap<string, LayerSpec> = new Map(Object.entries(SPECS));
+function rowOf(className: string): LayerSpec | undefined {
+  return Object.hasOwn(SPECS, className) ? SPECS[className as keyof Specs] : undefined;
+}
 
 /** The row of a layer's class; undefined of a class that is not of tfjs-layers. */
 export function specOf(layer: Layer): LayerSpec | undefined {
-  return ROWS.get(layer.getClassName());
+  return rowOf(layer.getClassName());
 }
 
 /** Whether a class has a lowering to integers. */
 export function isLowered(className: string): className is LoweredClass {
-  return ROWS.get(className)?.lowered ?? false;
+  return rowOf(className)?.lowered ?? false;
 }
