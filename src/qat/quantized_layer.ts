@@ -403,6 +403,7 @@ export class QuantizedLayer extends QuantizingWrapper {
 
   override computeMask(inputs: Tensors, mask?: Tensors): Tensors {
     const {layer} = this;
+    // An embedding of the user's own has no row.
     const compares = makesMask(layer) || (layer as {maskZero?: boolean}).maskZero === true;
     return compares ? tidy(() => maskOf(layer, [inputs].flat()[0]!)) : super.computeMask(inputs, mask);
   }

@@ -37,7 +37,7 @@ export type OutputGrid = 'own' | {readonly of: number} | {readonly float: string
 
 /** What tfmot's default scheme does with a class. */
 type TfmotTreatment =
-  /** Leaves it, as it only moves values. */
+  /** Rounds nothing: what it gives is on a grid as it is, or rounded elsewhere. */
   | 'nothing'
   /** Rounds its output. */
   | 'output'
