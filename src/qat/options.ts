@@ -1,7 +1,7 @@
 /** What quantizeModel is asked for, checked, with its defaults. */
 import {byName, optionProblems, orFalse, remedyFor} from '../check/options';
 import {bits, flag, integer, isRecord, oneOf, range, type Rule, type Rules, share} from '../check/rules';
-import {type FakeQuantizerOptions, type Observer, OBSERVER} from '../quantizer/fake_quantizer';
+import {type FakeQuantizerOptions, type Observer, OBSERVER} from '../quantizer/options';
 import type {Layer} from '../layers/graph';
 import {type CustomLayers, type CustomWeights, type Kind, kindOf, MULTIPLIES} from '../layers/kinds';
 

@@ -38,7 +38,8 @@ import {
   type PlacementOptions,
   reasonOfKind,
 } from './placement';
-import {QuantizedInput, QuantizedLayer, type QuantizedLayerArgs} from './quantized_layer';
+import {QuantizedInput} from './quantized_input';
+import {QuantizedLayer, type QuantizedLayerArgs} from './quantized_layer';
 import {cloneLayer, rebuild, type Replacement} from '../layers/rebuild';
 import {QuantizeLayer, QuantizeWrapperV2} from './tfmot/wrappers';
 import {placeAsTfmot} from './tfmot/placement';

@@ -1,13 +1,9 @@
 /** tfmot's own layers: so that models of Keras load here, and models of here load in Keras. */
 import {fill, serialization, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
 import {layers as tfLayers, LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
-import {
-  FakeQuantizer,
-  type FakeQuantizerOptions,
-  minMaxStore,
-  type Observer,
-  type RangeMemory,
-} from '../../quantizer/fake_quantizer';
+import {FakeQuantizer} from '../../quantizer/fake_quantizer';
+import type {FakeQuantizerOptions, Observer} from '../../quantizer/options';
+import type {Cell} from '../../quantizer/range';
 import {type Container, isContainer, type Layer, type Shape} from '../../layers/graph';
 import {
   activationSwap,
@@ -18,8 +14,17 @@ import {
   swapped,
   type Tensors,
 } from '../../layers/layer_wrapper';
-import {type RoundedWeight, type Rounding, roundTensor, QuantizingWrapper} from '../quantizing';
+import {
+  NAME_OF_SITE,
+  type RangeMemory,
+  type RoundedWeight,
+  type Rounding,
+  roundingOf,
+  roundTensor,
+  QuantizingWrapper,
+} from '../quantizing';
 import {checkSaved, savedLayer} from '../saved_config';
+import {minMaxCell, remember} from './min_max_cell';
 
 /** A class and its config, as tfjs has them once a file is read. */
 export interface Serialized {
@@ -75,12 +80,14 @@ function addConstant(layer: Layer, name: string, shape: Shape, value: number, dt
   return adder.addWeight(name, shape, dtype, initializer, undefined, false);
 }
 
-/** A quantizer with tfmot's variables. */
-function addQuantizer(layer: Layer, name: string, shape: Shape, start: number, options: FakeQuantizerOptions) {
-  const min = addConstant(layer, `${name}_min`, shape, -start);
-  const max = addConstant(layer, `${name}_max`, shape, start);
-  const all = {decay: DECAY, debias: false, name: layer.name, ...options};
-  return FakeQuantizer.over(minMaxStore(min, max), all);
+/** tfmot's variables of a range. */
+function addRange(layer: Layer, name: string, shape: Shape, start: number): Cell {
+  return minMaxCell(addConstant(layer, `${name}_min`, shape, -start), addConstant(layer, `${name}_max`, shape, start));
+}
+
+/** A quantizer over tfmot's variables. */
+function quantizerOver(range: Cell, name: string, options: FakeQuantizerOptions, channels?: number): FakeQuantizer {
+  return FakeQuantizer.over(() => range, {decay: DECAY, debias: false, name, ...options}, channels);
 }
 
 interface Activation {
@@ -126,6 +133,7 @@ export class QuantizeWrapperV2 extends QuantizingWrapper {
   preActivation: FakeQuantizer | undefined;
   postActivation: FakeQuantizer | undefined;
   outputQuantizer: FakeQuantizer | undefined;
+  readonly #weightRanges = new Map<string, Cell>();
   readonly #isNoOp: boolean;
 
   constructor(args: QuantizeWrapperArgs) {
@@ -135,23 +143,19 @@ export class QuantizeWrapperV2 extends QuantizingWrapper {
   }
 
   get roundings(): Rounding[] {
-    const weights = [...this.weightQuantizers].map(([what, quantizer]) => ({what, of: 'weights' as const, quantizer}));
-    const others = [
-      {what: 'before activation', quantizer: this.preActivation},
-      {what: 'activation', quantizer: this.postActivation},
-      {what: 'output', quantizer: this.outputQuantizer},
+    return [
+      ...[...this.weightQuantizers].map(([what, quantizer]) => ({of: 'weights' as const, what, quantizer})),
+      ...roundingOf(NAME_OF_SITE.before, this.preActivation),
+      ...roundingOf('activation', this.postActivation),
+      ...roundingOf(NAME_OF_SITE.output, this.outputQuantizer),
     ];
-    const activations = others.flatMap(({what, quantizer}) =>
-      quantizer ? [{what, of: 'activations' as const, quantizer}] : [],
-    );
-    return [...weights, ...activations];
   }
 
   /** As a step of training does, which alone measures weights in tfmot. */
   measureWeights(): RangeMemory[] {
     const host = this.layer as unknown as Record<string, LayerVariable>;
     return [...this.weightQuantizers].map(([attr, quantizer]) => {
-      const before = quantizer.remember();
+      const before = remember(this.#weightRanges.get(attr)!);
       tidy(() => void quantizer.apply(host[attr]!.read(), {training: true}));
       return before;
     });
@@ -181,7 +185,7 @@ export class QuantizeWrapperV2 extends QuantizingWrapper {
     addConstant(this, 'optimizer_step', [], -1, 'int32');
     for (const attr of this.quantizeConfig.config.weightAttrs ?? []) this.#addWeightQuantizer(attr);
     const activation = this.#quantizedActivation();
-    const add = (name: string) => addQuantizer(this, name, [], START, ACTIVATIONS);
+    const add = (name: string) => quantizerOver(addRange(this, name, [], START), this.name, ACTIVATIONS);
     if (activation && BEFORE.includes(activation)) this.preActivation = add('pre_activation');
     if (activation && AFTER.includes(activation)) this.postActivation = add('post_activation');
     if (this.#roundsOutput()) this.outputQuantizer = add('output');
@@ -224,10 +228,11 @@ export class QuantizeWrapperV2 extends QuantizingWrapper {
     const weight = (this.layer as unknown as Record<string, LayerVariable>)[attr];
     if (!weight) throw new Error(`Layer ${this.layer.name} has no ${attr} to quantize.`);
     const perAxis = this.quantizeConfig.className === 'Default8BitConvQuantizeConfig';
-    const shape = perAxis ? weight.shape.slice(-1) : [];
-    const axis = perAxis ? {axis: weight.shape.length - 1} : {};
+    const [channels, axis] = perAxis ? [weight.shape.at(-1)!, {axis: weight.shape.length - 1}] : [undefined, {}];
     const name = attr.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
-    this.weightQuantizers.set(attr, addQuantizer(this, name, shape, START, {...WEIGHTS, ...axis}));
+    const range = addRange(this, name, channels === undefined ? [] : [channels], START);
+    this.#weightRanges.set(attr, range);
+    this.weightQuantizers.set(attr, quantizerOver(range, this.name, {...WEIGHTS, ...axis}, channels));
   }
 
   /** The activation's name, if its place is rounded. */
@@ -290,7 +295,7 @@ export class QuantizeLayer extends tfLayers.Layer {
   }
 
   get roundings(): Rounding[] {
-    return this.outputQuantizer ? [{what: 'output', of: 'activations', quantizer: this.outputQuantizer}] : [];
+    return roundingOf(NAME_OF_SITE.output, this.outputQuantizer);
   }
 
   override build(inputShape: Shape | Shape[]): void {
@@ -308,7 +313,8 @@ export class QuantizeLayer extends tfLayers.Layer {
         narrowRange: narrowRange ?? false,
         observer,
       };
-      this.outputQuantizer = addQuantizer(this, this.name, [], observer === 'allValues' ? 0 : START, options);
+      const range = addRange(this, this.name, [], observer === 'allValues' ? 0 : START);
+      this.outputQuantizer = quantizerOver(range, this.name, options);
     }
     addConstant(this, 'optimizer_step', [], -1, 'int32');
     super.build(inputShape);

@@ -9,6 +9,7 @@ import {quantizingLayers} from './control';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import type {Layer} from '../../layers/graph';
 import {type CalibrationMethod, Histogram} from '../../quantizer/histogram';
+import {stepsOf} from '../../quantizer/range';
 import {alone, batchesOf, pass, type Samples, sampleCount} from './samples';
 import {offTies} from '../../quantizer/ties';
 
@@ -54,7 +55,7 @@ const WEIGHT = 0.5;
 async function startWeights(layers: readonly Layer[], onEach: () => void): Promise<void> {
   for (const layer of layers) {
     for (const {quantizer, rounded} of layer instanceof QuantizingWrapper ? layer.roundedWeights() : []) {
-      if (quantizer.options.observer !== 'learned' || quantizer.isSet()) continue;
+      if (quantizer.variables.length === 0 || quantizer.isSet()) continue;
       tidy(() => void rounded());
       onEach();
       await new Promise(resolve => setTimeout(resolve));
@@ -98,7 +99,7 @@ function fitted(
   {method = 'minMax', percentile = 99.99}: CalibrateOptions,
 ) {
   const {numBits, narrowRange, symmetric, offTies: avoidsTies} = quantizer.options;
-  const {steps} = quantizer;
+  const steps = stepsOf(quantizer.options);
   const [low, high] =
     method === 'minMax'
       ? histogram.minMax()
