@@ -4,8 +4,8 @@ import {engine, type Tensor} from '@tensorflow/tfjs-core';
 /**
  * Whether a value is read without waiting. WebGPU reads synchronously by way of a canvas: slowly, where at all.
  *
- * Leans on `tensorMap` of tfjs-backend-webgpu 4.22, src/backend_webgpu.ts: `readSync` gives `tensorData.values` where they are
- * not null, as they are of what was uploaded or read; `runWebGPUProgram` leaves them out.
+ * Leans on tfjs-backend-webgpu 4.22.0, dist/backend_webgpu.js:265: `readSync` gives the `values` of an entry of `tensorMap`
+ * where there are any, as there are of what the page gave and of what was read. test/qat/on_host.spec.ts tells if that changes.
  */
 export function isOnHost({dataId}: Tensor): boolean {
   const {backend, backendName} = engine();
