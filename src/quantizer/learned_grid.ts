@@ -28,7 +28,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import {type Grid, gridOf, learnedLevels, type Levels} from '../../kernels/grid';
 import {fakeQuantWithLearnedScale} from '../ops/learned';
-import {halves} from './fit_range';
+import {halves} from './ends';
 import {hastened} from './gradients';
 import type {QuantizerOptions} from './options';
 import type {Cell, NewCell} from './range';

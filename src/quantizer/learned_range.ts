@@ -1,7 +1,8 @@
 /** A range that gradient descent learns (LSQ: Esser et al. 2020), from that of a first batch on. */
 import {dispose, fill, stack, tensor, type Tensor, tidy, type Variable, where} from '@tensorflow/tfjs-core';
 import {minMax} from '../ops/range';
-import {extremesOf, halves, mseRange} from './fit_range';
+import {extremesOf, halves} from './ends';
+import {mseRange} from './fit_range';
 import {besides} from './gradients';
 import {Known} from './known';
 import {LearnedGrid} from './learned_grid';

@@ -21,7 +21,9 @@ import {isQuantizing} from '../quantizing';
 import type {BatchNorm} from '../../layers/folding';
 import {asContainer, type Layer} from '../../layers/graph';
 import {allLayers} from '../quantize_model';
-import {alone, batchesOf, pass, type Samples} from './samples';
+import {batchesOf, pass} from './batches';
+import {withModelLock} from './model_lock';
+import type {Samples} from './samples';
 
 type BatchNormLayer = Layer & BatchNorm & {momentum: number};
 
@@ -203,7 +205,7 @@ export async function reestimateBatchNorm(
   }
   const statistics = layers.map(layer => new Statistics(layer));
   try {
-    await alone('reestimateBatchNorm', model, async () => {
+    await withModelLock('reestimateBatchNorm', model, async () => {
       let seen = 0;
       for await (const batch of batchesOf('reestimateBatchNorm', model, data, {batchSize, atMost: samples})) {
         measuring(statistics, () => passUnwarned(model, batch));
