@@ -4,6 +4,7 @@ import type {BatchNorm} from '../layers/folding';
 import type {Layer} from '../layers/graph';
 import {LayerWrapper} from '../layers/layer_wrapper';
 import type {FakeQuantizer} from '../quantizer/fake_quantizer';
+import type {RangeMemory} from '../quantizer/range';
 
 /** Where a layer rounds activations. */
 export type Site = 'before' | 'between' | 'output';
@@ -46,14 +47,6 @@ export function roundingOf(
   fixed?: readonly [number, number],
 ): RoundingOfActivation[] {
   return quantizer ? [{of: 'activations', what, quantizer, fixed}] : [];
-}
-
-/** A range as it was. */
-export interface RangeMemory {
-  /** Sets the range to it. */
-  restore(): void;
-  /** Forgets it. */
-  dispose(): void;
 }
 
 /** A weight that a layer rounds. */

@@ -1,5 +1,5 @@
 /** A fake quantizer with a memory: measures what passes, moves its range, rounds; the range stays on the GPU. */
-import {tensor, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
+import {clone, dispose, keep, tensor, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
 import {checkOptions} from '../check/options';
 import {flag, invalid, isFinite32, must, type Rule, type Rules, shownAll, throwProblems} from '../check/rules';
 import {checkAxis, floatTensor} from '../check/tensors';
@@ -7,7 +7,14 @@ import {besides} from './gradients';
 import {LearnedRange} from './learned_range';
 import {MovingRange} from './moving_range';
 import {checkedOptions, type FakeQuantizerOptions, type Observer, type QuantizerOptions} from './options';
-import {type NewCell, type QuantizerRange, type RangeKind, type RangeSnapshot, variableCell} from './range';
+import {
+  type NewCell,
+  type QuantizerRange,
+  type RangeKind,
+  type RangeMemory,
+  type RangeSnapshot,
+  variableCell,
+} from './range';
 
 /** The kind of range that each observer asks for. */
 const KINDS: Readonly<Record<Observer, RangeKind>> = {
@@ -193,9 +200,19 @@ export class FakeQuantizer {
     tidy(() => this.#rangeFor(x).start(x));
   }
 
+  /** @internal Keeps a copy of the range, to come back to. */
+  remember(): RangeMemory {
+    const cells = this.#range?.cells ?? [];
+    const before = tidy(() => cells.map(cell => keep(clone(cell.read()))));
+    return {
+      restore: () => cells.forEach((cell, i) => void cell.write(before[i]!)),
+      dispose: () => dispose(before),
+    };
+  }
+
   /** Frees the range. After that the quantizer is of no use. */
   dispose(): void {
-    this.#range?.dispose();
+    for (const cell of this.#range?.cells ?? []) cell.dispose();
     this.#range = undefined;
     this.#disposed = true;
   }

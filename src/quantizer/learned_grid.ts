@@ -84,6 +84,10 @@ export class LearnedGrid {
     });
   }
 
+  get cells(): readonly Cell[] {
+    return [this.logs, this.#good];
+  }
+
   /** The last good grid: its scale or, of two free ends, scale and low end. 0 before the first batch. */
   get good(): Tensor {
     return this.#good.read();
@@ -98,10 +102,9 @@ export class LearnedGrid {
   unlessSet(setting: () => void): void {
     tidy(() => {
       const isSet = this.isSet();
-      const cells = [this.logs, this.#good];
-      const before = cells.map(cell => clone(cell.read()));
+      const before = this.cells.map(cell => clone(cell.read()));
       setting();
-      cells.forEach((cell, i) => void cell.write(where(isSet, before[i]!, cell.read())));
+      this.cells.forEach((cell, i) => void cell.write(where(isSet, before[i]!, cell.read())));
     });
   }
 
@@ -144,12 +147,6 @@ export class LearnedGrid {
   get shape(): number[] {
     const {shape} = this.logs.read();
     return this.#hasTwoEnds ? shape.slice(1) : shape;
-  }
-
-  /** Frees the cells. */
-  dispose(): void {
-    this.logs.dispose();
-    this.#good.dispose();
   }
 
   /** Remembers a grid as good. */

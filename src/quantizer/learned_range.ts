@@ -6,7 +6,15 @@ import {mseRange} from './fit_range';
 import {besides} from './gradients';
 import {Known} from './known';
 import {LearnedGrid} from './learned_grid';
-import {type NewCell, type QuantizerRange, type RangeOptions, type RangeSnapshot, stepsOf} from './range';
+import {
+  type Cell,
+  type NewCell,
+  type QuantizerRange,
+  type RangeMode,
+  type RangeOptions,
+  type RangeSnapshot,
+  stepsOf,
+} from './range';
 import {keepsOffTies, offHalfWay} from './ties';
 
 /** A range whose ends an optimizer trains. */
@@ -26,11 +34,15 @@ export class LearnedRange implements QuantizerRange {
     this.#grid = new LearnedGrid(options, newCell, channels);
   }
 
+  get cells(): readonly Cell[] {
+    return this.#grid.cells;
+  }
+
   get variables(): Variable[] {
     return [this.#trained];
   }
 
-  apply<T extends Tensor>(x: T, {training, quantizing}: {training: boolean; quantizing: boolean}): T {
+  apply<T extends Tensor>(x: T, {training, quantizing}: RangeMode): T {
     return tidy(() => {
       if (quantizing) return this.#round(x, training);
       // What is to be rounded later starts from the last batch before.
@@ -78,10 +90,6 @@ export class LearnedRange implements QuantizerRange {
       else this.#grid.resume();
     }
     this.#isFrozen = frozen;
-  }
-
-  dispose(): void {
-    this.#grid.dispose();
   }
 
   get #trained(): Variable {

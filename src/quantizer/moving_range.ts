@@ -16,7 +16,15 @@ import type {Observer as MovingObserver} from '../../kernels/observe';
 import {checkAxis} from '../check/tensors';
 import {fakeQuantWithMovingRange, fakeQuantWithRange, type MovingRangeOptions} from '../ops/range';
 import {Known} from './known';
-import {type Cell, type NewCell, type QuantizerRange, type RangeOptions, type RangeSnapshot, stepsOf} from './range';
+import {
+  type Cell,
+  type NewCell,
+  type QuantizerRange,
+  type RangeMode,
+  type RangeOptions,
+  type RangeSnapshot,
+  stepsOf,
+} from './range';
 import {keepsOffTies, offHalfWay} from './ties';
 
 /** The weight of a range when it was last given from outside, and the batches since. */
@@ -27,24 +35,23 @@ interface Seen {
 
 /** A range of what was measured: moved by an average, by the last batch, by all batches so far. */
 export class MovingRange implements QuantizerRange {
+  readonly cells: readonly [Cell];
   readonly variables: Variable[] = [];
   readonly countsFromLow = false;
 
   readonly #options: RangeOptions;
   readonly #channels: number | undefined;
-  /** Rows of lows, of highs and of the weight of what was seen, [3] or [3, channels]. */
-  readonly #cell: Cell;
   readonly #seen = new Known<Seen>();
   #isFrozen = false;
 
   constructor(options: RangeOptions, newCell: NewCell, channels: number | undefined) {
     this.#options = options;
     this.#channels = channels;
-    this.#cell = newCell('range', channels === undefined ? [3] : [3, channels], false);
+    this.cells = [newCell('range', channels === undefined ? [3] : [3, channels], false)];
     if (options.initialRange) this.#reset();
   }
 
-  apply<T extends Tensor>(x: T, {training, quantizing}: {training: boolean; quantizing: boolean}): T {
+  apply<T extends Tensor>(x: T, {training, quantizing}: RangeMode): T {
     if (training && !this.#isFrozen) {
       const rounded = this.#move(x);
       return quantizing ? rounded : x;
@@ -93,8 +100,9 @@ export class MovingRange implements QuantizerRange {
     this.#isFrozen = frozen;
   }
 
-  dispose(): void {
-    this.#cell.dispose();
+  /** Rows of lows, of highs and of the weight of what was seen, [3] or [3, channels]. */
+  get #cell(): Cell {
+    return this.cells[0];
   }
 
   /** Sets the range to what it was before any batch. */

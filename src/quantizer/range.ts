@@ -26,8 +26,16 @@ export interface RangeSnapshot {
   readonly collapsed?: number;
 }
 
+/** What is to be done with a tensor: whether it is a batch of training, whether it is rounded. */
+export interface RangeMode {
+  readonly training: boolean;
+  readonly quantizing: boolean;
+}
+
 /** A kind of range. None waits for the device, but to give a snapshot. */
 export interface QuantizerRange {
+  /** All that the range is kept in. */
+  readonly cells: readonly Cell[];
   /** What an optimizer has to train, if anything. */
   readonly variables: Variable[];
   /** Whether levels that are saved count from the low end; else from 0, which is a whole number of steps away from it. */
@@ -36,7 +44,7 @@ export interface QuantizerRange {
    * Rounds x, once it has moved the range in training; where there is no range, x stays as it is. Where nothing is to be
    * rounded it is called in training alone, and not while the range is frozen.
    */
-  apply<T extends Tensor>(x: T, mode: {readonly training: boolean; readonly quantizing: boolean}): T;
+  apply<T extends Tensor>(x: T, mode: RangeMode): T;
   /** Sets the range as if `x` were the first batch, whatever it was before, frozen or not. */
   start(x: Tensor): void;
   /** Whether there is a range; what only the device knows is assumed. */
@@ -49,7 +57,13 @@ export interface QuantizerRange {
   set(min: readonly number[], max: readonly number[], weight: number): void;
   /** Says whether the range is to stay as it is in training. */
   freeze(frozen: boolean): void;
-  /** Frees the cells. */
+}
+
+/** A range as it was. */
+export interface RangeMemory {
+  /** Sets the range to it. */
+  restore(): void;
+  /** Forgets it. */
   dispose(): void;
 }
 

@@ -5,7 +5,8 @@ import {engine, type Tensor} from '@tensorflow/tfjs-core';
  * Whether a value is read without waiting. WebGPU reads synchronously by way of a canvas: slowly, where at all.
  *
  * Leans on tfjs-backend-webgpu 4.22.0, dist/backend_webgpu.js:265: `readSync` gives the `values` of an entry of `tensorMap`
- * where there are any, as there are of what the page gave and of what was read. test/qat/on_host.spec.ts tells if that changes.
+ * where there are any, as there are of what the page gave and of what was read.
+ * test/quantizer/tfjs_internals.spec.ts fails if that changes.
  */
 export function isOnHost({dataId}: Tensor): boolean {
   const {backend, backendName} = engine();

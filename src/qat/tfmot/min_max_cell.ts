@@ -1,8 +1,7 @@
 /** Ranges as tfmot keeps them: two variables, the lows and the highs. */
-import {clone, keep, onesLike, stack, tidy, unstack} from '@tensorflow/tfjs-core';
+import {onesLike, stack, tidy, unstack} from '@tensorflow/tfjs-core';
 import type {LayerVariable} from '@tensorflow/tfjs-layers';
 import type {Cell} from '../../quantizer/range';
-import type {RangeMemory} from '../quantizing';
 
 /** The cell of a moving range. */
 export function minMaxCell(min: LayerVariable, max: LayerVariable): Cell {
@@ -17,10 +16,4 @@ export function minMaxCell(min: LayerVariable, max: LayerVariable): Cell {
       }),
     dispose: () => undefined,
   };
-}
-
-/** Keeps a copy of what is in a cell. */
-export function remember(cell: Cell): RangeMemory {
-  const before = tidy(() => keep(clone(cell.read())));
-  return {restore: () => void cell.write(before), dispose: () => before.dispose()};
 }

@@ -3,7 +3,7 @@ import {fill, serialization, type Tensor, tidy, type Variable} from '@tensorflow
 import {layers as tfLayers, LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
 import {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import type {FakeQuantizerOptions, Observer} from '../../quantizer/options';
-import type {Cell} from '../../quantizer/range';
+import type {RangeMemory} from '../../quantizer/range';
 import {type Container, isContainer, type Layer, type Shape} from '../../layers/graph';
 import {
   activationSwap,
@@ -16,7 +16,6 @@ import {
 } from '../../layers/layer_wrapper';
 import {
   NAME_OF_SITE,
-  type RangeMemory,
   type RoundedWeight,
   type Rounding,
   roundingOf,
@@ -24,7 +23,7 @@ import {
   QuantizingWrapper,
 } from '../quantizing';
 import {checkSaved, savedLayer} from '../saved_config';
-import {minMaxCell, remember} from './min_max_cell';
+import {minMaxCell} from './min_max_cell';
 
 /** A class and its config, as tfjs has them once a file is read. */
 export interface Serialized {
@@ -80,14 +79,12 @@ function addConstant(layer: Layer, name: string, shape: Shape, value: number, dt
   return adder.addWeight(name, shape, dtype, initializer, undefined, false);
 }
 
-/** tfmot's variables of a range. */
-function addRange(layer: Layer, name: string, shape: Shape, start: number): Cell {
-  return minMaxCell(addConstant(layer, `${name}_min`, shape, -start), addConstant(layer, `${name}_max`, shape, start));
-}
-
-/** A quantizer over tfmot's variables. */
-function quantizerOver(range: Cell, name: string, options: FakeQuantizerOptions, channels?: number): FakeQuantizer {
-  return FakeQuantizer.over(() => range, {decay: DECAY, debias: false, name, ...options}, channels);
+/** A quantizer with tfmot's variables. */
+function addQuantizer(layer: Layer, name: string, shape: Shape, start: number, options: FakeQuantizerOptions) {
+  const min = addConstant(layer, `${name}_min`, shape, -start);
+  const max = addConstant(layer, `${name}_max`, shape, start);
+  const all = {decay: DECAY, debias: false, name: layer.name, ...options};
+  return FakeQuantizer.over(() => minMaxCell(min, max), all, shape[0] ?? undefined);
 }
 
 interface Activation {
@@ -133,7 +130,6 @@ export class QuantizeWrapperV2 extends QuantizingWrapper {
   preActivation: FakeQuantizer | undefined;
   postActivation: FakeQuantizer | undefined;
   outputQuantizer: FakeQuantizer | undefined;
-  readonly #weightRanges = new Map<string, Cell>();
   readonly #isNoOp: boolean;
 
   constructor(args: QuantizeWrapperArgs) {
@@ -155,7 +151,7 @@ export class QuantizeWrapperV2 extends QuantizingWrapper {
   measureWeights(): RangeMemory[] {
     const host = this.layer as unknown as Record<string, LayerVariable>;
     return [...this.weightQuantizers].map(([attr, quantizer]) => {
-      const before = remember(this.#weightRanges.get(attr)!);
+      const before = quantizer.remember();
       tidy(() => void quantizer.apply(host[attr]!.read(), {training: true}));
       return before;
     });
@@ -185,7 +181,7 @@ export class QuantizeWrapperV2 extends QuantizingWrapper {
     addConstant(this, 'optimizer_step', [], -1, 'int32');
     for (const attr of this.quantizeConfig.config.weightAttrs ?? []) this.#addWeightQuantizer(attr);
     const activation = this.#quantizedActivation();
-    const add = (name: string) => quantizerOver(addRange(this, name, [], START), this.name, ACTIVATIONS);
+    const add = (name: string) => addQuantizer(this, name, [], START, ACTIVATIONS);
     if (activation && BEFORE.includes(activation)) this.preActivation = add('pre_activation');
     if (activation && AFTER.includes(activation)) this.postActivation = add('post_activation');
     if (this.#roundsOutput()) this.outputQuantizer = add('output');
@@ -228,11 +224,10 @@ export class QuantizeWrapperV2 extends QuantizingWrapper {
     const weight = (this.layer as unknown as Record<string, LayerVariable>)[attr];
     if (!weight) throw new Error(`Layer ${this.layer.name} has no ${attr} to quantize.`);
     const perAxis = this.quantizeConfig.className === 'Default8BitConvQuantizeConfig';
-    const [channels, axis] = perAxis ? [weight.shape.at(-1)!, {axis: weight.shape.length - 1}] : [undefined, {}];
+    const shape = perAxis ? weight.shape.slice(-1) : [];
+    const axis = perAxis ? {axis: weight.shape.length - 1} : {};
     const name = attr.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
-    const range = addRange(this, name, channels === undefined ? [] : [channels], START);
-    this.#weightRanges.set(attr, range);
-    this.weightQuantizers.set(attr, quantizerOver(range, this.name, {...WEIGHTS, ...axis}, channels));
+    this.weightQuantizers.set(attr, addQuantizer(this, name, shape, START, {...WEIGHTS, ...axis}));
   }
 
   /** The activation's name, if its place is rounded. */
@@ -313,8 +308,7 @@ export class QuantizeLayer extends tfLayers.Layer {
         narrowRange: narrowRange ?? false,
         observer,
       };
-      const range = addRange(this, this.name, [], observer === 'allValues' ? 0 : START);
-      this.outputQuantizer = quantizerOver(range, this.name, options);
+      this.outputQuantizer = addQuantizer(this, this.name, [], observer === 'allValues' ? 0 : START, options);
     }
     addConstant(this, 'optimizer_step', [], -1, 'int32');
     super.build(inputShape);
