@@ -5,7 +5,7 @@ import {bits, flag, integer, isRecord, oneOf, range, type Rule, type Rules, shar
 import {allLayers, type Container, isInput, type Layer} from '../layers/graph';
 import {kindOf, MULTIPLIES} from '../layers/kinds';
 import type {CustomWeights} from '../layers/weights';
-import {OBSERVER} from '../quantizer/fake_quantizer';
+import {OBSERVER} from '../quantizer/options';
 import type {ActivationOptions, LayerOptions, QuantizeOptions, WeightOptions} from './options';
 import type {OwnOptions} from './options_by_layer';
 import {isQuantizing} from './quantizing';

@@ -1,7 +1,7 @@
 /** What quantizeModel is asked for, and what that makes of each layer's quantizers. */
 import type {Kind} from '../layers/specs/layer_spec';
 import type {CustomLayers} from '../layers/weights';
-import type {FakeQuantizerOptions, Observer} from '../quantizer/fake_quantizer';
+import type {FakeQuantizerOptions, Observer} from '../quantizer/options';
 import type {End} from './ends';
 
 /** How weights are quantized. */

@@ -7,7 +7,8 @@ import {slotsOf} from '../layers/weights';
 import type {QuantizerConfig} from './options';
 import type {PlacedModel} from './placed_model';
 import {isLasting, LEFT_OUT, type Place, type RangeSource, reasonOfKind, type UnroundedValue} from './placement';
-import {QuantizedInput, QuantizedLayer, type QuantizedLayerArgs} from './quantized_layer';
+import {QuantizedInput} from './quantized_input';
+import {QuantizedLayer, type QuantizedLayerArgs} from './quantized_layer';
 
 /**
  * The range that runtimes have an activation's output on, for a grid of `numBits`; undefined if they measure it. An int16

@@ -20,7 +20,9 @@ import {checkModel} from '../../layers/model';
 import {isQuantizing} from '../quantizing';
 import {type BatchNorm, isBatchNorm} from '../../layers/folding';
 import {allLayers, asContainer, type Layer} from '../../layers/graph';
-import {alone, batchesOf, pass, type Samples} from './samples';
+import {batchesOf, pass} from './batches';
+import {withModelLock} from './model_lock';
+import type {Samples} from './samples';
 
 type BatchNormLayer = Layer & BatchNorm & {momentum: number};
 
@@ -202,7 +204,7 @@ export async function reestimateBatchNorm(
   }
   const statistics = layers.map(layer => new Statistics(layer));
   try {
-    await alone('reestimateBatchNorm', model, async () => {
+    await withModelLock('reestimateBatchNorm', model, async () => {
       let seen = 0;
       for await (const batch of batchesOf('reestimateBatchNorm', model, data, {batchSize, atMost: samples})) {
         measuring(statistics, () => passUnwarned(model, batch));
