@@ -1,17 +1,11 @@
 /**
- * A quantized model as TensorFlow Lite's operators, while it is put together. Each call of a layer adds to it; what a runtime
- * computes in one operator (BatchNormalization and a clamp after a product, a rounding after anything) joins the operator
- * that is there.
+ * What a quantized model computes, as operators on tensors whose last dimension is the channels. It is put together call by
+ * call of its layers; what can be computed in one operator (BatchNormalization and a clamp after a product, a rounding after
+ * anything) joins the operator that is there. Values without a grid are floats, or whole numbers as the caller gives them.
  */
 import {channelOf} from '../quantizer/levels';
-import type {OperatorName, Options} from '../export/tflite/schema';
-
-/** The grid of an activation: value = level * scale, its level between lowest and highest. */
-export interface Grid {
-  readonly scale: number;
-  readonly lowest: number;
-  readonly highest: number;
-}
+import {EVERYTHING, gridOver, type Interval, isWithin, needsInt16, reachOf, sameGrid, type ValueGrid} from './grids';
+import {NO_PADDING, type Pair, type Window} from './window';
 
 /** A tensor that is computed. */
 export interface Value {
@@ -21,36 +15,24 @@ export interface Value {
   /** How many take it: operators, and the model's outputs. */
   uses: number;
   /** Undefined as long as nobody has rounded it. */
-  grid: Grid | undefined;
+  grid: ValueGrid | undefined;
   readonly producer: Node | undefined;
 }
 
-/** A tensor that is given. Numbers on a grid of their own have a scale. */
-export interface Constant {
-  readonly data: Uint8Array;
-  readonly type: 'int32' | 'int8' | 'int16';
-  readonly shape: readonly number[];
-  readonly scale?: number;
-  readonly zeroPoint?: number;
-}
-
-/** Numbers that are given, on a grid about 0 as fine as the operator's integers allow. */
-export interface Factors {
-  readonly factors: Float32Array;
+/** Numbers that are given. */
+export interface Numbers {
+  readonly values: Float32Array;
   readonly shape: readonly number[];
 }
 
-/** Numbers that are given, on the grid of the output that is chosen from them. */
-export interface Table {
-  readonly table: Float32Array;
-  readonly shape: readonly number[];
-}
-
-/** What a layer multiplies with. */
+/** What an operator multiplies with, and adds. */
 export interface Filter {
-  /** In TensorFlow Lite's order. */
+  /** The weights in steps, as tfjs lays them out. */
   levels: Int8Array;
+  /** [height, width, in, out], [height, width, in, multiplier] of a depthwise one, [height, width, out, in] of a transposed one, [in, out]. */
   readonly shape: readonly number[];
+  /** The shape in which `axis` counts: the same, or [positions, channels] of a depthwise one. */
+  readonly view: readonly number[];
   /** The dimension of output channels. */
   readonly axis: number;
   readonly bits: number;
@@ -59,115 +41,134 @@ export interface Filter {
   bias: Float64Array;
 }
 
-/** The values that a clamp lets pass. */
-export type Interval = readonly [low: number, high: number];
+export interface Convolution extends Window {
+  readonly filter: Filter;
+  readonly dilations: Pair;
+}
 
-export const EVERYTHING: Interval = [-Infinity, Infinity];
+export interface Pool extends Window {
+  readonly size: Pair;
+}
+
+type None = Readonly<Record<string, never>>;
+
+/** The operators, and what each has beside its inputs and the shape of its output. */
+export interface Attributes {
+  conv2d: Convolution;
+  depthwiseConv2d: Convolution;
+  transposedConv2d: Convolution;
+  dense: {readonly filter: Filter};
+  add: None;
+  multiply: None;
+  maximum: None;
+  minimum: None;
+  concat: {readonly axis: number};
+  averagePool: Pool;
+  maxPool: Pool;
+  /** Over all of some dimensions. */
+  mean: {readonly axes: readonly number[]};
+  max: {readonly axes: readonly number[]};
+  resizeBilinear: None;
+  resizeNearest: None;
+  /** Zeros before and behind, in each dimension. */
+  pad: {readonly amounts: readonly Pair[]};
+  /** What begins there, as large as the output. */
+  slice: {readonly begin: readonly number[]};
+  transpose: {readonly permutation: readonly number[]};
+  reshape: None;
+  /** Rows of a table, by their numbers. */
+  lookup: {readonly table: Numbers};
+  leakyRelu: {readonly slope: number};
+  prelu: {readonly slopes: Numbers};
+  elu: None;
+  sigmoid: None;
+  softmax: None;
+  tanh: None;
+  /** Nothing but what any operator can have: a clamp. */
+  clamp: None;
+  /** The same on another grid. */
+  requantize: None;
+}
+
+export type Operator = keyof Attributes;
 
 /** On which grid an operator's output is: any; its inputs', as it only moves values or chooses among them; or a given one. */
-type Rule = 'own' | 'same' | Grid;
-
-/** What an operator takes: in order, with the places of a filter's two tensors and of the output's shape. */
-export type Operand = Value | Constant | Factors | Table | 'weights' | 'bias' | 'shape';
+type GridRule = 'own' | 'same' | ValueGrid;
 
 /** Between which numbers the outcome for any two numbers of two intervals lies. */
 export type Reach = (one: Interval, other: Interval) => Interval;
 
-/** One call of an operator. */
-export interface Node {
-  readonly operator: OperatorName;
+interface Call {
   readonly layer: string;
-  operands: Operand[];
+  inputs: Value[];
   readonly output: Value;
-  options: Options;
-  readonly rule: Rule;
-  readonly filter?: Filter;
+  readonly rule: GridRule;
   /** Of an operator whose output nobody measures. */
   readonly reach?: Reach;
   clamp: Interval;
 }
 
+/** One call of an operator. */
+export type Node<Of extends Operator = Operator> = {
+  [Name in Of]: Call & {readonly operator: Name; attributes: Attributes[Name]};
+}[Of];
+
+/** A call that is to be added. */
 export interface NodeArgs {
-  readonly operands: readonly Operand[];
+  readonly inputs: readonly Value[];
   readonly shape: readonly number[];
-  readonly options?: Options;
-  readonly rule: Rule;
-  readonly filter?: Filter;
-  readonly reach?: Reach;
+  readonly rule: GridRule;
+  readonly reach?: Reach | undefined;
   readonly clamp?: Interval;
 }
 
 /** Operators that clamp what they computed. */
-const CLAMPING: ReadonlySet<OperatorName> = new Set([
-  'ADD',
-  'CONV_2D',
-  'DEPTHWISE_CONV_2D',
-  'FULLY_CONNECTED',
-  'MUL',
-  'SUB',
-  'TRANSPOSE_CONV',
+const CLAMPING: ReadonlySet<Operator> = new Set([
+  'add',
+  'conv2d',
+  'dense',
+  'depthwiseConv2d',
+  'multiply',
+  'transposedConv2d',
 ]);
 
-export function isValue(operand: Operand): operand is Value {
-  return typeof operand === 'object' && 'uses' in operand;
+/** Operators that move values of any type. */
+const MOVING: ReadonlySet<Operator> = new Set(['reshape', 'slice', 'transpose']);
+
+export function filterOf({attributes}: Node): Filter | undefined {
+  return 'filter' in attributes ? attributes.filter : undefined;
 }
 
-export function inputsOf({operands}: Node): Value[] {
-  return operands.filter(isValue);
-}
-
-export function sameGrid(one: Grid | undefined, other: Grid | undefined): boolean {
-  if (!one || !other) return one === other;
-  return one.scale === other.scale && one.lowest === other.lowest && one.highest === other.highest;
-}
-
-/** Whether a grid has more levels than int8. */
-export function isWide(grid: Grid | undefined): boolean {
-  return grid !== undefined && grid.highest - grid.lowest > 255;
-}
-
-/** Whether an operator computes on int16: for one grid that is wide, all are. What moves values is on its output's. */
-export function computesWide(node: Node): boolean {
-  const {output, rule} = node;
-  return isWide(output.grid) || (rule !== 'same' && inputsOf(node).some(({grid}) => isWide(grid)));
-}
-
-/** A grid with all the values of another, in steps as much smaller as the integers have room for: a power of two. */
-export function refined({scale, lowest, highest}: Grid, wide: boolean): Grid {
-  const room = wide ? 32767 / Math.max(-lowest, highest, 1) : 255 / Math.max(highest - lowest, 1);
-  const times = 2 ** Math.floor(Math.log2(room));
-  return {scale: scale / times, lowest: lowest * times, highest: highest * times};
-}
-
-/** Whether whatever is on one grid is on the other, too. */
-function isWithin(one: Grid, other: Grid): boolean {
-  return one.scale === other.scale && one.lowest >= other.lowest && one.highest <= other.highest;
+/** Whether an operator computes on int16: for one grid that needs it, all are. What moves values is on its output's. */
+export function computesInInt16({output, rule, inputs}: Node): boolean {
+  return needsInt16(output.grid) || (rule !== 'same' && inputs.some(({grid}) => needsInt16(grid)));
 }
 
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, dim) => product * dim, 1);
 }
 
-export function int32Constant(values: readonly number[], shape: readonly number[] = [values.length]): Constant {
-  return {data: new Uint8Array(Int32Array.from(values).buffer), type: 'int32', shape};
-}
-
 /** Multiplies the output channels of a filter: their steps, and the signs of their levels. */
 export function scaleChannels(filter: Filter, gain: Float64Array): void {
   if (gain.some(each => each < 0)) {
-    const {levels, shape, axis} = filter;
-    const channel = channelOf(shape, axis);
-    filter.levels = levels.map((level, i) => (gain[channel(i)]! < 0 ? -level : level));
+    const channel = channelOf(filter.view, filter.axis);
+    filter.levels = filter.levels.map((level, i) => (gain[channel(i)]! < 0 ? -level : level));
   }
   filter.scale = filter.scale.map((scale, c) => scale * Math.abs(gain[c]!));
 }
 
+/** A value of a model that its callers know by name. */
+export interface Port {
+  readonly name: string;
+  readonly value: Value;
+}
+
 /** The operators of a model, in the order in which they run. */
-export class Graph {
+export class IntegerGraph {
   readonly nodes: Node[] = [];
-  readonly inputs: {readonly name: string; readonly value: Value}[] = [];
-  readonly outputs: {readonly name: string; readonly value: Value}[] = [];
-  /** What stands in the way of a file, for all layers. */
+  readonly inputs: Port[] = [];
+  readonly outputs: Port[] = [];
+  /** What is wrong with it, for all layers. */
   readonly problems: string[] = [];
   /** The layer that is being added. */
   layer = '';
@@ -178,72 +179,58 @@ export class Graph {
     return value;
   }
 
-  add(operator: OperatorName, args: NodeArgs): Value {
-    const {operands, shape, options = {}, rule, filter, reach, clamp = EVERYTHING} = args;
-    const {layer} = this;
-    const given = {...(filter && {filter}), ...(reach && {reach})};
-    const node = {operator, layer, operands: [...operands], options, rule, clamp, ...given} as Node;
-    const output: Value = {shape, layer, uses: 1, grid: undefined, producer: node};
-    (node as {output: Value}).output = output;
-    if (rule === 'same') output.grid = commonGrid(inputsOf(node));
-    else if (rule !== 'own') output.grid = rule;
+  add<Of extends Operator>(operator: Of, attributes: Attributes[Of], args: NodeArgs): Value {
+    const node = nodeOf(this.layer, operator, attributes, args);
     this.nodes.push(node);
-    return output;
+    return node.output;
   }
 
   /** An operator that moves values. */
-  move(operator: OperatorName, x: Value, shape: readonly number[], constants: readonly Constant[], options?: Options) {
-    return this.add(operator, {operands: [x, ...constants], shape, rule: 'same', ...(options && {options})});
+  move<Of extends Operator>(operator: Of, attributes: Attributes[Of], x: Value, shape: readonly number[]): Value {
+    return this.add(operator, attributes, {inputs: [x], shape, rule: 'same'});
   }
 
   reshape(x: Value, shape: readonly number[]): Value {
     if (shape.length === x.shape.length && shape.every((dim, i) => dim === x.shape[i])) return x;
-    // The first dimension may come to be another one when the file is run.
-    return this.move('RESHAPE', x, shape, [int32Constant([-1, ...shape.slice(1)])]);
+    return this.move('reshape', {}, x, shape);
   }
 
   /** gain * x + offset along the last dimension: in the product before it, or by a depthwise convolution. */
   affine(x: Value, gain: Float64Array, offset: Float64Array): Value {
-    const before = this.#open(x, node => node.filter !== undefined && sameEnd(node.output, x));
-    if (before?.filter) {
-      const {filter} = before;
+    const before = this.#open(x, node => filterOf(node) !== undefined && sameEnd(node.output, x));
+    const filter = before && filterOf(before);
+    if (filter) {
       filter.bias = filter.bias.map((bias, c) => bias * gain[c]! + offset[c]!);
       scaleChannels(filter, gain);
       return x;
     }
-    const channels = gain.length;
-    const filter: Filter = {
-      levels: Int8Array.from(gain, each => 127 * Math.sign(each)),
-      shape: [1, 1, 1, channels],
-      axis: 3,
-      bits: 8,
-      scale: gain.map(each => Math.abs(each) / 127),
-      bias: offset,
-    };
     const image = this.reshape(x, imageShape(x.shape));
-    const options = {padding: 1, strideW: 1, strideH: 1, depthMultiplier: 1};
-    const operands: Operand[] = [image, 'weights', 'bias'];
-    const y = this.add('DEPTHWISE_CONV_2D', {operands, shape: image.shape, options, rule: 'own', filter});
+    const attributes = {
+      filter: diagonal(gain, offset),
+      strides: [1, 1],
+      dilations: [1, 1],
+      padding: NO_PADDING,
+    } as const;
+    const y = this.add('depthwiseConv2d', attributes, {inputs: [image], shape: image.shape, rule: 'own'});
     return this.reshape(y, x.shape);
   }
 
   /** x held inside an interval: by the operator before it, if that can, or by one of its own. */
   clamp(x: Value, interval: Interval): Value {
-    const before = this.#open(x, ({operator, clamp}) => CLAMPING.has(operator) && clamp === EVERYTHING);
+    const before = this.#open(x, ({operator}) => CLAMPING.has(operator));
     if (before) {
       before.clamp = interval;
       return x;
     }
-    // Not RELU6, which takes its input's grid to be its output's on microcontrollers.
-    return this.add('RELU', {operands: [x], shape: x.shape, rule: 'own', clamp: interval});
+    return this.add('clamp', {}, {inputs: [x], shape: x.shape, rule: 'own', clamp: interval});
   }
 
   /** x on a grid: computed on it, or brought to it from the one that it is on. */
-  round(x: Value, grid: Grid | undefined): Value {
+  round(x: Value, grid: ValueGrid | undefined): Value {
     if (!grid || (x.grid && isWithin(x.grid, grid))) return x;
     // Of an input that others take as it is, it is a copy that is rounded.
     const isShared = x.uses > 1 && inputOf(x) !== undefined;
-    if (x.grid || isShared) return this.add('QUANTIZE', {operands: [x], shape: x.shape, rule: grid});
+    if (x.grid || isShared) return this.add('requantize', {}, {inputs: [x], shape: x.shape, rule: grid});
     if (x.uses > 1) {
       this.problems.push(
         `layer ${x.layer}: its output goes to ${x.uses} places, and layer ${this.layer} alone rounds it, to a range of its ` +
@@ -254,67 +241,77 @@ export class Graph {
     return x;
   }
 
-  /** Takes back an operator whose output nobody takes any more. */
-  remove(node: Node): void {
-    this.nodes.splice(this.nodes.indexOf(node), 1);
-  }
-
   /** Gives grids to what only moves values, clamps them or is on the way to a value, and was not rounded itself. */
   settle(): void {
     for (const node of this.nodes) {
-      const {output, operator, rule, reach} = node;
+      const {output, operator, rule, reach, inputs} = node;
       if (output.grid) continue;
-      const inputs = inputsOf(node);
-      if (rule === 'same' || operator === 'RELU') output.grid = commonGrid(inputs);
+      if (rule === 'same' || operator === 'clamp') output.grid = commonGrid(inputs);
       if (reach) output.grid = this.#gridOver(node, reach);
     }
   }
 
   /** A grid for what nobody measured, as fine as those of the values around it. */
-  #gridOver(node: Node, reach: Reach): Grid | undefined {
-    const [one, other] = inputsOf(node);
+  #gridOver(node: Node, reach: Reach): ValueGrid | undefined {
+    const [one, other] = node.inputs;
     if (!one?.grid || !other?.grid) return undefined;
-    let wide = computesWide(node);
-    for (let next = this.#next(node); next; next = next.reach && this.#next(next)) wide ||= computesWide(next);
-    return gridOver(reach(reachOf(one.grid), reachOf(other.grid)), wide);
+    let inInt16 = computesInInt16(node);
+    for (let next = this.#next(node); next; next = next.reach && this.#next(next)) inInt16 ||= computesInInt16(next);
+    return gridOver(reach(reachOf(one.grid), reachOf(other.grid)), inInt16);
   }
 
   #next({output}: Node): Node | undefined {
-    return this.nodes.find(({operands}) => operands.includes(output));
+    return this.nodes.find(({inputs}) => inputs.includes(output));
   }
 
-  /** The operator that x comes from, by way of reshapes, if nobody has rounded or taken what is between. */
+  /** The operator that x comes from, by way of reshapes, if nobody has clamped, rounded or taken what is between. */
   #open(x: Value, accepts: (node: Node) => boolean): Node | undefined {
     const node = x.producer;
     if (!node || x.grid || x.uses > 1) return undefined;
-    if (node.operator === 'RESHAPE') return this.#open(inputsOf(node)[0]!, accepts);
+    if (node.operator === 'reshape') return this.#open(node.inputs[0]!, accepts);
     return node.clamp === EVERYTHING && accepts(node) ? node : undefined;
   }
 }
 
-const reachOf = ({scale, lowest, highest}: Grid): Interval => [scale * lowest, scale * highest];
-
-function gridOver([low, high]: Interval, wide: boolean): Grid {
-  if (wide) return {scale: Math.fround(Math.max(-low, high) / 32767) || 1, lowest: -32767, highest: 32767};
-  const scale = Math.fround((high - low) / 255) || 1;
-  const lowest = Math.round(low / scale);
-  return {scale, lowest, highest: lowest + 255};
+/** A call, and the value that it gives. */
+export function nodeOf<Of extends Operator>(
+  layer: string,
+  operator: Of,
+  attributes: Attributes[Of],
+  {inputs, shape, rule, reach, clamp = EVERYTHING}: NodeArgs,
+): Node {
+  const call = {layer, operator, attributes, inputs: [...inputs], rule, clamp, ...(reach && {reach})};
+  const node = call as unknown as Node & {output: Value};
+  const grid = rule === 'same' ? commonGrid(inputs) : rule === 'own' ? undefined : rule;
+  node.output = {shape, layer, uses: 1, grid, producer: node};
+  return node;
 }
 
-/** Operators that move values of any type. */
-const MOVING: ReadonlySet<OperatorName> = new Set(['RESHAPE', 'SLICE', 'TRANSPOSE']);
+/** What multiplies each channel with a gain of its own, and adds an offset. */
+function diagonal(gain: Float64Array, offset: Float64Array): Filter {
+  const shape = [1, 1, gain.length, 1];
+  return {
+    levels: Int8Array.from(gain, each => 127 * Math.sign(each)),
+    shape,
+    view: [1, gain.length],
+    axis: 1,
+    bits: 8,
+    scale: gain.map(each => Math.abs(each) / 127),
+    bias: offset,
+  };
+}
 
 /** The input that a value is, or holds the moved values of, if nobody has rounded them: numbers as the caller gives them. */
 export function inputOf(value: Value): Value | undefined {
   const {grid, producer} = value;
   if (grid || !producer) return grid ? undefined : value;
-  return MOVING.has(producer.operator) ? inputOf(inputsOf(producer)[0]!) : undefined;
+  return MOVING.has(producer.operator) ? inputOf(producer.inputs[0]!) : undefined;
 }
 
 /** The inputs that are rounded for some, while others look rows up by them, or have grids of their own. */
-export function mixedInputs({nodes}: Graph): ReadonlySet<Value> {
-  const quantized = nodes.filter(({operator}) => operator === 'QUANTIZE').flatMap(node => inputsOf(node));
-  return new Set(quantized.flatMap(value => inputOf(value) ?? []));
+export function mixedInputs({nodes}: IntegerGraph): ReadonlySet<Value> {
+  const rounded = nodes.filter(({operator}) => operator === 'requantize').flatMap(({inputs}) => inputs);
+  return new Set(rounded.flatMap(value => inputOf(value) ?? []));
 }
 
 function sameEnd(one: Value, other: Value): boolean {
@@ -329,15 +326,15 @@ function imageShape(shape: readonly number[]): number[] {
   return [batch, 1, sizeOf(between), channels];
 }
 
-function commonGrid(values: readonly Value[]): Grid | undefined {
+function commonGrid(values: readonly Value[]): ValueGrid | undefined {
   const [first, ...others] = values;
   return others.every(({grid}) => sameGrid(grid, first?.grid)) ? first?.grid : undefined;
 }
 
 /** Puts a value on a grid, and with it those that it only moves or chooses among. */
-function adopt(value: Value, grid: Grid): void {
+function adopt(value: Value, grid: ValueGrid): void {
   value.grid = grid;
   const {producer} = value;
   if (producer?.rule !== 'same') return;
-  for (const input of inputsOf(producer)) if (!input.grid && input.uses === 1) adopt(input, grid);
+  for (const input of producer.inputs) if (!input.grid && input.uses === 1) adopt(input, grid);
 }
