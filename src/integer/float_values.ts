@@ -1,5 +1,6 @@
 /** What of a graph is not computed in integers, for formats in which all is. */
-import {inputOf, type IntegerGraph, type Operator, type Value} from './graph';
+import {inputOf, type IntegerGraph, type Value} from './graph';
+import type {Operator} from './operators';
 
 /** Operators that take an input as it is given. */
 const TAKES_INPUTS: ReadonlySet<Operator> = new Set(['lookup', 'requantize', 'reshape', 'slice', 'transpose']);

@@ -7,7 +7,8 @@ import {withModel} from '../layers/model';
 import {allLayers} from '../qat/quantize_model';
 import {quantizingLayers} from '../qat/tools/control';
 import type {IntegerGrid} from '../quantizer/levels';
-import {IntegerGraph, type Value} from './graph';
+import type {IntegerGraph, Value} from './graph';
+import {GraphBuilder} from './graph_builder';
 import {classProblems, levelProblems, quantizerProblems, unsetProblems} from './layer_problems';
 import {LOWERINGS} from './lowerings';
 import {LayerCall} from './lowerings/layer_call';
@@ -84,7 +85,7 @@ function inputShapes({caller, model, batch}: Job): number[][] {
 function buildGraph(job: Job, numbers: ReadonlyMap<Layer, LayerNumbers>): IntegerGraph {
   const {model} = job;
   const flat = flatten(asContainer(model));
-  const [graph, uses, values] = [new IntegerGraph(), usesOf(flat), new Map<number, Value>()];
+  const [graph, uses, values] = [new GraphBuilder(), usesOf(flat), new Map<number, Value>()];
   inputShapes(job).forEach((shape, i) => {
     const tensor = flat.inputs[i]!;
     values.set(tensor, graph.input(model.inputNames[i]!, shape, uses(tensor)));
@@ -104,7 +105,7 @@ function buildGraph(job: Job, numbers: ReadonlyMap<Layer, LayerNumbers>): Intege
   return graph;
 }
 
-function addLayer(graph: IntegerGraph, layer: Layer, numbers: LayerNumbers, inputs: readonly Value[]): Value {
+function addLayer(graph: GraphBuilder, layer: Layer, numbers: LayerNumbers, inputs: readonly Value[]): Value {
   const inner = unwrapped(layer);
   const shapes = inputs.map(({shape}) => [...shape]);
   const shape = inner.computeOutputShape(shapes.length === 1 ? shapes[0]! : shapes) as number[];

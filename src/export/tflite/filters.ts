@@ -1,6 +1,6 @@
 /** Weights and biases as the runtimes read them: in their order, and in integers of fitting steps. */
-import {type Filter, filterOf, type Node, type Operator} from '../../integer/graph';
-import {channelOf} from '../../quantizer/levels';
+import {filterOf, type Node} from '../../integer/graph';
+import {channelsOf, type Filter, type Operator} from '../../integer/operators';
 import {roundAway} from './storage';
 
 /** Where int32 is left enough for the products that are added to a bias. */
@@ -73,7 +73,7 @@ interface Widths {
  * bias would not fit an int32 gets coarser steps, which its weights hardly notice.
  */
 function integersFor(filter: Filter, inputScale: number, {inInt16, asInt4}: Widths) {
-  const channel = channelOf(filter.view, filter.axis);
+  const channel = channelsOf(filter);
   const spread = asInt4 ? 1 : spreadOf(filter.levels);
   let levels = spread === 1 ? filter.levels : filter.levels.map(level => level * spread);
   const scale = usableScale(filter.scale).map(each => each / spread);

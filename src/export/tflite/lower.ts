@@ -5,21 +5,21 @@ import {
   inputOf,
   type IntegerGraph,
   mixedInputs,
+  type NamedValue,
   type Node,
-  type Port,
   type Value,
 } from '../../integer/graph';
 import {needsInt16, sameGrid, type ValueGrid} from '../../integer/grids';
 import {clampPlan} from './clamps';
 import {fitsInt4, type IntegerFilter, integerFilter} from './filters';
-import type {FlatModel, FlatOperator, Port as FlatPort} from './flat_model';
+import type {FlatModel, FlatOperator, Port} from './flat_model';
 import {type Operand, writtenAs} from './operators';
 import {FUSED_ACTIVATIONS, type FusedActivation, type OperatorName, type Options, TENSOR_TYPES} from './schema';
 import {type Ends, endsOf, type PortType, storageOf, widened} from './storage';
 import {TensorList} from './tensor_list';
 
 /** How a graph is written. */
-export interface LoweringOptions {
+export interface LowerOptions {
   readonly inputType: PortType;
   readonly outputType: PortType;
   readonly dynamicBatch: boolean;
@@ -36,23 +36,23 @@ interface Making {
 
 const NO_ENDS: Ends = {least: undefined, largest: undefined};
 
-class Lowering {
+class Emitter {
   readonly tensors: TensorList;
   readonly operators: FlatOperator[] = [];
-  readonly #options: LoweringOptions;
+  readonly #options: LowerOptions;
   readonly #numbers = new Map<Value, number>();
   /** Values of few levels that are in int16, too, for operators that compute on it. */
   readonly #widened = new Map<Value, number>();
   readonly #mixed: ReadonlySet<Value>;
   readonly #cast = new Map<Value, number>();
 
-  constructor(options: LoweringOptions, mixed: ReadonlySet<Value>) {
+  constructor(options: LowerOptions, mixed: ReadonlySet<Value>) {
     this.#options = options;
     this.#mixed = mixed;
     this.tensors = new TensorList(options.dynamicBatch);
   }
 
-  input({name, value}: Port): FlatPort {
+  input({name, value}: NamedValue): Port {
     const {inputType} = this.#options;
     const {grid} = value;
     if (!grid) return {name, tensor: this.#given(name, value)};
@@ -62,7 +62,7 @@ class Lowering {
     return {name, tensor: given};
   }
 
-  output({name, value}: Port): FlatPort {
+  output({name, value}: NamedValue): Port {
     const {outputType} = this.#options;
     const grid = value.grid!;
     const {type} = storageOf(grid);
@@ -240,10 +240,10 @@ class Lowering {
 }
 
 /** The file's model, without description and metadata. */
-export function lower(graph: IntegerGraph, options: LoweringOptions): Omit<FlatModel, 'description' | 'metadata'> {
-  const lowering = new Lowering(options, mixedInputs(graph));
-  const inputs = graph.inputs.map(port => lowering.input(port));
-  for (const node of graph.nodes) lowering.node(node);
-  const outputs = graph.outputs.map(port => lowering.output(port));
-  return {tensors: lowering.tensors.all, operators: lowering.operators, inputs, outputs};
+export function lower(graph: IntegerGraph, options: LowerOptions): Omit<FlatModel, 'description' | 'metadata'> {
+  const emitter = new Emitter(options, mixedInputs(graph));
+  const inputs = graph.inputs.map(port => emitter.input(port));
+  for (const node of graph.nodes) emitter.node(node);
+  const outputs = graph.outputs.map(port => emitter.output(port));
+  return {tensors: emitter.tensors.all, operators: emitter.operators, inputs, outputs};
 }

@@ -1,5 +1,6 @@
 /** Which operator of TensorFlow Lite's computes what one of a graph does, what it is given, and in which order. */
-import type {Convolution, Node, Numbers, Operator, Pool, Value} from '../../integer/graph';
+import type {Node, Value} from '../../integer/graph';
+import type {Convolution, Numbers, Operator, Pool} from '../../integer/operators';
 import {padsNothing, type Padding} from '../../integer/window';
 import {type OperatorName, type Options, PADDINGS} from './schema';
 
@@ -18,7 +19,7 @@ export type Operand =
 interface Written {
   readonly operator: OperatorName;
   readonly operands: readonly Operand[];
-  readonly options?: Options;
+  readonly options: Options;
 }
 
 /** Something is padded where 'same' says so alone. */
@@ -36,90 +37,61 @@ function ofPool({size, strides, padding}: Pool): Options {
   return {padding: paddingOf(padding), strideH, strideW, filterH: size[0], filterW: size[1]};
 }
 
-const PRODUCT = ['weights', 'bias'] as const;
+function written(operator: OperatorName, operands: readonly Operand[], options: Options = {}): Written {
+  return {operator, operands, options};
+}
 
 /** An operator that takes its inputs and nothing else. */
-function plain(operator: OperatorName, options: Options = {}): (node: Node) => Written {
-  return ({inputs}) => ({operator, operands: inputs, options});
+function plain(operator: OperatorName, options?: Options): (node: Node) => Written {
+  return ({inputs}) => written(operator, inputs, options);
 }
 
 const WRITTEN: {readonly [Name in Operator]: (node: Node<Name>) => Written} = {
   add: plain('ADD'),
-  averagePool: ({inputs, attributes}) => ({
-    operator: 'AVERAGE_POOL_2D',
-    operands: inputs,
-    options: ofPool(attributes),
-  }),
+  averagePool: ({inputs, attributes}) => written('AVERAGE_POOL_2D', inputs, ofPool(attributes)),
   // Not RELU6, which takes its input's grid to be its output's on microcontrollers.
   clamp: plain('RELU'),
-  concat: ({inputs, attributes: {axis}}) => ({operator: 'CONCATENATION', operands: inputs, options: {axis}}),
-  conv2d: ({inputs, attributes}) => ({
-    operator: 'CONV_2D',
-    operands: [...inputs, ...PRODUCT],
-    options: ofConvolution(attributes),
-  }),
-  dense: ({inputs, output}) => ({
-    operator: 'FULLY_CONNECTED',
-    operands: [...inputs, ...PRODUCT],
-    options: {keepNumDims: output.shape.length > 2 ? 1 : 0},
-  }),
-  depthwiseConv2d: ({inputs, attributes}) => ({
-    operator: 'DEPTHWISE_CONV_2D',
-    operands: [...inputs, ...PRODUCT],
-    options: {...ofConvolution(attributes), depthMultiplier: attributes.filter.shape[3]!},
-  }),
+  concat: ({inputs, attributes: {axis}}) => written('CONCATENATION', inputs, {axis}),
+  conv2d: ({inputs, attributes}) => written('CONV_2D', [...inputs, 'weights', 'bias'], ofConvolution(attributes)),
+  dense: ({inputs, output}) =>
+    written('FULLY_CONNECTED', [...inputs, 'weights', 'bias'], {keepNumDims: output.shape.length > 2 ? 1 : 0}),
+  depthwiseConv2d: ({inputs, attributes}) => {
+    const options = {...ofConvolution(attributes), depthMultiplier: attributes.filter.shape[3]!};
+    return written('DEPTHWISE_CONV_2D', [...inputs, 'weights', 'bias'], options);
+  },
   elu: plain('ELU'),
-  leakyRelu: ({inputs, attributes}) => ({
-    operator: 'LEAKY_RELU',
-    operands: inputs,
-    options: {alpha: attributes.slope},
-  }),
-  lookup: ({inputs, attributes}) => ({operator: 'GATHER', operands: [attributes, ...inputs]}),
-  max: ({inputs, attributes: {axes}}) => ({operator: 'REDUCE_MAX', operands: [...inputs, {int32: axes}]}),
-  maxPool: ({inputs, attributes}) => ({operator: 'MAX_POOL_2D', operands: inputs, options: ofPool(attributes)}),
+  leakyRelu: ({inputs, attributes: {slope}}) => written('LEAKY_RELU', inputs, {alpha: slope}),
+  lookup: ({inputs, attributes: {table}}) => written('GATHER', [{table}, ...inputs]),
+  max: ({inputs, attributes: {axes}}) => written('REDUCE_MAX', [...inputs, {int32: axes}]),
+  maxPool: ({inputs, attributes}) => written('MAX_POOL_2D', inputs, ofPool(attributes)),
   maximum: plain('MAXIMUM'),
-  mean: ({inputs, attributes: {axes}}) => ({operator: 'MEAN', operands: [...inputs, {int32: axes}]}),
+  mean: ({inputs, attributes: {axes}}) => written('MEAN', [...inputs, {int32: axes}]),
   minimum: plain('MINIMUM'),
   multiply: plain('MUL'),
-  pad: ({inputs, attributes: {amounts}}) => ({
-    operator: 'PAD',
-    operands: [...inputs, {int32: amounts.flat(), shape: [amounts.length, 2]}],
-  }),
-  prelu: ({inputs, attributes: {slopes}}) => ({operator: 'PRELU', operands: [...inputs, {factors: slopes}]}),
+  pad: ({inputs, attributes: {amounts}}) =>
+    written('PAD', [...inputs, {int32: amounts.flat(), shape: [amounts.length, 2]}]),
+  prelu: ({inputs, attributes: {slopes}}) => written('PRELU', [...inputs, {factors: slopes}]),
   requantize: plain('QUANTIZE'),
-  // The first dimension may come to be another one when the file is run.
-  reshape: ({inputs, output}) => ({
-    operator: 'RESHAPE',
-    operands: [...inputs, {int32: [-1, ...output.shape.slice(1)]}],
-  }),
-  resizeBilinear: ({inputs, output}) => ({
-    operator: 'RESIZE_BILINEAR',
-    operands: [...inputs, {int32: output.shape.slice(1, 3)}],
-  }),
-  resizeNearest: ({inputs, output}) => ({
-    operator: 'RESIZE_NEAREST_NEIGHBOR',
-    operands: [...inputs, {int32: output.shape.slice(1, 3)}],
-  }),
+  reshape: ({inputs, output}) => written('RESHAPE', [...inputs, {int32: anyBatch(output)}]),
+  resizeBilinear: ({inputs, output}) => written('RESIZE_BILINEAR', [...inputs, {int32: output.shape.slice(1, 3)}]),
+  resizeNearest: ({inputs, output}) =>
+    written('RESIZE_NEAREST_NEIGHBOR', [...inputs, {int32: output.shape.slice(1, 3)}]),
   sigmoid: plain('LOGISTIC'),
-  slice: ({inputs, output, attributes: {begin}}) => ({
-    operator: 'SLICE',
-    operands: [...inputs, {int32: begin}, {int32: [-1, ...output.shape.slice(1)]}],
-  }),
+  slice: ({inputs, output, attributes: {begin}}) =>
+    written('SLICE', [...inputs, {int32: begin}, {int32: anyBatch(output)}]),
   softmax: plain('SOFTMAX', {beta: 1}),
   tanh: plain('TANH'),
-  transpose: ({inputs, attributes: {permutation}}) => ({
-    operator: 'TRANSPOSE',
-    operands: [...inputs, {int32: permutation}],
-  }),
-  transposedConv2d: ({inputs, attributes}) => ({
-    operator: 'TRANSPOSE_CONV',
-    operands: ['shape', 'weights', ...inputs, 'bias'],
-    options: ofConvolution(attributes),
-  }),
+  transpose: ({inputs, attributes: {permutation}}) => written('TRANSPOSE', [...inputs, {int32: permutation}]),
+  transposedConv2d: ({inputs, attributes}) =>
+    written('TRANSPOSE_CONV', ['shape', 'weights', ...inputs, 'bias'], ofConvolution(attributes)),
 };
 
+/** A shape whose first dimension may come to be another one when the file is run. */
+function anyBatch({shape}: Value): number[] {
+  return [-1, ...shape.slice(1)];
+}
+
 /** An operator as it is written. */
-export function writtenAs(node: Node): Required<Written> {
-  const write = WRITTEN[node.operator] as (node: Node) => Written;
-  return {options: {}, ...write(node)};
+export function writtenAs(node: Node): Written {
+  return (WRITTEN[node.operator] as (node: Node) => Written)(node);
 }

@@ -1,6 +1,7 @@
 /** What stands in the way of a file of TensorFlow Lite's, in a graph of integers. */
-import {computesInInt16, type IntegerGraph, mixedInputs, type Operator, type Port} from '../../integer/graph';
+import {computesInInt16, type IntegerGraph, mixedInputs, type NamedValue} from '../../integer/graph';
 import {needsInt16} from '../../integer/grids';
+import type {Operator} from '../../integer/operators';
 import {writtenAs} from './operators';
 import type {PortType} from './storage';
 
@@ -48,7 +49,7 @@ function mixedProblems(graph: IntegerGraph, inputType: PortType): string[] {
 }
 
 /** Inputs or outputs with more levels than the type in which they are asked for. */
-function portProblems(ports: readonly Port[], type: PortType, option: string, what: string): string[] {
+function portProblems(ports: readonly NamedValue[], type: PortType, option: string, what: string): string[] {
   if (type !== 'int8' && type !== 'uint8') return [];
   return ports
     .filter(({value}) => needsInt16(value.grid))

@@ -1,27 +1,37 @@
 /** What in a graph is something else for TensorFlow Lite. */
 import {type IntegerGraph, type Node, nodeOf, sizeOf, type Value} from '../../integer/graph';
 import {needsInt16} from '../../integer/grids';
-import {NO_PADDING, type Pair, paddingOf} from '../../integer/window';
+import {NO_PADDING, type Padding, type Pair, paddingOf} from '../../integer/window';
 
-/** Changes a graph into one of what there are operators for. */
-export function rewrite({nodes}: IntegerGraph): void {
-  for (const node of [...nodes]) {
-    const pad = node.operator === 'conv2d' || node.operator === 'depthwiseConv2d' ? samePad(node) : undefined;
-    if (pad) nodes.splice(nodes.indexOf(pad), 1);
-    if (node.operator === 'max' && needsInt16(node.output.grid)) {
-      nodes.splice(nodes.indexOf(node), 1, ...maxByPool(node));
-    }
+/** A graph of what there are operators for, that computes the same. */
+export function rewritten(graph: IntegerGraph): IntegerGraph {
+  const nodes: Node[] = [];
+  const taken = new Set<Node>();
+  for (const node of graph.nodes) {
+    // Microcontrollers have no such operator of more than 8 bits.
+    if (node.operator === 'max' && needsInt16(node.output.grid)) nodes.push(...maxByPool(node));
+    else if (node.operator === 'conv2d' || node.operator === 'depthwiseConv2d') nodes.push(withPadding(node, taken));
+    else nodes.push(node);
   }
+  return {...graph, nodes: nodes.filter(node => !taken.has(node))};
 }
 
-/** Takes the padding before a convolution into it, where it is just what 'same' pads; gives the operator that padded. */
-function samePad(node: Node<'conv2d' | 'depthwiseConv2d'>): Node | undefined {
+/** Takes the padding before a convolution into it, where it is just what 'same' pads. */
+function withPadding(node: Node<'conv2d' | 'depthwiseConv2d'>, taken: Set<Node>): Node {
   const [x] = node.inputs as [Value];
   const pad = x.producer;
-  const {padding, filter, strides, dilations} = node.attributes;
-  if (pad?.operator !== 'pad' || x.uses > 1 || padding.rule !== 'valid') return undefined;
-  const [image] = pad.inputs as [Value];
-  const [size, window] = [image.shape.slice(1, 3), filter.shape] as unknown as [Pair, Pair];
+  if (pad?.operator !== 'pad' || x.uses > 1) return node;
+  const padding = samePadding(node, pad);
+  if (!padding) return node;
+  taken.add(pad);
+  return {...node, inputs: pad.inputs, attributes: {...node.attributes, padding}};
+}
+
+/** What 'same' pads for a convolution that pads nothing, if another operator does that. */
+function samePadding({attributes}: Node<'conv2d' | 'depthwiseConv2d'>, pad: Node<'pad'>): Padding | undefined {
+  const {padding, filter, strides, dilations} = attributes;
+  if (padding.rule !== 'valid') return undefined;
+  const [size, window] = [pad.inputs[0]!.shape.slice(1, 3), filter.shape] as unknown as [Pair, Pair];
   const same = paddingOf('same', size, window, strides, dilations);
   const isSame = same.amounts.every(([before, behind], i) => {
     const amounts = pad.attributes.amounts[i + 1]!;
@@ -29,13 +39,10 @@ function samePad(node: Node<'conv2d' | 'depthwiseConv2d'>): Node | undefined {
     const fits = Math.floor(seen / strides[i]!) + 1 === Math.ceil(size[i]! / strides[i]!);
     return amounts[0] === before && amounts[1] === behind && fits;
   });
-  if (!isSame) return undefined;
-  node.inputs = [image];
-  node.attributes = {...node.attributes, padding: same};
-  return pad;
+  return isSame ? same : undefined;
 }
 
-/** Microcontrollers have no such operator of more than 8 bits: a pool of one window instead. */
+/** The maximum over images as a pool of one window. */
 function maxByPool({layer, inputs, output}: Node): Node[] {
   const [x] = inputs as [Value];
   const [batch, channels] = output.shape as [number, number];

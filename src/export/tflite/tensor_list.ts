@@ -1,7 +1,8 @@
 /** The tensors of a file, numbered in the order in which they come. */
-import type {Numbers, Value} from '../../integer/graph';
+import type {Value} from '../../integer/graph';
 import {needsInt16, type ValueGrid} from '../../integer/grids';
 import {packInt4} from '../../integer/int4';
+import type {Numbers} from '../../integer/operators';
 import type {IntegerFilter} from './filters';
 import type {FlatTensor} from './flat_model';
 import {integersOf, type PortType, storageOf} from './storage';

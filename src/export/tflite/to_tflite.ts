@@ -20,7 +20,7 @@ import {writeModel} from './flat_model';
 import {lower} from './lower';
 import {withFile, writeMetadata} from './metadata';
 import {fileProblems} from './problems';
-import {rewrite} from './rewrite';
+import {rewritten} from './rewrite';
 import type {PortType} from './storage';
 
 /** How far an export is. */
@@ -108,8 +108,7 @@ export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}):
   checkOptions('toTFLite', options, RULES);
   const {inputType = 'float32', outputType = 'float32', batchSize = 1, int4 = false, labels, onProgress} = options;
   const problems = () => labelProblems(model, labels);
-  const graph = await integerGraph('toTFLite', model, {batch: batchSize ?? 1, problems, onProgress});
-  rewrite(graph);
+  const graph = rewritten(await integerGraph('toTFLite', model, {batch: batchSize ?? 1, problems, onProgress}));
   throwProblems('toTFLite', [
     ...graph.problems,
     ...floatProblems(graph),

@@ -1,6 +1,7 @@
 /** A call of a layer, as the lowering of its class sees it. */
 import type {Layer} from '../../layers/graph';
-import type {IntegerGraph, Value} from '../graph';
+import type {Value} from '../graph';
+import type {GraphBuilder} from '../graph_builder';
 import {type GridPair, needsInt16, type ValueGrid, valueGridOf} from '../grids';
 import type {LayerNumbers, ValueName} from '../read_layers';
 import type {Pair} from '../window';
@@ -9,7 +10,7 @@ import type {Pair} from '../window';
 export type Lowering = (call: LayerCall, ...inputs: Value[]) => Value;
 
 export class LayerCall {
-  readonly graph: IntegerGraph;
+  readonly graph: GraphBuilder;
   readonly layer: Layer;
   readonly numbers: LayerNumbers;
   readonly inputs: readonly Value[];
@@ -17,7 +18,7 @@ export class LayerCall {
   readonly shape: readonly number[];
 
   constructor(
-    graph: IntegerGraph,
+    graph: GraphBuilder,
     layer: Layer,
     numbers: LayerNumbers,
     inputs: readonly Value[],

@@ -2,7 +2,8 @@
 import {gainOf} from '../../layers/folding';
 import type {Layer} from '../../layers/graph';
 import {channelOf} from '../../quantizer/levels';
-import {type Convolution, type Filter, scaleChannels, type Value} from '../graph';
+import type {Value} from '../graph';
+import {type Convolution, type Filter, scaleChannels} from '../operators';
 import type {ValueName} from '../read_layers';
 import {NO_PADDING, type Pair, paddingOf} from '../window';
 import {activated} from './activation';
