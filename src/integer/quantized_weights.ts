@@ -107,13 +107,14 @@ async function numbersOf(layers: readonly Quantizing[]): Promise<QuantizedNumber
   const reader = new LayerReader();
   throwProblems('quantizedWeights', await reader.nonFiniteProblems(layers));
   for (const layer of layers) {
-    for (const [name, levels] of await reader.weights(layer)) weights.push(weightOf(layer, name, levels));
-    for (const [what, grid] of await reader.grids(layer)) if (grid) activations.push(activationOf(layer, what, grid));
+    for (const [name, levels] of await reader.weights(layer)) weights.push(quantizedWeight(layer, name, levels));
+    for (const [what, grid] of await reader.grids(layer))
+      if (grid) activations.push(quantizedActivation(layer, what, grid));
   }
   return {weights, activations};
 }
 
-function weightOf(
+function quantizedWeight(
   {name: layer}: Layer,
   name: string,
   {levels, grid, view, shape, gain}: WeightLevels,
@@ -121,7 +122,7 @@ function weightOf(
   return {layer, name, shape, folded: gain !== undefined, ...signedValues(levels, view, grid)};
 }
 
-function activationOf({name: layer}: Layer, what: string, grid: IntegerGrid): QuantizedActivation {
+function quantizedActivation({name: layer}: Layer, what: string, grid: IntegerGrid): QuantizedActivation {
   const [min, max] = [grid.lowest[0]! * grid.scale[0]!, grid.highest[0]! * grid.scale[0]!];
   return {layer, what, min, max, ...signed(grid)};
 }

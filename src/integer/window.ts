@@ -24,7 +24,7 @@ export const NO_PADDING: Padding = {
 };
 
 /** What 'same' pads before and behind, in one dimension. */
-export function samePadding(size: number, window: number, stride: number, dilation: number): Pair {
+function samePadding(size: number, window: number, stride: number, dilation: number): Pair {
   const total = Math.max(0, (Math.ceil(size / stride) - 1) * stride + (window - 1) * dilation + 1 - size);
   return [Math.floor(total / 2), total - Math.floor(total / 2)];
 }
