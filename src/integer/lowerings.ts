@@ -15,7 +15,7 @@ import {
   separableConv2d,
   timeDistributed,
 } from './lowerings/product';
-import {globalAverage, globalMax, pool, upSampling2d} from './lowerings/window';
+import {globalAverage, globalMax, pool, upSampling2d} from './lowerings/pooling';
 
 /** By class name. */
 export const LOWERINGS: Readonly<Record<string, Lowering>> = {

@@ -23,18 +23,18 @@ interface Written {
 }
 
 /** Something is padded where 'same' says so alone. */
-function paddingOf(padding: Padding): number {
+function paddingCode(padding: Padding): number {
   return PADDINGS[padding.rule ?? (padsNothing(padding) ? 'valid' : 'same')];
 }
 
 function ofConvolution({strides, dilations, padding}: Convolution): Options {
   const [strideH, strideW] = strides;
-  return {padding: paddingOf(padding), strideH, strideW, dilationH: dilations[0], dilationW: dilations[1]};
+  return {padding: paddingCode(padding), strideH, strideW, dilationH: dilations[0], dilationW: dilations[1]};
 }
 
 function ofPool({size, strides, padding}: Pool): Options {
   const [strideH, strideW] = strides;
-  return {padding: paddingOf(padding), strideH, strideW, filterH: size[0], filterW: size[1]};
+  return {padding: paddingCode(padding), strideH, strideW, filterH: size[0], filterW: size[1]};
 }
 
 function written(operator: OperatorName, operands: readonly Operand[], options: Options = {}): Written {

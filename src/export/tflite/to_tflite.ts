@@ -1,4 +1,4 @@
-/** From a quantized model to the bytes of a .tflite file. */
+/** From a quantized model to the bytes of a .tflite file, by way of its graph of integers. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {checkOptions} from '../../check/options';
 import {
@@ -16,6 +16,7 @@ import {
 } from '../../check/rules';
 import {floatProblems} from '../../integer/float_values';
 import {integerGraph} from '../../integer/from_layers';
+import type {IntegerGraph} from '../../integer/graph';
 import {writeModel} from './flat_model';
 import {lower} from './lower';
 import {withFile, writeMetadata} from './metadata';
@@ -106,21 +107,25 @@ const LABEL_FILE = 'labels.txt';
  */
 export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}): Promise<Uint8Array> {
   checkOptions('toTFLite', options, RULES);
-  const {inputType = 'float32', outputType = 'float32', batchSize = 1, int4 = false, labels, onProgress} = options;
+  const {batchSize = 1, labels, onProgress} = options;
   const problems = () => labelProblems(model, labels);
-  const graph = rewritten(await integerGraph('toTFLite', model, {batch: batchSize ?? 1, problems, onProgress}));
+  const graph = await integerGraph('toTFLite', model, {batch: batchSize ?? 1, problems, onProgress});
+  return fileOf(rewritten(graph), model.name, options);
+}
+
+function fileOf(graph: IntegerGraph, name: string, options: TFLiteOptions): Uint8Array {
+  const {inputType = 'float32', outputType = 'float32', batchSize, int4 = false, description = '', labels} = options;
   throwProblems('toTFLite', [
     ...graph.problems,
     ...floatProblems(graph),
     ...fileProblems(graph, inputType, outputType),
   ]);
   const flat = lower(graph, {inputType, outputType, dynamicBatch: batchSize === null, int4});
-  const description = options.description ?? '';
   const text = {
-    name: model.name,
+    name,
     description,
-    inputs: graph.inputs.map(({name}) => name),
-    outputs: graph.outputs.map(({name}) => name),
+    inputs: graph.inputs.map(input => input.name),
+    outputs: graph.outputs.map(output => output.name),
     labelFile: labels && LABEL_FILE,
   };
   const bytes = writeModel({...flat, description, metadata: [{name: 'TFLITE_METADATA', data: writeMetadata(text)}]});
