@@ -5,6 +5,7 @@ import {calibrate, quantizeModel, type QuantizeOptions} from '../../src/entries/
 import {floatProblems} from '../../src/integer/float_values';
 import {integerGraph} from '../../src/integer/from_layers';
 import {filterOf, type IntegerGraph, type Node} from '../../src/integer/graph';
+import type {Operator} from '../../src/integer/operators';
 import {isQuantizing, type Rounding} from '../../src/qat/quantizing';
 import {scoped} from '../support/scoped';
 
@@ -17,17 +18,21 @@ function roundingsOf(q: tfl.LayersModel): Rounding[] {
   return q.layers.filter(isQuantizing).flatMap(({roundings}) => roundings);
 }
 
-/** A quantized model of layers in a row, whose activations have steps of 1/64: from -2 on in, from 0 on out. */
-function quantizedOf(shape: number[], stack: Layer[], weights: tf.Tensor[], options: QuantizeOptions = {}) {
-  const x = tfl.input({shape, name: 'x'});
-  const model = tfl.model({inputs: x, outputs: stack.reduce((y, layer) => layer.apply(y) as tfl.SymbolicTensor, x)});
-  model.setWeights(weights);
-  const q = quantizeModel(model, {recipe: 'minMax', ...options});
+/** A quantized model whose activations have steps of 1/64: from -2 on in, from 0 on out. */
+function withRanges(q: tfl.LayersModel): tfl.LayersModel {
   for (const layer of q.layers.filter(isQuantizing)) {
     const low = layer.name.startsWith('x') ? -2 : 0;
     for (const {of, quantizer} of layer.roundings) if (of === 'activations') quantizer.setRange(low, low + 255 / 64);
   }
   return q;
+}
+
+/** One of layers in a row. */
+function quantizedOf(shape: number[], stack: Layer[], weights?: tf.Tensor[], options: QuantizeOptions = {}) {
+  const x = tfl.input({shape, name: 'x'});
+  const model = tfl.model({inputs: x, outputs: stack.reduce((y, layer) => layer.apply(y) as tfl.SymbolicTensor, x)});
+  if (weights) model.setWeights(weights);
+  return withRanges(quantizeModel(model, {recipe: 'minMax', ...options}));
 }
 
 const IN = {scale: 1 / 64, lowest: -128, highest: 127};
@@ -144,6 +149,50 @@ describe('The graph of integers', () => {
     expect(transpose!.attributes).toEqual({permutation: [0, 3, 1, 2]});
     expect(transpose!.output.shape).toEqual([1, 4, 1, 1]);
   });
+
+  it('adds two at a time, and gives the sums between grids that hold them', async () => {
+    const inputs = ['x', 'x2', 'x3'].map(name => tfl.input({shape: [4], name}));
+    const q = withRanges(
+      quantizeModel(
+        tfl.model({inputs, outputs: layers.add({name: 'sum'}).apply(inputs) as tfl.SymbolicTensor}),
+        {recipe: 'minMax'}, // prettier-ignore
+      ),
+    );
+    const graph = await graphOf(q);
+    expect(graph.inputs.map(({value}) => value.grid)).toEqual([IN, IN, IN]);
+    expect(operatorsOf(graph)).toEqual(['add', 'add']);
+    // Two numbers from -2 to 127/64 come to what lies between -4 and 254/64, 510 steps of 1/64, which are 255 of 1/32.
+    expect(gridsOf(graph)).toEqual([{scale: 1 / 32, lowest: -128, highest: 127}, OUT]);
+    expect(graph.nodes[1]!.inputs).toEqual([graph.nodes[0]!.output, graph.inputs[2]!.value]);
+  });
+
+  const dense = () => layers.dense({units: 2});
+  const OPERATORS: Readonly<Record<string, readonly [shape: number[], stack: () => Layer[], operators: Operator[]]>> = {
+    Conv1D: [[5, 2], () => [layers.conv1d({filters: 2, kernelSize: 2})], ['reshape', 'conv2d', 'reshape']],
+    SeparableConv2D: [
+      [4, 4, 2],
+      () => [layers.separableConv2d({filters: 3, kernelSize: 2})],
+      ['depthwiseConv2d', 'conv2d'],
+    ],
+    Conv2DTranspose: [[3, 3, 2], () => [layers.conv2dTranspose({filters: 2, kernelSize: 3})], ['transposedConv2d']],
+    MaxPooling1D: [
+      [6, 2],
+      () => [layers.maxPooling1d({poolSize: 2}), dense()],
+      ['reshape', 'maxPool', 'reshape', 'dense'],
+    ],
+    GlobalMaxPooling1D: [[6, 2], () => [layers.globalMaxPooling1d({}), dense()], ['max', 'dense']],
+    GlobalAveragePooling1D: [[6, 2], () => [layers.globalAveragePooling1d({})], ['mean']],
+    BatchNormalization: [[4], () => [layers.batchNormalization()], ['reshape', 'depthwiseConv2d', 'reshape']],
+    ReLU: [[4], () => [layers.reLU({maxValue: 3})], ['clamp']],
+    'Dense with ReLU6': [[4], () => [layers.dense({units: 2, activation: 'relu6'})], ['dense']],
+    swish: [[4], () => [layers.activation({activation: 'swish'})], ['sigmoid', 'multiply']],
+    Dropout: [[4], () => [layers.dropout({rate: 0.5}), dense()], ['dense']],
+  };
+  for (const [name, [shape, stack, operators]] of Object.entries(OPERATORS)) {
+    it(`has for ${name}: ${operators.join(', ')}`, async () => {
+      expect(operatorsOf(await graphOf(quantizedOf(shape, stack())))).toEqual(operators);
+    });
+  }
 
   it('may hold floats, of which it tells', async () => {
     const q = quantizedOf([4], [layers.dense({units: 2, name: 'd'}), layers.dense({units: 2, name: 'e'})], [
