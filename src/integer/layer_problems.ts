@@ -1,5 +1,6 @@
 /** What is against computing layers in integers, told for all of them at once. */
 import type {Layer} from '../layers/graph';
+import {slotsOf} from '../layers/kinds';
 import {unwrapped} from '../layers/layer_wrapper';
 import {isQuantizing, QuantizingWrapper} from '../qat/quantizing';
 import type {IntegerGrid} from '../quantizer/levels';
@@ -18,15 +19,14 @@ export function classProblems(layers: readonly Layer[]): string[] {
 /** Weights that stay float, and quantizers that are switched off. */
 export function quantizerProblems(layers: readonly Layer[]): string[] {
   return layers.flatMap(layer => {
-    const inner = unwrapped(layer) as unknown as Record<string, unknown>;
+    const inner = unwrapped(layer);
     const rounded = layer instanceof QuantizingWrapper ? layer.roundedWeights().map(({name}) => name) : [];
-    const attrs = ['kernel', 'depthwiseKernel', 'pointwiseKernel', 'embeddings'];
     // A class that cannot be computed needs no other remedy.
-    const isKnown = LOWERINGS[unwrapped(layer).getClassName()] !== undefined;
-    const float = isKnown ? attrs.filter(attr => inner[attr] && !rounded.includes(attr)) : [];
+    const weights = LOWERINGS[inner.getClassName()] ? slotsOf(inner, undefined).map(({name}) => name) : [];
+    const float = weights.filter(name => !rounded.includes(name));
     const off = isQuantizing(layer) ? layer.roundings.filter(({quantizer}) => !quantizer.quantizing) : [];
     return [
-      ...float.map(attr => `layer ${layer.name}: its ${attr} is not quantized. Quantize it: quantizeModel's weights.`),
+      ...float.map(name => `layer ${layer.name}: its ${name} is not quantized. Quantize it: quantizeModel's weights.`),
       ...off.map(
         ({what}) => `layer ${layer.name}: the rounding of its ${what} is off. Switch it on: setFakeQuant(q, true).`,
       ),

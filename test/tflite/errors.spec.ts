@@ -152,6 +152,10 @@ describe('toTFLite refuses', () => {
     expect(await messageOf(await calibrated(both(), {layers: {b: {activations: false}}}))).toContain(
       'layer b: its output has no range',
     );
+    const stepped = () => layers.timeDistributed({layer: dense('inner'), inputShape: [3, 4], name: 't'});
+    expect(await messageOf(await calibrated(sequential(stepped(), dense('d')), {layers: {t: {weights: false}}}))).toBe(
+      "toTFLite: layer t: its kernel is not quantized. Quantize it: quantizeModel's weights.",
+    );
     const q = await calibrated(both());
     setFakeQuant(q, false, 'weights');
     expect(await messageOf(q)).toContain(
