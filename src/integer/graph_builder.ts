@@ -30,6 +30,7 @@ const CLAMPING: ReadonlySet<Operator> = new Set([
   'transposedConv2d',
 ]);
 
+/** A graph that grows. */
 export class GraphBuilder implements IntegerGraph {
   readonly nodes: Node[] = [];
   readonly inputs: NamedValue[] = [];

@@ -36,6 +36,7 @@ interface Making {
 
 const NO_ENDS: Ends = {least: undefined, largest: undefined};
 
+/** Writes a graph value by value: the order of its calls is that of the file. */
 class Emitter {
   readonly tensors: TensorList;
   readonly operators: FlatOperator[] = [];

@@ -9,6 +9,7 @@ import type {Pair} from '../window';
 /** What adds the operators of a layer to the graph. */
 export type Lowering = (call: LayerCall, ...inputs: Value[]) => Value;
 
+/** The layer, what it computes with and where in the graph it is called. */
 export class LayerCall {
   readonly graph: GraphBuilder;
   readonly layer: Layer;
