@@ -9,8 +9,8 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 /** This one leaves the backend unusable. */
 const LAST = 'ops/device_lost.spec.ts';
 
-/** These talk to runtimes in other processes. */
-const IN_NODE_ONLY = /^tflite\//;
+/** These talk to runtimes in other processes, or read sources. */
+const IN_NODE_ONLY = /^(integer|tflite)\//;
 
 /**
  * The parts in which specs run in browsers, by names of files. Those of layers, and of whole models that train, take minutes

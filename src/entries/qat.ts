@@ -35,8 +35,8 @@ export type {
   WeightOptions,
 } from '../qat/options';
 export {quantizeModel} from '../qat/quantize_model';
+export {packInt4} from '../integer/int4';
 export {
-  packInt4,
   type QuantizedActivation,
   type QuantizedNumbers,
   type QuantizedValues,

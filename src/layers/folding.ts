@@ -77,8 +77,12 @@ export function gainOf(gamma: Float64Array, variance: Float64Array, epsilon: num
 }
 
 /** {@link foldingGain}, on the host. */
-export async function readFoldingGain({gamma, movingVariance, epsilon}: BatchNorm): Promise<Float64Array> {
-  const variance = Float64Array.from(await movingVariance.read().data());
-  const gammas = gamma ? Float64Array.from(await gamma.read().data()) : variance.map(() => 1);
+export function foldingGainOf(
+  gamma: ArrayLike<number> | undefined,
+  movingVariance: ArrayLike<number>,
+  epsilon: number,
+): Float64Array {
+  const variance = Float64Array.from(movingVariance);
+  const gammas = gamma ? Float64Array.from(gamma) : variance.map(() => 1);
   return gainOf(gammas, variance, epsilon).map(gain => (Math.abs(gain) < SMALLEST ? 1 : gain));
 }

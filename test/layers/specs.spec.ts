@@ -1,9 +1,8 @@
 /** The table of layer classes, against the classes that tfjs-layers has and those that have a lowering. */
 import * as tf from '@tensorflow/tfjs-core';
 import {layers} from '@tensorflow/tfjs-layers';
-import {LAYERS} from '../../src/integer/lowerings';
 import type {Layer} from '../../src/layers/graph';
-import {isLowered, SPECS} from '../../src/layers/specs';
+import {SPECS} from '../../src/layers/specs';
 import type {LayerSpec} from '../../src/layers/specs/layer_spec';
 import {slotsOf} from '../../src/layers/weights';
 import {scoped} from '../support/scoped';
@@ -72,14 +71,5 @@ describe('The table of layer classes', () => {
       const channels = axis === 'depthwise' ? shape[2]! * shape[3]! : shape[axis!];
       expect(channels).withContext(name).toBe(bias!.shape[0]);
     }
-  });
-
-  it('says of just the classes with a lowering that they have one', () => {
-    const lowered = Object.keys(SPECS).filter(isLowered);
-    expect(lowered.sort()).toEqual(
-      Object.keys(LAYERS)
-        .filter(name => name in SPECS)
-        .sort() as typeof lowered,
-    );
   });
 });

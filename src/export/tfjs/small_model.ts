@@ -22,10 +22,9 @@ import {flag, isRecord, must, type Rules, throwProblems} from '../../check/rules
 import {configOf, layerFrom, tellAll, unwrapped} from '../../layers/layer_wrapper';
 import {isQuantizing, QuantizingWrapper} from '../../qat/quantizing';
 import {quantizingLayers} from '../../qat/tools/control';
-import {nonFiniteProblems} from '../../layers/finite';
 import {type BatchNorm, isBatchNorm, normalizesChannels} from '../../layers/folding';
 import {allLayers, asContainer, flatten, type Layer, variablesOf} from '../../layers/graph';
-import {weightLevels} from '../../integer/weight_levels';
+import {LayerReader} from '../../integer/read_layers';
 import {channelOf, spanOf, type WeightLevels} from '../../quantizer/levels';
 import {activationOf, makesMask} from '../../layers/kinds';
 import {specOf} from '../../layers/specs';
@@ -189,14 +188,14 @@ interface SmallModel {
   readonly stored: ReadonlyMap<LayerVariable, Stored>;
 }
 
-async function smallModel(q: LayersModel): Promise<SmallModel> {
+async function smallModel(q: LayersModel, reader: LayerReader): Promise<SmallModel> {
   const normOf = normsAfter(q);
   const layers = allLayers(asContainer(q));
   const isMasked = layers.some(layer => makesMask(unwrapped(layer)));
   const splits = new Map<Layer, Split>();
   const codesOf = new Map<QuantizingWrapper, ReadonlyMap<string, Stored | undefined>>();
   for (const layer of layers.filter(each => each instanceof QuantizingWrapper)) {
-    const weights = await weightLevels(layer);
+    const weights = await reader.weights(layer);
     const split = await splitOf(layer, weights, normOf(layer), isMasked);
     if (split) splits.set(layer, split);
     codesOf.set(layer, new Map([...weights].map(([name, weight]) => [name, codesIn(weight, split)])));
@@ -249,7 +248,7 @@ async function storedIn(
 }
 
 /** A quantized model whose weights are stored as their levels: it rounds as before wherever this package is. */
-async function modelOfLevels(q: LayersModel): Promise<SmallModel> {
+async function modelOfLevels(q: LayersModel, reader: LayerReader): Promise<SmallModel> {
   const stored = new Map<LayerVariable, Stored>();
   const wrappers = allLayers(asContainer(q)).filter(layer => layer instanceof QuantizingWrapper);
   const others = wrappers.filter(layer => !(layer instanceof QuantizedLayer)).map(({name}) => name);
@@ -259,7 +258,7 @@ async function modelOfLevels(q: LayersModel): Promise<SmallModel> {
     );
   }
   for (const layer of wrappers as QuantizedLayer[]) {
-    const weights = await weightLevels(layer);
+    const weights = await reader.weights(layer);
     for (const weight of layer.weightQuantizers) {
       const {host, attr, name} = weight.slot;
       const levels = weight.keepLevels(weights.get(name)!);
@@ -417,8 +416,9 @@ export function quantized(destination: string | io.IOHandler, options: SmallMode
       let small: SmallModel | undefined;
       try {
         quantizingLayers('quantized', q);
-        throwProblems('quantized', await nonFiniteProblems(allLayers(asContainer(q))));
-        small = fakeQuant ? await modelOfLevels(q) : await smallModel(q);
+        const reader = new LayerReader();
+        throwProblems('quantized', await reader.nonFiniteProblems(allLayers(asContainer(q))));
+        small = await (fakeQuant ? modelOfLevels : smallModel)(q, reader);
         return await handler.save(await smallArtifacts(artifacts, small));
       } finally {
         if (small && small.model !== q) small.model.dispose();

@@ -21,8 +21,3 @@ function rowOf(className: string): LayerSpec | undefined {
 export function specOf(layer: Layer): LayerSpec | undefined {
   return rowOf(layer.getClassName());
 }
-
-/** Whether a class has a lowering to integers. */
-export function isLowered(className: string): className is LoweredClass {
-  return rowOf(className)?.lowered ?? false;
-}
