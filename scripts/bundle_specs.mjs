@@ -9,14 +9,18 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 /** This one leaves the backend unusable. */
 const LAST = 'ops/device_lost.spec.ts';
 
-/** These talk to runtimes in other processes. */
-const IN_NODE_ONLY = /^tflite\//;
+/** These talk to runtimes in other processes, or read sources. */
+const IN_NODE_ONLY = /^(integer|tflite)\//;
 
 /**
  * The parts in which specs run in browsers, by names of files. Those of layers, and of whole models that train, take minutes
  * of a software renderer, and Firefox's lets tfjs's own products round now one way, now another. The kernels' run everywhere.
  */
-const PARTS = Object.entries({models: /^qat\/(learned|mobilenet|model|small|tfmot)/, layers: /^qat\//, kernels: /./});
+const PARTS = Object.entries({
+  models: /^qat\/(learned|mobilenet|model|small|tfmot)/,
+  layers: /^(layers|qat)\//,
+  kernels: /./,
+});
 
 const partOf = file => PARTS.find(([, names]) => names.test(file))[0];
 

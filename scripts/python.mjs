@@ -3,7 +3,7 @@
  * Imports nothing but Node.
  */
 import {execFileSync, spawnSync} from 'node:child_process';
-import {existsSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {copyFileSync, existsSync, readFileSync} from 'node:fs';
 import {basename, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {aptInstall} from './browsers.mjs';
@@ -17,18 +17,27 @@ function make(venv) {
   if (!create()) throw new Error('python3 -m venv failed. Install Python 3.11 or newer, with its venv module.');
 }
 
+/** Lists of packages, and how pip installs them. Those without dependencies are there to be read, not run. */
+const LISTS = [
+  ['requirements.txt', []],
+  ['requirements-no-deps.txt', ['--no-deps']],
+];
+
 function pythonFor(folder) {
-  const requirements = join(ROOT, folder, 'requirements.txt');
   const venv = join(ROOT, '.cache', 'python', basename(folder));
-  const [python, installed] = [join(venv, 'bin', 'python'), join(venv, 'installed.txt')];
-  const wanted = readFileSync(requirements, 'utf8');
-  if (existsSync(installed) && readFileSync(installed, 'utf8') === wanted) return python;
-  rmSync(installed, {force: true});
-  make(venv);
-  execFileSync(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements], {
-    stdio: ['ignore', 2, 2],
-  });
-  writeFileSync(installed, wanted);
+  const python = join(venv, 'bin', 'python');
+  const lists = LISTS.map(([name, options]) => {
+    const installed = join(venv, name.replace('requirements', 'installed'));
+    return {wanted: join(ROOT, folder, name), installed, options};
+  }).filter(({wanted}) => existsSync(wanted));
+  const textOf = file => existsSync(file) && readFileSync(file, 'utf8');
+  const isMissing = ({wanted, installed}) => textOf(installed) !== textOf(wanted);
+  if (isMissing(lists[0])) make(venv);
+  for (const {wanted, installed, options} of lists.filter(isMissing)) {
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...options, '-r', wanted];
+    execFileSync(python, pip, {stdio: ['ignore', 2, 2]});
+    copyFileSync(wanted, installed);
+  }
   return python;
 }
 

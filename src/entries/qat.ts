@@ -6,6 +6,7 @@
  */
 import './index';
 // By themselves, as bundlers leave out what only passes through modules that have no effects of their own.
+import '../qat/quantized_input';
 import '../qat/quantized_layer';
 import '../qat/tfmot/wrappers';
 
@@ -20,16 +21,11 @@ export {
 export {freezeRanges, type QuantizerSelection, setFakeQuant} from '../qat/tools/control';
 export {dequantizeModel} from '../qat/tools/dequantize';
 export {describeQuantization, type QuantizationDescription, type QuantizationRow} from '../qat/tools/describe';
-export {
-  FakeQuantizer,
-  type FakeQuantizerOptions,
-  type Observer,
-  type QuantizerOptions,
-  type RangeSnapshot,
-  type RangeValues,
-} from '../quantizer/fake_quantizer';
+export {FakeQuantizer} from '../quantizer/fake_quantizer';
+export type {FakeQuantizerOptions, Observer, QuantizerOptions} from '../quantizer/options';
+export type {RangeSnapshot, RangeValues} from '../quantizer/range';
 export {mseRange, type MseRangeOptions, percentileRange, type PercentileRangeOptions} from '../quantizer/fit_range';
-export type {CustomLayers, CustomWeights} from '../layers/kinds';
+export type {CustomLayers, CustomWeights} from '../layers/weights';
 export type {
   ActivationOptions,
   LayerOptions,
@@ -39,8 +35,8 @@ export type {
   WeightOptions,
 } from '../qat/options';
 export {quantizeModel} from '../qat/quantize_model';
+export {packInt4} from '../integer/int4';
 export {
-  packInt4,
   type QuantizedActivation,
   type QuantizedNumbers,
   type QuantizedValues,

@@ -7,5 +7,5 @@
 import './qat';
 
 export {type ExportProgress, toTFLite, type TFLiteOptions} from '../export/tflite/to_tflite';
-export {packInt4} from '../integer/quantized_weights';
-export type {PortType} from '../export/tflite/lower';
+export {packInt4} from '../integer/int4';
+export type {PortType} from '../export/tflite/storage';

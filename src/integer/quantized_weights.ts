@@ -3,13 +3,20 @@ import {clone, type Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {must, throwProblems} from '../check/rules';
 import {floatTensor} from '../check/tensors';
+import type {Layer} from '../layers/graph';
 import {withModel} from '../layers/model';
-import {type Quantizing, QuantizingWrapper} from '../qat/quantizing';
+import type {Quantizing} from '../qat/quantizing';
 import {quantizingLayers} from '../qat/tools/control';
 import type {FakeQuantizer} from '../quantizer/fake_quantizer';
-import {nonFiniteProblems} from '../layers/finite';
-import {weightLevels} from './weight_levels';
-import {channelOf, gridOfQuantizer, type IntegerGrid, type LevelArray, levelsOf} from '../quantizer/levels';
+import {
+  channelOf,
+  gridOfQuantizer,
+  type IntegerGrid,
+  type LevelArray,
+  levelsOf,
+  type WeightLevels,
+} from '../quantizer/levels';
+import {LayerReader} from './read_layers';
 
 /** A grid in signed integers: value = (level - zeroPoint) * scale, of which each is exact in float32. */
 export interface SignedGrid {
@@ -97,28 +104,27 @@ export async function quantizedWeights(model: LayersModel): Promise<QuantizedNum
 async function numbersOf(layers: readonly Quantizing[]): Promise<QuantizedNumbers> {
   const weights: QuantizedWeight[] = [];
   const activations: QuantizedActivation[] = [];
-  throwProblems('quantizedWeights', await nonFiniteProblems(layers));
+  const reader = new LayerReader();
+  throwProblems('quantizedWeights', await reader.nonFiniteProblems(layers));
   for (const layer of layers) {
-    if (layer instanceof QuantizingWrapper) weights.push(...(await weightsOf(layer)));
-    for (const {what, of, quantizer} of layer.roundings) {
-      const grid = of === 'activations' ? await gridOfQuantizer(quantizer) : undefined;
-      if (!grid) continue;
-      const [min, max] = [grid.lowest[0]! * grid.scale[0]!, grid.highest[0]! * grid.scale[0]!];
-      activations.push({layer: layer.name, what, min, max, ...signed(grid)});
-    }
+    for (const [name, levels] of await reader.weights(layer)) weights.push(quantizedWeight(layer, name, levels));
+    for (const [what, grid] of await reader.grids(layer))
+      if (grid) activations.push(quantizedActivation(layer, what, grid));
   }
   return {weights, activations};
 }
 
-async function weightsOf(layer: QuantizingWrapper): Promise<QuantizedWeight[]> {
-  const all = await weightLevels(layer);
-  return [...all].map(([name, {levels, grid, view, shape, gain}]) => ({
-    layer: layer.name,
-    name,
-    shape,
-    folded: gain !== undefined,
-    ...signedValues(levels, view, grid),
-  }));
+function quantizedWeight(
+  {name: layer}: Layer,
+  name: string,
+  {levels, grid, view, shape, gain}: WeightLevels,
+): QuantizedWeight {
+  return {layer, name, shape, folded: gain !== undefined, ...signedValues(levels, view, grid)};
+}
+
+function quantizedActivation({name: layer}: Layer, what: string, grid: IntegerGrid): QuantizedActivation {
+  const [min, max] = [grid.lowest[0]! * grid.scale[0]!, grid.highest[0]! * grid.scale[0]!];
+  return {layer, what, min, max, ...signed(grid)};
 }
 
 const QUANTIZER = must(
@@ -156,24 +162,4 @@ export async function quantizedValues(x: Tensor, quantizer: FakeQuantizer): Prom
   const axis = grid.axis === undefined || grid.axis >= 0 ? grid.axis : grid.axis + shape.length;
   const counted = {...grid, axis};
   return signedValues(levelsOf(values, shape, counted), shape, counted);
-}
-
-const INT8 = must('an Int8Array', value => Object.prototype.toString.call(value) === '[object Int8Array]');
-
-/**
- * Levels of up to 4 bits, two to a byte: the first in the lower half, as TensorFlow Lite's int4.
- *
- * @param levels - whole numbers from -8 to 7.
- * @returns half as many bytes.
- * @throws if a level does not fit 4 bits.
- */
-export function packInt4(levels: Int8Array): Uint8Array {
-  throwProblems('packInt4', INT8(levels, 'levels'));
-  const wide = levels.find(level => level < -8 || level > 7);
-  if (wide !== undefined) {
-    throwProblems('packInt4', [`levels must be between -8 and 7, but there was ${wide}. Quantize to 4 bits or fewer.`]);
-  }
-  const bytes = new Uint8Array(Math.ceil(levels.length / 2));
-  levels.forEach((level, i) => (bytes[i >> 1]! |= (level & 15) << (4 * (i & 1))));
-  return bytes;
 }

@@ -13,7 +13,8 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import type {LayerVariable} from '@tensorflow/tfjs-layers';
-import {innerLayers, type Layer} from './graph';
+import {type Layer, steppedLayer} from './graph';
+import {specOf} from './specs';
 
 /** What of a BatchNormalization its layer class does not show. */
 export interface BatchNorm {
@@ -22,6 +23,11 @@ export interface BatchNorm {
   readonly movingMean: LayerVariable;
   readonly movingVariance: LayerVariable;
   readonly epsilon: number;
+}
+
+/** Whether a layer is a BatchNormalization, and not merely calls one. */
+export function isBatchNorm(layer: Layer): layer is Layer & BatchNorm {
+  return specOf(layer)?.kind === 'batchNorm';
 }
 
 /** A channel whose gain is smaller is as good as switched off, and nothing can be divided by it. */
@@ -34,14 +40,16 @@ export function normalizesChannels(norm: Layer, layer: Layer): boolean {
 
 /** The axis counted from the end, as what is called step by step has one more in front. */
 function normAxis(norm: Layer): number {
-  if (norm.getClassName() === 'TimeDistributed') return normAxis(innerLayers(norm)[0]!);
+  const stepped = steppedLayer(norm);
+  if (stepped) return normAxis(stepped);
   const {axis, inputSpec} = norm as unknown as {axis: number | number[]; inputSpec: {ndim: number}[]};
   const [first] = [axis].flat() as [number]; // Keras saves a list
   return first < 0 ? first : first - inputSpec[0]!.ndim;
 }
 
 function channelAxis(layer: Layer): number {
-  if (layer.getClassName() === 'TimeDistributed') return channelAxis(innerLayers(layer)[0]!);
+  const stepped = steppedLayer(layer);
+  if (stepped) return channelAxis(stepped);
   const {dataFormat, rank} = layer as unknown as {dataFormat?: string; rank?: number};
   return dataFormat === 'channelsFirst' ? -1 - (rank ?? 2) : -1;
 }
@@ -69,8 +77,12 @@ export function gainOf(gamma: Float64Array, variance: Float64Array, epsilon: num
 }
 
 /** {@link foldingGain}, on the host. */
-export async function readFoldingGain({gamma, movingVariance, epsilon}: BatchNorm): Promise<Float64Array> {
-  const variance = Float64Array.from(await movingVariance.read().data());
-  const gammas = gamma ? Float64Array.from(await gamma.read().data()) : variance.map(() => 1);
+export function foldingGainOf(
+  gamma: ArrayLike<number> | undefined,
+  movingVariance: ArrayLike<number>,
+  epsilon: number,
+): Float64Array {
+  const variance = Float64Array.from(movingVariance);
+  const gammas = gamma ? Float64Array.from(gamma) : variance.map(() => 1);
   return gainOf(gammas, variance, epsilon).map(gain => (Math.abs(gain) < SMALLEST ? 1 : gain));
 }

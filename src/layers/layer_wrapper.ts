@@ -2,6 +2,7 @@
 import {serialization, type Tensor} from '@tensorflow/tfjs-core';
 import {layers as tfLayers, type LayerVariable, SymbolicTensor} from '@tensorflow/tfjs-layers';
 import {type Call, innerLayers, type Layer, type Shape} from './graph';
+import {specOf} from './specs';
 
 export type Config = Record<string, unknown>;
 export type Tensors = Tensor | Tensor[];
@@ -20,27 +21,9 @@ export function unwrapped(layer: Layer): Layer {
   return layer instanceof LayerWrapper ? layer.layer : layer;
 }
 
-/** What tfjs leaves out of a layer's config, and what it gets wrong: a depthwise one's constraint is its regularizer there. */
+/** What tfjs leaves out of a layer's config, and what it gets wrong. */
 function missingConfig(layer: Layer): Config {
-  const {depthMultiplier, noiseShape, depthwiseConstraint} = layer as unknown as {
-    depthMultiplier: number;
-    noiseShape?: number[];
-    depthwiseConstraint?: serialization.Serializable;
-  };
-  switch (layer.getClassName()) {
-    case 'SeparableConv2D':
-      return {depthMultiplier};
-    case 'AlphaDropout':
-      return {noiseShape};
-    case 'DepthwiseConv2D':
-      return {
-        depthwiseConstraint: depthwiseConstraint
-          ? {className: depthwiseConstraint.getClassName(), config: depthwiseConstraint.getConfig()}
-          : null,
-      };
-    default:
-      return {};
-  }
+  return specOf(layer)?.missingConfig?.(layer) ?? {};
 }
 
 /** The config of a layer, all of it. */

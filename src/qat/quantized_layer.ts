@@ -1,29 +1,19 @@
-/**
- * The layers that a quantized model is made of: one around each layer with something to round, one after each input that is
- * rounded.
- */
+/** The layer that a quantized model has around each layer with something to round. */
 import {
-  add,
   cast,
   customGrad,
-  div,
   expandDims,
   mul,
-  reshape,
-  serialization,
-  sub,
+  type serialization,
   type Tensor,
-  tensor1d,
   tidy,
   type Variable,
   zerosLike,
 } from '@tensorflow/tfjs-core';
-import {initializers, layers as tfLayers, type LayerVariable} from '@tensorflow/tfjs-layers';
-import {FakeQuantizer, type RangeStore} from '../quantizer/fake_quantizer';
-import {type BatchNorm, foldingGain, normalizesChannels} from '../layers/folding';
-import {innerLayers, type Layer, type Shape} from '../layers/graph';
-import {channelOf, type WeightLevels} from '../quantizer/levels';
-import {type CustomWeights, type Slot, slotsOf} from '../layers/kinds';
+import {initializers} from '@tensorflow/tfjs-layers';
+import {type BatchNorm, isBatchNorm, normalizesChannels} from '../layers/folding';
+import {type Layer, type Shape, steppedLayer} from '../layers/graph';
+import {makesMask} from '../layers/kinds';
 import {
   activationSwap,
   type Config,
@@ -34,28 +24,28 @@ import {
   type Tensors,
   unwrapped,
 } from '../layers/layer_wrapper';
-import {type RoundedWeight, type Rounding, roundTensor, settle, QuantizingWrapper} from './quantizing';
-import {type LearnedCells, learnedShape} from '../quantizer/learned_range';
-import type {QuantizerConfig} from './options';
-import {gridsOfOutputs, type OutputGrid} from '../layers/outputs';
-import {checkSaved, refuseSaved, savedLayer} from './saved_config';
+import {gridsOfOutputs} from '../layers/outputs';
+import {specOf} from '../layers/specs';
+import type {OutputGrid} from '../layers/specs/layer_spec';
 import {separableConvolution} from '../layers/separable';
+import {type CustomWeights, type Slot, slotsOf} from '../layers/weights';
+import type {FakeQuantizer} from '../quantizer/fake_quantizer';
+import type {NewCell} from '../quantizer/range';
+import {quantizerFrom, type SavedQuantizer, savedQuantizer} from './layer_quantizer';
+import {
+  type ActivationName,
+  NAME_OF_SITE,
+  QuantizingWrapper,
+  type RoundedWeight,
+  type Rounding,
+  roundingOf,
+  roundTensor,
+  settle,
+} from './quantizing';
+import {checkSaved, checkVersion, PACKAGE, refuseSaved, registerLayer, savedLayer, VERSION} from './saved_config';
+import {channelsIn, WeightQuantizer} from './weight_quantizer';
 
 type Kwargs = Record<string, unknown>;
-
-/** The version of the saved configs. */
-const VERSION = 1;
-
-/** In front of class names, as Keras has it: who loads a model without this package is told what is missing. */
-const PACKAGE = 'tfjs-quantization';
-
-/** A quantizer's state that a saved model keeps beside its range. */
-type SavedQuantizer = QuantizerConfig & {
-  readonly observing?: boolean;
-  readonly quantizing?: boolean;
-  /** Of weights: what is saved are their levels. */
-  readonly levels?: boolean;
-};
 
 /** What a {@link QuantizedLayer} does beside calling its layer. */
 export interface QuantizedLayerArgs {
@@ -81,203 +71,11 @@ export interface QuantizedLayerArgs {
   readonly leftOut?: readonly {readonly name: string}[];
 }
 
-function checkVersion(name: string, version: unknown): void {
-  if (typeof version !== 'number' || version <= VERSION) return;
-  throw new Error(
-    `Layer ${name} was saved by a newer version of tfjs-quantization (format ${version}, this one reads up to ` +
-      `${VERSION}). Update tfjs-quantization to load it.`,
-  );
-}
-
-/** What of a config is no option of a quantizer's. */
-const OF_THE_LAYER: ReadonlySet<string> = new Set([
-  'fixed',
-  'levels',
-  'observing',
-  'perChannel',
-  'pinned',
-  'quantizing',
-]);
-
-function quantizerFrom(
-  config: SavedQuantizer,
-  store: RangeStore | LearnedCells,
-  name: string,
-  axis?: number,
-): FakeQuantizer {
-  const {fixed, pinned, observing = true, quantizing = true, nonNegative = false} = config;
-  const options = Object.entries(config).filter(([key]) => !OF_THE_LAYER.has(key));
-  const own = {name, nonNegative: nonNegative && !config.symmetric, ...(axis !== undefined && {axis})};
-  const quantizer = FakeQuantizer.over(store, {...Object.fromEntries(options), ...own});
-  quantizer.observing = observing && !fixed;
-  quantizer.quantizing = quantizing;
-  if (fixed && pinned) quantizer.setRange(...fixed);
-  return quantizer;
-}
-
-function saved(config: SavedQuantizer | null, quantizer: FakeQuantizer | undefined): Config | null {
-  if (!config) return null;
-  const {observing, quantizing} = quantizer ?? {};
-  return {...config, ...(quantizer && {observing, quantizing})};
-}
-
-/** One weight of a layer and its quantizer, which measures it whenever it has changed. */
-export class WeightQuantizer {
-  readonly slot: Slot;
-  readonly quantizer: FakeQuantizer;
-  /** What the output channels were multiplied with before the levels were found that are saved, if they were. */
-  gainOfLevels: readonly number[] | undefined;
-  #measured: object | undefined;
-  #holdsLevels: boolean;
-  /** Whether a file is to have levels where the variable has values. */
-  #savesLevels = false;
-  /** What the weight is held to once it is made of its levels, which it would clip. */
-  readonly #constraint: object | undefined;
-
-  constructor(slot: Slot, quantizer: FakeQuantizer, holdsLevels = false) {
-    this.slot = slot;
-    this.quantizer = quantizer;
-    this.#holdsLevels = holdsLevels;
-    if (!holdsLevels) return;
-    const variable = this.#constrained;
-    this.#constraint = variable.constraint;
-    delete variable.constraint;
-  }
-
-  /** Whether the weight's variable holds levels. */
-  get holdsLevels(): boolean {
-    return this.#holdsLevels;
-  }
-
-  /** Whether what is saved are levels, from which the first call makes values. */
-  get savesLevels(): boolean {
-    return this.#holdsLevels || this.#savesLevels;
-  }
-
-  /**
-   * Freezes the range, and has the saved layer say that the weight's variable holds levels: for a small file, where they are
-   * put in its place. Gives what it is to hold.
-   */
-  keepLevels({levels, view, grid: {axis, lowest}, gain}: WeightLevels): ArrayLike<number> {
-    this.quantizer.observing = false;
-    this.#savesLevels = true;
-    this.gainOfLevels = gain && Array.from(gain);
-    if (!this.#countsFromLow) return levels;
-    const channel = channelOf(view, axis);
-    const counted = new Uint16Array(levels.length);
-    levels.forEach((level, i) => (counted[i] = level - lowest[channel(i)]!));
-    return counted;
-  }
-
-  /** The rounded weight, of the weight's shape. */
-  quantized(batchNorm?: BatchNorm): Tensor {
-    const gain = batchNorm && this.#gain(batchNorm);
-    const rounded = this.#rounded(gain);
-    const {shape} = this.slot.host[this.slot.attr]!;
-    return reshape(gain ? div(rounded, gain) : rounded, shape as number[]);
-  }
-
-  /** What the quantizer gives: the weight in the quantizer's view of it and, if a BatchNormalization is given, folded. */
-  rounded(batchNorm?: BatchNorm): Tensor {
-    return this.#rounded(batchNorm && this.#gain(batchNorm));
-  }
-
-  #rounded(gain?: Tensor): Tensor {
-    if (this.#holdsLevels) this.#restore(gain);
-    const weight = this.#variable;
-    const viewed = this.#view(weight);
-    if (gain) return this.quantizer.apply(mul(viewed, gain), {training: true});
-    const training = weight.dataId !== this.#measured || !this.quantizer.isSet();
-    if (this.quantizer.observing) this.#measured = weight.dataId;
-    return this.quantizer.apply(viewed, {training});
-  }
-
-  /** Measures the weight as it is now, whatever its range was of; if it holds levels, these times `gain` were rounded. */
-  restart(gain?: readonly number[]): void {
-    if (this.#holdsLevels && gain) tidy(() => this.#restore(this.#alongOutputs(tensor1d([...gain]))));
-    this.quantizer.restart(this.#view(this.#variable));
-  }
-
-  get #variable(): Variable {
-    return this.slot.host[this.slot.attr]!.read() as Variable;
-  }
-
-  get #constrained(): {constraint?: object | undefined} {
-    return this.slot.host[this.slot.attr] as object;
-  }
-
-  /** A learned grid starts at its low end, any other has a level of 0. */
-  get #countsFromLow(): boolean {
-    return this.quantizer.options.observer === 'learned';
-  }
-
-  /** Makes values of levels: about theirs, which rounding then makes exact. */
-  #restore(gain?: Tensor): void {
-    this.#holdsLevels = false;
-    this.#constrained.constraint = this.#constraint;
-    const {quantizing} = this.quantizer;
-    this.quantizer.quantizing = true;
-    tidy(() => {
-      const {axis} = this.quantizer.options;
-      const [low, high] = this.quantizer.range();
-      const along = (ends: Tensor) => (axis === undefined ? ends : this.#alongOutputs(ends));
-      const steps = mul(this.#view(this.#variable), along(div(sub(high, low), this.quantizer.steps)));
-      const rounded = this.quantizer.apply(this.#countsFromLow ? add(steps, along(low)) : steps);
-      const values = gain ? div(rounded, gain) : rounded;
-      this.#variable.assign(reshape(values, this.#variable.shape));
-    });
-    this.quantizer.quantizing = quantizing;
-  }
-
-  #view(weight: Tensor): Tensor {
-    return this.slot.axis === 'depthwise' ? depthwiseView(weight) : weight;
-  }
-
-  /** What folding multiplies with, along the output channels of the quantizer's view. */
-  #gain(batchNorm: BatchNorm): Tensor {
-    return this.#alongOutputs(foldingGain(batchNorm));
-  }
-
-  #alongOutputs(values: Tensor): Tensor {
-    const {axis} = this.slot;
-    if (axis === 'depthwise') return reshape(values, [1, -1]);
-    const {rank} = this.#variable;
-    const outputs = axis ?? rank - 1;
-    return reshape(
-      values,
-      Array.from({length: rank}, (_, i) => (i === outputs ? -1 : 1)),
-    );
-  }
-}
-
-function depthwiseView(kernel: Tensor): Tensor {
-  const [height, width, channels, multiplier] = kernel.shape as [number, number, number, number];
-  return reshape(kernel, [height * width, channels * multiplier]);
-}
-
-/** How many channels of a slot have a range each; undefined for one range. */
-function channelsOf({host, attr, axis}: Slot, perChannel: boolean): number | undefined {
-  if (!perChannel || axis === undefined) return undefined;
-  const {shape} = host[attr]!;
-  return axis === 'depthwise' ? shape[2]! * shape[3]! : shape[axis]!;
-}
-
 const OF_FIRST_FORMAT: OutputGrid = {float: 'made by version 0.1, which rounded the first output alone'};
 
 /** 'output' is the first, 'output 2' the second. */
-function nameOfOutput(index: number): string {
+function nameOfOutput(index: number): ActivationName {
   return index === 0 ? 'output' : `output ${index + 1}`;
-}
-
-/** Adds a variable of zeros to a layer. */
-type AddVariable = (name: string, shape: Shape, trainable: boolean) => LayerVariable;
-
-/** Makes the variables of a range: those of a learned one are trained with the layer. */
-function rangeVariables(add: AddVariable, config: SavedQuantizer, channels?: number): RangeStore | LearnedCells {
-  if (config.observer !== 'learned') return add('range', channels === undefined ? [3] : [3, channels], false);
-  const {symmetric = false, nonNegative = false} = config;
-  const shape = learnedShape({symmetric, nonNegative}, channels);
-  return {logs: add('log_range', shape, true), grid: add('grid', shape, false)};
 }
 
 /**
@@ -326,17 +124,13 @@ export class QuantizedLayer extends QuantizingWrapper {
 
   /** What the layer rounds. */
   get roundings(): Rounding[] {
-    const activations = [
-      {what: 'between', quantizer: this.betweenQuantizer},
-      {what: 'before activation', quantizer: this.beforeQuantizer},
-      {what: 'output', quantizer: this.outputQuantizer, fixed: this.#args.output?.fixed},
-      ...[...this.furtherQuantizers].map(([i, quantizer]) => ({what: nameOfOutput(i), quantizer})),
-    ];
+    const fixed = this.#args.output?.fixed;
     return [
-      ...this.weightQuantizers.map(({slot, quantizer}) => ({what: slot.name, of: 'weights' as const, quantizer})),
-      ...activations.flatMap(({what, quantizer, fixed}) =>
-        quantizer ? [{what, of: 'activations' as const, quantizer, fixed}] : [],
-      ),
+      ...this.weightQuantizers.map(({slot, quantizer}) => ({of: 'weights' as const, what: slot.name, quantizer})),
+      ...roundingOf(NAME_OF_SITE.between, this.betweenQuantizer),
+      ...roundingOf(NAME_OF_SITE.before, this.beforeQuantizer),
+      ...roundingOf(NAME_OF_SITE.output, this.outputQuantizer, fixed),
+      ...[...this.furtherQuantizers].flatMap(([i, quantizer]) => roundingOf(nameOfOutput(i), quantizer)),
     ];
   }
 
@@ -393,14 +187,15 @@ export class QuantizedLayer extends QuantizingWrapper {
     if (before) this.beforeQuantizer = this.#activationQuantizer('before_activation', before);
     if (between) this.betweenQuantizer = this.#activationQuantizer('between', between);
     // What this makes of pixels is as evenly spaced as they are.
-    const offTies = this.layer.getClassName() === 'Rescaling' && !output?.fixed;
+    const offTies = specOf(this.layer)?.keepsSpacing === true && !output?.fixed;
     if (output) this.#addOutputQuantizers({...output, offTies}, inputShape);
     this.built = true;
   }
 
   override computeMask(inputs: Tensors, mask?: Tensors): Tensors {
     const {layer} = this;
-    const compares = layer.getClassName() === 'Masking' || (layer as {maskZero?: boolean}).maskZero === true;
+    // An embedding of the user's own has no row.
+    const compares = makesMask(layer) || (layer as {maskZero?: boolean}).maskZero === true;
     return compares ? tidy(() => maskOf(layer, [inputs].flat()[0]!)) : super.computeMask(inputs, mask);
   }
 
@@ -425,9 +220,9 @@ export class QuantizedLayer extends QuantizingWrapper {
       version: VERSION,
       layer: {className: this.layer.getClassName(), config: configOf(this.layer)},
       weights: this.#savedWeights(),
-      before: saved(before, this.beforeQuantizer),
-      between: saved(between, this.betweenQuantizer),
-      output: saved(output, this.outputQuantizer),
+      before: savedQuantizer(before, this.beforeQuantizer),
+      between: savedQuantizer(between, this.betweenQuantizer),
+      output: savedQuantizer(output, this.outputQuantizer),
       allOutputs,
       customWeights,
       folds: this.#savedFolds(),
@@ -440,7 +235,7 @@ export class QuantizedLayer extends QuantizingWrapper {
     cls: serialization.SerializableConstructor<T>,
     config: serialization.ConfigDict,
   ): T {
-    checkVersion(config['name'] as string, config['version']);
+    checkVersion(config['name'], config['version']);
     checkSaved('QuantizedLayer', config);
     return new cls({...config, layer: savedLayer(config['name'], config['layer'] as never)});
   }
@@ -461,18 +256,18 @@ export class QuantizedLayer extends QuantizingWrapper {
         ? []
         : [`its weight ${name} of rank ${rank} has no axis ${axis}.`];
     });
-    const isSeparable = this.layer.getClassName() === 'SeparableConv2D';
+    const hasBetween = specOf(this.layer)?.between === true;
     return [
       ...weights,
       ...(before && !('activation' in this.#host()) ? ['it has no activation before which to round.'] : []),
-      ...(between && !isSeparable ? ['only a SeparableConv2D has something between to round.'] : []),
+      ...(between && !hasBetween ? ['only a SeparableConv2D has something between to round.'] : []),
     ];
   }
 
   #savedWeights(): Config | null {
     const {weights = null} = this.#args;
     const [weight] = this.weightQuantizers;
-    const config = saved(weights, weight?.quantizer);
+    const config = savedQuantizer(weights, weight?.quantizer);
     return config && {...config, levels: weight?.savesLevels ?? false};
   }
 
@@ -481,15 +276,13 @@ export class QuantizedLayer extends QuantizingWrapper {
   }
 
   #weightQuantizer(slot: Slot, config: SavedQuantizer): WeightQuantizer {
-    const channels = channelsOf(slot, config.perChannel ?? true);
-    const axis = channels === undefined ? undefined : slot.axis === 'depthwise' ? 1 : slot.axis;
-    const name = `${this.name}/${slot.name}`;
-    const variables = rangeVariables(this.#adderFor(slot.name), config, channels);
-    return new WeightQuantizer(slot, quantizerFrom(config, variables, name, axis), config.levels);
+    const channels = (config.perChannel ?? true) ? channelsIn(slot) : undefined;
+    const quantizer = quantizerFrom(config, this.#cellsOf(slot.name), `${this.name}/${slot.name}`, channels);
+    return new WeightQuantizer(slot, quantizer, config.levels);
   }
 
   #activationQuantizer(name: string, config: SavedQuantizer): FakeQuantizer {
-    return quantizerFrom(config, rangeVariables(this.#adderFor(name), config), this.name);
+    return quantizerFrom(config, this.#cellsOf(name), this.name);
   }
 
   #addOutputQuantizers(config: SavedQuantizer, inputShape: Shape | Shape[]): void {
@@ -518,7 +311,7 @@ export class QuantizedLayer extends QuantizingWrapper {
     return output === 0 ? this.outputQuantizer : this.furtherQuantizers.get(output);
   }
 
-  #adderFor(rounded: string): AddVariable {
+  #cellsOf(rounded: string): NewCell {
     return (name, shape, trainable) =>
       this.addWeight(`${rounded}_${name}`, shape, 'float32', initializers.zeros(), undefined, trainable);
   }
@@ -526,7 +319,7 @@ export class QuantizedLayer extends QuantizingWrapper {
   #callLayer(inputs: Tensors, kwargs: Kwargs): Tensors {
     const quantizer = this.betweenQuantizer;
     const host = this.#host();
-    if (host.getClassName() === 'Masking') {
+    if (specOf(host)?.kind === 'masking') {
       const [x] = [inputs].flat();
       return mul(x!, cast(expandDims(maskOf(host, x!), -1), x!.dtype));
     }
@@ -552,7 +345,7 @@ export class QuantizedLayer extends QuantizingWrapper {
 
   /** The layer that computes: what TimeDistributed calls, or the layer itself. */
   #host(): Layer {
-    return this.layer.getClassName() === 'TimeDistributed' ? innerLayers(this.layer)[0]! : this.layer;
+    return steppedLayer(this.layer) ?? this.layer;
   }
 
   /** The BatchNormalization that is folded into a weight: into the last one, if there are two. */
@@ -591,61 +384,9 @@ export class QuantizedLayer extends QuantizingWrapper {
 
   #isFolded(layer: Layer): boolean {
     const inner = unwrapped(layer);
-    if (inner.getClassName() !== 'BatchNormalization') return false;
+    if (!isBatchNorm(inner)) return false;
     return typeof this.#folds === 'object' ? layer.name === this.#folds?.name : normalizesChannels(inner, this.layer);
   }
 }
 
-/** Rounds a model's input, or another value on its way to layers that compute with it. */
-export class QuantizedInput extends tfLayers.Layer {
-  static className = `${PACKAGE}>QuantizedInput`;
-
-  outputQuantizer: FakeQuantizer | undefined;
-  readonly #quantizer: SavedQuantizer;
-
-  constructor(args: {name: string; quantizer: SavedQuantizer}) {
-    super({name: args.name});
-    this.#quantizer = args.quantizer;
-    this.supportsMasking = true;
-  }
-
-  /** What the layer rounds. */
-  get roundings(): Rounding[] {
-    const {outputQuantizer: quantizer} = this;
-    return quantizer ? [{what: 'output', of: 'activations', quantizer, fixed: this.#quantizer.fixed}] : [];
-  }
-
-  override build(inputShape: Shape | Shape[]): void {
-    const add: AddVariable = (name, shape, trainable) =>
-      this.addWeight(`output_${name}`, shape, 'float32', initializers.zeros(), undefined, trainable);
-    const config = {...this.#quantizer, offTies: !this.#quantizer.fixed};
-    this.outputQuantizer = quantizerFrom(config, rangeVariables(add, config), this.name);
-    super.build(inputShape);
-  }
-
-  override call(inputs: Tensors, kwargs: Kwargs): Tensors {
-    const x = Array.isArray(inputs) ? inputs[0]! : inputs;
-    return tidy(() => roundTensor(this.outputQuantizer!, x, kwargs['training'] === true));
-  }
-
-  override getConfig(): serialization.ConfigDict {
-    const quantizer = saved(this.#quantizer, this.outputQuantizer);
-    return {...super.getConfig(), version: VERSION, quantizer} as serialization.ConfigDict;
-  }
-
-  static override fromConfig<T extends serialization.Serializable>(
-    cls: serialization.SerializableConstructor<T>,
-    config: serialization.ConfigDict,
-  ): T {
-    checkVersion(config['name'] as string, config['version']);
-    checkSaved('QuantizedInput', config);
-    return new cls(config);
-  }
-}
-
-const {classNameMap} = serialization.SerializationMap.getMap();
-for (const [name, cls] of Object.entries({QuantizedLayer, QuantizedInput})) {
-  serialization.registerClass(cls, PACKAGE, name);
-  // Models of version 0.1 have the name alone.
-  classNameMap[name] = classNameMap[cls.className]!;
-}
+registerLayer(QuantizedLayer, 'QuantizedLayer');

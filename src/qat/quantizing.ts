@@ -3,16 +3,50 @@ import {cast, type Tensor} from '@tensorflow/tfjs-core';
 import type {BatchNorm} from '../layers/folding';
 import type {Layer} from '../layers/graph';
 import {LayerWrapper} from '../layers/layer_wrapper';
-import type {FakeQuantizer, RangeMemory} from '../quantizer/fake_quantizer';
+import type {FakeQuantizer} from '../quantizer/fake_quantizer';
+import type {RangeMemory} from '../quantizer/range';
+
+/** Where a layer rounds activations. */
+export type Site = 'before' | 'between' | 'output';
+
+/** What is rounded of a layer's activations, as tables and errors call it; 'activation' is tfmot's, 'output 2' the second. */
+export type ActivationName = 'before activation' | 'between' | 'activation' | 'output' | `output ${number}`;
+
+/** What each site is called. */
+export const NAME_OF_SITE = {
+  before: 'before activation',
+  between: 'between',
+  output: 'output',
+} as const satisfies Record<Site, ActivationName>;
 
 /** One thing that a layer rounds. */
-export interface Rounding {
-  /** A weight's name, 'before activation' or 'output'. */
+export type Rounding = RoundingOfWeight | RoundingOfActivation;
+
+/** A weight and its quantizer. */
+interface RoundingOfWeight {
+  readonly of: 'weights';
+  /** The weight's name. */
   readonly what: string;
-  readonly of: 'weights' | 'activations';
+  readonly quantizer: FakeQuantizer;
+  readonly fixed?: undefined;
+}
+
+/** An activation and its quantizer. */
+export interface RoundingOfActivation {
+  readonly of: 'activations';
+  readonly what: ActivationName;
   readonly quantizer: FakeQuantizer;
   /** A range that never moves, and that counts from the first batch on. */
   readonly fixed?: readonly [number, number] | undefined;
+}
+
+/** The rounding of an activation, if it has a quantizer. */
+export function roundingOf(
+  what: ActivationName,
+  quantizer: FakeQuantizer | undefined,
+  fixed?: readonly [number, number],
+): RoundingOfActivation[] {
+  return quantizer ? [{of: 'activations', what, quantizer, fixed}] : [];
 }
 
 /** A weight that a layer rounds. */

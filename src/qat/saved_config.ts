@@ -1,4 +1,5 @@
 /** What a saved layer's config is checked against, so that a damaged file is told by the layer and the place. */
+import {serialization} from '@tensorflow/tfjs-core';
 import {
   bits,
   count,
@@ -15,8 +16,14 @@ import {
   throwProblems,
 } from '../check/rules';
 import {type Config, layerFrom} from '../layers/layer_wrapper';
-import {FAKE_QUANTIZER} from '../quantizer/fake_quantizer';
+import {FAKE_QUANTIZER} from '../quantizer/options';
 import type {Layer} from '../layers/graph';
+
+/** The version of the saved configs. */
+export const VERSION = 1;
+
+/** In front of class names, as Keras has it: who loads a model without this package is told what is missing. */
+export const PACKAGE = 'tfjs-quantization';
 
 type RulesByName = Readonly<Record<string, Rule>>;
 
@@ -119,4 +126,24 @@ export function savedLayer(name: unknown, saved: {readonly className: string; re
   } catch (error) {
     throw new Error(`Layer ${String(name)} cannot be loaded: ${(error as Error).message}`, {cause: error});
   }
+}
+
+/** Refuses a layer that a version to come has saved otherwise. */
+export function checkVersion(name: unknown, version: unknown): void {
+  if (typeof version !== 'number' || version <= VERSION) return;
+  throw new Error(
+    `Layer ${String(name)} was saved by a newer version of tfjs-quantization (format ${version}, this one reads up to ` +
+      `${VERSION}). Update tfjs-quantization to load it.`,
+  );
+}
+
+/** Has files name a layer class so that it is found when they are loaded. */
+export function registerLayer<T extends serialization.Serializable>(
+  cls: serialization.SerializableConstructor<T>,
+  name: string,
+): void {
+  serialization.registerClass(cls, PACKAGE, name);
+  const {classNameMap} = serialization.SerializationMap.getMap();
+  // Models of version 0.1 have the name alone.
+  classNameMap[name] = classNameMap[cls.className]!;
 }

@@ -6,31 +6,23 @@ import {
   fill,
   getBackend,
   greater,
-  less,
   lessEqual,
-  maximum,
-  minimum,
-  mul,
   neg,
   reshape,
   scalar,
-  square,
-  sub,
   sum,
   tensor,
   type Tensor,
   type TensorLike,
   tidy,
-  unstack,
   where,
 } from '@tensorflow/tfjs-core';
-import {learnedLevels} from '../../kernels/grid';
 import {checkOptions} from '../check/options';
 import {bits, flag, integer, percent, type Rules} from '../check/rules';
 import {checkAxis, floatTensor} from '../check/tensors';
-import {fakeQuantWithLearnedScale} from '../ops/learned';
-import {minMax} from '../ops/range';
-import {type HostRange, leastErrorRange} from './least_error';
+import {extremesOf, otherAxes} from './ends';
+import {mseRangeOnDevice} from './mse_on_device';
+import {type HostRange, mseRangeOnHost} from './mse_on_host';
 
 /** {@link mseRange} */
 export interface MseRangeOptions {
@@ -55,32 +47,8 @@ export interface PercentileRangeOptions {
 const MSE_RANGE: Rules<MseRangeOptions> = {numBits: bits, symmetric: flag, narrowRange: flag, axis: integer};
 const PERCENTILE_RANGE: Rules<PercentileRangeOptions> = {percentile: percent, axis: integer};
 
-/** A range's ends: scalars, or one of each for a channel. */
-type Ends = readonly [low: Tensor, high: Tensor];
-
-/** Shares of an extreme that are tried as the end of a range: the error is flat about the best one. */
-const SHARES = Array.from({length: 64}, (_, i) => 1 - i / 64);
-
 /** Halvings in search of a percentile: as fine as float32. */
 const HALVINGS = 25;
-
-/** All dimensions but `axis`; undefined for all of them. */
-function others({rank}: Tensor, axis: number | undefined): number[] | undefined {
-  return axis === undefined ? undefined : Array.from({length: rank}, (_, i) => i).filter(i => i !== axis);
-}
-
-/** The two rows of a tensor. Not of a vector as it is: tfjs's WebGL backend cannot slice one that is not packed. */
-export function halves(rows: Tensor): [Tensor, Tensor] {
-  const [first, second] = unstack(reshape(rows, [2, -1]));
-  const shape = rows.shape.slice(1);
-  return [reshape(first!, shape), reshape(second!, shape)];
-}
-
-/** x's extremes and 0. */
-export function extremesOf(x: Tensor, axis?: number): [Tensor, Tensor] {
-  const [low, high] = halves(minMax(x, axis));
-  return [minimum(low, 0), maximum(high, 0)];
-}
 
 /** Whether there is no GPU to search in parallel, so that less is to be computed; the numbers are at hand then. */
 function computesOnHost(): boolean {
@@ -108,23 +76,6 @@ function hostRange(
   return [tensor(ends[0]), tensor(ends[1])];
 }
 
-/** The better of the ends for each channel, as `tried` are put to the test one by one. */
-function leastError(first: Ends, tried: (best: Ends, share: number) => Ends, errorOf: (ends: Ends) => Tensor) {
-  let best: Ends = first;
-  let least = errorOf(first);
-  for (const share of SHARES.slice(1)) {
-    const [next, error] = tidy(() => {
-      const ends = tried(first, share);
-      const found = errorOf(ends);
-      const isLess = less(found, least);
-      const kept = best.map((end, i) => where(isLess, ends[i]!, end)) as [Tensor, Tensor];
-      return [kept, where(isLess, found, least)] as [[Tensor, Tensor], Tensor];
-    });
-    [best, least] = [next, error];
-  }
-  return best;
-}
-
 /**
  * The range on which a grid of `numBits` moves the values of `x` least, in the mean square: at few bits narrower than
  * the extremes, as clipping few values costs less than coarse steps for all.
@@ -140,25 +91,9 @@ export function mseRange(x: Tensor | TensorLike, options: MseRangeOptions = {}):
   return tidy(() => {
     const input = floatTensor<Tensor>('mseRange', 'x', x);
     const axis = options.axis === undefined ? undefined : checkAxis('mseRange', input, options.axis);
-    const levels = learnedLevels(numBits, narrowRange, symmetric);
-    if (computesOnHost())
-      return hostRange(input, axis, values => leastErrorRange(values, SHARES.slice(1), levels, symmetric));
-    const {qmin, qmax} = levels;
-    const errorOf = ([low, high]: Ends): Tensor => {
-      const grid = {numBits, narrowRange, symmetric, ...(axis !== undefined && {axis})};
-      const scale = div(sub(high, low), qmax - qmin);
-      const rounded = fakeQuantWithLearnedScale(input, scale, symmetric ? grid : {...grid, offset: low});
-      return sum(square(sub(rounded, input)), others(input, axis));
-    };
-    const [low, high] = extremesOf(input, axis);
-    const together = ([from, to]: Ends, share: number): Ends => [mul(from, share), mul(to, share)];
-    if (symmetric) {
-      const reach = maximum(div(low, qmin), div(high, qmax));
-      return [...leastError([mul(reach, qmin), mul(reach, qmax)], together, errorOf)] as [Tensor, Tensor];
-    }
-    const both = leastError([low, high], together, errorOf);
-    const lower = leastError([low, both[1]], ([from, to], share) => [mul(from, share), to], errorOf);
-    return [...leastError([lower[0], high], ([from, to], share) => [from, mul(to, share)], errorOf)];
+    const grid = {numBits, symmetric, narrowRange};
+    if (computesOnHost()) return hostRange(input, axis, values => mseRangeOnHost(values, grid));
+    return mseRangeOnDevice(input, {...grid, ...(axis !== undefined && {axis})});
   });
 }
 
@@ -175,7 +110,7 @@ function upperEnd(x: Tensor, largest: Tensor, left: number, axis: number | undef
   for (let i = 0; i < HALVINGS; ++i) {
     [low, high] = tidy(() => {
       const middle = div(add(low!, high!), 2);
-      const above = sum(cast(greater(x, aligned(middle)), 'float32'), others(x, axis));
+      const above = sum(cast(greater(x, aligned(middle)), 'float32'), otherAxes(x, axis));
       const fits = lessEqual(above, left);
       return [where(fits, low!, middle), where(fits, middle, high!)];
     });

@@ -1,4 +1,7 @@
-/** A histogram that grows with what it sees, and the ranges that fit it. */
+/**
+ * A histogram that grows with what it sees, batch by batch, and the ranges that fit it. Calibration's own search for the least
+ * squared error: the values are gone by then, and their counts are few enough to try each range on all.
+ */
 
 const BINS = 4096;
 
@@ -51,7 +54,7 @@ export class Histogram {
   }
 
   /** The range that leaves out as much on either side, `percent` of all values staying in. */
-  percentile(percent: number): [number, number] {
+  percentileRange(percent: number): [number, number] {
     const total = this.#counts.reduce((sum, count) => sum + count, 0);
     const cut = (total * (100 - percent)) / 200;
     const edge = (order: readonly number[]) => {
@@ -67,7 +70,7 @@ export class Histogram {
   }
 
   /** The range on which a grid of so many steps moves the values least, in the mean square. */
-  mse(steps: number): [number, number] {
+  mseRange(steps: number): [number, number] {
     const [low, high] = [Math.min(this.min, 0), Math.max(this.max, 0)];
     const filled = [...this.#counts.entries()].filter(([, count]) => count > 0);
     const values = filled.map(([bin, count]) => [this.#center(bin), count] as const);

@@ -1,6 +1,7 @@
 /** The exact integer grids behind what a quantized model computes: the numbers that training used, on the host. */
-import {fakeQuantLevels, learnedLevels, nudge} from '../../kernels/grid';
+import {fakeQuantLevels, nudge} from '../../kernels/grid';
 import type {FakeQuantizer} from './fake_quantizer';
+import {stepsOf} from './range';
 
 /** Grids of one width. A value is `level * scale`, in one float32 multiplication, its level between lowest and highest. */
 export interface IntegerGrid {
@@ -33,16 +34,16 @@ export interface WeightLevels {
 export async function gridOfQuantizer(quantizer: FakeQuantizer): Promise<IntegerGrid | undefined> {
   const {values, learned} = await quantizer.snapshot();
   if (!values) return undefined;
-  const {numBits: bits, narrowRange, symmetric, axis} = quantizer.options;
-  const {qmin, qmax} = learned ? learnedLevels(bits, narrowRange, symmetric) : fakeQuantLevels(bits, narrowRange);
-  const grids = values.min.map((min, i) => (learned ? learned[i]! : nudge(min, values.max[i]!, {qmin, qmax})));
+  const {numBits: bits, narrowRange, axis} = quantizer.options;
+  const levels = fakeQuantLevels(bits, narrowRange);
+  const grids = learned ?? values.min.map((min, i) => nudge(min, values.max[i]!, levels));
   // The zero of a learned grid is not rounded: where its lowest level is, its low end tells.
   const lowest = Int32Array.from(grids, ({zero, low, scale}) => (learned ? Math.round(low / scale) : -zero));
   return {
     bits,
     scale: Float32Array.from(grids, ({scale, empty}) => (empty ? 0 : scale)),
     lowest,
-    highest: lowest.map(level => level + qmax - qmin),
+    highest: lowest.map(level => level + stepsOf(quantizer.options)),
     axis,
   };
 }

@@ -71,6 +71,19 @@ function placed([low, high]: readonly [number, number], step: number, {steps, sy
   return [-zero * step, (steps - zero) * step];
 }
 
+/** Whether a range on the device is to be kept off ties. A symmetric one is. */
+export function keepsOffTies({
+  offTies,
+  symmetric,
+  axis,
+}: {
+  readonly offTies: boolean;
+  readonly symmetric: boolean;
+  readonly axis?: number;
+}): boolean {
+  return offTies && !symmetric && axis === undefined;
+}
+
 /** How near to half-way between two levels 0 has to lie: a range that moves there by an average passes close by. */
 const HALF_WAY = 1 / 64;
 

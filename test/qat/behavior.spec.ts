@@ -719,10 +719,10 @@ describe('FakeQuantizer', () => {
   it('has an initial range, can be set, frozen and unfrozen', async () => {
     const quantizer = new FakeQuantizer({initialRange: [-1, 1]});
     expect([...(await valuesOf(quantizer.apply(tf.tensor([-5, 5]))))].map(Math.round)).toEqual([-1, 1]);
-    quantizer.freeze();
+    quantizer.observing = false;
     quantizer.apply(tf.tensor([-50, 50]), {training: true});
     expect((await quantizer.snapshot()).values).toEqual({min: [-1], max: [1]});
-    quantizer.unfreeze();
+    quantizer.observing = true;
     quantizer.apply(tf.tensor([-50, 50]), {training: true});
     expect((await quantizer.snapshot()).values!.max[0]).toBeGreaterThan(1);
     quantizer.setRange(-2, 2);

@@ -194,7 +194,6 @@ describe('a quantizer', () => {
       () => quantizer.range(),
       () => quantizer.setRange(-1, 1),
       () => quantizer.snapshot(),
-      () => quantizer.snapshotSync(),
       () => quantizedValues(x, quantizer),
     ];
     for (const call of calls) expect(await messageOf(call)).toMatch(/^FakeQuantizer: it is disposed/);

@@ -159,6 +159,14 @@ describe('toTFLite refuses', () => {
     );
   });
 
+  it('weights that are not quantized of a layer called step by step', async () => {
+    const stepped = layers.timeDistributed({layer: dense('inner'), inputShape: [3, 4], name: 't'});
+    const q = await calibrated(sequential(stepped, dense('d')), {layers: {t: {weights: false}}});
+    expect(await messageOf(q)).toBe(
+      "toTFLite: layer t: its kernel is not quantized. Quantize it: quantizeModel's weights.",
+    );
+  });
+
   it('grids that its integers cannot hold', async () => {
     const model = () => sequential(dense('a', {inputShape: [4]}));
     expect(await messageOf(await calibrated(model(), {weights: {numBits: 12}}))).toContain('do not fit int8 weights');

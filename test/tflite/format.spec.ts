@@ -5,7 +5,7 @@ import {calibrate, quantizeModel, type QuantizeOptions} from '../../src/entries/
 import {type PortType, toTFLite} from '../../src/entries/tflite';
 import {reloaded} from '../support/saved';
 import {scoped} from '../support/scoped';
-import {filesIn, parse, run, signaturesOf, stopRuntimes} from './runtimes';
+import {filesIn, metadataOf, parse, run, signaturesOf, stopRuntimes} from './runtimes';
 
 afterAll(stopRuntimes);
 
@@ -65,6 +65,22 @@ describe('A .tflite file', () => {
   it('has a signature with the layers that the model begins and ends with', async () => {
     expect(await signaturesOf(await toTFLite(await smallModel()))).toEqual({
       serving_default: {inputs: ['image'], outputs: ['kind', 'size']},
+    });
+  });
+
+  it('has metadata that is read with the published schema', async () => {
+    const q = await smallModel();
+    const bytes = await toTFLite(q, {labels: ['a', 'b', 'c', 'd'], description: 'tells kinds'});
+    expect(await metadataOf(bytes)).toEqual({
+      identified: true,
+      name: q.name,
+      description: 'tells kinds',
+      minParserVersion: '1.0.0',
+      inputs: [{name: 'image', files: []}],
+      outputs: [
+        {name: 'kind', files: [{name: 'labels.txt', type: 'TENSOR_AXIS_LABELS'}]},
+        {name: 'size', files: []},
+      ],
     });
   });
 

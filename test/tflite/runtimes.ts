@@ -157,6 +157,11 @@ export async function parse(model: Uint8Array): Promise<SchemaModel> {
   return python.ask<SchemaModel & Answer>({model: base64(model), runtime: 'schema'});
 }
 
+/** What a reader of the published schema of metadata finds in a file. */
+export async function metadataOf(model: Uint8Array): Promise<object> {
+  return python.ask({model: base64(model), runtime: 'metadata'});
+}
+
 /** What a reader of zip archives finds in a file. */
 export async function filesIn(model: Uint8Array): Promise<{files: Record<string, string>; broken: string | null}> {
   return python.ask<{files: Record<string, string>; broken: string | null} & Answer>({

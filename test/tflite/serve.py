@@ -125,12 +125,45 @@ def archive(model):
         return {"files": {name: opened.read(name).decode() for name in opened.namelist()}, "broken": opened.testzip()}
 
 
+def metadata(model):
+    """What the reader in mediapipe finds: that module alone, as the package itself is installed without what it imports."""
+    from importlib import util
+
+    import tflite
+
+    package = util.find_spec("mediapipe").submodule_search_locations[0]
+    spec = util.spec_from_file_location("metadata", f"{package}/tasks/metadata/metadata_schema_py_generated.py")
+    reader = util.module_from_spec(spec)
+    spec.loader.exec_module(reader)
+
+    file = tflite.Model.GetRootAs(model, 0)
+    data = file.Buffers(file.Metadata(0).Buffer()).DataAsNumpy().tobytes()
+    root = reader.ModelMetadata.GetRootAs(data, 0)
+    graph = root.SubgraphMetadata(0)
+    types = names_of(reader.AssociatedFileType)
+    files = lambda tensor: [tensor.AssociatedFiles(i) for i in range(tensor.AssociatedFilesLength())]  # noqa: E731
+    tensor = lambda each: {  # noqa: E731
+        "name": each.Name().decode(),
+        "files": [{"name": file.Name().decode(), "type": types[file.Type()]} for file in files(each)],
+    }
+    return {
+        "identified": reader.ModelMetadata.ModelMetadataBufferHasIdentifier(data, 0),
+        "name": root.Name().decode(),
+        "description": root.Description().decode(),
+        "minParserVersion": root.MinParserVersion().decode(),
+        "inputs": [tensor(graph.InputTensorMetadata(i)) for i in range(graph.InputTensorMetadataLength())],
+        "outputs": [tensor(graph.OutputTensorMetadata(i)) for i in range(graph.OutputTensorMetadataLength())],
+    }
+
+
 def answer(request):
     from ai_edge_litert.interpreter import OpResolverType
 
     model, runtime = base64.b64decode(request["model"]), request["runtime"]
     if runtime == "schema":
         return schema(model)
+    if runtime == "metadata":
+        return metadata(model)
     if runtime == "archive":
         return archive(model)
     runs = request["inputs"]

@@ -1,6 +1,11 @@
-/** A model as TensorFlow Lite sees it, and the bytes of its file. */
-import {Builder, type Offset} from 'flatbuffers';
-import {type OperatorName, type OperatorRow, OPERATORS, type Options, TENSOR_TYPES, type TensorType} from './schema';
+/**
+ * A model as TensorFlow Lite sees it, and the bytes of its file. What a table refers to is written in the order in which its
+ * values stand here: another order makes other bytes of the same model.
+ */
+import type {Offset} from 'flatbuffers';
+import {type OperatorName, OPERATORS, type Options, TENSOR_TYPES, type TensorType} from './schema';
+import {ENUMS} from './schema_numbers';
+import {TableWriter} from './table_writer';
 
 export interface FlatTensor {
   readonly name: string;
@@ -23,9 +28,9 @@ export interface FlatOperator {
   readonly outputs: readonly number[];
   readonly options: Options;
   /** Whether it computes on int16. */
-  readonly wide: boolean;
+  readonly int16: boolean;
   /** Whether its weights are int4. */
-  readonly small: boolean;
+  readonly int4: boolean;
 }
 
 /** A tensor by the name that callers know it by. */
@@ -43,64 +48,9 @@ export interface FlatModel {
   readonly metadata: readonly {readonly name: string; readonly data: Uint8Array}[];
 }
 
+/** The schema's version, which it tells in a comment alone. */
 const VERSION = 3;
 const SIGNATURE = 'serving_default';
-
-/** Vectors and tables, written with the field numbers of the schema. */
-class TableWriter {
-  readonly builder: Builder;
-  readonly #int64s = new Map<string, Offset>();
-
-  constructor(bytes: number) {
-    this.builder = new Builder(bytes);
-  }
-
-  offsets(all: readonly Offset[]): Offset {
-    this.builder.startVector(4, all.length, 4);
-    for (let i = all.length - 1; i >= 0; --i) this.builder.addOffset(all[i]!);
-    return this.builder.endVector();
-  }
-
-  int32s(all: ArrayLike<number>): Offset {
-    this.builder.startVector(4, all.length, 4);
-    for (let i = all.length - 1; i >= 0; --i) this.builder.addInt32(all[i]!);
-    return this.builder.endVector();
-  }
-
-  /** Vectors of the same numbers are one: a weight has a zero point of 8 bytes for each channel, and all are 0. */
-  int64s(all: ArrayLike<number>): Offset {
-    const key = Array.from(all).join();
-    const known = this.#int64s.get(key);
-    if (known !== undefined) return known;
-    this.builder.startVector(8, all.length, 8);
-    for (let i = all.length - 1; i >= 0; --i) this.builder.addInt64(BigInt(all[i]!));
-    const written = this.builder.endVector();
-    this.#int64s.set(key, written);
-    return written;
-  }
-
-  float32s(all: ArrayLike<number>): Offset {
-    this.builder.startVector(4, all.length, 4);
-    for (let i = all.length - 1; i >= 0; --i) this.builder.addFloat32(all[i]!);
-    return this.builder.endVector();
-  }
-
-  /** Bytes at a multiple of 16, as the runtimes want to map them. */
-  bytes(data: Uint8Array): Offset {
-    this.builder.prep(16, data.length);
-    return this.builder.createByteVector(data);
-  }
-
-  text(value: string): Offset {
-    return this.builder.createString(value);
-  }
-
-  table(size: number, write: (builder: Builder) => void): Offset {
-    this.builder.startObject(size);
-    write(this.builder);
-    return this.builder.endObject();
-  }
-}
 
 /** Numbers things in the order in which they come; the same key twice is one thing. */
 class Register<T> {
@@ -122,118 +72,77 @@ function keyOf(data: Uint8Array): unknown {
 
 function writeQuantization(to: TableWriter, {scale, zeroPoint, axis = 0}: FlatTensor): Offset {
   if (!scale || !zeroPoint) return 0;
-  const [scales, zeroPoints] = [to.float32s(scale), to.int64s(zeroPoint)];
-  return to.table(7, builder => {
-    builder.addFieldOffset(2, scales, 0);
-    builder.addFieldOffset(3, zeroPoints, 0);
-    builder.addFieldInt32(6, axis, 0);
+  return to.table('QuantizationParameters', {
+    scale: to.float32s(scale),
+    zeroPoint: to.int64s(zeroPoint),
+    quantizedDimension: axis,
   });
 }
 
 function writeTensor(to: TableWriter, tensor: FlatTensor, buffer: number): Offset {
   const {name, type, shape, dynamicBatch = false} = tensor;
-  const quantization = writeQuantization(to, tensor);
-  const [dims, text] = [to.int32s(shape), to.text(name)];
-  const signature = dynamicBatch ? to.int32s([-1, ...shape.slice(1)]) : 0;
-  return to.table(10, builder => {
-    builder.addFieldOffset(0, dims, 0);
-    builder.addFieldInt8(1, TENSOR_TYPES[type], 0);
-    builder.addFieldInt32(2, buffer, 0);
-    builder.addFieldOffset(3, text, 0);
-    builder.addFieldOffset(4, quantization, 0);
-    builder.addFieldOffset(7, signature, 0);
-    builder.addFieldInt8(8, 1, 0); // it has a rank: no dimensions mean a scalar
+  return to.table('Tensor', {
+    quantization: writeQuantization(to, tensor),
+    shape: to.int32s(shape),
+    name: to.text(name),
+    shapeSignature: dynamicBatch ? to.int32s([-1, ...shape.slice(1)]) : 0,
+    type: TENSOR_TYPES[type],
+    buffer,
+    hasRank: 1, // no dimensions mean a scalar
   });
 }
 
-function writeOptions(to: TableWriter, {options: table}: OperatorRow, options: Options): Offset {
-  if (!table) return 0;
-  const fields = Object.entries(table.fields);
-  return to.table(Math.max(0, ...fields.map(([, [slot]]) => slot + 1)), builder => {
-    for (const [name, [slot, type, ifAbsent]] of fields) {
-      const value = options[name] ?? ifAbsent;
-      if (type === 'float32') builder.addFieldFloat32(slot, value, ifAbsent);
-      else if (type === 'int32') builder.addFieldInt32(slot, value, ifAbsent);
-      else builder.addFieldInt8(slot, value, ifAbsent);
-    }
-  });
+function versionOf({operator, int16, int4}: FlatOperator): number {
+  const {version, version16 = version, versions4} = OPERATORS[operator];
+  const [in8, in16] = (int4 && versions4) || [version, version16];
+  return int16 ? in16 : in8;
 }
 
-function versionOf({operator, wide, small}: FlatOperator): number {
-  const {version, version16 = version, versions4}: OperatorRow = OPERATORS[operator];
-  const [in8, in16] = (small && versions4) || [version, version16];
-  return wide ? in16 : in8;
-}
-
-function writeOperator(to: TableWriter, operator: FlatOperator, code: number): Offset {
-  const row: OperatorRow = OPERATORS[operator.operator];
-  const options = writeOptions(to, row, operator.options);
-  const [inputs, outputs] = [to.int32s(operator.inputs), to.int32s(operator.outputs)];
-  return to.table(14, builder => {
-    builder.addFieldInt32(0, code, 0);
-    builder.addFieldOffset(1, inputs, 0);
-    builder.addFieldOffset(2, outputs, 0);
-    builder.addFieldInt8(3, row.options?.union ?? 0, 0);
-    builder.addFieldOffset(4, options, 0);
+function writeOperator(to: TableWriter, {operator, inputs, outputs, options}: FlatOperator, code: number): Offset {
+  const table = OPERATORS[operator].options;
+  return to.table('Operator', {
+    builtinOptionsType: table && ENUMS.BuiltinOptions[table],
+    builtinOptions: table && to.table(table, options),
+    inputs: to.int32s(inputs),
+    outputs: to.int32s(outputs),
+    opcodeIndex: code,
   });
 }
 
 function writeCode(to: TableWriter, operator: FlatOperator): Offset {
-  const {code} = OPERATORS[operator.operator];
-  return to.table(4, builder => {
+  const code = ENUMS.BuiltinOperator[operator.operator];
+  return to.table('OperatorCode', {
     // Readers from before there were more than 127 operators look here.
-    builder.addFieldInt8(0, Math.min(code, 127), 0);
-    builder.addFieldInt32(2, versionOf(operator), 1);
-    builder.addFieldInt32(3, code, 0);
+    deprecatedBuiltinCode: Math.min(code, 127),
+    version: versionOf(operator),
+    builtinCode: code,
   });
 }
 
 function writePorts(to: TableWriter, ports: readonly Port[]): Offset {
-  return to.offsets(
-    ports.map(({name, tensor}) => {
-      const text = to.text(name);
-      return to.table(2, builder => {
-        builder.addFieldOffset(0, text, 0);
-        builder.addFieldInt32(1, tensor, 0);
-      });
-    }),
-  );
+  return to.offsets(ports.map(({name, tensor}) => to.table('TensorMap', {name: to.text(name), tensorIndex: tensor})));
 }
 
 function writeSignature(to: TableWriter, {inputs, outputs}: FlatModel): Offset {
-  const [ins, outs, key] = [writePorts(to, inputs), writePorts(to, outputs), to.text(SIGNATURE)];
-  return to.table(5, builder => {
-    builder.addFieldOffset(0, ins, 0);
-    builder.addFieldOffset(1, outs, 0);
-    builder.addFieldOffset(2, key, 0);
+  return to.table('SignatureDef', {
+    inputs: writePorts(to, inputs),
+    outputs: writePorts(to, outputs),
+    signatureKey: to.text(SIGNATURE),
   });
 }
 
 function writeSubgraph(
   to: TableWriter,
-  model: FlatModel,
+  {tensors, operators, inputs, outputs}: FlatModel,
   buffers: readonly number[],
   codes: readonly number[],
 ): Offset {
-  const tensors = to.offsets(model.tensors.map((tensor, i) => writeTensor(to, tensor, buffers[i]!)));
-  const operators = to.offsets(model.operators.map((operator, i) => writeOperator(to, operator, codes[i]!)));
-  const inputs = to.int32s(model.inputs.map(({tensor}) => tensor));
-  const outputs = to.int32s(model.outputs.map(({tensor}) => tensor));
-  const name = to.text('main');
-  return to.table(6, builder => {
-    builder.addFieldOffset(0, tensors, 0);
-    builder.addFieldOffset(1, inputs, 0);
-    builder.addFieldOffset(2, outputs, 0);
-    builder.addFieldOffset(3, operators, 0);
-    builder.addFieldOffset(4, name, 0);
-  });
-}
-
-function writeMetadata(to: TableWriter, name: string, buffer: number): Offset {
-  const text = to.text(name);
-  return to.table(2, builder => {
-    builder.addFieldOffset(0, text, 0);
-    builder.addFieldInt32(1, buffer, 0);
+  return to.table('SubGraph', {
+    tensors: to.offsets(tensors.map((tensor, i) => writeTensor(to, tensor, buffers[i]!))),
+    operators: to.offsets(operators.map((operator, i) => writeOperator(to, operator, codes[i]!))),
+    inputs: to.int32s(inputs.map(({tensor}) => tensor)),
+    outputs: to.int32s(outputs.map(({tensor}) => tensor)),
+    name: to.text('main'),
   });
 }
 
@@ -252,26 +161,16 @@ export function writeModel(model: FlatModel): Uint8Array {
   const codes = new Register<FlatOperator>();
   const numbers = operators.map(each => codes.numberOf(`${each.operator} ${String(versionOf(each))}`, () => each));
 
-  const written = to.offsets(
-    buffers.all.map(data => {
-      const bytes = data ? to.bytes(data) : 0;
-      return to.table(3, builder => builder.addFieldOffset(0, bytes, 0));
-    }),
-  );
-  const operatorCodes = to.offsets(codes.all.map(each => writeCode(to, each)));
-  const subgraphs = to.offsets([writeSubgraph(to, model, tensorBuffers, numbers)]);
-  const description = to.text(model.description);
-  const entries = to.offsets(metadata.map(({name}, i) => writeMetadata(to, name, metadataBuffers[i]!)));
-  const signatures = to.offsets([writeSignature(to, model)]);
-  const root = to.table(8, builder => {
-    builder.addFieldInt32(0, VERSION, 0);
-    builder.addFieldOffset(1, operatorCodes, 0);
-    builder.addFieldOffset(2, subgraphs, 0);
-    builder.addFieldOffset(3, description, 0);
-    builder.addFieldOffset(4, written, 0);
-    builder.addFieldOffset(6, entries, 0);
-    builder.addFieldOffset(7, signatures, 0);
+  const root = to.table('Model', {
+    version: VERSION,
+    buffers: to.offsets(buffers.all.map(data => to.table('Buffer', {data: data && to.bytes(data)}))),
+    operatorCodes: to.offsets(codes.all.map(each => writeCode(to, each))),
+    subgraphs: to.offsets([writeSubgraph(to, model, tensorBuffers, numbers)]),
+    description: to.text(model.description),
+    metadata: to.offsets(
+      metadata.map(({name}, i) => to.table('Metadata', {name: to.text(name), buffer: metadataBuffers[i]!})),
+    ),
+    signatureDefs: to.offsets([writeSignature(to, model)]),
   });
-  to.builder.finish(root, 'TFL3');
-  return to.builder.asUint8Array();
+  return to.finish('Model', root);
 }

@@ -2,7 +2,9 @@
  * What tools show of a model: TensorFlow Lite's metadata (metadata_schema.fbs) and, after the model's bytes, an archive of
  * the files that the metadata names. The archive is a zip of stored files: it takes fewer lines than a library's call would.
  */
-import {Builder, type Offset} from 'flatbuffers';
+import type {Offset} from 'flatbuffers';
+import {ENUMS} from './schema_numbers';
+import {TableWriter} from './table_writer';
 
 /** What the metadata tells. */
 export interface MetadataText {
@@ -14,63 +16,29 @@ export interface MetadataText {
   readonly labelFile: string | undefined;
 }
 
-const TENSOR_AXIS_LABELS = 2;
-
-function vectorOf(builder: Builder, all: readonly Offset[]): Offset {
-  builder.startVector(4, all.length, 4);
-  for (let i = all.length - 1; i >= 0; --i) builder.addOffset(all[i]!);
-  return builder.endVector();
-}
-
-function tableOf(builder: Builder, size: number, fields: readonly (readonly [slot: number, offset: Offset])[]): Offset {
-  builder.startObject(size);
-  for (const [slot, offset] of fields) builder.addFieldOffset(slot, offset, 0);
-  return builder.endObject();
-}
-
-function labelFileOf(builder: Builder, name: string): Offset {
-  const text = builder.createString(name);
-  builder.startObject(5);
-  builder.addFieldOffset(0, text, 0);
-  builder.addFieldInt8(2, TENSOR_AXIS_LABELS, 0);
-  return builder.endObject();
+function writeLabelFile(to: TableWriter, name: string): Offset {
+  return to.table('AssociatedFile', {name: to.text(name), type: ENUMS.AssociatedFileType.TENSOR_AXIS_LABELS});
 }
 
 /** The bytes of the buffer TFLITE_METADATA. */
 export function writeMetadata({name, description, inputs, outputs, labelFile}: MetadataText): Uint8Array {
-  const builder = new Builder(1024);
-  const text = (value: string) => builder.createString(value);
-  const tensor = (named: string, i: number, ofOutput: boolean) => {
-    const files = ofOutput && i === 0 && labelFile ? vectorOf(builder, [labelFileOf(builder, labelFile)]) : 0;
-    return tableOf(builder, 7, [
-      [0, text(named)],
-      [6, files],
-    ]);
-  };
-  const subgraph = tableOf(builder, 5, [
-    [
-      2,
-      vectorOf(
-        builder,
-        inputs.map((each, i) => tensor(each, i, false)),
-      ),
-    ],
-    [
-      3,
-      vectorOf(
-        builder,
-        outputs.map((each, i) => tensor(each, i, true)),
-      ),
-    ],
-  ]);
-  const root = tableOf(builder, 8, [
-    [0, text(name)],
-    [1, text(description)],
-    [3, vectorOf(builder, [subgraph])],
-    [7, text('1.0.0')],
-  ]);
-  builder.finish(root, 'M001');
-  return builder.asUint8Array();
+  const to = new TableWriter(1024);
+  const output = (each: string, i: number) =>
+    to.table('TensorMetadata', {
+      associatedFiles: i === 0 && labelFile ? to.offsets([writeLabelFile(to, labelFile)]) : 0,
+      name: to.text(each),
+    });
+  const subgraph = to.table('SubGraphMetadata', {
+    inputTensorMetadata: to.offsets(inputs.map(each => to.table('TensorMetadata', {name: to.text(each)}))),
+    outputTensorMetadata: to.offsets(outputs.map(output)),
+  });
+  const root = to.table('ModelMetadata', {
+    name: to.text(name),
+    description: to.text(description),
+    subgraphMetadata: to.offsets([subgraph]),
+    minParserVersion: to.text('1.0.0'),
+  });
+  return to.finish('ModelMetadata', root);
 }
 
 const CRC_TABLE = Uint32Array.from({length: 256}, (_, byte) => {

@@ -4,6 +4,7 @@ import {layers as tfLayers, type LayersModel} from '@tensorflow/tfjs-layers';
 import {asContainer, type Layer, leavesOf} from '../../layers/graph';
 import {type Config, configOf} from '../../layers/layer_wrapper';
 import {cloneLayer, rebuild} from '../../layers/rebuild';
+import {specOf} from '../../layers/specs';
 
 interface Separable extends Layer {
   readonly dilationRate: readonly number[];
@@ -20,7 +21,7 @@ interface Parts {
 }
 
 function isSeparable(layer: Layer): layer is Separable {
-  return layer.getClassName() === 'SeparableConv2D';
+  return specOf(layer)?.tfmot === 'parts';
 }
 
 /** Names as Keras gives them, that no layer has. */

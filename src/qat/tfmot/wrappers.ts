@@ -1,13 +1,9 @@
 /** tfmot's own layers: so that models of Keras load here, and models of here load in Keras. */
 import {fill, serialization, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
 import {layers as tfLayers, LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
-import {
-  FakeQuantizer,
-  type FakeQuantizerOptions,
-  minMaxStore,
-  type Observer,
-  type RangeMemory,
-} from '../../quantizer/fake_quantizer';
+import {FakeQuantizer} from '../../quantizer/fake_quantizer';
+import type {FakeQuantizerOptions, Observer} from '../../quantizer/options';
+import type {RangeMemory} from '../../quantizer/range';
 import {type Container, isContainer, type Layer, type Shape} from '../../layers/graph';
 import {
   activationSwap,
@@ -18,8 +14,16 @@ import {
   swapped,
   type Tensors,
 } from '../../layers/layer_wrapper';
-import {type RoundedWeight, type Rounding, roundTensor, QuantizingWrapper} from '../quantizing';
+import {
+  NAME_OF_SITE,
+  type RoundedWeight,
+  type Rounding,
+  roundingOf,
+  roundTensor,
+  QuantizingWrapper,
+} from '../quantizing';
 import {checkSaved, savedLayer} from '../saved_config';
+import {minMaxCell} from './min_max_cell';
 
 /** A class and its config, as tfjs has them once a file is read. */
 export interface Serialized {
@@ -80,7 +84,7 @@ function addQuantizer(layer: Layer, name: string, shape: Shape, start: number, o
   const min = addConstant(layer, `${name}_min`, shape, -start);
   const max = addConstant(layer, `${name}_max`, shape, start);
   const all = {decay: DECAY, debias: false, name: layer.name, ...options};
-  return FakeQuantizer.over(minMaxStore(min, max), all);
+  return FakeQuantizer.over(() => minMaxCell(min, max), all, shape[0] ?? undefined);
 }
 
 interface Activation {
@@ -135,16 +139,12 @@ export class QuantizeWrapperV2 extends QuantizingWrapper {
   }
 
   get roundings(): Rounding[] {
-    const weights = [...this.weightQuantizers].map(([what, quantizer]) => ({what, of: 'weights' as const, quantizer}));
-    const others = [
-      {what: 'before activation', quantizer: this.preActivation},
-      {what: 'activation', quantizer: this.postActivation},
-      {what: 'output', quantizer: this.outputQuantizer},
+    return [
+      ...[...this.weightQuantizers].map(([what, quantizer]) => ({of: 'weights' as const, what, quantizer})),
+      ...roundingOf(NAME_OF_SITE.before, this.preActivation),
+      ...roundingOf('activation', this.postActivation),
+      ...roundingOf(NAME_OF_SITE.output, this.outputQuantizer),
     ];
-    const activations = others.flatMap(({what, quantizer}) =>
-      quantizer ? [{what, of: 'activations' as const, quantizer}] : [],
-    );
-    return [...weights, ...activations];
   }
 
   /** As a step of training does, which alone measures weights in tfmot. */
@@ -290,7 +290,7 @@ export class QuantizeLayer extends tfLayers.Layer {
   }
 
   get roundings(): Rounding[] {
-    return this.outputQuantizer ? [{what: 'output', of: 'activations', quantizer: this.outputQuantizer}] : [];
+    return roundingOf(NAME_OF_SITE.output, this.outputQuantizer);
   }
 
   override build(inputShape: Shape | Shape[]): void {

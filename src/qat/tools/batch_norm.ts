@@ -18,17 +18,18 @@ import {count, flag, limit, type Rules, throwProblems} from '../../check/rules';
 import {type Swap, swapped, unwrapped} from '../../layers/layer_wrapper';
 import {checkModel} from '../../layers/model';
 import {isQuantizing} from '../quantizing';
-import type {BatchNorm} from '../../layers/folding';
-import {asContainer, type Layer} from '../../layers/graph';
-import {allLayers} from '../quantize_model';
-import {alone, batchesOf, pass, type Samples} from './samples';
+import {type BatchNorm, isBatchNorm} from '../../layers/folding';
+import {allLayers, asContainer, type Layer} from '../../layers/graph';
+import {batchesOf, pass} from './batches';
+import {withModelLock} from './model_lock';
+import type {Samples} from './samples';
 
 type BatchNormLayer = Layer & BatchNorm & {momentum: number};
 
 function batchNormsOf(caller: string, model: LayersModel): BatchNormLayer[] {
   checkModel(caller, model);
   const layers = allLayers(asContainer(model)).map(unwrapped);
-  return layers.filter((layer): layer is BatchNormLayer => layer.getClassName() === 'BatchNormalization');
+  return layers.filter((layer): layer is BatchNormLayer => isBatchNorm(layer));
 }
 
 /** What a layer is while something else is called in the place of its own `call`. */
@@ -203,7 +204,7 @@ export async function reestimateBatchNorm(
   }
   const statistics = layers.map(layer => new Statistics(layer));
   try {
-    await alone('reestimateBatchNorm', model, async () => {
+    await withModelLock('reestimateBatchNorm', model, async () => {
       let seen = 0;
       for await (const batch of batchesOf('reestimateBatchNorm', model, data, {batchSize, atMost: samples})) {
         measuring(statistics, () => passUnwarned(model, batch));

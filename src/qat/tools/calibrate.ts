@@ -4,13 +4,16 @@ import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {symmetricRatio} from '../../../kernels/observe';
 import {checkOptions} from '../../check/options';
 import {callback, count, limit, oneOf, percent, type Rules, throwProblems} from '../../check/rules';
-import {type Quantizing, settle, QuantizingWrapper} from '../quantizing';
-import {quantizingLayers} from './control';
-import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import type {Layer} from '../../layers/graph';
+import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import {type CalibrationMethod, Histogram} from '../../quantizer/histogram';
-import {alone, batchesOf, pass, type Samples, sampleCount} from './samples';
+import {stepsOf} from '../../quantizer/range';
 import {offTies} from '../../quantizer/ties';
+import {type Quantizing, settle, QuantizingWrapper} from '../quantizing';
+import {batchesOf, pass, sampleCount} from './batches';
+import {quantizingLayers} from './control';
+import {withModelLock} from './model_lock';
+import type {Samples} from './samples';
 
 export type {CalibrationMethod};
 
@@ -54,7 +57,7 @@ const WEIGHT = 0.5;
 async function startWeights(layers: readonly Layer[], onEach: () => void): Promise<void> {
   for (const layer of layers) {
     for (const {quantizer, rounded} of layer instanceof QuantizingWrapper ? layer.roundedWeights() : []) {
-      if (quantizer.options.observer !== 'learned' || quantizer.isSet()) continue;
+      if (quantizer.variables.length === 0 || quantizer.isSet()) continue;
       tidy(() => void rounded());
       onEach();
       await new Promise(resolve => setTimeout(resolve));
@@ -98,13 +101,13 @@ function fitted(
   {method = 'minMax', percentile = 99.99}: CalibrateOptions,
 ) {
   const {numBits, narrowRange, symmetric, offTies: avoidsTies} = quantizer.options;
-  const {steps} = quantizer;
+  const steps = stepsOf(quantizer.options);
   const [low, high] =
     method === 'minMax'
       ? histogram.minMax()
       : method === 'mse'
-        ? histogram.mse(steps)
-        : histogram.percentile(percentile);
+        ? histogram.mseRange(steps)
+        : histogram.percentileRange(percentile);
   const ratio = symmetricRatio(numBits, narrowRange);
   const range = symmetric
     ? ([Math.min(low, high / ratio), Math.max(high, low * ratio)] as const)
@@ -134,7 +137,7 @@ export async function calibrate(model: LayersModel, samples: Samples, options: C
   }
   const layers = quantizingLayers('calibrate', model);
   let bad: ReadonlySet<string> = new Set();
-  await alone('calibrate', model, async () => {
+  await withModelLock('calibrate', model, async () => {
     // Weights whose ranges only training moves: activations are of the weights as they will be rounded.
     const before = layers.flatMap(layer => layer.measureWeights?.() ?? []);
     try {

@@ -2,14 +2,16 @@
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {callback, throwProblems} from '../../check/rules';
 import {unwrapped} from '../../layers/layer_wrapper';
-import {checkModel, withModel} from '../../layers/model';
+import {withModel} from '../../layers/model';
 import {isQuantizing, QuantizingWrapper} from '../quantizing';
 import {quantizingLayers} from './control';
-import type {FakeQuantizer, RangeSnapshot} from '../../quantizer/fake_quantizer';
-import {asContainer, type Layer} from '../../layers/graph';
-import {type CustomLayers, type Kind, kindOf, MULTIPLIES, slotsOf} from '../../layers/kinds';
+import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
+import type {RangeSnapshot} from '../../quantizer/range';
+import {allLayers, asContainer, isInput, type Layer} from '../../layers/graph';
+import {kindOf, MULTIPLIES} from '../../layers/kinds';
+import type {Kind} from '../../layers/specs/layer_spec';
+import {type CustomLayers, slotsOf} from '../../layers/weights';
 import {LEFT_OUT, reasonOfKind} from '../placement';
-import {allLayers} from '../quantize_model';
 import {QuantizedLayer} from '../quantized_layer';
 
 /** One line of a description: a quantizer, or a layer that has none. */
@@ -36,9 +38,7 @@ export interface QuantizationRow {
 
 /** What {@link describeQuantization} gives. */
 export interface QuantizationDescription {
-  /** Reads the ranges at once, which waits for the device, and which WebGPU does slowly: prefer {@link read} there. */
-  readonly rows: readonly QuantizationRow[];
-  /** The rows, without anybody waiting. */
+  /** Reads the ranges, and gives the rows. */
   readonly read: () => Promise<readonly QuantizationRow[]>;
   /** Prints the rows as a table, once they are read. */
   readonly print: (printLine?: (line: string) => void) => Promise<void>;
@@ -127,11 +127,11 @@ function linesOf(layer: Layer, custom: CustomLayers, reasonOf: ReasonOf): Line[]
  * Tells what is quantized in a model: with how many bits, on which ranges; and what is not and why.
  *
  * @param model - a quantized model.
- * @returns rows, and a way to print them.
+ * @returns ways to read that as rows, and to print them.
  */
 export function describeQuantization(model: LayersModel): QuantizationDescription {
   quantizingLayers('describeQuantization', model);
-  const layers = allLayers(asContainer(model)).filter(layer => layer.getClassName() !== 'InputLayer');
+  const layers = allLayers(asContainer(model)).filter(layer => !isInput(layer));
   const custom = Object.fromEntries(
     layers.flatMap(layer => (layer instanceof QuantizedLayer ? layer.customClass : [])),
   );
@@ -142,10 +142,6 @@ export function describeQuantization(model: LayersModel): QuantizationDescriptio
       Promise.all(lines.map(async ({quantizer, rowOf}) => rowOf(await quantizer?.snapshot()))),
     );
   return {
-    get rows() {
-      checkModel('describeQuantization', model);
-      return lines.map(({quantizer, rowOf}) => rowOf(quantizer?.snapshotSync()));
-    },
     read,
     print: async (printLine = console.log) => {
       throwProblems('describeQuantization', callback(printLine, 'printLine'));

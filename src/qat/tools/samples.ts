@@ -1,10 +1,7 @@
-/** Samples that pass a model, batch by batch. */
-import {dispose, slice, Tensor, type TensorContainer, tidy} from '@tensorflow/tfjs-core';
+/** Samples for a model: what they may be, and whether they fit it. */
+import {Tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {type Rule, throwProblems} from '../../check/rules';
-import {withModel} from '../../layers/model';
-import {asContainer} from '../../layers/graph';
-import {allLayers} from '../quantize_model';
+import {type Rule, shown, throwProblems} from '../../check/rules';
 
 /** What a model is given: a tensor, one for each of its inputs, or one by the name of each input. */
 export type Inputs = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>>;
@@ -33,11 +30,11 @@ export function isTensor(value: unknown): value is Tensor {
   return value instanceof Tensor;
 }
 
-function isObject(value: unknown): value is Named {
+export function isObject(value: unknown): value is Named {
   return typeof value === 'object' && value !== null;
 }
 
-function isDataset(samples: unknown): samples is BatchedDataset {
+export function isDataset(samples: unknown): samples is BatchedDataset {
   return isObject(samples) && typeof samples['iterator'] === 'function';
 }
 
@@ -54,12 +51,11 @@ export function isWhole(samples: unknown): samples is Batch {
   return isObject(samples) && !isDataset(samples) && (isTensor(samples) || !isIterable(samples));
 }
 
-/** What a value is, for who did not know. */
-function nameOf(value: unknown): string {
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty array' : `an array of ${nameOf(value[0])}, …`;
-  if (typeof value === 'string') return `the string '${value}'`;
+/** As {@link shown}, with what objects are of. */
+function shownAsSamples(value: unknown): string {
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty array' : `an array of ${shownAsSamples(value[0])}, …`;
   if (typeof value === 'function') return 'a function';
-  if (!isObject(value)) return String(value);
+  if (!isObject(value)) return shown(value);
   if (isTensor(value)) return 'a tensor';
   const {name} = (value.constructor as {readonly name?: string} | undefined) ?? {};
   if (name === undefined || name === 'Object') return `an object of ${Object.keys(value).join(', ') || 'nothing'}`;
@@ -84,11 +80,11 @@ function isPromise(value: unknown): boolean {
 export const sampleRule: Rule = (samples, path) => {
   const isKnown = isWhole(samples) || isDataset(samples) || isIterable(samples);
   if (isKnown && !isPromise(samples)) return [];
-  return [`${path} must be ${KINDS}; but were ${nameOf(samples)}.${remedyOf(samples)}`];
+  return [`${path} must be ${KINDS}; but were ${shownAsSamples(samples)}.${remedyOf(samples)}`];
 };
 
 /** A tensor, or what else was given, for each input; or what is wrong. */
-function byInput({inputNames}: LayersModel, batch: unknown): unknown[] | string {
+export function byInput({inputNames}: LayersModel, batch: unknown): unknown[] | string {
   const isInput = (name: string) => inputNames.includes(name);
   const isNamed = isObject(batch) && !isTensor(batch) && !Array.isArray(batch);
   const hasTargets = isNamed && ('xs' in batch || 'ys' in batch) && !Object.keys(batch).every(isInput);
@@ -116,12 +112,12 @@ function byInput({inputNames}: LayersModel, batch: unknown): unknown[] | string 
 function unlike(batch: unknown): string {
   const flat = Array.isArray(batch) && batch.length > 0 && !isTensor(batch[0]);
   const remedy = flat ? ' A dataset of single samples becomes one of batches by dataset.batch(32).' : '';
-  return `a batch must be a tensor, an array of one for each input, or an object of them by input name, but was ${nameOf(batch)}.${remedy}`;
+  return `a batch must be a tensor, an array of one for each input, or an object of them by input name, but was ${shownAsSamples(batch)}.${remedy}`;
 }
 
 /** What is wrong with what one input is given. */
 function inputProblem(name: string, shape: readonly (number | null)[], given: unknown): string | undefined {
-  if (!isTensor(given)) return `input ${name} takes a tensor, but was given ${nameOf(given)}`;
+  if (!isTensor(given)) return `input ${name} takes a tensor, but was given ${shownAsSamples(given)}`;
   if (given.isDisposed) return `what input ${name} was given is disposed of already`;
   if (given.dtype === 'string' || given.dtype === 'complex64') {
     return `input ${name} takes numbers, but was given ${given.dtype}`;
@@ -136,7 +132,7 @@ function inputProblem(name: string, shape: readonly (number | null)[], given: un
 }
 
 /** A batch's tensors in the order of the inputs. Throws if they do not fit the model. */
-function checkedInputs(caller: string, model: LayersModel, batch: unknown): readonly Tensor[] {
+export function checkedInputs(caller: string, model: LayersModel, batch: unknown): readonly Tensor[] {
   const given = byInput(model, batch);
   if (typeof given === 'string') throw new Error(`${caller}: ${given}`);
   const wrong = model.inputs.flatMap(({shape}, i) => inputProblem(model.inputNames[i]!, shape, given[i]) ?? []);
@@ -164,99 +160,7 @@ export function checkSamples(caller: string, model: LayersModel, samples: Sample
   }
 }
 
-function checkCount(caller: string, total: number): void {
+/** Throws if there are no samples. */
+export function checkCount(caller: string, total: number): void {
   if (total === 0) throw new Error(`${caller}: there are no samples. Give it at least one batch.`);
-}
-
-async function* elementsOf(caller: string, dataset: BatchedDataset): AsyncGenerator {
-  const iterator = (await dataset.iterator()) as Partial<Awaited<ReturnType<BatchedDataset['iterator']>>> | undefined;
-  const following = async () => {
-    const next: unknown = await iterator?.next?.();
-    if (isObject(next)) return next as unknown as IteratorResult<unknown>;
-    throw new Error(`${caller}: the dataset's iterator() must give what has a method next, as tf.data's do.`);
-  };
-  for (let next = await following(); !next.done; next = await following()) {
-    try {
-      yield next.value;
-    } finally {
-      dispose(next.value as TensorContainer);
-    }
-  }
-}
-
-/** How samples pass. */
-interface Passing {
-  /** Samples at a time, where they are all in one. */
-  readonly batchSize: number;
-  /** No batch follows once there were so many. */
-  readonly atMost: number;
-}
-
-/** How many samples will pass; undefined for batches that are not counted beforehand. */
-export function sampleCount(model: LayersModel, samples: Samples, passing: Passing): number | undefined {
-  if (!isWhole(samples)) return undefined;
-  const [first] = byInput(model, samples);
-  return isTensor(first) ? upTo(first.shape[0], passing) : undefined;
-}
-
-/** All of `total` samples, or as many whole batches as it takes. */
-function upTo(total: number, {batchSize, atMost}: Passing): number {
-  return Math.min(total, Math.ceil(atMost / batchSize) * batchSize);
-}
-
-/** Slices of tensors, or the batches themselves, in the order of the model's inputs. Throws if they do not fit the model. */
-export async function* batchesOf(
-  caller: string,
-  model: LayersModel,
-  samples: Samples,
-  passing: Passing,
-): AsyncGenerator<readonly Tensor[]> {
-  const {batchSize, atMost} = passing;
-  checkSamples(caller, model, samples, atMost);
-  if (!isWhole(samples)) {
-    let seen = 0;
-    for await (const batch of isDataset(samples) ? elementsOf(caller, samples) : (samples as AsyncIterable<unknown>)) {
-      const tensors = checkedInputs(caller, model, batch);
-      const size = tensors[0]!.shape[0];
-      if (size > 0) yield tensors;
-      seen += size;
-      if (seen >= atMost) return;
-    }
-    checkCount(caller, seen);
-    return;
-  }
-  const total = upTo(checkedInputs(caller, model, samples)[0]!.shape[0], passing);
-  for (let start = 0; start < total; start += batchSize) {
-    const size = Math.min(batchSize, total - start);
-    const tensors = checkedInputs(caller, model, samples);
-    const slices = tidy(() => tensors.map(each => slice(each, start, size)));
-    try {
-      yield slices;
-    } finally {
-      dispose(slices);
-    }
-  }
-}
-
-/** Passes a batch through a model, for what its layers see of it. */
-export function pass(model: LayersModel, batch: readonly Tensor[]): void {
-  tidy(() => void model.apply(batch.length === 1 ? batch[0]! : [...batch]));
-}
-
-/** Layers of models that something passes samples through, and what does. */
-const busy = new WeakMap<object, string>();
-
-/** Runs what must be alone with a model: what it measures would be of two states of it. */
-export async function alone(caller: string, model: LayersModel, run: () => Promise<void>): Promise<void> {
-  const layers = allLayers(asContainer(model));
-  const [other] = layers.flatMap(layer => busy.get(layer) ?? []);
-  if (other !== undefined) {
-    throw new Error(`${caller}: ${other}. Wait until it is done (await).`);
-  }
-  for (const layer of layers) busy.set(layer, `${caller} is at work on model ${model.name}`);
-  try {
-    await withModel(caller, model, run);
-  } finally {
-    for (const layer of layers) busy.delete(layer);
-  }
 }

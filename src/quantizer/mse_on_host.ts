@@ -1,11 +1,15 @@
 /**
  * The range of least squared error, found on the host: of values in order, with the sums of all before each, a grid's error
- * takes a few steps for each of its levels, however many values there are.
+ * takes a few steps for each of its levels, however many values there are; where nothing rounds in parallel, rounding all values
+ * to each range tried, as mse_on_device.ts does, takes seconds.
  */
-import type {Levels} from '../../kernels/grid';
+import {learnedLevels} from '../../kernels/grid';
 
 /** A range's ends. */
 export type HostRange = readonly [low: number, high: number];
+
+/** Shares of an extreme that are tried, beside all of it, as the end of a range: the error is flat about the best one. */
+export const SHARES = Array.from({length: 63}, (_, i) => 1 - (i + 1) / 64);
 
 /** More values than this are counted in so many bins, far finer than the levels. */
 const MOST = 2 ** 18;
@@ -91,15 +95,14 @@ function binned(values: Float32Array, low: number, high: number): {means: Float6
   return {means: sums.filter((_, bin) => counts[bin]! > 0).map((sum, i) => sum / filled[i]!), counts: filled};
 }
 
-/** The better of the ends, as they are tried one by one. */
-function leastError(
+/** The best ends, as they are tried one by one: the first ones, and what shares of them give. */
+function bestOf(
   first: HostRange,
-  shares: readonly number[],
   tried: (share: number) => HostRange,
   errorOf: (ends: HostRange) => number,
 ): HostRange {
   let [best, least] = [first, errorOf(first)];
-  for (const share of shares) {
+  for (const share of SHARES) {
     const ends = tried(share);
     const error = errorOf(ends);
     if (error < least) [best, least] = [ends, error];
@@ -107,13 +110,12 @@ function leastError(
   return best;
 }
 
-/** See `mseRange`, which asks the device the same questions in the same order. Of NaN and infinities: the extremes. */
-export function leastErrorRange(
+/** See `mseRange`. Of NaN and infinities: the extremes. */
+export function mseRangeOnHost(
   values: Float32Array,
-  shares: readonly number[],
-  {qmin, qmax}: Levels,
-  symmetric: boolean,
+  {numBits, symmetric, narrowRange}: {numBits: number; symmetric: boolean; narrowRange: boolean},
 ): HostRange {
+  const {qmin, qmax} = learnedLevels(numBits, narrowRange, symmetric);
   const ordered = new Ordered(values);
   const {low, high} = ordered;
   const reach = Math.max(low / qmin || 0, high / qmax);
@@ -124,8 +126,8 @@ export function leastErrorRange(
     const lowest = symmetric ? qmin : Math.max(qmin - qmax, Math.min(0, Math.round(from / scale)));
     return ordered.error(scale, lowest, lowest + qmax - qmin);
   };
-  const both = leastError(all, shares, share => [all[0] * share, all[1] * share], errorOf);
+  const both = bestOf(all, share => [all[0] * share, all[1] * share], errorOf);
   if (symmetric) return both;
-  const lower = leastError([low, both[1]], shares, share => [low * share, both[1]], errorOf);
-  return leastError([lower[0], high], shares, share => [lower[0], high * share], errorOf);
+  const lower = bestOf([low, both[1]], share => [low * share, both[1]], errorOf);
+  return bestOf([lower[0], high], share => [lower[0], high * share], errorOf);
 }

@@ -1,0 +1,148 @@
+/**
+ * Makes schema_numbers.ts of TensorFlow Lite's published schemas, or, with --check, tells whether it is what they say. Python
+ * packages of Google carry them as code that flatc made: test/tflite/requirements*.txt has their versions.
+ */
+import {execFileSync} from 'node:child_process';
+import {readFileSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import prettier from 'prettier';
+
+/** Tables of the union BuiltinOptions. */
+const OPTIONS = {
+  AddOptions: 'fusedActivationFunction potScaleInt16',
+  CastOptions: 'inDataType outDataType',
+  ConcatenationOptions: 'axis fusedActivationFunction',
+  Conv2DOptions: 'padding strideW strideH fusedActivationFunction dilationWFactor dilationHFactor',
+  DepthwiseConv2DOptions:
+    'padding strideW strideH depthMultiplier fusedActivationFunction dilationWFactor dilationHFactor',
+  DequantizeOptions: '',
+  FullyConnectedOptions: 'fusedActivationFunction keepNumDims',
+  GatherOptions: 'axis',
+  LeakyReluOptions: 'alpha',
+  MaximumMinimumOptions: '',
+  MulOptions: 'fusedActivationFunction',
+  PackOptions: 'valuesCount',
+  PadOptions: '',
+  Pool2DOptions: 'padding strideW strideH filterWidth filterHeight fusedActivationFunction',
+  QuantizeOptions: '',
+  ReducerOptions: 'keepDims',
+  ReshapeOptions: '',
+  ResizeBilinearOptions: 'alignCorners halfPixelCenters',
+  ResizeNearestNeighborOptions: 'alignCorners halfPixelCenters',
+  ShapeOptions: 'outType',
+  SliceOptions: '',
+  SoftmaxOptions: 'beta',
+  StridedSliceOptions: 'shrinkAxisMask',
+  SubOptions: 'fusedActivationFunction potScaleInt16',
+  TransposeConvOptions: 'padding strideW strideH fusedActivationFunction',
+  TransposeOptions: '',
+};
+
+/** Of each module: the fields of tables, the names in enums, and the table that a file begins with. */
+const USED = [
+  {
+    module: 'ai_edge_litert/schema_py_generated.py',
+    tables: {
+      Model: 'version operatorCodes subgraphs description buffers metadata signatureDefs',
+      SubGraph: 'tensors inputs outputs operators name',
+      Tensor: 'shape type buffer name quantization shapeSignature hasRank',
+      QuantizationParameters: 'scale zeroPoint quantizedDimension',
+      OperatorCode: 'deprecatedBuiltinCode version builtinCode',
+      Operator: 'opcodeIndex inputs outputs builtinOptionsType builtinOptions',
+      Buffer: 'data',
+      Metadata: 'name buffer',
+      SignatureDef: 'inputs outputs signatureKey',
+      TensorMap: 'name tensorIndex',
+      ...OPTIONS,
+    },
+    enums: {
+      ActivationFunctionType: 'NONE RELU RELU_N1_TO_1 RELU6',
+      BuiltinOperator:
+        'ADD AVERAGE_POOL_2D CAST CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEQUANTIZE ELU FULLY_CONNECTED GATHER ' +
+        'LEAKY_RELU LOGISTIC MAXIMUM MAX_POOL_2D MEAN MINIMUM MUL PACK PAD PRELU QUANTIZE REDUCE_MAX RELU RESHAPE ' +
+        'RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR SHAPE SLICE SOFTMAX STRIDED_SLICE SUB TANH TRANSPOSE TRANSPOSE_CONV',
+      BuiltinOptions: Object.keys(OPTIONS).join(' '),
+      Padding: 'SAME VALID',
+      TensorType: 'FLOAT32 INT32 UINT8 INT64 INT16 INT8 INT4',
+    },
+    root: 'Model',
+  },
+  {
+    module: 'mediapipe/tasks/metadata/metadata_schema_py_generated.py',
+    tables: {
+      ModelMetadata: 'name description subgraphMetadata minParserVersion',
+      SubGraphMetadata: 'inputTensorMetadata outputTensorMetadata',
+      TensorMetadata: 'name associatedFiles',
+      AssociatedFile: 'name type',
+    },
+    enums: {AssociatedFileType: 'TENSOR_AXIS_LABELS'},
+    root: 'ModelMetadata',
+  },
+];
+
+const project = fileURLToPath(new URL('../', import.meta.url));
+const output = join(project, 'src/export/tflite/schema_numbers.ts');
+
+function run(program, ...args) {
+  return execFileSync(program, args, {encoding: 'utf8', cwd: project}).trim();
+}
+
+/** What a pattern finds in a module, or an error that names what the module lacks. */
+function found(pattern, {text, module}, what) {
+  const match = pattern.exec(text);
+  if (!match) throw new Error(`${module} has no ${what}. Has the schema changed?`);
+  return match;
+}
+
+function fieldOf(table, name, source) {
+  const writer = `def ${table}Add${name[0].toUpperCase()}${name.slice(1)}\\(builder, \\w+\\):`;
+  const slot = new RegExp(`^${writer}\\n +builder\\.Prepend(\\w+)Slot\\((\\d+), .+, ([-\\d.]+)\\)$`, 'm');
+  const [, type, number, ifAbsent] = found(slot, source, `field ${table}.${name}`);
+  return `[${number}, '${type === 'UOffsetTRelative' ? 'offset' : type.toLowerCase()}', ${Number(ifAbsent)}]`;
+}
+
+function numberOf(name, value, source) {
+  const line = new RegExp(`^class ${name}\\(object\\):\\n(?: +\\w+ = \\d+\\n)*? +${value} = (\\d+)$`, 'm');
+  return found(line, source, `${name}.${value}`)[1];
+}
+
+function identifierOf(source) {
+  const bytes = new RegExp(`def ${source.root}BufferHasIdentifier.*\\n.*b"((?:\\\\x[0-9A-F]{2}){4})"`);
+  const [, escaped] = found(bytes, source, `identifier of ${source.root}`);
+  return `'${Buffer.from(escaped.replaceAll('\\x', ''), 'hex').toString('latin1')}'`;
+}
+
+function sourcesOf(python) {
+  const packages = run(python, '-c', "import sysconfig; print(sysconfig.get_path('purelib'))");
+  return USED.map(used => ({...used, text: readFileSync(join(packages, used.module), 'utf8')}));
+}
+
+function written(sources) {
+  const constant = (name, entriesOf) => `export const ${name} = {${sources.flatMap(entriesOf).join(',')}} as const;`;
+  const records = (lists, valueOf) =>
+    Object.entries(lists).map(([owner, names]) => {
+      const entries = names.split(' ').filter(Boolean);
+      return `${owner}: {${entries.map(name => `${name}: ${valueOf(owner, name)}`).join(', ')}}`;
+    });
+  return `/** Made of the published schemas by \`npm run build:schema\`. */
+
+/** Tables' fields: their slot, their type, and the value that need not be written. */
+${constant('TABLES', source => records(source.tables, (table, name) => fieldOf(table, name, source)))}
+
+/** Enums, and unions, whose numbers are those of tables. */
+${constant('ENUMS', source => records(source.enums, (name, value) => numberOf(name, value, source)))}
+
+/** What tells a file, by the table that is its root. */
+${constant('IDENTIFIERS', source => `${source.root}: ${identifierOf(source)}`)}
+`;
+}
+
+const python = run(process.execPath, 'scripts/python.mjs', 'test/tflite');
+const style = await prettier.resolveConfig(output);
+const text = await prettier.format(written(sourcesOf(python)), {...style, filepath: output});
+if (!process.argv.includes('--check')) writeFileSync(output, text);
+else if (readFileSync(output, 'utf8') !== text) {
+  console.error('src/export/tflite/schema_numbers.ts is not what the published schemas say: npm run build:schema');
+  process.exit(1);
+}

@@ -1,0 +1,115 @@
+/** Weights and biases as the runtimes read them: in their order, and in integers of fitting steps. */
+import {filterOf, type Node} from '../../integer/graph';
+import {channelsOf, type Filter, type Operator} from '../../integer/operators';
+import {roundAway} from './storage';
+
+/** Where int32 is left enough for the products that are added to a bias. */
+const LARGEST_BIAS = 2 ** 30;
+
+/** A filter in integers, for an input of a given step. */
+export interface IntegerFilter {
+  readonly levels: Int8Array;
+  readonly shape: readonly number[];
+  /** The dimension of output channels. */
+  readonly axis: number;
+  readonly scale: Float32Array;
+  readonly biasScale: Float32Array;
+  readonly bias: readonly number[];
+}
+
+/** The dimensions of kernels, output channels first. A depthwise one is the one row of a kernel [1, height, width, channels]. */
+const ORDERS: Readonly<Partial<Record<Operator, readonly number[]>>> = {
+  conv2d: [3, 0, 1, 2],
+  dense: [1, 0],
+  transposedConv2d: [2, 0, 1, 3],
+};
+
+/** The values of a tensor with its dimensions in another order. */
+function transposed(values: Int8Array, shape: readonly number[], order: readonly number[]): Int8Array {
+  const strides = shape.map((_, i) => shape.slice(i + 1).reduce((product, dim) => product * dim, 1));
+  const [dims, steps] = [order.map(i => shape[i]!), order.map(i => strides[i]!)];
+  const moved = new Int8Array(values.length);
+  const index = dims.map(() => 0);
+  let from = 0;
+  for (let to = 0; to < moved.length; ++to) {
+    moved[to] = values[from]!;
+    for (let dim = dims.length - 1; dim >= 0; --dim) {
+      from += steps[dim]!;
+      if (++index[dim]! < dims[dim]!) break;
+      from -= steps[dim]! * dims[dim]!;
+      index[dim] = 0;
+    }
+  }
+  return moved;
+}
+
+function laidOut(operator: Operator, levels: Int8Array, shape: readonly number[]) {
+  const order = ORDERS[operator];
+  if (order) return {levels: transposed(levels, shape, order), shape: order.map(i => shape[i]!), axis: 0};
+  const [height, width, channels, multiplier] = shape as [number, number, number, number];
+  return {levels, shape: [1, height, width, channels * multiplier], axis: 3};
+}
+
+/** Channels whose step is 0 multiply with 0; any step will do, and theirs is the smallest that there is. */
+function usableScale(scale: Float64Array): Float64Array {
+  const smallest = scale.reduce((least, each) => (each > 0 && each < least ? each : least), Infinity);
+  return scale.map(each => (each > 0 ? each : smallest === Infinity ? 1 : smallest));
+}
+
+/** Levels of few bits in steps as much smaller as int8 has room for: a power of two, so that the values stay as they are. */
+function spreadOf(levels: Int8Array): number {
+  const most = levels.reduce((largest, level) => Math.max(largest, Math.abs(level)), 1);
+  return 2 ** Math.floor(Math.log2(127 / most));
+}
+
+/** Which integers the runtime computes in, and the weights are stored in. */
+interface Widths {
+  readonly inInt16: boolean;
+  readonly asInt4: boolean;
+}
+
+/**
+ * The bias counts in steps of input times weight, so these should be small. A channel whose weights are so small that its
+ * bias would not fit an int32 gets coarser steps, which its weights hardly notice.
+ */
+function integersFor(filter: Filter, inputScale: number, {inInt16, asInt4}: Widths) {
+  const channel = channelsOf(filter);
+  const spread = asInt4 ? 1 : spreadOf(filter.levels);
+  let levels = spread === 1 ? filter.levels : filter.levels.map(level => level * spread);
+  const scale = usableScale(filter.scale).map(each => each / spread);
+  const coarser = scale.map((each, c) => {
+    if (inInt16 || filter.scale[c] === 0) return 1;
+    return Math.max(1, Math.abs(filter.bias[c]!) / (inputScale * each * LARGEST_BIAS));
+  });
+  const changes = coarser.some(each => each > 1) || filter.scale.some(each => each === 0);
+  if (changes) {
+    levels = levels.map((level, i) => (filter.scale[channel(i)] === 0 ? 0 : roundAway(level / coarser[channel(i)]!)));
+  }
+  const floor = (c: number) => (filter.scale[c] === 0 ? Math.abs(filter.bias[c]!) / (inputScale * LARGEST_BIAS) : 0);
+  const steps = Float32Array.from(scale, (each, c) => Math.max(each * coarser[c]!, floor(c)));
+  const biasScale = steps.map(each => Math.fround(inputScale * each));
+  const bias = Array.from(filter.bias, (each, c) => roundAway(each / biasScale[c]!));
+  return {levels, scale: steps, biasScale, bias};
+}
+
+/** The filter of an operator that multiplies, for an input of a given step. */
+export function integerFilter(node: Node, filter: Filter, inputScale: number, widths: Widths): IntegerFilter {
+  const {levels, scale, biasScale, bias} = integersFor(filter, inputScale, widths);
+  const layout = laidOut(node.operator, levels, filter.shape);
+  // Dense layers with one step for all channels say so, as their fastest kernels are for that.
+  const isShared = node.operator === 'dense' && scale.every(step => step === scale[0]);
+  const scales = isShared ? {scale: scale.slice(0, 1), biasScale: biasScale.slice(0, 1)} : {scale, biasScale};
+  return {...layout, ...scales, bias};
+}
+
+/** Operators with kernels that read int4 weights: those for int8, and those for int16. */
+const READS_INT4: ReadonlySet<Operator> = new Set(['conv2d', 'dense', 'depthwiseConv2d']);
+const READS_INT4_IN_INT16: ReadonlySet<Operator> = new Set(['conv2d', 'dense']);
+
+/** Whether an operator's weights can be stored as int4. Of few bits may be more than fit: with the other sign, or on one side of 0. */
+export function fitsInt4(node: Node, inInt16: boolean): boolean {
+  const filter = filterOf(node);
+  const readers = inInt16 ? READS_INT4_IN_INT16 : READS_INT4;
+  if (!filter || filter.bits > 4 || !readers.has(node.operator)) return false;
+  return filter.levels.every(level => level >= -8 && level <= 7);
+}

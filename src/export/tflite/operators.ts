@@ -1,0 +1,103 @@
+/** Which operator of TensorFlow Lite's computes what one of a graph does, what it is given, and in which order. */
+import type {Node, Value} from '../../integer/graph';
+import type {Convolution, Numbers, Operator, Pool} from '../../integer/operators';
+import {padsNothing, type Padding} from '../../integer/window';
+import {type OperatorName, type Options, PADDINGS} from './schema';
+
+/** What an operator takes: with the places of a filter's two tensors and of the output's shape. */
+export type Operand =
+  | Value
+  | {readonly int32: readonly number[]; readonly shape?: readonly number[]}
+  /** Numbers on the grid of the output that is chosen from them. */
+  | {readonly table: Numbers}
+  /** Numbers on a grid about 0 as fine as the operator's integers allow. */
+  | {readonly factors: Numbers}
+  | 'weights'
+  | 'bias'
+  | 'shape';
+
+interface Written {
+  readonly operator: OperatorName;
+  readonly operands: readonly Operand[];
+  readonly options: Options;
+}
+
+/** Something is padded where 'same' says so alone. */
+function paddingCode(padding: Padding): number {
+  return PADDINGS[padding.rule ?? (padsNothing(padding) ? 'valid' : 'same')];
+}
+
+function ofConvolution({strides, dilations, padding}: Convolution): Options {
+  const [strideH, strideW] = strides;
+  return {
+    padding: paddingCode(padding),
+    strideH,
+    strideW,
+    dilationHFactor: dilations[0],
+    dilationWFactor: dilations[1],
+  };
+}
+
+function ofPool({size, strides, padding}: Pool): Options {
+  const [strideH, strideW] = strides;
+  return {padding: paddingCode(padding), strideH, strideW, filterHeight: size[0], filterWidth: size[1]};
+}
+
+function written(operator: OperatorName, operands: readonly Operand[], options: Options = {}): Written {
+  return {operator, operands, options};
+}
+
+/** An operator that takes its inputs and nothing else. */
+function plain(operator: OperatorName, options?: Options): (node: Node) => Written {
+  return ({inputs}) => written(operator, inputs, options);
+}
+
+const WRITTEN: {readonly [Name in Operator]: (node: Node<Name>) => Written} = {
+  add: plain('ADD'),
+  averagePool: ({inputs, attributes}) => written('AVERAGE_POOL_2D', inputs, ofPool(attributes)),
+  // Not RELU6, which takes its input's grid to be its output's on microcontrollers.
+  clamp: plain('RELU'),
+  concat: ({inputs, attributes: {axis}}) => written('CONCATENATION', inputs, {axis}),
+  conv2d: ({inputs, attributes}) => written('CONV_2D', [...inputs, 'weights', 'bias'], ofConvolution(attributes)),
+  dense: ({inputs, output}) =>
+    written('FULLY_CONNECTED', [...inputs, 'weights', 'bias'], {keepNumDims: output.shape.length > 2 ? 1 : 0}),
+  depthwiseConv2d: ({inputs, attributes}) => {
+    const options = {...ofConvolution(attributes), depthMultiplier: attributes.filter.shape[3]!};
+    return written('DEPTHWISE_CONV_2D', [...inputs, 'weights', 'bias'], options);
+  },
+  elu: plain('ELU'),
+  leakyRelu: ({inputs, attributes: {slope}}) => written('LEAKY_RELU', inputs, {alpha: slope}),
+  lookup: ({inputs, attributes: {table}}) => written('GATHER', [{table}, ...inputs]),
+  max: ({inputs, attributes: {axes}}) => written('REDUCE_MAX', [...inputs, {int32: axes}]),
+  maxPool: ({inputs, attributes}) => written('MAX_POOL_2D', inputs, ofPool(attributes)),
+  maximum: plain('MAXIMUM'),
+  mean: ({inputs, attributes: {axes}}) => written('MEAN', [...inputs, {int32: axes}]),
+  minimum: plain('MINIMUM'),
+  multiply: plain('MUL'),
+  pad: ({inputs, attributes: {amounts}}) =>
+    written('PAD', [...inputs, {int32: amounts.flat(), shape: [amounts.length, 2]}]),
+  prelu: ({inputs, attributes: {slopes}}) => written('PRELU', [...inputs, {factors: slopes}]),
+  requantize: plain('QUANTIZE'),
+  reshape: ({inputs, output}) => written('RESHAPE', [...inputs, {int32: anyBatch(output)}]),
+  resizeBilinear: ({inputs, output}) => written('RESIZE_BILINEAR', [...inputs, {int32: output.shape.slice(1, 3)}]),
+  resizeNearest: ({inputs, output}) =>
+    written('RESIZE_NEAREST_NEIGHBOR', [...inputs, {int32: output.shape.slice(1, 3)}]),
+  sigmoid: plain('LOGISTIC'),
+  slice: ({inputs, output, attributes: {begin}}) =>
+    written('SLICE', [...inputs, {int32: begin}, {int32: anyBatch(output)}]),
+  softmax: plain('SOFTMAX', {beta: 1}),
+  tanh: plain('TANH'),
+  transpose: ({inputs, attributes: {permutation}}) => written('TRANSPOSE', [...inputs, {int32: permutation}]),
+  transposedConv2d: ({inputs, attributes}) =>
+    written('TRANSPOSE_CONV', ['shape', 'weights', ...inputs, 'bias'], ofConvolution(attributes)),
+};
+
+/** A shape whose first dimension may come to be another one when the file is run. */
+function anyBatch({shape}: Value): number[] {
+  return [-1, ...shape.slice(1)];
+}
+
+/** An operator as it is written. */
+export function writtenAs(node: Node): Written {
+  return (WRITTEN[node.operator] as (node: Node) => Written)(node);
+}

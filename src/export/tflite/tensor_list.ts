@@ -1,0 +1,106 @@
+/** The tensors of a file, numbered in the order in which they come. */
+import type {Value} from '../../integer/graph';
+import {needsInt16, type ValueGrid} from '../../integer/grids';
+import {packInt4} from '../../integer/int4';
+import type {Numbers} from '../../integer/operators';
+import type {IntegerFilter} from './filters';
+import type {FlatTensor} from './flat_model';
+import {integersOf, type PortType, storageOf} from './storage';
+
+/** A tensor that is given. Numbers on a grid of their own have a scale. */
+interface Constant {
+  readonly data: Uint8Array;
+  readonly type: 'int32' | 'int8' | 'int16';
+  readonly shape: readonly number[];
+  readonly scale?: number;
+  readonly zeroPoint?: number;
+}
+
+const bytesOf = ({buffer, byteOffset, byteLength}: Int8Array) => new Uint8Array(buffer, byteOffset, byteLength);
+
+export class TensorList {
+  readonly all: FlatTensor[] = [];
+  readonly #dynamicBatch: boolean;
+  readonly #names = new Set<string>();
+  readonly #constants = new Map<string, number>();
+
+  constructor(dynamicBatch: boolean) {
+    this.#dynamicBatch = dynamicBatch;
+  }
+
+  /** A tensor as it is; names are told apart, as some tools need that. */
+  add(name: string, tensor: Omit<FlatTensor, 'name'>): number {
+    let unique = name;
+    for (let i = 1; this.#names.has(unique); ++i) unique = `${name}_${i}`;
+    this.#names.add(unique);
+    return this.all.push({name: unique, ...tensor}) - 1;
+  }
+
+  /** One that has the model's batch. */
+  computed(name: string, tensor: Omit<FlatTensor, 'name'>): number {
+    return this.add(name, {...tensor, ...(this.#dynamicBatch && {dynamicBatch: true})});
+  }
+
+  onGrid({layer, shape}: Value, grid: ValueGrid, inInt16 = needsInt16(grid)): number {
+    const {type, zeroPoint} = storageOf(grid, inInt16);
+    return this.computed(layer, {type, shape, scale: [grid.scale], zeroPoint: [zeroPoint]});
+  }
+
+  /** One that the callers of the model see. */
+  port(name: string, {shape}: Value, grid: ValueGrid, type: PortType): number {
+    if (type === 'float32') return this.computed(name, {type, shape});
+    const {zeroPoint} = storageOf(grid, type === 'int16');
+    const shifted = type === 'uint8' ? zeroPoint + 128 : zeroPoint;
+    return this.computed(name, {type, shape, scale: [grid.scale], zeroPoint: [shifted]});
+  }
+
+  int32(layer: string, values: readonly number[], shape: readonly number[] = [values.length]): number {
+    return this.#constant(layer, {data: new Uint8Array(Int32Array.from(values).buffer), type: 'int32', shape});
+  }
+
+  /** Numbers on a given grid. */
+  table(layer: string, {values, shape}: Numbers, grid: ValueGrid): number {
+    const {scale, lowest, highest} = grid;
+    const {type, zeroPoint} = storageOf(grid);
+    const stored = values.map(x => zeroPoint + Math.min(highest, Math.max(lowest, Math.round(x / scale))));
+    return this.#constant(layer, {data: integersOf(stored, type), type, shape, scale, zeroPoint});
+  }
+
+  /** Numbers on a grid about 0 as fine as the integers allow. */
+  factors(layer: string, {values, shape}: Numbers, inInt16: boolean): number {
+    const [type, most] = inInt16 ? (['int16', 32767] as const) : (['int8', 127] as const);
+    const scale = Math.fround(values.reduce((largest, each) => Math.max(largest, Math.abs(each)), 0) / most) || 1;
+    const levels = values.map(each => Math.round(each / scale));
+    return this.#constant(layer, {data: integersOf(levels, type), type, shape, scale});
+  }
+
+  /** A stored number that others are held to. */
+  bound(layer: string, bound: number, grid: ValueGrid, inInt16 = needsInt16(grid)): number {
+    const {type, zeroPoint} = storageOf(grid, inInt16);
+    const data = integersOf([bound], type);
+    return this.add(`${layer}/bound`, {data, type, shape: [1], scale: [grid.scale], zeroPoint: [zeroPoint]});
+  }
+
+  weights(layer: string, {levels, shape, axis, scale}: IntegerFilter, asInt4: boolean): number {
+    const [type, data] = asInt4 ? (['int4', packInt4(levels)] as const) : (['int8', bytesOf(levels)] as const);
+    return this.add(`${layer}/weights`, {data, type, shape, scale, zeroPoint: scale.map(() => 0), axis});
+  }
+
+  bias(layer: string, {bias, biasScale}: IntegerFilter, asInt64: boolean): number {
+    const {buffer} = asInt64 ? BigInt64Array.from(bias, each => BigInt(each)) : Int32Array.from(bias);
+    const quantization = {scale: biasScale, zeroPoint: biasScale.map(() => 0)};
+    const type = asInt64 ? 'int64' : 'int32';
+    return this.add(`${layer}/bias`, {data: new Uint8Array(buffer), type, shape: [bias.length], ...quantization});
+  }
+
+  #constant(layer: string, {data, type, shape, scale, zeroPoint = 0}: Constant): number {
+    const quantization = scale === undefined ? {} : {scale: [scale], zeroPoint: [zeroPoint]};
+    if (data.length > 64) return this.add(`${layer}/constant`, {data, type, shape, ...quantization});
+    const key = `${type} ${shape.join()} ${data.join()} ${String(scale)}`;
+    const known = this.#constants.get(key);
+    if (known !== undefined) return known;
+    const number = this.add(`${layer}/constant`, {data, type, shape, ...quantization});
+    this.#constants.set(key, number);
+    return number;
+  }
+}

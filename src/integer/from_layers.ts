@@ -1,0 +1,113 @@
+/** From a quantized model to its graph of integers: everything is read once, then checked, then built. */
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {throwProblems} from '../check/rules';
+import {allLayers, asContainer, flatten, type Layer} from '../layers/graph';
+import {unwrapped} from '../layers/layer_wrapper';
+import {withModel} from '../layers/model';
+import {quantizingLayers} from '../qat/tools/control';
+import type {IntegerGrid} from '../quantizer/levels';
+import type {IntegerGraph, Value} from './graph';
+import {GraphBuilder} from './graph_builder';
+import {classProblems, levelProblems, quantizerProblems, unsetProblems} from './layer_problems';
+import {loweringOf} from './lowerings';
+import {LayerCall} from './lowerings/layer_call';
+import {type LayerNumbers, LayerReader} from './read_layers';
+
+/** What {@link integerGraph} takes. */
+export interface GraphOptions {
+  /** How many samples the graph is for. */
+  readonly batch: number;
+  /** What the caller finds wrong itself, once the model is one: it is told in the same message. */
+  readonly problems: () => readonly string[];
+  /** Called after each layer. */
+  readonly onProgress: ((progress: {readonly done: number; readonly total: number}) => void) | undefined;
+}
+
+/** What one call of {@link integerGraph} is for. */
+interface Job extends GraphOptions {
+  readonly caller: string;
+  readonly model: LayersModel;
+}
+
+/**
+ * The graph of a quantized model: all weights in integers, and all activations that the model rounds. Throws, as `caller`, with
+ * all layers at once that cannot be in it, before anything of the model has moved.
+ */
+export async function integerGraph(caller: string, model: LayersModel, options: GraphOptions): Promise<IntegerGraph> {
+  quantizingLayers(caller, model);
+  return withModel(caller, model, async () => {
+    const job = {caller, model, ...options};
+    return buildGraph(job, await readModel(job));
+  });
+}
+
+async function readModel({caller, model, problems, onProgress}: Job): Promise<ReadonlyMap<Layer, LayerNumbers>> {
+  const layers = allLayers(asContainer(model)).filter(layer => layer.getClassName() !== 'InputLayer');
+  const reader = new LayerReader();
+  const wrong = [...problems(), ...classProblems(layers), ...quantizerProblems(layers)];
+  wrong.push(...(await reader.nonFiniteProblems(layers)));
+  const grids = new Map<Layer, ReadonlyMap<string, IntegerGrid | undefined>>();
+  for (const layer of layers) grids.set(layer, await reader.grids(layer));
+  throwProblems(caller, [...wrong, ...unsetProblems(grids)]);
+  const numbers = new Map<Layer, LayerNumbers>();
+  for (const layer of layers) {
+    const own = grids.get(layer) as LayerNumbers['grids'];
+    numbers.set(layer, {weights: await reader.weights(layer), values: await reader.values(layer), grids: own});
+    onProgress?.({done: numbers.size, total: layers.length});
+  }
+  throwProblems(
+    caller,
+    [...numbers].flatMap(([layer, each]) => levelProblems(layer, each)),
+  );
+  return numbers;
+}
+
+/** How many take each tensor of a flat graph. */
+function usesOf({ops, outputs}: ReturnType<typeof flatten>): (tensor: number) => number {
+  const uses = new Map<number, number>();
+  for (const tensor of [...ops.flatMap(({inputs}) => inputs), ...outputs])
+    uses.set(tensor, (uses.get(tensor) ?? 0) + 1);
+  return tensor => uses.get(tensor) ?? 0;
+}
+
+function inputShapes({caller, model, batch}: Job): number[][] {
+  return model.inputs.map(({shape}, i) => {
+    const unknown = shape.slice(1).some(dim => dim == null);
+    if (!unknown) return [batch, ...shape.slice(1).map(Number)];
+    throw new Error(
+      `${caller}: input ${model.inputNames[i]} has the shape [${shape.map(dim => dim ?? 'any')}], but a file has one size ` +
+        'for everything but the batch. Build the model with an inputShape of numbers.',
+    );
+  });
+}
+
+function buildGraph(job: Job, numbers: ReadonlyMap<Layer, LayerNumbers>): IntegerGraph {
+  const {model} = job;
+  const flat = flatten(asContainer(model));
+  const [graph, uses, values] = [new GraphBuilder(), usesOf(flat), new Map<number, Value>()];
+  inputShapes(job).forEach((shape, i) => {
+    const tensor = flat.inputs[i]!;
+    values.set(tensor, graph.input(model.inputNames[i]!, shape, uses(tensor)));
+  });
+  for (const {layer, inputs, outputs} of flat.ops) {
+    const given = inputs.map(tensor => values.get(tensor)!);
+    graph.layer = layer.name;
+    const y = addLayer(graph, layer, numbers.get(layer)!, given);
+    // A layer that adds no operator hands on the value that it took.
+    const taken = given.includes(y) ? y.uses - 1 : 0;
+    y.uses = taken + uses(outputs[0]!);
+    if (y.producer) y.layer = layer.name;
+    values.set(outputs[0]!, y);
+  }
+  flat.outputs.forEach((tensor, i) => graph.outputs.push({name: model.outputNames[i]!, value: values.get(tensor)!}));
+  graph.settle();
+  return graph;
+}
+
+function addLayer(graph: GraphBuilder, layer: Layer, numbers: LayerNumbers, inputs: readonly Value[]): Value {
+  const inner = unwrapped(layer);
+  const shapes = inputs.map(({shape}) => [...shape]);
+  const shape = inner.computeOutputShape(shapes.length === 1 ? shapes[0]! : shapes) as number[];
+  const call = new LayerCall(graph, inner, numbers, inputs, shape);
+  return call.round(loweringOf(inner)!(call, ...inputs), 'output');
+}

@@ -1,0 +1,160 @@
+/**
+ * Puts a graph together, call by call of a model's layers. What can be computed in one operator (BatchNormalization and a
+ * clamp after a product, a rounding after anything) joins the operator that is there.
+ */
+import {
+  commonGrid,
+  computesInInt16,
+  filterOf,
+  inputOf,
+  type IntegerGraph,
+  type NamedValue,
+  type Node,
+  type NodeArgs,
+  nodeOf,
+  type Reach,
+  sizeOf,
+  type Value,
+} from './graph';
+import {EVERYTHING, gridOver, type Interval, isWithin, reachOf, type ValueGrid} from './grids';
+import {type Attributes, diagonal, type Operator, scaleChannels} from './operators';
+import {NO_PADDING} from './window';
+
+/** Operators that clamp what they computed. */
+const CLAMPING: ReadonlySet<Operator> = new Set([
+  'add',
+  'conv2d',
+  'dense',
+  'depthwiseConv2d',
+  'multiply',
+  'transposedConv2d',
+]);
+
+/** A graph that grows. */
+export class GraphBuilder implements IntegerGraph {
+  readonly nodes: Node[] = [];
+  readonly inputs: NamedValue[] = [];
+  readonly outputs: NamedValue[] = [];
+  readonly problems: string[] = [];
+  /** The layer that is being added. */
+  layer = '';
+
+  input(name: string, shape: readonly number[], uses: number): Value {
+    const value: Value = {shape, layer: name, uses, grid: undefined, producer: undefined};
+    this.inputs.push({name, value});
+    return value;
+  }
+
+  add<Of extends Operator>(operator: Of, attributes: Attributes[Of], args: NodeArgs): Value {
+    const node = nodeOf(this.layer, operator, attributes, args);
+    this.nodes.push(node);
+    return node.output;
+  }
+
+  /** An operator that moves values, or chooses among them. */
+  move<Of extends Operator>(operator: Of, attributes: Attributes[Of], x: Value, shape: readonly number[]): Value {
+    return this.add(operator, attributes, {inputs: [x], shape, rule: 'same'});
+  }
+
+  reshape(x: Value, shape: readonly number[]): Value {
+    if (shape.length === x.shape.length && shape.every((dim, i) => dim === x.shape[i])) return x;
+    return this.move('reshape', {}, x, shape);
+  }
+
+  /** gain * x + offset along the last dimension: in the product before it, or by a depthwise convolution. */
+  affine(x: Value, gain: Float64Array, offset: Float64Array): Value {
+    const before = this.#open(x, node => filterOf(node) !== undefined && sameEnd(node.output, x));
+    const filter = before && filterOf(before);
+    if (filter) {
+      filter.bias = filter.bias.map((bias, c) => bias * gain[c]! + offset[c]!);
+      scaleChannels(filter, gain);
+      return x;
+    }
+    const image = this.reshape(x, imageShape(x.shape));
+    const convolution = {
+      filter: diagonal(gain, offset),
+      strides: [1, 1],
+      dilations: [1, 1],
+      padding: NO_PADDING,
+    } as const;
+    const y = this.add('depthwiseConv2d', convolution, {inputs: [image], shape: image.shape, rule: 'own'});
+    return this.reshape(y, x.shape);
+  }
+
+  /** x held inside an interval: by the operator before it, if that can, or by one of its own. */
+  clamp(x: Value, interval: Interval): Value {
+    const before = this.#open(x, ({operator}) => CLAMPING.has(operator));
+    if (before) {
+      before.clamp = interval;
+      return x;
+    }
+    return this.add('clamp', {}, {inputs: [x], shape: x.shape, rule: 'own', clamp: interval});
+  }
+
+  /** x on a grid: computed on it, or brought to it from the one that it is on. */
+  round(x: Value, grid: ValueGrid | undefined): Value {
+    if (!grid || (x.grid && isWithin(x.grid, grid))) return x;
+    // Of an input that others take as it is, it is a copy that is rounded.
+    const isShared = x.uses > 1 && inputOf(x) !== undefined;
+    if (x.grid || isShared) return this.add('requantize', {}, {inputs: [x], shape: x.shape, rule: grid});
+    if (x.uses > 1) {
+      this.problems.push(
+        `layer ${x.layer}: its output goes to ${x.uses} places, and layer ${this.layer} alone rounds it, to a range of its ` +
+          'own. Have it rounded where it comes from, so that all take the same numbers.',
+      );
+    }
+    adopt(x, grid);
+    return x;
+  }
+
+  /** Gives grids to what only moves values, clamps them or is on the way to a value, and was not rounded itself. */
+  settle(): void {
+    for (const node of this.nodes) {
+      const {output, operator, rule, reach, inputs} = node;
+      if (output.grid) continue;
+      if (rule === 'same' || operator === 'clamp') output.grid = commonGrid(inputs);
+      if (reach) output.grid = this.#gridOver(node, reach);
+    }
+  }
+
+  /** A grid for what nobody measured, as fine as those of the values around it. */
+  #gridOver(node: Node, reach: Reach): ValueGrid | undefined {
+    const [one, other] = node.inputs;
+    if (!one?.grid || !other?.grid) return undefined;
+    let inInt16 = computesInInt16(node);
+    for (let next = this.#next(node); next; next = next.reach && this.#next(next)) inInt16 ||= computesInInt16(next);
+    return gridOver(reach(reachOf(one.grid), reachOf(other.grid)), inInt16);
+  }
+
+  #next({output}: Node): Node | undefined {
+    return this.nodes.find(({inputs}) => inputs.includes(output));
+  }
+
+  /** The operator that x comes from, by way of reshapes, if nobody has clamped, rounded or taken what is between. */
+  #open(x: Value, accepts: (node: Node) => boolean): Node | undefined {
+    const node = x.producer;
+    if (!node || x.grid || x.uses > 1) return undefined;
+    if (node.operator === 'reshape') return this.#open(node.inputs[0]!, accepts);
+    return node.clamp === EVERYTHING && accepts(node) ? node : undefined;
+  }
+}
+
+function sameEnd(one: Value, other: Value): boolean {
+  return one.shape[one.shape.length - 1] === other.shape[other.shape.length - 1];
+}
+
+/** Any shape as that of images, with its last dimension last. */
+function imageShape(shape: readonly number[]): number[] {
+  const [batch, channels] = [shape[0]!, shape[shape.length - 1]!];
+  const between = shape.slice(1, -1);
+  if (between.length === 2) return [...shape];
+  return [batch, 1, sizeOf(between), channels];
+}
+
+/** Puts a value on a grid, and with it those that it only moves or chooses among. */
+function adopt(value: Value, grid: ValueGrid): void {
+  value.grid = grid;
+  const {producer} = value;
+  if (producer?.rule !== 'same') return;
+  for (const input of producer.inputs) if (!input.grid && input.uses === 1) adopt(input, grid);
+}

@@ -1,0 +1,62 @@
+/** What is against computing layers in integers, told for all of them at once. */
+import type {Layer} from '../layers/graph';
+import {unwrapped} from '../layers/layer_wrapper';
+import {slotsOf} from '../layers/weights';
+import {isQuantizing, QuantizingWrapper} from '../qat/quantizing';
+import type {IntegerGrid} from '../quantizer/levels';
+import {fitsIntegers, valueGridOf} from './grids';
+import {loweringOf, objectionTo} from './lowerings';
+import type {LayerNumbers} from './read_layers';
+
+export function classProblems(layers: readonly Layer[]): string[] {
+  return layers.flatMap(layer => {
+    const inner = unwrapped(layer);
+    const objection = objectionTo(inner);
+    return objection === undefined ? [] : [`layer ${layer.name}: ${objection}.`];
+  });
+}
+
+/** Weights that stay float, and quantizers that are switched off. */
+export function quantizerProblems(layers: readonly Layer[]): string[] {
+  return layers.flatMap(layer => {
+    const inner = unwrapped(layer);
+    const rounded = layer instanceof QuantizingWrapper ? layer.roundedWeights().map(({name}) => name) : [];
+    // A class that cannot be computed needs no other remedy.
+    const weights = loweringOf(inner) ? slotsOf(inner, undefined).map(({name}) => name) : [];
+    const float = weights.filter(name => !rounded.includes(name));
+    const off = isQuantizing(layer) ? layer.roundings.filter(({quantizer}) => !quantizer.quantizing) : [];
+    return [
+      ...float.map(name => `layer ${layer.name}: its ${name} is not quantized. Quantize it: quantizeModel's weights.`),
+      ...off.map(
+        ({what}) => `layer ${layer.name}: the rounding of its ${what} is off. Switch it on: setFakeQuant(q, true).`,
+      ),
+    ];
+  });
+}
+
+/** Ranges of activations that are not set. */
+export function unsetProblems(grids: ReadonlyMap<Layer, ReadonlyMap<string, IntegerGrid | undefined>>): string[] {
+  const unset = [...grids].flatMap(([{name}, all]) =>
+    [...all].filter(([, grid]) => !grid).map(([what]) => `${name} (${what})`),
+  );
+  if (unset.length === 0) return [];
+  return [`these ranges were never set: ${unset.join(', ')}. Train a step, or call calibrate(q, samples) first.`];
+}
+
+/** Levels that int8 weights, and grids that int16 activations do not hold. */
+export function levelProblems({name}: Layer, {weights, grids}: LayerNumbers): string[] {
+  const large = [...weights].filter(([, {levels}]) => levels.some(level => Math.abs(level) > 127));
+  const long = [...grids].filter(([, grid]) => !fitsIntegers(valueGridOf(grid)));
+  return [
+    ...large.map(
+      ([attribute]) =>
+        `layer ${name}: levels of its ${attribute} do not fit int8 weights, which are symmetric: -127 to 127. ` +
+        'Quantize weights with numBits of 8 or fewer, symmetric and narrowRange.',
+    ),
+    ...long.map(
+      ([what]) =>
+        `layer ${name}: the grid of its ${what} does not fit int16, which has 0 in its middle. ` +
+        'Quantize activations with numBits of 15 or fewer, or symmetric.',
+    ),
+  ];
+}

@@ -1,0 +1,68 @@
+/** Activations, as layers and within them. */
+import type {Layer} from '../../layers/graph';
+import {activationOf} from '../../layers/kinds';
+import type {Value} from '../graph';
+import {type GridPair, SIGNED_UNIT, UNIT} from '../grids';
+import type {LayerCall, Lowering} from './layer_call';
+
+/** An operator that gives what is on a grid of its own, whatever the model's. */
+function onGrid(operator: 'sigmoid' | 'softmax' | 'tanh', grids: GridPair): Lowering {
+  return (call, x) => call.graph.add(operator, {}, {inputs: [x], shape: x.shape, rule: call.fixed(x, grids)});
+}
+
+const sigmoid = onGrid('sigmoid', UNIT);
+
+const elu: Lowering = ({graph}, x) => graph.add('elu', {}, {inputs: [x], shape: x.shape, rule: 'own'});
+
+/** 0.2 * x + 0.5, between 0 and 1. */
+const hardSigmoid: Lowering = (call, x) => {
+  const {graph} = call;
+  const all = (value: number) => new Float64Array(x.shape[x.shape.length - 1]!).fill(value);
+  return graph.round(graph.clamp(graph.affine(x, all(0.2), all(0.5)), [0, 1]), call.fixed(x, UNIT));
+};
+
+const swish: Lowering = (call, x) => {
+  x.uses++;
+  const gate = sigmoid(call, x);
+  return call.graph.add('multiply', {}, {inputs: [x, gate], shape: x.shape, rule: 'own'});
+};
+
+/** Activations by name; `ELU` as a layer is named so. */
+const ACTIVATIONS: Readonly<Record<string, Lowering>> = {
+  ELU: elu,
+  elu,
+  hardSigmoid,
+  linear: (_call, x) => x,
+  relu: ({graph}, x) => graph.clamp(x, [0, Infinity]),
+  relu6: ({graph}, x) => graph.clamp(x, [0, 6]),
+  sigmoid,
+  softmax: onGrid('softmax', UNIT),
+  swish,
+  tanh: onGrid('tanh', SIGNED_UNIT),
+};
+
+/** x through the activation that a layer has or is, between the roundings before and after it. */
+export function activated(call: LayerCall, x: Value): Value {
+  const rounded = call.round(x, 'before activation');
+  return call.round(ACTIVATIONS[activationOf(call.layer)]!(call, rounded), 'activation');
+}
+
+/** What is against the activation that a layer has or is; undefined if nothing. */
+export function objectionToActivation(layer: Layer): string | undefined {
+  const hasOne = (layer as unknown as {activation?: unknown}).activation !== undefined;
+  const name = activationOf(layer);
+  if ((!hasOne && !['Activation', 'Softmax'].includes(layer.getClassName())) || ACTIVATIONS[name]) return undefined;
+  return `the activation ${name} has no integer operator. Use one of ${Object.keys(ACTIVATIONS).slice(1).join(', ')}`;
+}
+
+export const leakyRelu: Lowering = (call, x) =>
+  call.graph.add('leakyRelu', {slope: call.get<number>('alpha')}, {inputs: [x], shape: x.shape, rule: 'own'});
+
+export const prelu: Lowering = (call, x) => {
+  const {shape} = call.get<{shape: number[]}>('alpha');
+  const slopes = {values: call.numbers.values.get('alpha')!, shape};
+  return call.graph.add('prelu', {slopes}, {inputs: [x], shape: x.shape, rule: 'own'});
+};
+
+export const relu: Lowering = (call, x) =>
+  call.graph.clamp(x, [0, call.get<number | undefined>('maxValue') ?? Infinity]);

@@ -1,0 +1,70 @@
+/** A call of a layer, as the lowering of its class sees it. */
+import type {Layer} from '../../layers/graph';
+import type {Value} from '../graph';
+import type {GraphBuilder} from '../graph_builder';
+import {type GridPair, needsInt16, type ValueGrid, valueGridOf} from '../grids';
+import type {LayerNumbers, ValueName} from '../read_layers';
+import type {Pair} from '../window';
+
+/** What adds the operators of a layer to the graph. */
+export type Lowering = (call: LayerCall, ...inputs: Value[]) => Value;
+
+/** The layer, what it computes with and where in the graph it is called. */
+export class LayerCall {
+  readonly graph: GraphBuilder;
+  readonly layer: Layer;
+  readonly numbers: LayerNumbers;
+  readonly inputs: readonly Value[];
+  /** That of the output. */
+  readonly shape: readonly number[];
+
+  constructor(
+    graph: GraphBuilder,
+    layer: Layer,
+    numbers: LayerNumbers,
+    inputs: readonly Value[],
+    shape: readonly number[],
+  ) {
+    this.graph = graph;
+    this.layer = layer;
+    this.numbers = numbers;
+    this.inputs = inputs;
+    this.shape = shape;
+  }
+
+  /** An attribute of the layer. */
+  get<T>(name: string): T {
+    return (this.layer as unknown as Record<string, T>)[name]!;
+  }
+
+  /** An attribute of the layer with a number for rows and one for columns. */
+  pair(name: string, otherwise?: number): Pair {
+    return pairOf(this.get<number | readonly number[] | undefined>(name) ?? otherwise!);
+  }
+
+  /** A variable with as many values as there are channels, or `otherwise` for each. */
+  perChannel(name: ValueName, channels: number, otherwise: number): Float64Array {
+    const values = this.numbers.values.get(name);
+    return values ? Float64Array.from(values) : new Float64Array(channels).fill(otherwise);
+  }
+
+  /** The grid on which the layer rounds there. */
+  grid(what: string): ValueGrid | undefined {
+    const grid = this.numbers.grids.get(what);
+    return grid && valueGridOf(grid);
+  }
+
+  round(x: Value, what: string): Value {
+    return this.graph.round(x, this.grid(what));
+  }
+
+  /** That of two grids which has enough levels for x, and for what the layer makes of it. */
+  fixed(x: Value, [in8, in16]: GridPair): ValueGrid {
+    const own = [...this.numbers.grids.values()].map(valueGridOf);
+    return [x.grid, ...own].some(needsInt16) ? in16 : in8;
+  }
+}
+
+function pairOf(value: number | readonly number[]): Pair {
+  return typeof value === 'number' ? [value, value] : [value[0]!, value[1] ?? value[0]!];
+}

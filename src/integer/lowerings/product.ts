@@ -1,0 +1,139 @@
+/** Layers that multiply: with kernels, or each channel with a number. */
+import {gainOf} from '../../layers/folding';
+import type {Layer} from '../../layers/graph';
+import {channelOf} from '../../quantizer/levels';
+import type {Value} from '../graph';
+import {type Convolution, type Filter, scaleChannels} from '../operators';
+import type {ValueName} from '../read_layers';
+import {NO_PADDING, type Pair, paddingOf} from '../window';
+import {activated} from './activation';
+import {LayerCall, type Lowering} from './layer_call';
+
+type Layout = Pick<Filter, 'shape' | 'view' | 'axis'>;
+
+/** A kernel whose dimension `axis` has the output channels. */
+const kernel = (shape: readonly number[], axis = shape.length - 1): Layout => ({shape, view: shape, axis});
+
+/** A kernel whose last two dimensions are the output channels together. */
+function depthwiseKernel(shape: readonly number[]): Layout {
+  const [height, width, channels, multiplier] = shape as [number, number, number, number];
+  return {shape, view: [height * width, channels * multiplier], axis: 1};
+}
+
+function shapeOf(call: LayerCall, attribute: string): readonly number[] {
+  return call.get<{shape: number[]}>(attribute).shape;
+}
+
+function filterOf(call: LayerCall, attribute: string, layout: Layout, hasBias = true): Filter {
+  const {levels, grid, view, gain} = call.numbers.weights.get(attribute)!;
+  const outputs = layout.view[layout.axis]!;
+  const [step, output] = [channelOf(view, grid.axis), channelOf(layout.view, layout.axis)];
+  const scale = new Float64Array(outputs);
+  levels.forEach((level, i) => {
+    // A channel of zeros has no step: for tiny gains, it would be out of the runtimes' limits.
+    if (level !== 0) scale[output(i)] = grid.scale[step(i)]!;
+  });
+  const bias = hasBias ? call.perChannel('bias', outputs, 0) : new Float64Array(outputs);
+  const filter = {...layout, levels: Int8Array.from(levels), bits: grid.bits, scale, bias};
+  // Whatever follows, also the BatchNormalization that they were rounded for, multiplies them again.
+  const inverse = gain?.map(each => 1 / each);
+  if (inverse) scaleChannels(filter, inverse);
+  return filter;
+}
+
+/** The window of a kernel over an image. */
+function windowOf(call: LayerCall, image: readonly number[], [height, width]: readonly number[]) {
+  const strides = call.pair('strides');
+  // tfjs ignores it there.
+  const dilations: Pair = call.layer.getClassName() === 'DepthwiseConv2D' ? [1, 1] : call.pair('dilationRate', 1);
+  const size: Pair = [image[1]!, image[2]!];
+  const rule = call.get<'same' | 'valid'>('padding');
+  return {strides, dilations, padding: paddingOf(rule, size, [height!, width!], strides, dilations)};
+}
+
+function convolved(
+  call: LayerCall,
+  operator: 'conv2d' | 'depthwiseConv2d' | 'transposedConv2d',
+  convolution: Convolution,
+  x: Value,
+  shape = call.shape,
+): Value {
+  return call.graph.add(operator, convolution, {inputs: [x], shape, rule: 'own'});
+}
+
+export const conv2d: Lowering = (call, x) => {
+  const shape = shapeOf(call, 'kernel');
+  const filter = filterOf(call, 'kernel', kernel(shape));
+  return activated(call, convolved(call, 'conv2d', {filter, ...windowOf(call, x.shape, shape)}, x));
+};
+
+/** As a convolution of images of one line. */
+export const conv1d: Lowering = (call, x) => {
+  const [batch, ...rows] = x.shape as [number, number, number];
+  const shape = [1, ...shapeOf(call, 'kernel')];
+  const image = call.graph.reshape(x, [batch, 1, ...rows]);
+  const strides: Pair = [1, call.pair('strides')[0]];
+  const dilations: Pair = [1, call.pair('dilationRate')[0]];
+  const rule = call.get<'same' | 'valid'>('padding');
+  const padding = paddingOf(rule, [1, rows[0]], [1, shape[1]!], strides, dilations);
+  const filter = filterOf(call, 'kernel', kernel(shape));
+  const lines = [batch, 1, ...call.shape.slice(1)];
+  const y = convolved(call, 'conv2d', {filter, strides, dilations, padding}, image, lines);
+  return call.graph.reshape(activated(call, y), call.shape);
+};
+
+function depthwise(call: LayerCall, x: Value, outputs: number, hasBias: boolean): Value {
+  const shape = shapeOf(call, 'depthwiseKernel');
+  const filter = filterOf(call, 'depthwiseKernel', depthwiseKernel(shape), hasBias);
+  const convolution = {filter, ...windowOf(call, x.shape, shape)};
+  return convolved(call, 'depthwiseConv2d', convolution, x, [...call.shape.slice(0, 3), outputs]);
+}
+
+export const depthwiseConv2d: Lowering = (call, x) => activated(call, depthwise(call, x, call.shape[3]!, true));
+
+export const separableConv2d: Lowering = (call, x) => {
+  const shape = shapeOf(call, 'pointwiseKernel');
+  const middle = call.round(depthwise(call, x, shape[2]!, false), 'between');
+  const filter = filterOf(call, 'pointwiseKernel', kernel(shape));
+  const pointwise = {filter, strides: [1, 1], dilations: [1, 1], padding: {...NO_PADDING, rule: 'valid'}} as const;
+  return activated(call, convolved(call, 'conv2d', pointwise, middle));
+};
+
+/** Padded as the convolution that gives x from its output would be. */
+export const conv2dTranspose: Lowering = (call, x) => {
+  const shape = shapeOf(call, 'kernel');
+  const filter = filterOf(call, 'kernel', kernel(shape, 2));
+  return activated(call, convolved(call, 'transposedConv2d', {filter, ...windowOf(call, call.shape, shape)}, x));
+};
+
+export const dense: Lowering = (call, x) => {
+  const filter = filterOf(call, 'kernel', kernel(shapeOf(call, 'kernel')));
+  const y = call.graph.add('dense', {filter}, {inputs: [x], shape: call.shape, rule: 'own'});
+  return activated(call, y);
+};
+
+/** A Dense layer called on each step: as good as called on all of them, as it looks at the last dimension only. */
+export const timeDistributed: Lowering = ({graph, layer, numbers, inputs, shape}, x) => {
+  const {layer: inner} = layer as unknown as {layer: Layer};
+  return dense(new LayerCall(graph, inner, numbers, inputs, shape), x);
+};
+
+export const batchNorm: Lowering = (call, x) => {
+  const [axis] = [call.get<number | number[]>('axis')].flat(); // Keras saves a list
+  if (axis !== -1 && axis !== x.shape.length - 1) {
+    call.graph.problems.push(`layer ${call.layer.name}: it normalizes axis ${axis}, which must be the last one.`);
+    return x;
+  }
+  const channels = x.shape[x.shape.length - 1]!;
+  const of = (name: ValueName, otherwise: number) => call.perChannel(name, channels, otherwise);
+  const [gamma, beta, mean, variance] = [of('gamma', 1), of('beta', 0), of('movingMean', 0), of('movingVariance', 1)];
+  const gain = gainOf(gamma, variance, call.get<number>('epsilon'));
+  const offset = beta.map((each, c) => each - mean[c]! * gain[c]!);
+  return call.graph.affine(x, gain, offset);
+};
+
+export const rescaling: Lowering = (call, x) => {
+  const channels = x.shape[x.shape.length - 1]!;
+  const all = (value: number) => new Float64Array(channels).fill(value);
+  return call.graph.affine(x, all(call.get<number>('scale')), all(call.get<number>('offset')));
+};

@@ -1,0 +1,108 @@
+/** The operators of a graph, named for what they compute on tensors whose last dimension is the channels. */
+import {channelOf} from '../quantizer/levels';
+import type {Pair, Window} from './window';
+
+/** Numbers that are given. */
+export interface Numbers {
+  readonly values: Float32Array;
+  readonly shape: readonly number[];
+}
+
+/** What an operator multiplies with, and adds. */
+export interface Filter {
+  /** The weights in steps, as tfjs lays them out. */
+  levels: Int8Array;
+  /**
+   * [height, width, in, out] of a convolution, [height, width, in, multiplier] of a depthwise and [height, width, out, in] of
+   * a transposed one, [in, out] of a dense layer.
+   */
+  readonly shape: readonly number[];
+  /** The shape in which `axis` counts: the same, or [height * width, in * multiplier] of a depthwise one. */
+  readonly view: readonly number[];
+  /** The dimension of output channels. */
+  readonly axis: number;
+  /** The width that the weights were rounded to. */
+  readonly bits: number;
+  /** The step and the bias of each output channel. A step of 0 switches the channel off. */
+  scale: Float64Array;
+  bias: Float64Array;
+}
+
+export interface Convolution extends Window {
+  readonly filter: Filter;
+  readonly dilations: Pair;
+}
+
+export interface Pool extends Window {
+  readonly size: Pair;
+}
+
+type None = Readonly<Record<string, never>>;
+
+/** The operators, and what each has beside its inputs and the shape of its output. */
+export interface Attributes {
+  conv2d: Convolution;
+  depthwiseConv2d: Convolution;
+  /** Padded as the convolution that would give its input from its output. */
+  transposedConv2d: Convolution;
+  dense: {readonly filter: Filter};
+  add: None;
+  multiply: None;
+  maximum: None;
+  minimum: None;
+  concat: {readonly axis: number};
+  averagePool: Pool;
+  maxPool: Pool;
+  /** Over all of some dimensions. */
+  mean: {readonly axes: readonly number[]};
+  max: {readonly axes: readonly number[]};
+  resizeBilinear: None;
+  resizeNearest: None;
+  /** Zeros before and behind, in each dimension. */
+  pad: {readonly amounts: readonly Pair[]};
+  /** What begins there, as large as the output. */
+  slice: {readonly begin: readonly number[]};
+  transpose: {readonly permutation: readonly number[]};
+  reshape: None;
+  /** Rows of a table, by their numbers. */
+  lookup: {readonly table: Numbers};
+  leakyRelu: {readonly slope: number};
+  prelu: {readonly slopes: Numbers};
+  elu: None;
+  sigmoid: None;
+  softmax: None;
+  tanh: None;
+  /** Nothing but the clamp that any operator may have. */
+  clamp: None;
+  /** The same on another grid. */
+  requantize: None;
+}
+
+export type Operator = keyof Attributes;
+
+/** The output channel of each weight. */
+export function channelsOf({view, axis}: Filter): (weight: number) => number {
+  return channelOf(view, axis);
+}
+
+/** Multiplies the output channels of a filter: their steps, and the signs of their levels. */
+export function scaleChannels(filter: Filter, gain: Float64Array): void {
+  if (gain.some(each => each < 0)) {
+    const channel = channelsOf(filter);
+    filter.levels = filter.levels.map((level, i) => (gain[channel(i)]! < 0 ? -level : level));
+  }
+  filter.scale = filter.scale.map((scale, c) => scale * Math.abs(gain[c]!));
+}
+
+/** What multiplies each channel with a gain of its own, and adds an offset. */
+export function diagonal(gain: Float64Array, offset: Float64Array): Filter {
+  return {
+    levels: Int8Array.from(gain, each => 127 * Math.sign(each)),
+    shape: [1, 1, gain.length, 1],
+    view: [1, gain.length],
+    axis: 1,
+    bits: 8,
+    scale: gain.map(each => Math.abs(each) / 127),
+    bias: offset,
+  };
+}

@@ -1,0 +1,118 @@
+/** The numbers of a quantized model's layers, read from the device: each variable, each range and each rounded weight once. */
+import {clone, tidy} from '@tensorflow/tfjs-core';
+import type {LayerVariable} from '@tensorflow/tfjs-layers';
+import {type BatchNorm, foldingGainOf} from '../layers/folding';
+import {innerLayers, type Layer} from '../layers/graph';
+import {unwrapped} from '../layers/layer_wrapper';
+import {isQuantizing, QuantizingWrapper, type RoundedWeight} from '../qat/quantizing';
+import {gridOfQuantizer, type IntegerGrid, levelsOf, type WeightLevels} from '../quantizer/levels';
+
+/** Variables of layers that are no rounded weights. */
+const VALUES = ['bias', 'gamma', 'beta', 'movingMean', 'movingVariance', 'alpha'] as const;
+
+export type ValueName = (typeof VALUES)[number];
+
+/** What a layer computes with. */
+export interface LayerNumbers {
+  /** Rounded weights, by attribute. */
+  readonly weights: ReadonlyMap<string, WeightLevels>;
+  /** Other variables, by attribute. */
+  readonly values: ReadonlyMap<ValueName, Float32Array>;
+  /** Where the layer rounds activations: 'before activation', 'between', 'activation', 'output'. */
+  readonly grids: ReadonlyMap<string, IntegerGrid>;
+}
+
+/** A layer's variables as they are. */
+interface Variables {
+  readonly values: ReadonlyMap<ValueName, Float32Array>;
+  /** The names of those that hold NaN or Infinity, which no integer can tell. */
+  readonly nonFinite: readonly string[];
+}
+
+/** Reads layers. Only rounded weights move anything: their ranges, as a prediction would. */
+export class LayerReader {
+  readonly #variables = new Map<Layer, Variables>();
+
+  /** What is wrong with the variables of layers: kernels, biases, statistics. */
+  async nonFiniteProblems(layers: readonly Layer[]): Promise<string[]> {
+    const problems: string[] = [];
+    for (const layer of layers) {
+      const {nonFinite} = await this.#variablesOf(unwrapped(layer));
+      problems.push(
+        ...nonFinite.map(
+          name =>
+            `layer ${layer.name}: its ${name} holds NaN or Infinity. Go back to weights from before training diverged.`,
+        ),
+      );
+    }
+    return problems;
+  }
+
+  /** Variables that are no rounded weights. */
+  async values(layer: Layer): Promise<LayerNumbers['values']> {
+    return (await this.#variablesOf(unwrapped(layer))).values;
+  }
+
+  /** The grids on which a layer rounds activations; undefined where the range is not set. */
+  async grids(layer: Layer): Promise<ReadonlyMap<string, IntegerGrid | undefined>> {
+    const grids = new Map<string, IntegerGrid | undefined>();
+    if (!isQuantizing(layer)) return grids;
+    for (const {what, of, quantizer} of layer.roundings) {
+      if (of === 'activations') grids.set(what, await gridOfQuantizer(quantizer));
+    }
+    return grids;
+  }
+
+  /** The weights that a layer rounds, as integers. */
+  async weights(layer: Layer): Promise<LayerNumbers['weights']> {
+    const found = new Map<string, WeightLevels>();
+    if (!(layer instanceof QuantizingWrapper)) return found;
+    for (const weight of layer.roundedWeights()) found.set(weight.name, await this.#levelsOf(weight));
+    return found;
+  }
+
+  async #levelsOf({quantizer, rounded, shape, norm}: RoundedWeight): Promise<WeightLevels> {
+    // A copy, as what is not rounded is the weight itself.
+    const tensor = tidy(() => clone(rounded()));
+    const view = tensor.shape;
+    let values: ArrayLike<number>;
+    try {
+      values = await tensor.data();
+    } finally {
+      tensor.dispose();
+    }
+    const grid = (await gridOfQuantizer(quantizer))!;
+    return {levels: levelsOf(values, view, grid), grid, view, shape, gain: norm && (await this.#gainOf(norm))};
+  }
+
+  async #gainOf(norm: BatchNorm): Promise<Float64Array> {
+    const {values} = await this.#variablesOf(norm as unknown as Layer);
+    return foldingGainOf(values.get('gamma'), values.get('movingVariance')!, norm.epsilon);
+  }
+
+  async #variablesOf(layer: Layer): Promise<Variables> {
+    const known = this.#variables.get(layer);
+    if (known) return known;
+    const read = await readVariables(layer);
+    this.#variables.set(layer, read);
+    return read;
+  }
+}
+
+async function readVariables(layer: Layer): Promise<Variables> {
+  const host = layer.getClassName() === 'TimeDistributed' ? innerLayers(layer)[0]! : layer;
+  const attributes = host as unknown as Readonly<Record<ValueName, LayerVariable | undefined>>;
+  const values = new Map<ValueName, Float32Array>();
+  const nonFinite: string[] = [];
+  for (const variable of layer.weights) {
+    const data = await variable.read().data<'float32'>();
+    const attribute = VALUES.find(name => attributes[name] === variable);
+    if (attribute) values.set(attribute, data);
+    if (data.every(Number.isFinite)) continue;
+    const {originalName} = variable;
+    nonFinite.push(
+      originalName.startsWith(`${layer.name}/`) ? originalName.slice(layer.name.length + 1) : originalName,
+    );
+  }
+  return {values, nonFinite};
+}

@@ -1,0 +1,24 @@
+/** The ends of ranges, on the device. */
+import {maximum, minimum, reshape, type Tensor, unstack} from '@tensorflow/tfjs-core';
+import {minMax} from '../ops/range';
+
+/** A range's ends: scalars, or one of each for a channel. */
+export type Ends = readonly [low: Tensor, high: Tensor];
+
+/** All dimensions but `axis`; undefined for all of them. */
+export function otherAxes({rank}: Tensor, axis: number | undefined): number[] | undefined {
+  return axis === undefined ? undefined : Array.from({length: rank}, (_, i) => i).filter(i => i !== axis);
+}
+
+/** The two rows of a tensor. Not of a vector as it is: tfjs's WebGL backend cannot slice one that is not packed. */
+export function halves(rows: Tensor): [Tensor, Tensor] {
+  const [first, second] = unstack(reshape(rows, [2, -1]));
+  const shape = rows.shape.slice(1);
+  return [reshape(first!, shape), reshape(second!, shape)];
+}
+
+/** x's extremes and 0. */
+export function extremesOf(x: Tensor, axis?: number): [Tensor, Tensor] {
+  const [low, high] = halves(minMax(x, axis));
+  return [minimum(low, 0), maximum(high, 0)];
+}

@@ -1,0 +1,214 @@
+/**
+ * The grids of ranges that gradient descent learns, kept as logarithms: a step of the optimizer then changes a range by a share
+ * of it, whatever its size, and never turns it over.
+ */
+import {
+  abs,
+  add,
+  clone,
+  customGrad,
+  div,
+  exp,
+  type GradSaveFunc,
+  greater,
+  less,
+  log,
+  max,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  ones,
+  scalar,
+  stack,
+  sub,
+  type Tensor,
+  tidy,
+  where,
+} from '@tensorflow/tfjs-core';
+import {type Grid, gridOf, learnedLevels, type Levels} from '../../kernels/grid';
+import {fakeQuantWithLearnedScale} from '../ops/learned';
+import {halves} from './ends';
+import {hastened} from './gradients';
+import type {QuantizerOptions} from './options';
+import type {Cell, NewCell} from './range';
+
+/** The options of a grid that is learned. */
+type LearnedGridOptions = Pick<
+  QuantizerOptions,
+  'numBits' | 'symmetric' | 'narrowRange' | 'nonNegative' | 'axis' | 'learningRateScale'
+>;
+
+/** Logarithms beyond this are no range any more: it has collapsed, or grown without end. */
+const LIMIT = 69;
+/** The logarithm of an end that is 0: no level's width away from it, and with next to no gradient. */
+const AT_ZERO = -60;
+
+function isRange(logs: Tensor): Tensor {
+  return less(abs(logs), LIMIT);
+}
+
+/** The grid of a learned range: of a tensor, or for each of its channels. */
+export class LearnedGrid {
+  /** What is trained: the logarithm of the scale or, of a range with two free ends, those of both. */
+  readonly logs: Cell;
+  readonly #good: Cell;
+  readonly #options: LearnedGridOptions;
+  readonly #levels: Levels;
+  /** Whether an end on either side is learned by itself. */
+  readonly #hasTwoEnds: boolean;
+
+  constructor(options: LearnedGridOptions, newCell: NewCell, channels: number | undefined) {
+    const {numBits, narrowRange, symmetric, nonNegative} = options;
+    this.#options = options;
+    this.#levels = learnedLevels(numBits, narrowRange, symmetric);
+    this.#hasTwoEnds = !symmetric && !nonNegative;
+    const shape = [...(this.#hasTwoEnds ? [2] : []), ...(channels === undefined ? [] : [channels])];
+    this.logs = newCell('log_range', shape, true);
+    this.#good = newCell('grid', shape, false);
+  }
+
+  /** Sets the range to hold `low`, `high` and 0. Where that is nothing, the widest of the other channels', or 1, serves. */
+  set(low: Tensor, high: Tensor): void {
+    tidy(() => {
+      const ends = this.#hasTwoEnds ? [neg(minimum(low, 0)), maximum(high, 0)] : [this.#scaleOf(low, high)];
+      const widest = max(stack(ends));
+      const fallback = where(isRange(log(widest)), widest, scalar(this.#hasTwoEnds ? 1 : 1 / this.#levels.qmax));
+      const extent = ends.reduce((sum, end) => add(sum, end));
+      const logs = ends.map(end => {
+        const filled = where(isRange(log(extent)), end, mul(fallback, ones(end.shape)));
+        return div(maximum(log(filled), AT_ZERO), this.#options.learningRateScale);
+      });
+      this.logs.write(this.#hasTwoEnds ? stack(logs) : logs[0]!);
+      this.commit(this.current());
+    });
+  }
+
+  get cells(): readonly Cell[] {
+    return [this.logs, this.#good];
+  }
+
+  /** The last good grid: its scale or, of two free ends, scale and low end. 0 before the first batch. */
+  get good(): Tensor {
+    return this.#good.read();
+  }
+
+  /** Whether there is a range, as the device knows. */
+  isSet(): Tensor {
+    return greater(max(abs(this.good)), 0);
+  }
+
+  /** Has `setting` set the range, and takes it back where the device finds that there was one. */
+  unlessSet(setting: () => void): void {
+    tidy(() => {
+      const isSet = this.isSet();
+      const before = this.cells.map(cell => clone(cell.read()));
+      setting();
+      this.cells.forEach((cell, i) => void cell.write(where(isSet, before[i]!, cell.read())));
+    });
+  }
+
+  /** The grid as it is now, with its gradient: [scale] or [scale, low end]. Where it is no good, it is the last good one. */
+  current(): Tensor[] {
+    const logs = hastened(this.logs.read(), this.#options.learningRateScale);
+    const grid = customGrad((given, save) => {
+      const value = this.#goodGrid(given as Tensor);
+      (save as GradSaveFunc)([value]);
+      return {value, gradFunc: (dy, [saved]) => mul(this.#endsGradient(dy), this.#endsIn(saved!))};
+    })(logs);
+    return this.#parts(grid);
+  }
+
+  /** The last good grid, of no gradient. */
+  stored(): Tensor[] {
+    return this.#parts(this.good);
+  }
+
+  /** Sets what is trained to the last good grid. */
+  resume(): void {
+    tidy(() => this.set(...this.#rawEnds(this.stored())));
+  }
+
+  /** The ends as they are now. */
+  ends(): [Tensor, Tensor] {
+    return tidy(() => this.#rawEnds(this.current()));
+  }
+
+  /** What there is to read of it: the grid and what is trained. They are the caller's to dispose. */
+  readings(moves: boolean): [grid: Tensor, logs: Tensor] {
+    const grid = tidy(() => {
+      const parts = moves ? this.current() : this.stored();
+      return this.#hasTwoEnds ? stack(parts) : clone(parts[0]!);
+    });
+    return [grid, clone(this.logs.read())];
+  }
+
+  /** The shape of an end. */
+  get shape(): number[] {
+    const {shape} = this.logs.read();
+    return this.#hasTwoEnds ? shape.slice(1) : shape;
+  }
+
+  /** Remembers a grid as good. */
+  commit(grid: readonly Tensor[]): void {
+    const value = this.#hasTwoEnds ? stack([...grid]) : clone(grid[0]!);
+    this.#good.write(value);
+    value.dispose();
+  }
+
+  /** Rounds `x` to a grid that {@link current} or {@link stored} gave. */
+  round<T extends Tensor>(x: T, [scale, offset]: readonly Tensor[]): T {
+    const {numBits, narrowRange, symmetric, axis} = this.#options;
+    const options = {numBits, narrowRange, symmetric, ...(axis !== undefined && {axis}), ...(offset && {offset})};
+    return fakeQuantWithLearnedScale<T>(x, scale!, options);
+  }
+
+  /** How many numbers that were trained are no logarithms of a range, so that the last good ones serve. */
+  countBad(logs: ArrayLike<number>): number {
+    const {learningRateScale} = this.#options;
+    return Array.from(logs).filter(value => !(Math.abs(value * learningRateScale) < LIMIT)).length;
+  }
+
+  /** The grids that {@link readings} tell, one per channel. */
+  gridsFrom(data: ArrayLike<number>): Grid[] {
+    const scales = Array.from(data).slice(0, this.#hasTwoEnds ? data.length / 2 : data.length);
+    const fit = this.#hasTwoEnds ? 'anchored' : 'scaled';
+    return scales.map((scale, i) => gridOf(fit, scale, data[scales.length + i] ?? 0, this.#levels));
+  }
+
+  /** The scale that holds both ends, if that alone tells the range. */
+  #scaleOf(low: Tensor, high: Tensor): Tensor {
+    const {qmin, qmax} = this.#levels;
+    return maximum(div(high, qmax), qmin === 0 ? 0 : div(low, qmin));
+  }
+
+  /** The grid of logarithms, or the last good one. */
+  #goodGrid(logs: Tensor): Tensor {
+    const ends = where(isRange(logs), exp(logs), this.#endsIn(this.good));
+    if (!this.#hasTwoEnds) return ends;
+    const [below, above] = halves(ends);
+    return stack([div(add(below, above), this.#levels.qmax), neg(below)]);
+  }
+
+  /** What the logarithms are of: the scale, or how far the two ends are from 0. */
+  #endsIn(grid: Tensor): Tensor {
+    return this.#hasTwoEnds ? stack(this.#rawEnds(this.#parts(grid)).map(abs)) : grid;
+  }
+
+  #endsGradient(dy: Tensor): Tensor {
+    if (!this.#hasTwoEnds) return dy;
+    const [scale, low] = halves(dy);
+    const above = div(scale, this.#levels.qmax);
+    return stack([sub(above, low), above]);
+  }
+
+  #parts(grid: Tensor): Tensor[] {
+    return this.#hasTwoEnds ? halves(grid) : [grid];
+  }
+
+  #rawEnds([scale, low]: readonly Tensor[]): [Tensor, Tensor] {
+    const {qmin, qmax} = this.#levels;
+    const start = low ?? mul(scale!, qmin);
+    return [start, add(start, mul(scale!, qmax - qmin))];
+  }
+}

@@ -1,0 +1,88 @@
+/** What a FakeQuantizer is asked for, checked, with its defaults. */
+import {checkOptions} from '../check/options';
+import {bits, flag, integer, invalid, must, oneOf, range, type Rules, share, text} from '../check/rules';
+
+const OBSERVERS = ['movingAverage', 'lastValue', 'allValues', 'learned'] as const;
+
+/**
+ * How a range follows the batches: by a moving average, by the last batch, by all batches so far; or it is 'learned', by
+ * gradient descent.
+ */
+export type Observer = (typeof OBSERVERS)[number];
+
+/** How a {@link FakeQuantizer} measures and rounds. */
+export interface FakeQuantizerOptions {
+  /** Width of the grid, 2 to 16 bits; 8 by default. */
+  numBits?: number;
+  /** Keeps the range symmetric about 0; else, by default, it merely holds 0. */
+  symmetric?: boolean;
+  /** Leaves out the lowest level, so that a symmetric range has as many levels on either side of 0; false by default. */
+  narrowRange?: boolean;
+  /** The dimension with a range for each of its slices; left out for one range. */
+  axis?: number;
+  /** How the range follows the batches; 'movingAverage' by default. */
+  observer?: Observer;
+  /** How much of a moving average stays from one batch to the next; 0.99 by default. */
+  decay?: number;
+  /** Averages over the batches seen only, so that the first one sets the range; true by default. */
+  debias?: boolean;
+  /** Of a learned range, which is not symmetric: keeps the low end at 0, as suits what a ReLU gives; false by default. */
+  nonNegative?: boolean;
+  /**
+   * Of a learned range: where it starts, at the first batch's extremes ('minMax', the default) or at its range of least
+   * squared error ('mse').
+   */
+  start?: 'minMax' | 'mse';
+  /** Of a learned range: how many times as fast as the optimizer moves other variables its logarithm moves; 10 by default. */
+  learningRateScale?: number;
+  /** The range before any batch, min below max, of each channel. Without it, values pass unquantized until there is one. */
+  initialRange?: readonly [min: number, max: number];
+  /**
+   * Of one range that is not symmetric: predictions round on a range wider by a level where 0 lies half-way between two
+   * levels, as it does for pixels in [-1, 1]. These all lie half-way between two levels, too, and integer runtimes round
+   * them apart. False by default.
+   */
+  offTies?: boolean;
+  /** What the quantizer is called in warnings and errors; 'FakeQuantizer' by default. */
+  name?: string;
+}
+
+export const OBSERVER = oneOf(...OBSERVERS);
+
+export const FAKE_QUANTIZER: Rules<FakeQuantizerOptions> = {
+  numBits: bits,
+  symmetric: flag,
+  narrowRange: flag,
+  axis: integer,
+  observer: OBSERVER,
+  decay: share,
+  debias: flag,
+  nonNegative: flag,
+  start: oneOf('minMax', 'mse'),
+  learningRateScale: must('a finite number above 0', (value: number) => Number.isFinite(value) && value > 0),
+  initialRange: range,
+  offTies: flag,
+  name: text,
+};
+
+/** The grid and the observer, defaults filled in. */
+export interface QuantizerOptions extends Readonly<
+  Required<Omit<FakeQuantizerOptions, 'axis' | 'initialRange' | 'name'>>
+> {
+  /** The dimension with a range for each of its slices; left out for one range. */
+  readonly axis?: number;
+}
+
+/** The options with their defaults. */
+export function checkedOptions(options: FakeQuantizerOptions): QuantizerOptions {
+  checkOptions('FakeQuantizer', options, FAKE_QUANTIZER);
+  const {numBits = 8, symmetric = false, narrowRange = false, axis} = options;
+  const {observer = 'movingAverage', decay = 0.99, debias = true} = options;
+  const {nonNegative = false, start = 'minMax', learningRateScale = 10, offTies = false} = options;
+  if (nonNegative && symmetric) {
+    throw invalid('FakeQuantizer', 'a symmetric range has negative values. Leave out symmetric or nonNegative.');
+  }
+  const moving = {observer, decay, debias};
+  const learned = {nonNegative, start, learningRateScale};
+  return {numBits, symmetric, narrowRange, offTies, ...moving, ...learned, ...(axis !== undefined && {axis})};
+}
