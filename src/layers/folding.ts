@@ -12,17 +12,8 @@ import {
   where,
   zerosLike,
 } from '@tensorflow/tfjs-core';
-import type {LayerVariable} from '@tensorflow/tfjs-layers';
 import {innerLayers, type Layer} from './graph';
-
-/** What of a BatchNormalization its layer class does not show. */
-export interface BatchNorm {
-  readonly gamma?: LayerVariable | null;
-  readonly beta?: LayerVariable | null;
-  readonly movingMean: LayerVariable;
-  readonly movingVariance: LayerVariable;
-  readonly epsilon: number;
-}
+import {attributesOf, type BatchNorm} from './tfjs_internals';
 
 /** A channel whose gain is smaller is as good as switched off, and nothing can be divided by it. */
 const SMALLEST = 1e-12;
@@ -35,14 +26,13 @@ export function normalizesChannels(norm: Layer, layer: Layer): boolean {
 /** The axis counted from the end, as what is called step by step has one more in front. */
 function normAxis(norm: Layer): number {
   if (norm.getClassName() === 'TimeDistributed') return normAxis(innerLayers(norm)[0]!);
-  const {axis, inputSpec} = norm as unknown as {axis: number | number[]; inputSpec: {ndim: number}[]};
-  const [first] = [axis].flat() as [number]; // Keras saves a list
-  return first < 0 ? first : first - inputSpec[0]!.ndim;
+  const [first] = [attributesOf(norm).axis!].flat() as [number]; // Keras saves a list
+  return first < 0 ? first : first - norm.inputSpec[0]!.ndim!;
 }
 
 function channelAxis(layer: Layer): number {
   if (layer.getClassName() === 'TimeDistributed') return channelAxis(innerLayers(layer)[0]!);
-  const {dataFormat, rank} = layer as unknown as {dataFormat?: string; rank?: number};
+  const {dataFormat, rank} = attributesOf(layer);
   return dataFormat === 'channelsFirst' ? -1 - (rank ?? 2) : -1;
 }
 

@@ -40,7 +40,8 @@ import {
 } from './placement';
 import {QuantizedInput, QuantizedLayer, type QuantizedLayerArgs} from './quantized_layer';
 import {cloneLayer, rebuild, type Replacement} from '../layers/rebuild';
-import {QuantizeLayer, QuantizeWrapperV2} from './tfmot/wrappers';
+import {QuantizeLayer} from './tfmot/quantize_layer';
+import {QuantizeWrapperV2} from './tfmot/wrappers';
 import {placeAsTfmot} from './tfmot/placement';
 import {separableProblems, withoutSeparables} from './tfmot/separable';
 
@@ -405,7 +406,7 @@ function quantizeAsTfmot(model: LayersModel, options: TfmotOptions): LayersModel
         const wrapper = place && new QuantizeWrapperV2({layer: copy, name: `quant_${layer.name}`, ...place});
         return {layer: wrapper ?? copy, variables: {to: copy, from: layer}};
       },
-      onInput: (_, index) =>
+      onInput: index =>
         new QuantizeLayer({name: index === 0 ? 'quantize_layer' : `quantize_layer_${index}`, quantizer: TFMOT_INPUT}),
     });
   } finally {

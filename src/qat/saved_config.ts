@@ -14,7 +14,7 @@ import {
   text,
   throwProblems,
 } from '../check/rules';
-import {type Config, layerFrom} from '../layers/layer_wrapper';
+import {type Config, layerFrom} from '../layers/serialization';
 import {FAKE_QUANTIZER} from '../quantizer/fake_quantizer';
 import type {Layer} from '../layers/graph';
 

@@ -19,11 +19,13 @@ import {
 import {loadLayersModel, type LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
 import {checkOptions} from '../../check/options';
 import {flag, isRecord, must, type Rules, throwProblems} from '../../check/rules';
-import {configOf, layerFrom, tellAll, unwrapped} from '../../layers/layer_wrapper';
+import {unwrapped} from '../../layers/layer_wrapper';
+import {configOf, layerFrom, tellAll} from '../../layers/serialization';
+import type {BatchNorm} from '../../layers/tfjs_internals';
 import {isQuantizing, QuantizingWrapper} from '../../qat/quantizing';
 import {quantizingLayers} from '../../qat/tools/control';
 import {nonFiniteProblems} from '../../layers/finite';
-import {type BatchNorm, normalizesChannels} from '../../layers/folding';
+import {normalizesChannels} from '../../layers/folding';
 import {asContainer, flatten, type Layer, soleConsumer, variablesOf} from '../../layers/graph';
 import {weightLevels} from '../../integer/weight_levels';
 import {channelOf, spanOf, type WeightLevels} from '../../quantizer/levels';

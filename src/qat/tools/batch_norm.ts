@@ -15,20 +15,21 @@ import {
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {checkOptions} from '../../check/options';
 import {count, flag, limit, type Rules, throwProblems} from '../../check/rules';
-import {type Swap, swapped, unwrapped} from '../../layers/layer_wrapper';
+import {unwrapped} from '../../layers/layer_wrapper';
 import {checkModel} from '../../layers/model';
 import {isQuantizing} from '../quantizing';
-import type {BatchNorm} from '../../layers/folding';
 import {asContainer, type Layer} from '../../layers/graph';
+import {type Swap, swapped} from '../../layers/swapped';
+import {asBatchNorm, type BatchNorm} from '../../layers/tfjs_internals';
 import {allLayers} from '../quantize_model';
 import {alone, batchesOf, pass, type Samples} from './samples';
 
-type BatchNormLayer = Layer & BatchNorm & {momentum: number};
+type BatchNormLayer = Layer & BatchNorm;
 
 function batchNormsOf(caller: string, model: LayersModel): BatchNormLayer[] {
   checkModel(caller, model);
   const layers = allLayers(asContainer(model)).map(unwrapped);
-  return layers.filter((layer): layer is BatchNormLayer => layer.getClassName() === 'BatchNormalization');
+  return layers.filter(layer => layer.getClassName() === 'BatchNormalization').map(asBatchNorm);
 }
 
 /** What a layer is while something else is called in the place of its own `call`. */
