@@ -16,7 +16,11 @@ const IN_NODE_ONLY = /^tflite\//;
  * The parts in which specs run in browsers, by names of files. Those of layers, and of whole models that train, take minutes
  * of a software renderer, and Firefox's lets tfjs's own products round now one way, now another. The kernels' run everywhere.
  */
-const PARTS = Object.entries({models: /^qat\/(learned|mobilenet|model|small|tfmot)/, layers: /^qat\//, kernels: /./});
+const PARTS = Object.entries({
+  models: /^qat\/(learned|mobilenet|model|small|tfmot)/,
+  layers: /^(layers|qat)\//,
+  kernels: /./,
+});
 
 const partOf = file => PARTS.find(([, names]) => names.test(file))[0];
 
