@@ -6,8 +6,8 @@ import type {WebGPUBackend} from '@tensorflow/tfjs-backend-webgpu';
 import {backend, getBackend, type Tensor} from '@tensorflow/tfjs-core';
 
 /**
- * Whether a tensor can't be read at once: WebGPU knows the values of what it was given and of what it has read before, and
- * reading others would stall the page, or lose the device of a software renderer. backend_webgpu.js: write, read, readSync
+ * Whether a tensor can't be read at once: WebGPU knows the values that it was given or has read, and reading others would
+ * stall the page, or lose the device of a software renderer. backend_webgpu.js: WebGPUBackend.write, convertAndCacheOnCPU
  */
 export function isOnlyOnWebGPU({dataId}: Tensor): boolean {
   if (getBackend() !== 'webgpu') return false;
