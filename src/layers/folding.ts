@@ -12,8 +12,18 @@ import {
   where,
   zerosLike,
 } from '@tensorflow/tfjs-core';
+import type {LayerVariable} from '@tensorflow/tfjs-layers';
 import {innerLayers, type Layer} from './graph';
-import {attributesOf, type BatchNorm} from './tfjs_internals';
+import {attributesOf} from './tfjs_internals';
+
+/** What of a BatchNormalization its layer class does not show. */
+export interface BatchNorm {
+  readonly gamma?: LayerVariable | null;
+  readonly beta?: LayerVariable | null;
+  readonly movingMean: LayerVariable;
+  readonly movingVariance: LayerVariable;
+  readonly epsilon: number;
+}
 
 /** A channel whose gain is smaller is as good as switched off, and nothing can be divided by it. */
 const SMALLEST = 1e-12;

@@ -1,6 +1,5 @@
 /** Which of a layer's outputs are rounded, and to whose grid. */
 import {innerLayers, type Layer} from './graph';
-import {attributesOf} from './tfjs_internals';
 
 /** The grid of one output: its own, that of the output whose values it repeats, or none and why. */
 export type OutputGrid = 'own' | {readonly of: number} | {readonly float: string};
@@ -9,15 +8,19 @@ const CELL_STATE: OutputGrid = {float: 'the state inside an LSTM: runtimes keep 
 
 /** The grids of a cell's states, of which the first is what it puts out. */
 function gridsOfStates(cell: Layer, output: OutputGrid): OutputGrid[] {
-  const {cells, stateSize} = attributesOf(cell);
+  const {cells, stateSize} = cell as unknown as {cells?: Layer[]; stateSize: number | number[]};
   if (cells) return [...cells].reverse().flatMap((each, i) => gridsOfStates(each, i === 0 ? output : 'own'));
   const isLSTM = cell.getClassName() === 'LSTMCell' || cell.getClassName() === 'ConvLSTM2DCell';
-  return [stateSize!].flat().map((_, i) => (i === 0 ? output : isLSTM ? CELL_STATE : 'own'));
+  return [stateSize].flat().map((_, i) => (i === 0 ? output : isLSTM ? CELL_STATE : 'own'));
+}
+
+function cellOf(layer: Layer): Layer | undefined {
+  return (layer as unknown as {cell?: Layer}).cell;
 }
 
 /** The grids of what a Bidirectional layer gives: one output or both directions', then the states of either. */
 function gridsOfDirections(layer: Layer): OutputGrid[] {
-  const {mergeMode} = attributesOf(layer);
+  const {mergeMode} = layer as unknown as {mergeMode: string | null};
   const isApart = mergeMode === null;
   // A sum or a product is on another grid than what it is of.
   const outputs: OutputGrid[] = isApart
@@ -25,13 +28,13 @@ function gridsOfDirections(layer: Layer): OutputGrid[] {
     : mergeMode === 'concat'
       ? [{of: 0}, {of: 0}]
       : ['own', 'own'];
-  const states = innerLayers(layer).map((each, i) => gridsOfStates(attributesOf(each).cell!, outputs[i]!));
+  const states = innerLayers(layer).map((each, i) => gridsOfStates(cellOf(each)!, outputs[i]!));
   return [...(isApart ? (['own', 'own'] as const) : (['own'] as const)), ...states.flat()];
 }
 
 /** The grids of a layer's outputs, of which there are `count`. */
 export function gridsOfOutputs(layer: Layer, count: number): OutputGrid[] {
-  const {cell} = attributesOf(layer);
+  const cell = cellOf(layer);
   const known =
     layer.getClassName() === 'Bidirectional'
       ? gridsOfDirections(layer)

@@ -30,8 +30,8 @@ export interface Replacement {
 export interface Rebuilding {
   /** What comes in the place of a layer; undefined leaves the layer out. */
   readonly replace: (layer: Layer) => Replacement | undefined;
-  /** A layer to call on one of the model's inputs, wherever that goes. */
-  readonly onInput?: (index: number) => Layer;
+  /** A layer to call on one of the model's inputs, wherever that goes, and be it the model's output. */
+  readonly onInput?: (input: SymbolicTensor, index: number) => Layer | undefined;
   /** A layer to call on a value on its way to a call that takes it: the same one for all of those that are given the same. */
   readonly between?: (value: SymbolicTensor, taker: Call) => Layer | undefined;
 }
@@ -66,7 +66,7 @@ class Rebuilder {
       newInput({batchShape: shape, dtype, name: sourceLayer.name}),
     );
     inputs.forEach((input, i) => {
-      const layer = isNested ? undefined : this.#how.onInput?.(i);
+      const layer = isNested ? undefined : this.#how.onInput?.(graph.inputs[i]!, i);
       tensors.set(graph.inputs[i]!.id, layer ? (layer.apply(input) as SymbolicTensor) : input);
     });
     const between = new Map<Layer, SymbolicTensor>();

@@ -3,8 +3,16 @@
  * test/layers/tfjs_internals.spec.ts asks tfjs itself, and fails where it changes one of them.
  */
 import {type NamedTensorMap, serialization, type Tensor} from '@tensorflow/tfjs-core';
-import {CallbackList, CustomCallback, LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
-import type {Layer, Shape} from './graph';
+import {
+  CallbackList,
+  CustomCallback,
+  type layers,
+  LayersModel,
+  type LayerVariable,
+  type Shape,
+} from '@tensorflow/tfjs-layers';
+
+type Layer = layers.Layer;
 
 interface Activation {
   apply(x: Tensor, axis?: number): Tensor;
@@ -13,36 +21,44 @@ interface Activation {
 
 /** What classes of layers have and their typings hide, by tfjs's names. */
 interface Attributes {
-  /** layers/core.js, layers/convolutional.js, layers/recurrent.js; null where Activation has none, absent in most layers. */
+  /** What a layer applies last; none where it is null or absent. layers/core.js, layers/convolutional.js, layers/recurrent.js */
   readonly activation: Activation | null;
-  /** layers/convolutional.js, layers/convolutional_depthwise.js, layers/pooling.js */
-  readonly dataFormat: 'channelsFirst' | 'channelsLast';
-  /** Of convolutions, the dimensions they slide over. layers/convolutional.js: BaseConv */
-  readonly rank: number;
   /** The dimension that is normalized; a list in models of Keras. layers/normalization.js */
   readonly axis: number | number[];
+  /** layers/wrappers.js: Bidirectional */
+  readonly backwardLayer: Layer;
   /** What a recurrent layer calls step by step. layers/recurrent.js: RNN */
   readonly cell: Layer;
   /** layers/recurrent.js: StackedRNNCells */
   readonly cells: Layer[];
-  /** layers/recurrent.js: the cells */
-  readonly stateSize: number | number[];
+  /** layers/convolutional.js, layers/convolutional_depthwise.js, layers/pooling.js */
+  readonly dataFormat: 'channelsFirst' | 'channelsLast';
+  /** layers/convolutional.js: SeparableConv */
+  readonly depthMultiplier: number;
+  /** layers/convolutional_depthwise.js */
+  readonly depthwiseConstraint: serialization.Serializable | null;
+  /** layers/wrappers.js: Bidirectional */
+  readonly forwardLayer: Layer;
+  /** layers/convolutional.js: UpSampling2D; layers/preprocessing/image_resizing.js, random_width.js */
+  readonly interpolation: string;
+  /** What a wrapper calls. layers/wrappers.js: Wrapper */
+  readonly layer: Layer;
+  /** layers/embeddings.js */
+  readonly maskZero: boolean;
+  /** layers/advanced_activations.js: ReLU */
+  readonly maxValue: number;
   /** null where both directions are outputs. layers/wrappers.js: Bidirectional */
   readonly mergeMode: string | null;
-}
-
-/** layers/normalization.js: BatchNormalization */
-export interface BatchNorm {
-  readonly gamma?: LayerVariable | null;
-  readonly beta?: LayerVariable | null;
-  readonly movingMean: LayerVariable;
-  readonly movingVariance: LayerVariable;
-  readonly epsilon: number;
-  momentum: number;
+  /** layers/noise.js: AlphaDropout */
+  readonly noiseShape: number[];
+  /** Of convolutions, the dimensions they slide over. layers/convolutional.js: BaseConv */
+  readonly rank: number;
+  /** layers/recurrent.js: the cells */
+  readonly stateSize: number | number[];
 }
 
 /** layers/convolutional.js: SeparableConv */
-export interface Separable {
+export interface Separable extends Layer {
   readonly depthwiseKernel: LayerVariable;
   readonly pointwiseKernel: LayerVariable;
   readonly bias: LayerVariable | null;
@@ -54,7 +70,7 @@ export interface Separable {
 }
 
 /** layers/recurrent.js: RNN; layers/wrappers.js: Bidirectional */
-export interface Recurrent {
+interface Recurrent extends Layer {
   states: Tensor[];
   resetStates(states?: Tensor | Tensor[], training?: boolean): void;
 }
@@ -64,19 +80,14 @@ export function attributesOf(layer: Layer): Partial<Attributes> {
   return layer as unknown as Partial<Attributes>;
 }
 
-/** A BatchNormalization. */
-export function asBatchNorm<T extends Layer>(layer: T): T & BatchNorm {
-  return layer as unknown as T & BatchNorm;
-}
-
 /** A SeparableConv2D. */
-export function asSeparable<T extends Layer>(layer: T): T & Separable {
-  return layer as unknown as T & Separable;
+export function asSeparable(layer: Layer): Separable {
+  return layer as Separable;
 }
 
 /** A recurrent layer. */
-export function asRecurrent<T extends Layer>(layer: T): T & Recurrent {
-  return layer as unknown as T & Recurrent;
+export function asRecurrent(layer: Layer): Recurrent {
+  return layer as Recurrent;
 }
 
 /** The variable in an attribute of a layer, if there is one. Layers read theirs from it at each call. */

@@ -406,7 +406,7 @@ function quantizeAsTfmot(model: LayersModel, options: TfmotOptions): LayersModel
         const wrapper = place && new QuantizeWrapperV2({layer: copy, name: `quant_${layer.name}`, ...place});
         return {layer: wrapper ?? copy, variables: {to: copy, from: layer}};
       },
-      onInput: index =>
+      onInput: (_, index) =>
         new QuantizeLayer({name: index === 0 ? 'quantize_layer' : `quantize_layer_${index}`, quantizer: TFMOT_INPUT}),
     });
   } finally {

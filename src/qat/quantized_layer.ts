@@ -20,14 +20,13 @@ import {
 } from '@tensorflow/tfjs-core';
 import {initializers, layers as tfLayers, type LayerVariable} from '@tensorflow/tfjs-layers';
 import {FakeQuantizer, type RangeStore} from '../quantizer/fake_quantizer';
-import {foldingGain, normalizesChannels} from '../layers/folding';
+import {type BatchNorm, foldingGain, normalizesChannels} from '../layers/folding';
 import {innerLayers, type Layer, type Shape} from '../layers/graph';
 import {channelOf, type WeightLevels} from '../quantizer/levels';
 import {type CustomWeights, type Slot, slotsOf} from '../layers/kinds';
 import {isMarked, type Tensors, unwrapped} from '../layers/layer_wrapper';
 import {type Config, configOf} from '../layers/serialization';
 import {activationSwap, type Swap, swapped} from '../layers/swapped';
-import type {BatchNorm} from '../layers/tfjs_internals';
 import {type RoundedWeight, type Rounding, roundTensor, settle, QuantizingWrapper} from './quantizing';
 import {type LearnedCells, learnedShape} from '../quantizer/learned_range';
 import type {QuantizerConfig} from './options';

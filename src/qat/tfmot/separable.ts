@@ -1,19 +1,19 @@
 /** Taking separable convolutions apart, as tfmot does before it quantizes. */
-import type {Variable} from '@tensorflow/tfjs-core';
-import {layers as tfLayers, type LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
+import type {Tensor, Variable} from '@tensorflow/tfjs-core';
+import {layers as tfLayers, type LayersModel} from '@tensorflow/tfjs-layers';
 import {asContainer, type Layer, leavesOf} from '../../layers/graph';
-import {type Config, configOf} from '../../layers/serialization';
 import {cloneLayer, rebuild} from '../../layers/rebuild';
-import {asSeparable} from '../../layers/tfjs_internals';
+import {type Config, configOf} from '../../layers/serialization';
+import type {Separable} from '../../layers/tfjs_internals';
 
 /** What becomes of one separable convolution. */
 interface Parts {
-  readonly from: Layer;
+  readonly from: Separable;
   readonly depthwise: Layer;
   readonly pointwise: Layer;
 }
 
-function isSeparable(layer: Layer): boolean {
+function isSeparable(layer: Layer): layer is Separable {
   return layer.getClassName() === 'SeparableConv2D';
 }
 
@@ -27,7 +27,7 @@ function namer(taken: Set<string>): (base: string) => string {
   };
 }
 
-function apart(from: Layer, nameOf: (base: string) => string): Parts {
+function apart(from: Separable, nameOf: (base: string) => string): Parts {
   const {filters, kernelSize, strides, padding, dataFormat, depthMultiplier, activation, useBias} = configOf(from);
   const shared = {dataFormat, trainable: from.trainable};
   const depthwise: Config = {
@@ -47,17 +47,16 @@ function apart(from: Layer, nameOf: (base: string) => string): Parts {
 }
 
 function copyWeights({from, depthwise, pointwise}: Parts): void {
-  const {depthwiseKernel, pointwiseKernel, bias} = asSeparable(from);
-  const give = (layer: Layer, values: readonly (LayerVariable | null)[]) =>
+  const give = (layer: Layer, values: readonly ({read(): Tensor} | null)[]) =>
     layer.weights.forEach((weight, i) => (weight.read() as Variable).assign(values[i]!.read()));
-  give(depthwise, [depthwiseKernel]);
-  give(pointwise, [pointwiseKernel, bias]);
+  give(depthwise, [from.depthwiseKernel]);
+  give(pointwise, [from.pointwiseKernel, from.bias]);
 }
 
 /** The separable convolutions that tfjs's layers could not take the place of. */
 export function separableProblems(model: LayersModel, isFloat: (layer: Layer) => boolean): string[] {
   const dilated = leavesOf(asContainer(model)).filter(
-    layer => isSeparable(layer) && !isFloat(layer) && asSeparable(layer).dilationRate.some(rate => rate > 1),
+    layer => isSeparable(layer) && !isFloat(layer) && layer.dilationRate.some(rate => rate > 1),
   );
   return dilated.map(
     ({name}) =>

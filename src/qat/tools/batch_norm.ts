@@ -17,19 +17,19 @@ import {checkOptions} from '../../check/options';
 import {count, flag, limit, type Rules, throwProblems} from '../../check/rules';
 import {unwrapped} from '../../layers/layer_wrapper';
 import {checkModel} from '../../layers/model';
-import {isQuantizing} from '../quantizing';
-import {asContainer, type Layer} from '../../layers/graph';
 import {type Swap, swapped} from '../../layers/swapped';
-import {asBatchNorm, type BatchNorm} from '../../layers/tfjs_internals';
+import {isQuantizing} from '../quantizing';
+import type {BatchNorm} from '../../layers/folding';
+import {asContainer, type Layer} from '../../layers/graph';
 import {allLayers} from '../quantize_model';
 import {alone, batchesOf, pass, type Samples} from './samples';
 
-type BatchNormLayer = Layer & BatchNorm;
+type BatchNormLayer = Layer & BatchNorm & {momentum: number};
 
 function batchNormsOf(caller: string, model: LayersModel): BatchNormLayer[] {
   checkModel(caller, model);
   const layers = allLayers(asContainer(model)).map(unwrapped);
-  return layers.filter(layer => layer.getClassName() === 'BatchNormalization').map(asBatchNorm);
+  return layers.filter((layer): layer is BatchNormLayer => layer.getClassName() === 'BatchNormalization');
 }
 
 /** What a layer is while something else is called in the place of its own `call`. */
