@@ -30,7 +30,7 @@ export {
   type RangeValues,
 } from '../quantizer/fake_quantizer';
 export {mseRange, type MseRangeOptions, percentileRange, type PercentileRangeOptions} from '../quantizer/fit_range';
-export type {CustomLayers, CustomWeights} from '../layers/kinds';
+export type {CustomLayers, CustomWeights} from '../layers/weights';
 export type {
   ActivationOptions,
   LayerOptions,

@@ -13,7 +13,8 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import type {LayerVariable} from '@tensorflow/tfjs-layers';
-import {innerLayers, type Layer} from './graph';
+import {type Layer, steppedLayer} from './graph';
+import {specOf} from './specs';
 import {attributesOf} from './tfjs_internals';
 
 /** What of a BatchNormalization its layer class does not show. */
@@ -23,6 +24,11 @@ export interface BatchNorm {
   readonly movingMean: LayerVariable;
   readonly movingVariance: LayerVariable;
   readonly epsilon: number;
+}
+
+/** Whether a layer is a BatchNormalization, and not merely calls one. */
+export function isBatchNorm(layer: Layer): layer is Layer & BatchNorm {
+  return specOf(layer)?.kind === 'batchNorm';
 }
 
 /** A channel whose gain is smaller is as good as switched off, and nothing can be divided by it. */
@@ -35,13 +41,15 @@ export function normalizesChannels(norm: Layer, layer: Layer): boolean {
 
 /** The axis counted from the end, as what is called step by step has one more in front. */
 function normAxis(norm: Layer): number {
-  if (norm.getClassName() === 'TimeDistributed') return normAxis(innerLayers(norm)[0]!);
+  const stepped = steppedLayer(norm);
+  if (stepped) return normAxis(stepped);
   const [first] = [attributesOf(norm).axis!].flat() as [number]; // Keras saves a list
   return first < 0 ? first : first - norm.inputSpec[0]!.ndim!;
 }
 
 function channelAxis(layer: Layer): number {
-  if (layer.getClassName() === 'TimeDistributed') return channelAxis(innerLayers(layer)[0]!);
+  const stepped = steppedLayer(layer);
+  if (stepped) return channelAxis(stepped);
   const {dataFormat, rank} = attributesOf(layer);
   return dataFormat === 'channelsFirst' ? -1 - (rank ?? 2) : -1;
 }

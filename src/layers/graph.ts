@@ -34,6 +34,11 @@ export function graphOf(model: Container): Container {
   return model.model!;
 }
 
+/** A model as its users see it. */
+export function asContainer(model: LayersModel): Container {
+  return model;
+}
+
 /** A model's calls, each after those whose outputs it takes. */
 export function callsOf(model: Container): Call[] {
   const {nodesByDepth} = graphOf(model);
@@ -48,6 +53,16 @@ export function innerLayers(layer: Layer): Layer[] {
   return own.filter((each): each is Layer => each instanceof tfLayers.Layer);
 }
 
+/** Whether a layer is the place of a model's input. */
+export function isInput(layer: Layer): boolean {
+  return layer.getClassName() === 'InputLayer';
+}
+
+/** The layer that a TimeDistributed calls on each step; undefined of any other layer. */
+export function steppedLayer(layer: Layer): Layer | undefined {
+  return layer.getClassName() === 'TimeDistributed' ? innerLayers(layer)[0] : undefined;
+}
+
 /** A model's layers that are no models, those of nested models included, each once. */
 export function leavesOf(model: Container): Layer[] {
   const leaves = new Set<Layer>();
@@ -59,6 +74,17 @@ export function leavesOf(model: Container): Layer[] {
   };
   visit(model);
   return [...leaves];
+}
+
+/** The models that a model calls step by step, whose layers have graphs of their own. */
+export function steppedModels(model: Container): Container[] {
+  const own = leavesOf(model).flatMap(layer => steppedLayer(layer) ?? []);
+  return own.filter(isContainer).flatMap(each => [each, ...steppedModels(each)]);
+}
+
+/** A model's layers at any depth, also those of models that it calls step by step. */
+export function allLayers(model: Container): Layer[] {
+  return [model, ...steppedModels(model)].flatMap(leavesOf);
 }
 
 /** All the variables of a layer, in an order that does not depend on which of them are trained. */
@@ -81,6 +107,12 @@ export interface FlatGraph {
   readonly ops: readonly Op[];
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
+  /** The op that gives a tensor; undefined of the model's inputs. */
+  readonly producer: (tensor: number) => Op | undefined;
+  /** The ops that take a tensor: each once, however often it takes it. */
+  readonly consumers: (tensor: number) => readonly Op[];
+  /** The one op that takes a tensor, if the model does not put it out besides. */
+  readonly soleConsumer: (tensor: number) => Op | undefined;
   /** The numbers of a tensor of the model, or of a model within: one for each call of that model. */
   readonly numbers: ReadonlyMap<number, readonly number[]>;
   /** The calls, in its own model, that take a tensor. */
@@ -91,6 +123,22 @@ function addTo<T>(lists: Map<number, T[]>, key: number, item: T): void {
   const list = lists.get(key);
   if (!list) lists.set(key, [item]);
   else if (!list.includes(item)) list.push(item);
+}
+
+/** Who gives and takes the tensors of a flat graph. */
+function linksOf(ops: readonly Op[], outputs: readonly number[]) {
+  const producers = new Map<number, Op>();
+  const consumers = new Map<number, Op[]>();
+  for (const op of ops) {
+    for (const tensor of op.outputs) producers.set(tensor, op);
+    for (const tensor of op.inputs) addTo(consumers, tensor, op);
+  }
+  const consumersOf = (tensor: number) => consumers.get(tensor) ?? [];
+  const soleConsumer = (tensor: number) => {
+    const [first, ...others] = consumersOf(tensor);
+    return others.length === 0 && !outputs.includes(tensor) ? first : undefined;
+  };
+  return {producer: (tensor: number) => producers.get(tensor), consumers: consumersOf, soleConsumer};
 }
 
 /** Flattens a model. An op that is called in several places is there as often. */
@@ -116,17 +164,5 @@ export function flatten(model: Container): FlatGraph {
   };
   const inputs = graphOf(model).inputs.map(() => count++);
   const outputs = visit(model, inputs);
-  return {ops, inputs, outputs, numbers, takers};
-}
-
-/** The one op that takes an op's output, if nobody else wants it. */
-export function soleConsumer({ops, outputs}: FlatGraph, op: Op): Op | undefined {
-  const tensor = op.outputs[0]!;
-  const consumers = ops.filter(({inputs}) => inputs.includes(tensor));
-  return consumers.length === 1 && !outputs.includes(tensor) ? consumers[0] : undefined;
-}
-
-/** A model as its users see it. */
-export function asContainer(model: LayersModel): Container {
-  return model;
+  return {ops, inputs, outputs, numbers, takers, ...linksOf(ops, outputs)};
 }

@@ -1,6 +1,7 @@
 /** Layers from their configs, and the configs of layers: all that makes one again, less its weights. */
 import type {serialization} from '@tensorflow/tfjs-core';
 import {innerLayers, type Layer} from './graph';
+import {specOf} from './specs';
 import {makeLayer} from './tfjs_internals';
 
 /** What something is made of again, as tfjs has it once a file is read. */
@@ -12,27 +13,9 @@ export interface Serialized {
   readonly config: Config;
 }
 
-/** What tfjs leaves out of a layer's config, and what it gets wrong: a depthwise one's constraint is its regularizer there. */
+/** What tfjs leaves out of a layer's config, and what it gets wrong. */
 function missingConfig(layer: Layer): Config {
-  const {depthMultiplier, noiseShape, depthwiseConstraint} = layer as unknown as {
-    depthMultiplier: number;
-    noiseShape?: number[];
-    depthwiseConstraint?: serialization.Serializable;
-  };
-  switch (layer.getClassName()) {
-    case 'SeparableConv2D':
-      return {depthMultiplier};
-    case 'AlphaDropout':
-      return {noiseShape};
-    case 'DepthwiseConv2D':
-      return {
-        depthwiseConstraint: depthwiseConstraint
-          ? {className: depthwiseConstraint.getClassName(), config: depthwiseConstraint.getConfig()}
-          : null,
-      };
-    default:
-      return {};
-  }
+  return specOf(layer)?.missingConfig?.(layer) ?? {};
 }
 
 /** The config of a layer, all of it. */

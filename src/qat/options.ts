@@ -1,9 +1,8 @@
-/** What quantizeModel is asked for, checked, with its defaults. */
-import {byName, optionProblems, orFalse, remedyFor} from '../check/options';
-import {bits, flag, integer, isRecord, oneOf, range, type Rule, type Rules, share} from '../check/rules';
-import {type FakeQuantizerOptions, type Observer, OBSERVER} from '../quantizer/fake_quantizer';
-import type {Layer} from '../layers/graph';
-import {type CustomLayers, type CustomWeights, type Kind, kindOf, MULTIPLIES} from '../layers/kinds';
+/** What quantizeModel is asked for, and what that makes of each layer's quantizers. */
+import type {Kind} from '../layers/specs/layer_spec';
+import type {CustomLayers} from '../layers/weights';
+import type {FakeQuantizerOptions, Observer} from '../quantizer/fake_quantizer';
+import type {End} from './ends';
 
 /** How weights are quantized. */
 export interface WeightOptions {
@@ -88,93 +87,6 @@ export interface TfmotOptions {
   readonly layers?: Readonly<Record<string, false>>;
 }
 
-const WEIGHTS: Rules<WeightOptions> = {numBits: bits, perChannel: flag, symmetric: flag, narrowRange: flag};
-
-const ACTIVATIONS: Rules<ActivationOptions> = {
-  numBits: bits,
-  symmetric: flag,
-  narrowRange: flag,
-  observer: OBSERVER,
-  decay: share,
-};
-
-const LAYER: Rules<LayerOptions> = {weights: orFalse(WEIGHTS), activations: activationsRule};
-
-const QUANTIZE: Rules<Omit<QuantizeOptions, 'scheme'> & {scheme?: unknown}> = {
-  ...LAYER,
-  recipe: oneOf('minMax', 'learned'),
-  keepEnds8bit: flag,
-  scheme: oneOf('default', 'tfmot'),
-  layers: byName('layer name', (value, path) => (value === false ? [] : within(value, LAYER, path))),
-  customLayers: byName('class name', byName("the weights' attributes", customRule)),
-  ranges: byName('the name of a layer or an input', range),
-};
-
-function activationsRule(value: unknown, path: string): string[] {
-  const problems = orFalse(ACTIVATIONS)(value, path);
-  if (problems.length > 0 || !isRecord(value)) return problems;
-  const {observer, decay} = value;
-  if (decay === undefined || observer !== 'learned') return [];
-  return [`${path}.decay is of a moving average, which the observer 'learned' is not. Leave out one of them.`];
-}
-
-const CUSTOM: Rules<Exclude<CustomWeights[string], undefined>> = {axis: integer};
-
-function customRule(value: unknown, path: string): string[] {
-  return optionProblems(value, CUSTOM, path, remedyFor);
-}
-
-/** As {@link optionProblems}, with a word on what belongs one level deeper. */
-function within(options: unknown, rules: Readonly<Record<string, Rule>>, path = ''): string[] {
-  return optionProblems(options, rules, path, (name, known) => {
-    const places = Object.entries({weights: WEIGHTS, activations: ACTIVATIONS}).filter(([, own]) =>
-      Object.hasOwn(own, name),
-    );
-    return places.length > 0
-      ? `It belongs into ${places.map(([place]) => place).join(' or ')}.`
-      : remedyFor(name, known);
-  });
-}
-
-/** What is wrong with the options by themselves. */
-export function quantizeProblems(options: unknown): string[] {
-  const isTfmot = isRecord(options) && options['scheme'] === 'tfmot';
-  if (!isTfmot) return within(options, QUANTIZE);
-  const {scheme, layers, ...others} = options;
-  const named = isRecord(layers) ? Object.entries(layers) : [];
-  return [
-    ...within({scheme, layers, ...others}, QUANTIZE),
-    ...Object.keys(others)
-      .filter(name => Object.hasOwn(QUANTIZE, name) && others[name] !== undefined)
-      .map(name => `scheme 'tfmot' is fixed and takes no ${name}. Leave it out, or the scheme.`),
-    ...named
-      .filter(([, each]) => each !== undefined && each !== false)
-      .map(
-        ([name]) =>
-          `scheme 'tfmot' is fixed and takes nothing but false for layers.${name}. Leave it out, or the scheme.`,
-      ),
-  ];
-}
-
-/** Options that no layer of the model has a use for. */
-export function unusedProblems(layers: readonly Layer[], {layers: named, customLayers}: QuantizeOptions): string[] {
-  const custom = isRecord(customLayers) ? customLayers : {};
-  const own = isRecord(named) ? (named as Readonly<Record<string, LayerOptions | false | undefined>>) : {};
-  const classes = new Set(layers.map(layer => layer.getClassName()).filter(name => name !== 'InputLayer'));
-  const absent = Object.keys(custom).filter(name => custom[name] && !classes.has(name));
-  const weightless = layers.filter(layer => {
-    const options = own[layer.name];
-    return options && options.weights && !MULTIPLIES.has(kindOf(layer, custom));
-  });
-  return [
-    ...absent.map(name => `customLayers.${name}: no layer is of this class. There are: ${[...classes].join(', ')}.`),
-    ...weightless.map(
-      layer =>
-        `layers.${layer.name}.weights: layer ${layer.name} (${layer.getClassName()}) has no weights to quantize. Leave it out.`,
-    ),
-  ];
-}
-
 /** A quantizer's options as a wrapper saves them. */
 export type QuantizerConfig = Omit<FakeQuantizerOptions, 'axis' | 'initialRange' | 'name'> & {
   readonly numBits: number;
@@ -185,16 +97,10 @@ export type QuantizerConfig = Omit<FakeQuantizerOptions, 'axis' | 'initialRange'
   readonly perChannel?: boolean;
 };
 
-/** The options as they hold for one layer; undefined where nothing is quantized. */
-export interface LayerPlan {
+/** The quantizers of one layer; undefined where nothing is quantized. */
+export interface LayerConfigs {
   readonly weights: QuantizerConfig | undefined;
   readonly activations: QuantizerConfig | undefined;
-}
-
-/** Where a layer is in its model: what {@link QuantizeOptions.keepEnds8bit} keeps. */
-export interface End {
-  readonly weights: boolean;
-  readonly activations: boolean;
 }
 
 /** Up to this width, on either side, training the ranges pays. */
@@ -214,13 +120,13 @@ function atLeast8bit<T extends WeightOptions | ActivationOptions>(all: T | false
   return all && all.numBits !== undefined ? {...all, numBits: Math.max(8, all.numBits)} : all;
 }
 
-/** The options that hold for a layer, of which `own` are those of its own. */
-export function planOf(
+/** The quantizers that the options give a layer, of which `own` are those of its own. */
+export function configsFor(
   options: QuantizeOptions,
   own: LayerOptions | false | undefined,
   kind: Kind,
   end?: End,
-): LayerPlan {
+): LayerConfigs {
   const recipe = recipeOf(options);
   const keeps = options.keepEnds8bit ? end : undefined;
   const weights = keeps?.weights ? atLeast8bit(options.weights) : options.weights;

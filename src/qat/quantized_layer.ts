@@ -20,17 +20,20 @@ import {
 } from '@tensorflow/tfjs-core';
 import {initializers, layers as tfLayers, type LayerVariable} from '@tensorflow/tfjs-layers';
 import {FakeQuantizer, type RangeStore} from '../quantizer/fake_quantizer';
-import {type BatchNorm, foldingGain, normalizesChannels} from '../layers/folding';
-import {innerLayers, type Layer, type Shape} from '../layers/graph';
+import {type BatchNorm, foldingGain, isBatchNorm, normalizesChannels} from '../layers/folding';
+import {type Layer, type Shape, steppedLayer} from '../layers/graph';
+import {makesMask} from '../layers/kinds';
 import {channelOf, type WeightLevels} from '../quantizer/levels';
-import {type CustomWeights, type Slot, slotsOf} from '../layers/kinds';
 import {isMarked, type Tensors, unwrapped} from '../layers/layer_wrapper';
 import {type Config, configOf} from '../layers/serialization';
 import {activationSwap, type Swap, swapped} from '../layers/swapped';
+import {type CustomWeights, type Slot, slotsOf} from '../layers/weights';
 import {type RoundedWeight, type Rounding, roundTensor, settle, QuantizingWrapper} from './quantizing';
 import {type LearnedCells, learnedShape} from '../quantizer/learned_range';
 import type {QuantizerConfig} from './options';
-import {gridsOfOutputs, type OutputGrid} from '../layers/outputs';
+import {gridsOfOutputs} from '../layers/outputs';
+import {specOf} from '../layers/specs';
+import type {OutputGrid} from '../layers/specs/layer_spec';
 import {checkSaved, refuseSaved, savedLayer} from './saved_config';
 import {separableConvolution} from '../layers/separable';
 
@@ -386,14 +389,15 @@ export class QuantizedLayer extends QuantizingWrapper {
     if (before) this.beforeQuantizer = this.#activationQuantizer('before_activation', before);
     if (between) this.betweenQuantizer = this.#activationQuantizer('between', between);
     // What this makes of pixels is as evenly spaced as they are.
-    const offTies = this.layer.getClassName() === 'Rescaling' && !output?.fixed;
+    const offTies = specOf(this.layer)?.keepsSpacing === true && !output?.fixed;
     if (output) this.#addOutputQuantizers({...output, offTies}, inputShape);
     this.built = true;
   }
 
   override computeMask(inputs: Tensors, mask?: Tensors): Tensors {
     const {layer} = this;
-    const compares = layer.getClassName() === 'Masking' || (layer as {maskZero?: boolean}).maskZero === true;
+    // An embedding of the user's own has no row.
+    const compares = makesMask(layer) || (layer as {maskZero?: boolean}).maskZero === true;
     return compares ? tidy(() => maskOf(layer, [inputs].flat()[0]!)) : super.computeMask(inputs, mask);
   }
 
@@ -454,11 +458,11 @@ export class QuantizedLayer extends QuantizingWrapper {
         ? []
         : [`its weight ${name} of rank ${rank} has no axis ${axis}.`];
     });
-    const isSeparable = this.layer.getClassName() === 'SeparableConv2D';
+    const hasBetween = specOf(this.layer)?.between === true;
     return [
       ...weights,
       ...(before && !('activation' in this.#host()) ? ['it has no activation before which to round.'] : []),
-      ...(between && !isSeparable ? ['only a SeparableConv2D has something between to round.'] : []),
+      ...(between && !hasBetween ? ['only a SeparableConv2D has something between to round.'] : []),
     ];
   }
 
@@ -519,7 +523,7 @@ export class QuantizedLayer extends QuantizingWrapper {
   #callLayer(inputs: Tensors, kwargs: Kwargs): Tensors {
     const quantizer = this.betweenQuantizer;
     const host = this.#host();
-    if (host.getClassName() === 'Masking') {
+    if (specOf(host)?.kind === 'masking') {
       const [x] = [inputs].flat();
       return mul(x!, cast(expandDims(maskOf(host, x!), -1), x!.dtype));
     }
@@ -545,7 +549,7 @@ export class QuantizedLayer extends QuantizingWrapper {
 
   /** The layer that computes: what TimeDistributed calls, or the layer itself. */
   #host(): Layer {
-    return this.layer.getClassName() === 'TimeDistributed' ? innerLayers(this.layer)[0]! : this.layer;
+    return steppedLayer(this.layer) ?? this.layer;
   }
 
   /** The BatchNormalization that is folded into a weight: into the last one, if there are two. */
@@ -584,7 +588,7 @@ export class QuantizedLayer extends QuantizingWrapper {
 
   #isFolded(layer: Layer): boolean {
     const inner = unwrapped(layer);
-    if (inner.getClassName() !== 'BatchNormalization') return false;
+    if (!isBatchNorm(inner)) return false;
     return typeof this.#folds === 'object' ? layer.name === this.#folds?.name : normalizesChannels(inner, this.layer);
   }
 }

@@ -24,12 +24,13 @@ import {configOf, layerFrom, tellAll} from '../../layers/serialization';
 import {isQuantizing, QuantizingWrapper} from '../../qat/quantizing';
 import {quantizingLayers} from '../../qat/tools/control';
 import {nonFiniteProblems} from '../../layers/finite';
-import {type BatchNorm, normalizesChannels} from '../../layers/folding';
-import {asContainer, flatten, type Layer, soleConsumer, variablesOf} from '../../layers/graph';
+import {type BatchNorm, isBatchNorm, normalizesChannels} from '../../layers/folding';
+import {allLayers, asContainer, flatten, type Layer, variablesOf} from '../../layers/graph';
 import {weightLevels} from '../../integer/weight_levels';
 import {channelOf, spanOf, type WeightLevels} from '../../quantizer/levels';
-import {activationOf, slotsOf} from '../../layers/kinds';
-import {allLayers} from '../../qat/quantize_model';
+import {activationOf, makesMask} from '../../layers/kinds';
+import {specOf} from '../../layers/specs';
+import {slotsOf} from '../../layers/weights';
 import {QuantizedLayer} from '../../qat/quantized_layer';
 import {cloneLayer, rebuild, type Replacement} from '../../layers/rebuild';
 
@@ -38,9 +39,6 @@ interface Stored {
   readonly quantization: {readonly dtype: 'uint8' | 'uint16'; readonly scale: number; readonly min: number};
   readonly codes: Uint8Array | Uint16Array;
 }
-
-/** Layers whose outputs are their kernel's channels times a step. */
-const SPLITTABLE = ['Conv1D', 'Conv2D', 'Conv2DTranspose', 'Dense', 'DepthwiseConv2D'];
 
 type Attributes = Readonly<Record<string, LayerVariable | undefined>>;
 
@@ -67,12 +65,12 @@ function normsAfter(model: LayersModel): (layer: Layer) => Layer | undefined {
   return layer => {
     const [call, ...others] = callsOf(layer);
     if (!call || others.length > 0 || activationOf(unwrapped(layer)) !== 'linear') return undefined;
-    const norm = soleConsumer(graph, call)?.layer;
+    const norm = graph.soleConsumer(call.outputs[0]!)?.layer;
     if (!norm) return undefined;
-    const {gamma} = unwrapped(norm) as unknown as BatchNorm;
-    const isNorm = unwrapped(norm).getClassName() === 'BatchNormalization' && gamma;
+    const inner = unwrapped(norm);
+    const isNorm = isBatchNorm(inner) && inner.gamma;
     const isAlone = callsOf(norm).length === 1;
-    return isNorm && isAlone && normalizesChannels(unwrapped(norm), unwrapped(layer)) ? norm : undefined;
+    return isNorm && isAlone && normalizesChannels(inner, unwrapped(layer)) ? norm : undefined;
   };
 }
 
@@ -126,7 +124,7 @@ async function splitOf(
   isMasked: boolean,
 ): Promise<Split | undefined> {
   const [first, ...others] = weights;
-  if (!first || others.length > 0 || !SPLITTABLE.includes(layer.getClassName())) return undefined;
+  if (!first || others.length > 0 || !specOf(layer)?.splits) return undefined;
   const [attr, weight] = first;
   const isFirst = (layer as unknown as {dataFormat?: string}).dataFormat === 'channelsFirst';
   if ((weight.grid.scale.length === 1 && !weight.gain) || isFirst) return undefined;
@@ -192,16 +190,10 @@ interface SmallModel {
   readonly stored: ReadonlyMap<LayerVariable, Stored>;
 }
 
-/** Whether a layer makes a mask. */
-function makesMask(layer: Layer): boolean {
-  const name = unwrapped(layer).getClassName();
-  return name === 'Masking' || (name === 'Embedding' && (unwrapped(layer) as unknown as {maskZero: boolean}).maskZero);
-}
-
 async function smallModel(q: LayersModel): Promise<SmallModel> {
   const normOf = normsAfter(q);
   const layers = allLayers(asContainer(q));
-  const isMasked = layers.some(makesMask);
+  const isMasked = layers.some(layer => makesMask(unwrapped(layer)));
   const splits = new Map<Layer, Split>();
   const codesOf = new Map<QuantizingWrapper, ReadonlyMap<string, Stored | undefined>>();
   for (const layer of layers.filter(each => each instanceof QuantizingWrapper)) {

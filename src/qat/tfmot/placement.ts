@@ -1,6 +1,8 @@
 /** Which quantizers tfmot's quantize_model gives to which layers. */
-import {type FlatGraph, type Layer, type Op, soleConsumer} from '../../layers/graph';
+import {isBatchNorm} from '../../layers/folding';
+import {type FlatGraph, isInput, type Layer, type Op} from '../../layers/graph';
 import {activationOf} from '../../layers/kinds';
+import {specOf} from '../../layers/specs';
 import type {QuantizeConfig} from './wrappers';
 
 /** What tfmot does with a layer. */
@@ -16,50 +18,30 @@ export interface TfmotProblem {
   readonly message: string;
 }
 
-type ConfigOf = (layer: Layer) => QuantizeConfig;
-
-function plain(className: string, weightAttrs: string[], activationAttrs: string[], quantizeOutput: boolean): ConfigOf {
-  return () => ({className, config: {weightAttrs, activationAttrs, quantizeOutput}});
+/** What tfmot's registry says of a layer by itself; undefined of those that it refuses. */
+function registered(layer: Layer): QuantizeConfig | undefined {
+  const {tfmot, weights = {}} = specOf(layer) ?? {};
+  const config = (className: string, weightAttrs: string[], activationAttrs: string[], quantizeOutput: boolean) => ({
+    className,
+    config: {weightAttrs, activationAttrs, quantizeOutput},
+  });
+  const multiplying = (className: string) => config(className, Object.keys(weights), ['activation'], false);
+  switch (tfmot) {
+    case 'weights':
+      return multiplying('Default8BitQuantizeConfig');
+    case 'weightsPerChannel':
+      return multiplying('Default8BitConvQuantizeConfig');
+    case 'weightsTransposed':
+      return multiplying('Default8BitConvTransposeQuantizeConfig');
+    case 'activation':
+      return {className: 'Default8BitActivationQuantizeConfig', config: {quantizeOutput: true}};
+    case 'output':
+    case 'nothing':
+      return config('Default8BitQuantizeConfig', [], [], tfmot === 'output');
+    default:
+      return undefined;
+  }
 }
-
-const NOTHING = plain('Default8BitQuantizeConfig', [], [], false);
-const OUTPUT = plain('Default8BitQuantizeConfig', [], [], true);
-
-const REGISTRY: Readonly<Record<string, ConfigOf>> = {
-  Dense: plain('Default8BitQuantizeConfig', ['kernel'], ['activation'], false),
-  Conv2D: plain('Default8BitConvQuantizeConfig', ['kernel'], ['activation'], false),
-  DepthwiseConv2D: plain('Default8BitConvQuantizeConfig', ['depthwiseKernel'], ['activation'], false),
-  Conv2DTranspose: plain('Default8BitConvTransposeQuantizeConfig', ['kernel'], ['activation'], false),
-  Activation: () => ({className: 'Default8BitActivationQuantizeConfig', config: {quantizeOutput: true}}),
-  ...Object.fromEntries(
-    [
-      'ReLU',
-      'LeakyReLU',
-      'Concatenate',
-      'UpSampling2D',
-      'AveragePooling1D',
-      'AveragePooling2D',
-      'GlobalAveragePooling1D',
-      'GlobalAveragePooling2D',
-      'Add',
-    ].map(name => [name, OUTPUT]),
-  ),
-  ...Object.fromEntries(
-    [
-      'Softmax',
-      'Flatten',
-      'Reshape',
-      'Permute',
-      'Dropout',
-      'SpatialDropout1D',
-      'ZeroPadding2D',
-      'Cropping2D',
-      'MaxPooling2D',
-      'GlobalMaxPooling1D',
-      'GlobalMaxPooling2D',
-    ].map(name => [name, NOTHING]),
-  ),
-};
 
 const NO_OP: QuantizeConfig = {className: 'NoOpQuantizeConfig', config: {}};
 const OUTPUT_ONLY: QuantizeConfig = {className: 'Default8BitOutputQuantizeConfig', config: {quantizeOutput: true}};
@@ -76,7 +58,7 @@ class Patterns {
 
   constructor(flat: FlatGraph) {
     this.#flat = flat;
-    const ops = flat.ops.filter(({layer}) => layer.getClassName() !== 'InputLayer');
+    const ops = flat.ops.filter(({layer}) => !isInput(layer));
     for (const op of ops) this.#foldNorm(op, 'Conv');
     for (const op of ops) this.#concatenate(op);
     for (const op of ops) this.#foldNorm(op, 'Dense');
@@ -90,53 +72,51 @@ class Patterns {
     );
   }
 
+  /** The one op that takes what an op gives, if nobody else wants it. */
+  #after({outputs}: Op): Op | undefined {
+    return this.#flat.soleConsumer(outputs[0]!);
+  }
+
   #foldNorm(op: Op, kind: 'Conv' | 'Dense'): void {
-    const isFirst = kind === 'Dense' ? op.layer.getClassName() === 'Dense' : isConv(op.layer);
-    const norm = soleConsumer(this.#flat, op);
-    if (!isFirst || activationOf(op.layer) !== 'linear' || norm?.layer.getClassName() !== 'BatchNormalization') return;
+    const isFirst = kind === 'Dense' ? isDense(op.layer) : isConv(op.layer);
+    const norm = this.#after(op);
+    if (!isFirst || activationOf(op.layer) !== 'linear' || !norm || !isBatchNorm(norm.layer)) return;
     this.#noOps.add(op.layer);
-    const last = soleConsumer(this.#flat, norm);
+    const last = this.#after(norm);
     const isFused = kind === 'Conv' && last !== undefined && isRelu(last.layer);
     if (!this.#configs.has(norm.layer)) this.#configs.set(norm.layer, isFused ? NO_OP : OUTPUT_ONLY);
   }
 
   #beforeRelu(op: Op): void {
-    const next = soleConsumer(this.#flat, op);
-    const name = op.layer.getClassName();
-    if (next && isRelu(next.layer) && (name === 'Add' || name === 'Dense' || isConv(op.layer))) {
+    const next = this.#after(op);
+    const isAdd = op.layer.getClassName() === 'Add';
+    if (next && isRelu(next.layer) && (isAdd || isDense(op.layer) || isConv(op.layer))) {
       this.#configs.set(op.layer, NO_OP);
     }
   }
 
   /** What feeds a concatenation only is rounded after it. */
   #concatenate(op: Op): void {
-    if (op.layer.getClassName() !== 'Concatenate' || op.inputs.length > 6) return;
-    const feeds = op.inputs.map(input => this.#flat.ops.find(({outputs}) => outputs.includes(input)));
-    if (
-      !feeds.every(
-        feed =>
-          feed !== undefined && feed.layer.getClassName() !== 'InputLayer' && soleConsumer(this.#flat, feed) === op,
-      )
-    ) {
-      return;
-    }
+    if (!isConcat(op.layer) || op.inputs.length > 6) return;
+    const feeds = op.inputs.map(input => this.#flat.producer(input));
+    if (!feeds.every(feed => feed !== undefined && !isInput(feed.layer) && this.#after(feed) === op)) return;
     const layers = feeds.map(feed => feed!.layer);
-    if (!layers.every(layer => this.#configs.has(layer) || REGISTRY[layer.getClassName()])) return;
+    if (!layers.every(layer => this.#configs.has(layer) || registered(layer))) return;
     for (const layer of layers) this.#configs.set(layer, this.#withoutOutput(layer));
     if (!this.#configs.has(op.layer)) this.#configs.set(op.layer, OUTPUT_ONLY);
   }
 
   #withoutOutput(layer: Layer): QuantizeConfig {
     const known = this.#configs.get(layer);
-    if (!known && layer.getClassName() === 'Concatenate') return NO_OP;
-    const config = known ?? REGISTRY[layer.getClassName()]!(layer);
+    if (!known && isConcat(layer)) return NO_OP;
+    const config = known ?? registered(layer)!;
     if (config.className === 'NoOpQuantizeConfig') return config;
     return {...config, config: {...config.config, quantizeOutput: false}};
   }
 
   #default(layer: Layer): void {
     if (!this.#configs.has(layer)) {
-      const config = REGISTRY[layer.getClassName()];
+      const config = registered(layer);
       if (!config) {
         this.problems.push({
           layer: layer.name,
@@ -144,7 +124,7 @@ class Patterns {
         });
         return;
       }
-      this.#configs.set(layer, config(layer));
+      this.#configs.set(layer, config);
     }
     this.#checkActivation(layer, this.#configs.get(layer)!);
   }
@@ -163,7 +143,16 @@ class Patterns {
 }
 
 function isConv(layer: Layer): boolean {
-  return ['Conv2D', 'DepthwiseConv2D', 'Conv2DTranspose'].includes(layer.getClassName());
+  const tfmot = specOf(layer)?.tfmot;
+  return tfmot === 'weightsPerChannel' || tfmot === 'weightsTransposed';
+}
+
+function isDense(layer: Layer): boolean {
+  return specOf(layer)?.tfmot === 'weights';
+}
+
+function isConcat(layer: Layer): boolean {
+  return specOf(layer)?.kind === 'concat';
 }
 
 function isRelu(layer: Layer): boolean {

@@ -4,6 +4,7 @@ import {layers as tfLayers, type LayersModel} from '@tensorflow/tfjs-layers';
 import {asContainer, type Layer, leavesOf} from '../../layers/graph';
 import {cloneLayer, rebuild} from '../../layers/rebuild';
 import {type Config, configOf} from '../../layers/serialization';
+import {specOf} from '../../layers/specs';
 import type {Separable} from '../../layers/tfjs_internals';
 
 /** What becomes of one separable convolution. */
@@ -14,7 +15,7 @@ interface Parts {
 }
 
 function isSeparable(layer: Layer): layer is Separable {
-  return layer.getClassName() === 'SeparableConv2D';
+  return specOf(layer)?.tfmot === 'parts';
 }
 
 /** Names as Keras gives them, that no layer has. */

@@ -19,9 +19,8 @@ import {unwrapped} from '../../layers/layer_wrapper';
 import {checkModel} from '../../layers/model';
 import {type Swap, swapped} from '../../layers/swapped';
 import {isQuantizing} from '../quantizing';
-import type {BatchNorm} from '../../layers/folding';
-import {asContainer, type Layer} from '../../layers/graph';
-import {allLayers} from '../quantize_model';
+import {type BatchNorm, isBatchNorm} from '../../layers/folding';
+import {allLayers, asContainer, type Layer} from '../../layers/graph';
 import {alone, batchesOf, pass, type Samples} from './samples';
 
 type BatchNormLayer = Layer & BatchNorm & {momentum: number};
@@ -29,7 +28,7 @@ type BatchNormLayer = Layer & BatchNorm & {momentum: number};
 function batchNormsOf(caller: string, model: LayersModel): BatchNormLayer[] {
   checkModel(caller, model);
   const layers = allLayers(asContainer(model)).map(unwrapped);
-  return layers.filter((layer): layer is BatchNormLayer => layer.getClassName() === 'BatchNormalization');
+  return layers.filter((layer): layer is BatchNormLayer => isBatchNorm(layer));
 }
 
 /** What a layer is while something else is called in the place of its own `call`. */

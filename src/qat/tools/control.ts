@@ -3,8 +3,7 @@ import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {flag, oneOf, throwProblems} from '../../check/rules';
 import {checkModel} from '../../layers/model';
 import {isQuantizing, type Quantizing, type Rounding} from '../quantizing';
-import {asContainer} from '../../layers/graph';
-import {allLayers} from '../quantize_model';
+import {allLayers, asContainer} from '../../layers/graph';
 
 /** The layers with quantizers, at any depth; throws if there are none. */
 export function quantizingLayers(caller: string, model: LayersModel): Quantizing[] {

@@ -6,10 +6,11 @@ import {checkModel, withModel} from '../../layers/model';
 import {isQuantizing, QuantizingWrapper} from '../quantizing';
 import {quantizingLayers} from './control';
 import type {FakeQuantizer, RangeSnapshot} from '../../quantizer/fake_quantizer';
-import {asContainer, type Layer} from '../../layers/graph';
-import {type CustomLayers, type Kind, kindOf, MULTIPLIES, slotsOf} from '../../layers/kinds';
+import {allLayers, asContainer, isInput, type Layer} from '../../layers/graph';
+import {kindOf, MULTIPLIES} from '../../layers/kinds';
+import type {Kind} from '../../layers/specs/layer_spec';
+import {type CustomLayers, slotsOf} from '../../layers/weights';
 import {LEFT_OUT, reasonOfKind} from '../placement';
-import {allLayers} from '../quantize_model';
 import {QuantizedLayer} from '../quantized_layer';
 
 /** One line of a description: a quantizer, or a layer that has none. */
@@ -131,7 +132,7 @@ function linesOf(layer: Layer, custom: CustomLayers, reasonOf: ReasonOf): Line[]
  */
 export function describeQuantization(model: LayersModel): QuantizationDescription {
   quantizingLayers('describeQuantization', model);
-  const layers = allLayers(asContainer(model)).filter(layer => layer.getClassName() !== 'InputLayer');
+  const layers = allLayers(asContainer(model)).filter(layer => !isInput(layer));
   const custom = Object.fromEntries(
     layers.flatMap(layer => (layer instanceof QuantizedLayer ? layer.customClass : [])),
   );

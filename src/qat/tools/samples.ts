@@ -3,8 +3,7 @@ import {dispose, slice, Tensor, type TensorContainer, tidy} from '@tensorflow/tf
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {type Rule, throwProblems} from '../../check/rules';
 import {withModel} from '../../layers/model';
-import {asContainer} from '../../layers/graph';
-import {allLayers} from '../quantize_model';
+import {allLayers, asContainer} from '../../layers/graph';
 
 /** What a model is given: a tensor, one for each of its inputs, or one by the name of each input. */
 export type Inputs = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>>;

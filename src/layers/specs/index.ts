@@ -1,0 +1,28 @@
+/** The table of layer classes: what this package knows of each class of tfjs-layers, in one row. */
+import type {Layer} from '../graph';
+import {ELEMENTWISE} from './elementwise';
+import type {LayerSpec} from './layer_spec';
+import {PASSING} from './passing';
+import {PRODUCTS} from './products';
+import {RECURRENT} from './recurrent';
+
+export const SPECS = {...PRODUCTS, ...RECURRENT, ...ELEMENTWISE, ...PASSING};
+
+type Specs = typeof SPECS;
+
+/** The classes that have a lowering to integers. */
+export type LoweredClass = {[Name in keyof Specs]: Specs[Name] extends {lowered: true} ? Name : never}[keyof Specs];
+
+function rowOf(className: string): LayerSpec | undefined {
+  return Object.hasOwn(SPECS, className) ? SPECS[className as keyof Specs] : undefined;
+}
+
+/** The row of a layer's class; undefined of a class that is not of tfjs-layers. */
+export function specOf(layer: Layer): LayerSpec | undefined {
+  return rowOf(layer.getClassName());
+}
+
+/** Whether a class has a lowering to integers. */
+export function isLowered(className: string): className is LoweredClass {
+  return rowOf(className)?.lowered ?? false;
+}

@@ -1,0 +1,68 @@
+/** The weights of layers that are quantized: where they are, and which of their dimensions has the output channels. */
+import type {LayerVariable} from '@tensorflow/tfjs-layers';
+import {innerLayers, isContainer, type Layer} from './graph';
+import {specOf} from './specs';
+import type {ChannelAxis} from './specs/layer_spec';
+
+/** The weights of a layer class of one's own that are to be quantized: their attributes, each with its channels' axis. */
+export type CustomWeights = Readonly<
+  Record<
+    string,
+    | {
+        /** The dimension of the channels, with a range for each; one range by default. */
+        readonly axis?: number;
+      }
+    | undefined
+  >
+>;
+
+/** Custom classes by name. */
+export type CustomLayers = Readonly<Record<string, CustomWeights | undefined>>;
+
+/** A weight that is quantized, where the layer looks for it when it is called. */
+export interface Slot {
+  /** The layer that reads the weight: the one quantized, or one inside. */
+  readonly host: Record<string, LayerVariable>;
+  readonly attr: string;
+  /** What tells the slot from the others of its layer. */
+  readonly name: string;
+  /** The dimension of output channels; 'depthwise' where in and multiplier are both. */
+  readonly axis: ChannelAxis | undefined;
+}
+
+/** The weights of cells of the user's own, if they are named as tfjs names its own. */
+const BY_NAME: Readonly<Record<string, ChannelAxis>> = {
+  kernel: -1,
+  depthwiseKernel: 'depthwise',
+  pointwiseKernel: -1,
+  recurrentKernel: -1,
+  embeddings: 0,
+};
+
+function hostOf(layer: Layer): Slot['host'] {
+  return layer as unknown as Slot['host'];
+}
+
+/** The attributes to quantize of a built layer, each with its channels' axis. */
+function axesOf(layer: Layer, custom: CustomWeights | undefined): [string, ChannelAxis | undefined][] {
+  if (custom) return Object.entries(custom).map(([attr, weight]) => [attr, weight?.axis]);
+  const spec = specOf(layer);
+  if (spec) return Object.entries(spec.weights ?? {});
+  return Object.entries(BY_NAME).filter(([attr]) => hostOf(layer)[attr]);
+}
+
+/** The weights to quantize of a built layer. */
+export function slotsOf(layer: Layer, custom: CustomWeights | undefined, prefix = ''): Slot[] {
+  const host = hostOf(layer);
+  const own = axesOf(layer, custom).map(([attr, axis]) => {
+    const {rank} = host[attr]!.read();
+    return {host, attr, name: prefix + attr, axis: typeof axis === 'number' && axis < 0 ? axis + rank : axis};
+  });
+  const inner = custom ? [] : innerLayers(layer).filter(each => !isContainer(each));
+  return [...own, ...inner.flatMap((each, i) => slotsOf(each, undefined, `${prefix}${innerPrefix(layer, i)}`))];
+}
+
+function innerPrefix(layer: Layer, index: number): string {
+  if ('forwardLayer' in layer) return index === 0 ? 'forward_' : 'backward_';
+  return 'cells' in layer ? `cell${index}_` : '';
+}
