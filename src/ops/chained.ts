@@ -1,5 +1,8 @@
-/** The ops as methods: x.fakeQuant(0, 6). */
-import {Tensor, type TensorLike} from '@tensorflow/tfjs-core';
+/**
+ * The ops as methods: x.fakeQuant(0, 6). On the prototype of Tensor and in the module that declares it, as tfjs's own: see
+ * tfjs-core's public/chained_ops.
+ */
+import type {Tensor, TensorLike} from '@tensorflow/tfjs-core';
 import {
   fakeQuant,
   type FakeQuantArgsOptions,
@@ -11,6 +14,7 @@ import {
   quantizeAndDequantizeV4,
   type QuantizeAndDequantizeOptions,
 } from './ops';
+import {tensorClasses} from './tfjs_internals';
 
 declare module '@tensorflow/tfjs-core/dist/tensor.js' {
   interface Tensor {
@@ -55,15 +59,9 @@ const METHODS = {
   quantizeAndDequantizeV4,
 };
 
-/** The class that tensors have when a page holds two copies of tfjs-core: they share one registry, and the first wins. */
-function sharedTensorClass(): typeof Tensor | undefined {
-  const globals = (globalThis as {_tfGlobals?: Map<string, unknown>})._tfGlobals;
-  return globals?.get('Tensor') as typeof Tensor | undefined;
-}
-
 /** Gives every tensor the methods. */
 export function addChainedMethods(): void {
-  for (const {prototype} of new Set([Tensor, sharedTensorClass() ?? Tensor])) {
+  for (const {prototype} of tensorClasses()) {
     for (const [name, method] of Object.entries(METHODS)) {
       const chained = function (this: Tensor, ...args: unknown[]): Tensor {
         return (method as (x: Tensor, ...rest: unknown[]) => Tensor)(this, ...args);
