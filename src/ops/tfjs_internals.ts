@@ -1,6 +1,6 @@
 /**
  * What the ops lean on in tfjs-core 4.22.0 beyond its typings, with the file in its dist/ that has it.
- * test/ops/tfjs_internals.spec.ts asks tfjs itself, and fails where it changes one of them.
+ * test/ops/tensor_class.spec.ts asks tfjs itself, and fails where it changes one of them.
  */
 import {Tensor} from '@tensorflow/tfjs-core';
 
