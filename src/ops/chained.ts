@@ -63,10 +63,13 @@ const METHODS = {
 export function addChainedMethods(): void {
   for (const {prototype} of new Set([Tensor, sharedTensorClass() ?? Tensor])) {
     for (const [name, method] of Object.entries(METHODS)) {
-      const chained = function (this: Tensor, ...args: unknown[]): Tensor {
-        return (method as (x: Tensor, ...rest: unknown[]) => Tensor)(this, ...args);
-      };
-      Object.defineProperty(prototype, name, {value: chained, configurable: true, writable: true});
+      Object.defineProperty(prototype, name, {
+        value(this: Tensor, ...args: unknown[]): Tensor {
+          return (method as (x: Tensor, ...rest: unknown[]) => Tensor)(this, ...args);
+        },
+        configurable: true,
+        writable: true,
+      });
     }
   }
 }
