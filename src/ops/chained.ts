@@ -2,7 +2,7 @@
  * The ops as methods: x.fakeQuant(0, 6). On the prototype of Tensor and in the module that declares it, as tfjs's own: see
  * tfjs-core's public/chained_ops.
  */
-import type {Tensor, TensorLike} from '@tensorflow/tfjs-core';
+import {Tensor, type TensorLike} from '@tensorflow/tfjs-core';
 import {
   fakeQuant,
   type FakeQuantArgsOptions,
@@ -14,7 +14,7 @@ import {
   quantizeAndDequantizeV4,
   type QuantizeAndDequantizeOptions,
 } from './ops';
-import {tensorClasses} from './tfjs_internals';
+import {sharedTensorClass} from './tfjs_internals';
 
 declare module '@tensorflow/tfjs-core/dist/tensor.js' {
   interface Tensor {
@@ -61,12 +61,15 @@ const METHODS = {
 
 /** Gives every tensor the methods. */
 export function addChainedMethods(): void {
-  for (const {prototype} of tensorClasses()) {
+  for (const {prototype} of new Set([Tensor, sharedTensorClass() ?? Tensor])) {
     for (const [name, method] of Object.entries(METHODS)) {
-      const chained = function (this: Tensor, ...args: unknown[]): Tensor {
-        return (method as (x: Tensor, ...rest: unknown[]) => Tensor)(this, ...args);
-      };
-      Object.defineProperty(prototype, name, {value: chained, configurable: true, writable: true});
+      Object.defineProperty(prototype, name, {
+        value(this: Tensor, ...args: unknown[]): Tensor {
+          return (method as (x: Tensor, ...rest: unknown[]) => Tensor)(this, ...args);
+        },
+        configurable: true,
+        writable: true,
+      });
     }
   }
 }
