@@ -8,6 +8,7 @@ import './index';
 // By themselves, as bundlers leave out what only passes through modules that have no effects of their own.
 import '../qat/quantized_input';
 import '../qat/quantized_layer';
+import '../qat/tfmot/quantize_layer';
 import '../qat/tfmot/wrappers';
 
 export type {Grid} from '../../kernels/grid';

@@ -1,16 +1,6 @@
 /** The ops for tfjs's executor of graph models, and what its files need mended so that it finds their outputs. */
-import type {WebGPUBackend} from '@tensorflow/tfjs-backend-webgpu';
 import {type GraphNode, type OpExecutor, registerOp} from '@tensorflow/tfjs-converter';
-import {
-  backend,
-  customGrad,
-  getBackend,
-  io,
-  type Scalar,
-  type Tensor,
-  type Tensor1D,
-  util,
-} from '@tensorflow/tfjs-core';
+import {customGrad, io, type Scalar, type Tensor, type Tensor1D, util} from '@tensorflow/tfjs-core';
 import {between, bits, flag, must, number, oneOf, throwProblems} from '../check/rules';
 import {
   asGraph,
@@ -24,6 +14,7 @@ import {
   type OpRules,
 } from './check_graph';
 import * as ops from '../ops/ops';
+import {isOnlyOnWebGPU} from './tfjs_internals';
 
 type Attrs = GraphNode['attrs'];
 
@@ -60,16 +51,10 @@ function quantizeStraightThrough(x: Tensor, min: Tensor, max: Tensor, options: o
   }))(x);
 }
 
-/** Whether reading at once would stall the page, or lose the device of a software renderer. */
-function onlyOnWebGPU({dataId}: Tensor): boolean {
-  if (getBackend() !== 'webgpu') return false;
-  return (backend() as unknown as WebGPUBackend).tensorMap.get(dataId).values == null;
-}
-
 /** V3 takes its width as a tensor, a constant as a rule, and always rounds half to even. */
 function quantizeV3({inputs, attrs}: GraphNode): Tensor {
   const [x, min, max, width] = inputs as [Tensor, Tensor, Tensor, Tensor];
-  if (onlyOnWebGPU(width)) {
+  if (isOnlyOnWebGPU(width)) {
     throw new Error(
       'QuantizeAndDequantizeV3: num_bits was computed on the GPU, and WebGPU cannot read it at once. ' +
         'Make it a constant or an input of the model, or use another backend.',

@@ -15,6 +15,7 @@ import {
 import type {LayerVariable} from '@tensorflow/tfjs-layers';
 import {type Layer, steppedLayer} from './graph';
 import {specOf} from './specs';
+import {attributesOf} from './tfjs_internals';
 
 /** What of a BatchNormalization its layer class does not show. */
 export interface BatchNorm {
@@ -42,15 +43,14 @@ export function normalizesChannels(norm: Layer, layer: Layer): boolean {
 function normAxis(norm: Layer): number {
   const stepped = steppedLayer(norm);
   if (stepped) return normAxis(stepped);
-  const {axis, inputSpec} = norm as unknown as {axis: number | number[]; inputSpec: {ndim: number}[]};
-  const [first] = [axis].flat() as [number]; // Keras saves a list
-  return first < 0 ? first : first - inputSpec[0]!.ndim;
+  const [first] = [attributesOf(norm).axis!].flat() as [number]; // Keras saves a list
+  return first < 0 ? first : first - norm.inputSpec[0]!.ndim!;
 }
 
 function channelAxis(layer: Layer): number {
   const stepped = steppedLayer(layer);
   if (stepped) return channelAxis(stepped);
-  const {dataFormat, rank} = layer as unknown as {dataFormat?: string; rank?: number};
+  const {dataFormat, rank} = attributesOf(layer);
   return dataFormat === 'channelsFirst' ? -1 - (rank ?? 2) : -1;
 }
 

@@ -1,5 +1,6 @@
 /** Walking models of tfjs-layers: their layers at any depth, and their graph without the nesting. */
 import {layers as tfLayers, type LayersModel, type LayerVariable, type SymbolicTensor} from '@tensorflow/tfjs-layers';
+import {attributesOf, ownWeights} from './tfjs_internals';
 
 export type Layer = tfLayers.Layer;
 export type Shape = (number | null)[];
@@ -47,10 +48,8 @@ export function callsOf(model: Container): Call[] {
 
 /** Layers inside a layer that are called by it: of wrappers and of recurrent layers. */
 export function innerLayers(layer: Layer): Layer[] {
-  const {forwardLayer, backwardLayer, layer: inner, cell, cells} = layer as unknown as Record<string, unknown>;
-  const own = forwardLayer
-    ? [forwardLayer, backwardLayer]
-    : [inner, cell, ...(Array.isArray(cells) ? (cells as unknown[]) : [])];
+  const {forwardLayer, backwardLayer, layer: inner, cell, cells} = attributesOf(layer);
+  const own = forwardLayer ? [forwardLayer, backwardLayer] : [inner, cell, ...(Array.isArray(cells) ? cells : [])];
   return own.filter((each): each is Layer => each instanceof tfLayers.Layer);
 }
 
@@ -91,8 +90,8 @@ export function allLayers(model: Container): Layer[] {
 /** All the variables of a layer, in an order that does not depend on which of them are trained. */
 export function variablesOf(layer: Layer): LayerVariable[] {
   if (isContainer(layer)) return leavesOf(layer).flatMap(variablesOf);
-  const own = layer as unknown as {_trainableWeights: LayerVariable[]; _nonTrainableWeights: LayerVariable[]};
-  const known = [...own._trainableWeights, ...own._nonTrainableWeights, ...innerLayers(layer).flatMap(variablesOf)];
+  const {trainable, others} = ownWeights(layer);
+  const known = [...trainable, ...others, ...innerLayers(layer).flatMap(variablesOf)];
   return known.length === layer.weights.length ? known : layer.weights;
 }
 

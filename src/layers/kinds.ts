@@ -1,7 +1,7 @@
 /** What a layer is to an int8 runtime, by the row of its class and how it was built. */
 import type {Layer} from './graph';
 import {specOf} from './specs';
-import {attributesOf} from './specs/attributes';
+import {attributesOf} from './tfjs_internals';
 import type {Kind} from './specs/layer_spec';
 import type {CustomLayers} from './weights';
 

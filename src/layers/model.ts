@@ -2,6 +2,7 @@
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {shown, throwProblems} from '../check/rules';
 import {asContainer, isContainer} from './graph';
+import {referencesOf} from './tfjs_internals';
 
 /** What has a layer's methods: tf.layers' classes, of whichever copy. */
 function isLayer(value: unknown): value is LayersModel {
@@ -9,7 +10,7 @@ function isLayer(value: unknown): value is LayersModel {
 }
 
 function isGone(model: LayersModel): boolean {
-  return (model as LayersModel & {_refCount: number})._refCount === 0;
+  return referencesOf(model) === 0;
 }
 
 /** Runs what needs `model` until its end, and tells if somebody disposed of it meanwhile. */

@@ -1,7 +1,7 @@
 /** Which of a layer's outputs are rounded, and to whose grid. */
 import type {Layer} from './graph';
 import {specOf} from './specs';
-import {attributesOf} from './specs/attributes';
+import {attributesOf} from './tfjs_internals';
 import type {OutputGrid} from './specs/layer_spec';
 
 /** The grids of a cell's states, of which the first is what it puts out. */

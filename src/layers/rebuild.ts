@@ -13,7 +13,9 @@ import {
   type Layer,
   variablesOf,
 } from './graph';
-import {argumentsBeside, configOf, layerFrom} from './layer_wrapper';
+import {argumentsBeside} from './layer_wrapper';
+import {configOf, layerFrom} from './serialization';
+import {setReferences, setTrainableFlag} from './tfjs_internals';
 
 /** A layer for the place of another. */
 export interface Replacement {
@@ -28,7 +30,7 @@ export interface Replacement {
 export interface Rebuilding {
   /** What comes in the place of a layer; undefined leaves the layer out. */
   readonly replace: (layer: Layer) => Replacement | undefined;
-  /** A layer to call on one of the model's inputs. */
+  /** A layer to call on one of the model's inputs, wherever that goes, and be it the model's output. */
   readonly onInput?: (input: SymbolicTensor, index: number) => Layer | undefined;
   /** A layer to call on a value on its way to a call that takes it: the same one for all of those that are given the same. */
   readonly between?: (value: SymbolicTensor, taker: Call) => Layer | undefined;
@@ -71,7 +73,7 @@ class Rebuilder {
     for (const call of callsOf(source)) this.#call(call, tensors, between);
     const outputs = graph.outputs.map(({id}) => tensors.get(id)!);
     const made = newModel({inputs, outputs, name: source.name});
-    (made as unknown as {trainable_: boolean}).trainable_ = source.trainable;
+    setTrainableFlag(made, source.trainable);
     this.#models.set(source, made);
     return made;
   }
@@ -95,14 +97,11 @@ class Rebuilder {
    * within a model is disposed of twice.
    */
   ownOnce(): void {
-    const count = (layer: Layer | undefined, references: number) => {
-      if (layer) (layer as unknown as {_refCount: number})._refCount = references;
-    };
     for (const replacement of this.#made.values()) {
-      count(replacement?.layer, 1);
-      for (const layer of replacement?.then ?? []) count(layer, 1);
+      if (!replacement) continue;
+      for (const layer of [replacement.layer, ...(replacement.then ?? [])]) setReferences(layer, 1);
     }
-    for (const nested of [...this.#models.values()].slice(0, -1)) count(nested, 2);
+    for (const nested of [...this.#models.values()].slice(0, -1)) setReferences(nested, 2);
   }
 
   #call(call: Call, tensors: Map<number, SymbolicTensor>, between: Map<Layer, SymbolicTensor>): void {
@@ -132,7 +131,7 @@ class Rebuilder {
   #replacement(source: Layer): Replacement | undefined {
     const [inner] = innerLayers(source);
     if (source.getClassName() !== 'TimeDistributed' || !inner || !isContainer(inner)) return this.#how.replace(source);
-    const layer = this.model(inner, true) as unknown as Layer;
+    const layer = this.model(inner, true);
     const timeDistributed = source.constructor as new (args: object) => Layer;
     return {layer: new timeDistributed({layer, name: source.name, trainable: source.trainable})};
   }

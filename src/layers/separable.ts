@@ -1,23 +1,11 @@
 /** SeparableConv2D as a runtime computes it: two convolutions, with a tensor between them that is rounded as well. */
 import {add, conv2d, depthwiseConv2d, reshape, type Tensor, type Tensor4D, transpose} from '@tensorflow/tfjs-core';
-import type {LayerVariable} from '@tensorflow/tfjs-layers';
 import type {Layer} from './graph';
-
-/** What SeparableConv2D has beyond its public face. */
-interface Separable {
-  readonly depthwiseKernel: LayerVariable;
-  readonly pointwiseKernel: LayerVariable;
-  readonly bias: LayerVariable | null;
-  readonly strides: [number, number];
-  readonly padding: 'valid' | 'same';
-  readonly dilationRate: [number, number];
-  readonly dataFormat: 'channelsFirst' | 'channelsLast';
-  readonly activation: {apply(x: Tensor): Tensor};
-}
+import {asSeparable} from './tfjs_internals';
 
 /** Calls the layer with a function on what its depthwise convolution gives. */
 export function separableConvolution(layer: Layer, input: Tensor, between: (x: Tensor) => Tensor): Tensor {
-  const {depthwiseKernel, pointwiseKernel, bias, activation, ...options} = layer as unknown as Separable;
+  const {depthwiseKernel, pointwiseKernel, bias, activation, ...options} = asSeparable(layer);
   const {strides, padding, dilationRate, dataFormat} = options;
   const isFirst = dataFormat === 'channelsFirst';
   const x = (isFirst ? transpose(input, [0, 2, 3, 1]) : input) as Tensor4D;

@@ -1,4 +1,7 @@
-/** The ops as methods: x.fakeQuant(0, 6). */
+/**
+ * The ops as methods: x.fakeQuant(0, 6). On the prototype of Tensor and in the module that declares it, as tfjs's own: see
+ * tfjs-core's public/chained_ops.
+ */
 import {Tensor, type TensorLike} from '@tensorflow/tfjs-core';
 import {
   fakeQuant,
@@ -11,6 +14,7 @@ import {
   quantizeAndDequantizeV4,
   type QuantizeAndDequantizeOptions,
 } from './ops';
+import {sharedTensorClass} from './tfjs_internals';
 
 declare module '@tensorflow/tfjs-core/dist/tensor.js' {
   interface Tensor {
@@ -55,20 +59,17 @@ const METHODS = {
   quantizeAndDequantizeV4,
 };
 
-/** The class that tensors have when a page holds two copies of tfjs-core: they share one registry, and the first wins. */
-function sharedTensorClass(): typeof Tensor | undefined {
-  const globals = (globalThis as {_tfGlobals?: Map<string, unknown>})._tfGlobals;
-  return globals?.get('Tensor') as typeof Tensor | undefined;
-}
-
 /** Gives every tensor the methods. */
 export function addChainedMethods(): void {
   for (const {prototype} of new Set([Tensor, sharedTensorClass() ?? Tensor])) {
     for (const [name, method] of Object.entries(METHODS)) {
-      const chained = function (this: Tensor, ...args: unknown[]): Tensor {
-        return (method as (x: Tensor, ...rest: unknown[]) => Tensor)(this, ...args);
-      };
-      Object.defineProperty(prototype, name, {value: chained, configurable: true, writable: true});
+      Object.defineProperty(prototype, name, {
+        value(this: Tensor, ...args: unknown[]): Tensor {
+          return (method as (x: Tensor, ...rest: unknown[]) => Tensor)(this, ...args);
+        },
+        configurable: true,
+        writable: true,
+      });
     }
   }
 }

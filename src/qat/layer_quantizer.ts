@@ -1,5 +1,5 @@
 /** The quantizers of layers: their ranges are weights of a layer, what else they are stands in its config. */
-import type {Config} from '../layers/layer_wrapper';
+import type {Config} from '../layers/serialization';
 import {FakeQuantizer} from '../quantizer/fake_quantizer';
 import type {NewCell} from '../quantizer/range';
 import type {QuantizerConfig} from './options';

@@ -14,16 +14,9 @@ import {initializers} from '@tensorflow/tfjs-layers';
 import {type BatchNorm, isBatchNorm, normalizesChannels} from '../layers/folding';
 import {type Layer, type Shape, steppedLayer} from '../layers/graph';
 import {makesMask} from '../layers/kinds';
-import {
-  activationSwap,
-  type Config,
-  configOf,
-  isMarked,
-  type Swap,
-  swapped,
-  type Tensors,
-  unwrapped,
-} from '../layers/layer_wrapper';
+import {isMarked, type Tensors, unwrapped} from '../layers/layer_wrapper';
+import {type Config, configOf} from '../layers/serialization';
+import {activationSwap, type Swap, swapped} from '../layers/swapped';
 import {gridsOfOutputs} from '../layers/outputs';
 import {specOf} from '../layers/specs';
 import type {OutputGrid} from '../layers/specs/layer_spec';

@@ -15,7 +15,7 @@ import {
   text,
   throwProblems,
 } from '../check/rules';
-import {type Config, layerFrom} from '../layers/layer_wrapper';
+import {type Config, layerFrom} from '../layers/serialization';
 import {FAKE_QUANTIZER} from '../quantizer/options';
 import type {Layer} from '../layers/graph';
 

@@ -681,6 +681,14 @@ describe('the schedule', () => {
     });
   }
 
+  it('leaves callbacks that it is not among to tfjs, which mixes none', async () => {
+    const q = compiled();
+    await fit(q, [quantizationSchedule({freezeRangesAfter: 1}), {}] as Callbacks);
+    const mixed = [new tfl.CustomCallback({}), {}] as Callbacks;
+    await expectAsync(fit(q, mixed)).toBeRejectedWithError(TypeError);
+    q.optimizer.dispose();
+  });
+
   it('checks its samples before the first step', async () => {
     const q = compiled();
     const before = await valuesOf(q.getLayer('a').getWeights()[0]!);

@@ -19,7 +19,8 @@ import {
 import {loadLayersModel, type LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
 import {checkOptions} from '../../check/options';
 import {flag, isRecord, must, type Rules, throwProblems} from '../../check/rules';
-import {configOf, layerFrom, tellAll, unwrapped} from '../../layers/layer_wrapper';
+import {unwrapped} from '../../layers/layer_wrapper';
+import {configOf, layerFrom, tellAll} from '../../layers/serialization';
 import {isQuantizing, QuantizingWrapper} from '../../qat/quantizing';
 import {quantizingLayers} from '../../qat/tools/control';
 import {type BatchNorm, isBatchNorm, normalizesChannels} from '../../layers/folding';

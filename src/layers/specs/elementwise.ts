@@ -1,5 +1,5 @@
 /** Classes that compute new values of those that they are given, without multiplying them with a kernel. */
-import {attributesOf} from './attributes';
+import {attributesOf} from '../tfjs_internals';
 import type {LayerSpec} from './layer_spec';
 
 export const ELEMENTWISE = {

@@ -1,6 +1,6 @@
 /** Classes that move values around, drop some or choose among them, and those that do so unless they are told to interpolate. */
 import type {Layer} from '../graph';
-import {attributesOf} from './attributes';
+import {attributesOf} from '../tfjs_internals';
 import type {LayerSpec} from './layer_spec';
 
 /** New pixels are computed, or those that there are repeated. */

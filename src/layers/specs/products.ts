@@ -1,5 +1,5 @@
 /** Classes that multiply what they are given with weights, or look rows of them up. */
-import {attributesOf} from './attributes';
+import {attributesOf} from '../tfjs_internals';
 import type {LayerSpec} from './layer_spec';
 
 export const PRODUCTS = {

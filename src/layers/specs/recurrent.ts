@@ -1,6 +1,6 @@
 /** Classes that work step by step, their cells, and what calls another layer on each step. */
 import {innerLayers, isContainer, type Layer} from '../graph';
-import {attributesOf} from './attributes';
+import {attributesOf} from '../tfjs_internals';
 import type {LayerSpec, OutputGrid} from './layer_spec';
 
 /** The grids of what a Bidirectional layer gives: one output or both directions', then the states of either. */

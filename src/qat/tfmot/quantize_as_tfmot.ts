@@ -7,7 +7,8 @@ import {namingProblems, quantizeProblems} from '../check_options';
 import type {TfmotOptions} from '../options';
 import {placeAsTfmot} from './placement';
 import {separableProblems, withoutSeparables} from './separable';
-import {QuantizeLayer, QuantizeWrapperV2} from './wrappers';
+import {QuantizeLayer} from './quantize_layer';
+import {QuantizeWrapperV2} from './wrappers';
 
 /** What rounds a model's inputs. */
 const INPUT = {

@@ -2,16 +2,10 @@
 import type {Tensor, Variable} from '@tensorflow/tfjs-core';
 import {layers as tfLayers, type LayersModel} from '@tensorflow/tfjs-layers';
 import {asContainer, type Layer, leavesOf} from '../../layers/graph';
-import {type Config, configOf} from '../../layers/layer_wrapper';
 import {cloneLayer, rebuild} from '../../layers/rebuild';
+import {type Config, configOf} from '../../layers/serialization';
 import {specOf} from '../../layers/specs';
-
-interface Separable extends Layer {
-  readonly dilationRate: readonly number[];
-  readonly depthwiseKernel: {read(): Tensor};
-  readonly pointwiseKernel: {read(): Tensor};
-  readonly bias: {read(): Tensor} | null;
-}
+import type {Separable} from '../../layers/tfjs_internals';
 
 /** What becomes of one separable convolution. */
 interface Parts {

@@ -1,19 +1,13 @@
-/** tfmot's own layers: so that models of Keras load here, and models of here load in Keras. */
-import {fill, serialization, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
-import {layers as tfLayers, LayersModel, type LayerVariable} from '@tensorflow/tfjs-layers';
-import {FakeQuantizer} from '../../quantizer/fake_quantizer';
-import type {FakeQuantizerOptions, Observer} from '../../quantizer/options';
+/** tfmot's wrappers of layers: so that models of Keras load here, and models of here load in Keras. */
+import {serialization, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
+import type {LayerVariable} from '@tensorflow/tfjs-layers';
+import type {Layer, Shape} from '../../layers/graph';
+import {isMarked, type Tensors} from '../../layers/layer_wrapper';
+import {type Config, configOf, type Serialized} from '../../layers/serialization';
+import {activationSwap, type Swap, swapped} from '../../layers/swapped';
+import {attributesOf, weightOf} from '../../layers/tfjs_internals';
+import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import type {RangeMemory} from '../../quantizer/range';
-import {type Container, isContainer, type Layer, type Shape} from '../../layers/graph';
-import {
-  activationSwap,
-  type Config,
-  configOf,
-  isMarked,
-  type Swap,
-  swapped,
-  type Tensors,
-} from '../../layers/layer_wrapper';
 import {
   NAME_OF_SITE,
   type RoundedWeight,
@@ -23,13 +17,8 @@ import {
   QuantizingWrapper,
 } from '../quantizing';
 import {checkSaved, savedLayer} from '../saved_config';
-import {minMaxCell} from './min_max_cell';
-
-/** A class and its config, as tfjs has them once a file is read. */
-export interface Serialized {
-  readonly className: string;
-  readonly config: Config;
-}
+import {addOptimizerStep, addQuantizer, START} from './variables';
+import {acceptBothNames, nameAfterLayer} from './weight_names';
 
 /** What is quantized of a layer: tfmot's QuantizeConfig. */
 export interface QuantizeConfig extends Serialized {
@@ -40,10 +29,6 @@ export interface QuantizeConfig extends Serialized {
   };
 }
 
-/** tfmot never debiases, and starts its moving averages and weights from these. */
-const START = 6;
-const DECAY = 0.999;
-
 const WEIGHTS = {observer: 'lastValue', symmetric: true, narrowRange: true} as const;
 const ACTIVATIONS = {observer: 'movingAverage'} as const;
 
@@ -53,39 +38,6 @@ const AFTER = ['linear', 'relu', 'swish', 'gelu'];
 
 /** Outputs that an Activation layer rounds. */
 const ACTIVATION_OUTPUTS = ['relu', 'relu6', 'swish', 'gelu'];
-
-const OBSERVERS: Readonly<Record<string, Observer>> = {
-  LastValueQuantizer: 'lastValue',
-  MovingAverageQuantizer: 'movingAverage',
-  AllValuesQuantizer: 'allValues',
-};
-
-/** Whose variables are added: what Layer keeps to itself. */
-interface Adder {
-  addWeight: (
-    name: string,
-    shape: Shape,
-    dtype: 'float32' | 'int32',
-    initializer: {apply: (shape: number[], dtype: 'float32' | 'int32') => Tensor},
-    regularizer: undefined,
-    trainable: boolean,
-  ) => LayerVariable;
-}
-
-function addConstant(layer: Layer, name: string, shape: Shape, value: number, dtype: 'float32' | 'int32' = 'float32') {
-  const adder = layer as unknown as Adder;
-  // tfjs's own constants are floats, whose cast to int32 it would not free.
-  const initializer = {apply: (dims: number[], type: 'float32' | 'int32') => fill(dims, value, type)};
-  return adder.addWeight(name, shape, dtype, initializer, undefined, false);
-}
-
-/** A quantizer with tfmot's variables. */
-function addQuantizer(layer: Layer, name: string, shape: Shape, start: number, options: FakeQuantizerOptions) {
-  const min = addConstant(layer, `${name}_min`, shape, -start);
-  const max = addConstant(layer, `${name}_max`, shape, start);
-  const all = {decay: DECAY, debias: false, name: layer.name, ...options};
-  return FakeQuantizer.over(() => minMaxCell(min, max), all, shape[0] ?? undefined);
-}
 
 interface Activation {
   readonly name: string;
@@ -134,6 +86,7 @@ export class QuantizeWrapperV2 extends QuantizingWrapper {
 
   constructor(args: QuantizeWrapperArgs) {
     super(args.layer, args.name);
+    acceptBothNames(layer => layer instanceof QuantizeWrapperV2);
     this.quantizeConfig = args.quantizeConfig;
     this.#isNoOp = args.isNoOp ?? false;
   }
@@ -149,36 +102,33 @@ export class QuantizeWrapperV2 extends QuantizingWrapper {
 
   /** As a step of training does, which alone measures weights in tfmot. */
   measureWeights(): RangeMemory[] {
-    const host = this.layer as unknown as Record<string, LayerVariable>;
     return [...this.weightQuantizers].map(([attr, quantizer]) => {
       const before = quantizer.remember();
-      tidy(() => void quantizer.apply(host[attr]!.read(), {training: true}));
+      tidy(() => void quantizer.apply(this.#weight(attr).read(), {training: true}));
       return before;
     });
   }
 
   override roundedWeights(): RoundedWeight[] {
-    const host = this.layer as unknown as Record<string, LayerVariable>;
     return [...this.weightQuantizers].map(([name, quantizer]) => ({
       name,
       quantizer,
-      rounded: () => quantizer.apply(host[name]!.read()),
-      shape: host[name]!.shape as number[],
+      rounded: () => quantizer.apply(this.#weight(name).read()),
+      shape: this.#weight(name).shape as number[],
       norm: undefined,
     }));
   }
 
   override assignRounded(copy: Layer): void {
-    const [from, to] = [this.layer, copy] as unknown as Record<string, LayerVariable>[];
     for (const [attr, quantizer] of this.weightQuantizers) {
-      tidy(() => (to![attr]!.read() as Variable).assign(quantizer.apply(from![attr]!.read())));
+      tidy(() => (weightOf(copy, attr)!.read() as Variable).assign(quantizer.apply(this.#weight(attr).read())));
     }
   }
 
   override build(inputShape: Shape | Shape[]): void {
     this.buildLayer(inputShape);
-    nameAfter(this.layer, this.name, this.layer.name);
-    addConstant(this, 'optimizer_step', [], -1, 'int32');
+    nameAfterLayer(this);
+    addOptimizerStep(this);
     for (const attr of this.quantizeConfig.config.weightAttrs ?? []) this.#addWeightQuantizer(attr);
     const activation = this.#quantizedActivation();
     const add = (name: string) => addQuantizer(this, name, [], START, ACTIVATIONS);
@@ -220,8 +170,13 @@ export class QuantizeWrapperV2 extends QuantizingWrapper {
     return new cls({...config, layer, isNoOp: activation?.isNoOp ?? false});
   }
 
+  /** One of those that are rounded. */
+  #weight(attr: string): LayerVariable {
+    return weightOf(this.layer, attr)!;
+  }
+
   #addWeightQuantizer(attr: string): void {
-    const weight = (this.layer as unknown as Record<string, LayerVariable>)[attr];
+    const weight = weightOf(this.layer, attr);
     if (!weight) throw new Error(`Layer ${this.layer.name} has no ${attr} to quantize.`);
     const perAxis = this.quantizeConfig.className === 'Default8BitConvQuantizeConfig';
     const shape = perAxis ? weight.shape.slice(-1) : [];
@@ -233,16 +188,15 @@ export class QuantizeWrapperV2 extends QuantizingWrapper {
   /** The activation's name, if its place is rounded. */
   #quantizedActivation(): string | undefined {
     if (this.#isNoOp || !this.quantizeConfig.config.activationAttrs?.length) return undefined;
-    const {activation} = this.layer as unknown as {activation: {getClassName(): string}};
-    return activation.getClassName();
+    return attributesOf(this.layer).activation!.getClassName();
   }
 
   #roundsOutput(): boolean {
     const {className, config} = this.quantizeConfig;
     if (className === 'NoOpQuantizeConfig') return false;
     if (className === 'Default8BitActivationQuantizeConfig') {
-      const {activation} = this.layer as unknown as {activation: {getClassName(): string}};
-      return config.quantizeOutput !== false && ACTIVATION_OUTPUTS.includes(activation.getClassName());
+      const activation = attributesOf(this.layer).activation!.getClassName();
+      return config.quantizeOutput !== false && ACTIVATION_OUTPUTS.includes(activation);
     }
     // tfmot's older versions saved no quantize_output here.
     return config.quantizeOutput ?? className === 'Default8BitOutputQuantizeConfig';
@@ -255,10 +209,9 @@ export class QuantizeWrapperV2 extends QuantizingWrapper {
   }
 
   #weightSwaps(mode: {training: boolean}): Swap[] {
-    const host = this.layer as unknown as Record<string, LayerVariable>;
     return [...this.weightQuantizers].map(([attr, quantizer]) => {
-      const rounded = quantizer.apply(host[attr]!.read(), mode);
-      return {host, attr, value: {read: () => rounded}};
+      const rounded = quantizer.apply(this.#weight(attr).read(), mode);
+      return {host: this.layer, attr, value: {read: () => rounded}};
     });
   }
 
@@ -276,104 +229,4 @@ class QuantizeWrapper extends QuantizeWrapperV2 {
   static override className = 'QuantizeWrapper';
 }
 
-/** Rounds an input as tfmot does. */
-export class QuantizeLayer extends tfLayers.Layer {
-  static className = 'QuantizeLayer';
-
-  outputQuantizer: FakeQuantizer | undefined;
-  readonly #quantizer: Serialized | null;
-
-  constructor(args: {name: string; quantizer?: Serialized | null}) {
-    super({name: args.name});
-    this.#quantizer = args.quantizer ?? null;
-    this.supportsMasking = true;
-  }
-
-  get roundings(): Rounding[] {
-    return roundingOf(NAME_OF_SITE.output, this.outputQuantizer);
-  }
-
-  override build(inputShape: Shape | Shape[]): void {
-    if (this.#quantizer) {
-      const {className, config} = this.#quantizer;
-      const observer = OBSERVERS[className]!;
-      const {numBits, symmetric, narrowRange} = config as {
-        numBits?: number;
-        symmetric?: boolean;
-        narrowRange?: boolean;
-      };
-      const options = {
-        numBits: numBits ?? 8,
-        symmetric: symmetric ?? false,
-        narrowRange: narrowRange ?? false,
-        observer,
-      };
-      this.outputQuantizer = addQuantizer(this, this.name, [], observer === 'allValues' ? 0 : START, options);
-    }
-    addConstant(this, 'optimizer_step', [], -1, 'int32');
-    super.build(inputShape);
-  }
-
-  override call(inputs: Tensors, kwargs: Config): Tensors {
-    const x = Array.isArray(inputs) ? inputs[0]! : inputs;
-    const {outputQuantizer: quantizer} = this;
-    return tidy(() => (quantizer ? roundTensor(quantizer, x, kwargs['training'] === true) : x));
-  }
-
-  override getConfig(): serialization.ConfigDict {
-    return {...super.getConfig(), quantizer: this.#quantizer} as serialization.ConfigDict;
-  }
-
-  static override fromConfig<T extends serialization.Serializable>(
-    cls: serialization.SerializableConstructor<T>,
-    config: serialization.ConfigDict,
-  ): T {
-    checkSaved('QuantizeLayer', config);
-    return new cls(config);
-  }
-}
-
-/** The names under which variables are saved: the inner layer's own, as in Keras. */
-function nameAfter(layer: Layer, from: string, to: string): void {
-  for (const variable of layer.weights) {
-    const named = variable as {originalName: string};
-    if (named.originalName.startsWith(`${from}/`)) named.originalName = to + named.originalName.slice(from.length);
-  }
-}
-
-/**
- * A wrapped layer's variables have its own name or, once Keras has loaded the model from a file, the wrapper's: lets
- * models find either.
- */
-function acceptBothNames(): void {
-  const models = Object.getPrototypeOf(LayersModel.prototype) as {loadWeights: LoadWeights & {acceptsBoth?: boolean}};
-  const {loadWeights} = models;
-  if (loadWeights.acceptsBoth) return;
-  models.loadWeights = function (this: Container, weights: Record<string, Tensor>, strict?: boolean) {
-    const wrappers = wrappersIn(this);
-    loadWeights.call(this, wrappers.length > 0 ? renamed(weights, wrappers) : weights, strict);
-  };
-  models.loadWeights.acceptsBoth = true;
-}
-
-/** Without building a Sequential, which changes it. */
-function wrappersIn({layers}: Container): QuantizeWrapperV2[] {
-  return layers.flatMap(layer => {
-    if (isContainer(layer)) return wrappersIn(layer);
-    return layer instanceof QuantizeWrapperV2 ? [layer] : [];
-  });
-}
-
-type LoadWeights = (this: Container, weights: Record<string, Tensor>, strict?: boolean) => void;
-
-function renamed(weights: Record<string, Tensor>, wrappers: readonly QuantizeWrapperV2[]): Record<string, Tensor> {
-  const names = new Map(
-    wrappers.flatMap(({name, layer}) =>
-      layer.weights.map(({originalName}) => [name + originalName.slice(layer.name.length), originalName] as const),
-    ),
-  );
-  return Object.fromEntries(Object.entries(weights).map(([name, value]) => [names.get(name) ?? name, value]));
-}
-
-for (const cls of [QuantizeWrapperV2, QuantizeWrapper, QuantizeLayer]) serialization.registerClass(cls);
-acceptBothNames();
+for (const cls of [QuantizeWrapperV2, QuantizeWrapper]) serialization.registerClass(cls);

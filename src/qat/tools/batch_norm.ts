@@ -15,8 +15,9 @@ import {
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {checkOptions} from '../../check/options';
 import {count, flag, limit, type Rules, throwProblems} from '../../check/rules';
-import {type Swap, swapped, unwrapped} from '../../layers/layer_wrapper';
+import {unwrapped} from '../../layers/layer_wrapper';
 import {checkModel} from '../../layers/model';
+import {type Swap, swapped} from '../../layers/swapped';
 import {isQuantizing} from '../quantizing';
 import {type BatchNorm, isBatchNorm} from '../../layers/folding';
 import {allLayers, asContainer, type Layer} from '../../layers/graph';

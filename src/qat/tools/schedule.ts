@@ -1,7 +1,8 @@
 /** What changes while a quantized model trains. */
-import {Callback, CallbackList, CustomCallback, type LayersModel} from '@tensorflow/tfjs-layers';
+import {Callback, CustomCallback, type LayersModel} from '@tensorflow/tfjs-layers';
 import {checkOptions, optionProblems, remedyFor} from '../../check/options';
 import {isRecord, must, type Rule, type Rules} from '../../check/rules';
+import {type Callbacks, isTraining, onCallbackList, trainBeginOf} from '../../layers/tfjs_internals';
 import {freezeBatchNorm, REESTIMATE, reestimateBatchNorm, type ReestimateOptions, SAMPLES} from './batch_norm';
 import {freezeRanges, quantizingLayers, setFakeQuant} from './control';
 import {checkSamples, isTensor, isWhole, sampleRule, type Samples} from './samples';
@@ -77,8 +78,8 @@ class QuantizationSchedule extends Callback {
   }
 
   override setModel(model: LayersModel): void {
-    const before = this.model as (LayersModel & {isTraining?: boolean}) | null;
-    if (before && before !== model && before.isTraining) {
+    const before = this.model as LayersModel | null;
+    if (before && before !== model && isTraining(before)) {
       throw new Error(
         `quantizationSchedule: the schedule is at work in a fit of model ${before.name}. Make one for model ${model.name}, too.`,
       );
@@ -126,33 +127,26 @@ class QuantizationSchedule extends Callback {
 /** The schedules, by what tfjs-layers takes of them where it takes them for plain objects. */
 const SCHEDULES = new WeakMap<object, QuantizationSchedule>();
 
-/** What tfjs-layers has of a plain object. */
-interface Wrapped {
-  readonly trainBegin?: object;
+/** The callback, or the schedule that it calls without its `this` and its model, as a plain object's functions. */
+function asGiven(callback: Callbacks[number]): Callbacks[number] {
+  return SCHEDULES.get(trainBeginOf(callback) ?? callback) ?? callback;
 }
-
-type SetParams = (this: CallbackList, params: Parameters<CallbackList['setParams']>[0]) => void;
 
 let areMixed = false;
 
 /**
  * tfjs-layers takes callbacks either all for plain objects or all for instances, as the first of them is: beside a plain
- * object it would call a schedule without its `this` and its model; behind a schedule, a plain object fails. Has lists of
- * callbacks see to that before they are used.
+ * object it would call a schedule without its `this` and its model; behind a schedule, a plain object fails. Has lists that
+ * hold a schedule see to that before they are used.
  */
 function haveCallbacksMixed(): void {
   if (areMixed) return;
   areMixed = true;
-  const lists = CallbackList.prototype as unknown as {setParams: SetParams};
-  const {setParams} = lists;
-  lists.setParams = function (params) {
-    this.callbacks = this.callbacks.map(each => {
-      if (!('setParams' in each)) return new CustomCallback(each);
-      const {trainBegin} = each as Wrapped;
-      return (trainBegin && SCHEDULES.get(trainBegin)) ?? each;
-    });
-    setParams.call(this, params);
-  };
+  onCallbackList(callbacks => {
+    const given = callbacks.map(asGiven);
+    if (!given.some(each => each instanceof QuantizationSchedule)) return callbacks;
+    return given.map(each => ('setParams' in each ? each : new CustomCallback(each)));
+  });
 }
 
 /**
