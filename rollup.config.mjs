@@ -60,7 +60,7 @@ function types(ending) {
 }
 
 /** What comes out smallest, compressed once more on its way. */
-const COMPRESSION = {passes: 3, sequences: false, arrows: false, hoist_vars: true, pure_getters: true};
+const COMPRESSION = {passes: 3, sequences: false, arrows: false, lhs_constants: false, pure_getters: true};
 
 /** What a script tag in the wrong order says. Modules get their tfjs by import. */
 function checkTfjs(needed) {

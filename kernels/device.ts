@@ -1,6 +1,6 @@
 /** What a backend must be able to do: four passes over a tensor, from which op_table.ts composes every kernel. */
 import type {TensorInfo} from '@tensorflow/tfjs-core';
-import type {Fit, Levels, Rounding, Side} from './grid';
+import type {Fit, Levels, RoundingMode, Side} from './grid';
 import type {ObserveRule} from './observe';
 
 /**
@@ -27,14 +27,14 @@ export type Range =
 /** How a range becomes a grid, and x a level on it. */
 export interface Scheme {
   readonly fit: Fit;
-  readonly rounding: Rounding;
+  readonly rounding: RoundingMode;
   readonly levels: Levels;
   /** Whether x is held inside the bounds first: all but QuantizeAndDequantize with a measured range do. */
   readonly clamped: boolean;
 }
 
 /** Which part of a gradient, and whether its sum. */
-export interface Routed {
+export interface GradientPart {
   readonly side: Side;
   readonly summed: boolean;
 }
@@ -46,19 +46,19 @@ export interface Routed {
  */
 export interface Device {
   /** x on its grid, of x's shape. One dispatch. */
-  project(x: TensorInfo, range: Range, view: View, scheme: Scheme): TensorInfo;
+  roundToGrid(x: TensorInfo, range: Range, view: View, scheme: Scheme): TensorInfo;
   /**
    * For each output dy where x lies on its side, else dy * 0; for a scale, dy times the slope. Of x's shape in one
    * dispatch, or summed per channel, of `view.rangeShape`, in at most two. Outputs that are asked for together share what
    * work they can.
    */
-  route(
+  straightThrough(
     dy: TensorInfo,
     x: TensorInfo,
     range: Range,
     view: View,
     scheme: Scheme,
-    outputs: readonly Routed[],
+    outputs: readonly GradientPart[],
   ): TensorInfo[];
   /** The smallest and largest x per channel, NaN skipped, as one tensor [2, ...rangeShape]. At most two dispatches. */
   measure(x: TensorInfo, view: View): TensorInfo;
@@ -66,6 +66,17 @@ export interface Device {
   observe(measured: TensorInfo, moving: TensorInfo, view: View, rule: ObserveRule): TensorInfo;
   /** Frees what `measure` made. */
   dispose(tensor: TensorInfo): void;
+}
+
+/** A gradient's outputs, in order: sums of all sides together from `sumsOf`, each of the others from `termsOf`. */
+export function gradientOutputs(
+  outputs: readonly GradientPart[],
+  sumsOf: (sides: readonly Side[]) => readonly TensorInfo[],
+  termsOf: (side: Side) => TensorInfo,
+): TensorInfo[] {
+  const sides = outputs.filter(({summed}) => summed).map(({side}) => side);
+  const sums = sides.length > 0 ? sumsOf(sides) : [];
+  return outputs.map(({side, summed}) => (summed ? sums[sides.indexOf(side)]! : termsOf(side)));
 }
 
 /** The view of `shape` per slice of `axis`, or per tensor without one. */

@@ -1,10 +1,10 @@
 /**
  * The specification: TensorFlow's quantization arithmetic, one float32 rounding per step, in TensorFlow's order.
  *
- * Every backend repeats these functions, under the same names and in the same order (shaders/quantize.glsl,
- * shaders/quantize.wgsl; what is done to each element also in kernels/simd/quantize.ts). Where a shader says `rounded`,
- * the rounding of `f32` needs protection from its compiler. Nothing here knows tfjs. Verified bit for bit against
- * TensorFlow 2.21 (test/golden).
+ * Every backend repeats these functions, under the same names and in the same order: quantize.glsl and quantize.wgsl in
+ * shaders/, and, for what is done to each element, kernels/cpu/simd/quantize.ts. Where a shader says `rounded`, the rounding
+ * of `f32` needs protection from its compiler. Nothing here knows tfjs. Verified bit for bit against TensorFlow 2.21
+ * (test/golden).
  */
 
 /** The ends of the integer grid. */
@@ -36,7 +36,7 @@ export interface Grid {
 export type Fit = 'nudge' | 'adjust' | 'raw' | 'scaled' | 'anchored';
 
 /** How a distance becomes a level: floor(s * inverse + ½), floor(s / scale + ½), to even, or floor(v + ½). */
-export type Rounding = 'multiply' | 'divide' | 'even' | 'up';
+export type RoundingMode = 'multiply' | 'divide' | 'even' | 'up';
 
 /**
  * Where a gradient goes: to x inside the range, to min below it, to max above it; to a learned low end outside of it, and
@@ -161,7 +161,7 @@ function clamp(x: number, grid: Grid): number {
 }
 
 /** FakeQuant's value of x: the level nearest to x, times the scale. One multiplication, so the level is recoverable. */
-export function project(x: number, grid: Grid, rounding: 'multiply' | 'divide'): number {
+export function fakeQuantize(x: number, grid: Grid, rounding: 'multiply' | 'divide'): number {
   if (grid.empty) return 0;
   const s = f32(clamp(x, grid) - grid.low);
   const steps = rounding === 'divide' ? f32(s / grid.scale) : f32(s * grid.inverse);
@@ -169,7 +169,7 @@ export function project(x: number, grid: Grid, rounding: 'multiply' | 'divide'):
 }
 
 /** QuantizeAndDequantize's value of x. A measured range clamps nothing: its grid is `unbounded`. */
-export function snap(x: number, grid: Grid, rounding: 'even' | 'up'): number {
+export function quantizeDequantize(x: number, grid: Grid, rounding: 'even' | 'up'): number {
   const steps = f32(clamp(flush(x), grid) * grid.inverse);
   return f32((rounding === 'even' ? roundHalfEven(steps) : Math.floor(f32(steps + 0.5))) * grid.scale);
 }
@@ -191,7 +191,7 @@ function slope(x: number, grid: Grid): number {
 }
 
 /** dy where x lies on `side` of the bounds, else dy * 0; for a scale, dy times the slope. */
-export function route(dy: number, x: number, grid: Grid, side: Side): number {
+export function straightThrough(dy: number, x: number, grid: Grid, side: Side): number {
   if (grid.empty) return side === 'inside' ? dy : 0;
   const v = flush(x);
   if (side === 'scale') return f32(dy * slope(v, grid));

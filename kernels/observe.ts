@@ -1,18 +1,18 @@
 /**
  * The specification of a moving range: how an activation quantizer's range follows the batches that it sees. One float32
- * rounding per step, as tfmot's quantizers compute it; the twins are shaders/observe.glsl and shaders/observe.wgsl.
+ * rounding per step, as tfmot's quantizers compute it; the twins are observe.glsl and observe.wgsl in shaders/.
  */
 
 import {LARGEST_FLOAT} from './grid';
 
 /** How a range follows: by a moving average, by the last batch, or by all batches so far. */
-export type Observer = (typeof OBSERVERS)[number];
+export type MovingObserver = (typeof OBSERVERS)[number];
 
 /** In the order that the shaders count them. */
 export const OBSERVERS = ['movingAverage', 'lastValue', 'allValues'] as const;
 
 export interface ObserveRule {
-  readonly observer: Observer;
+  readonly observer: MovingObserver;
   /** A moving average's step towards the batch, 1 - decay. */
   readonly rate: number;
   /** Whether the average is over the batches seen, or starts from the initial range as if that had been one. */

@@ -1,7 +1,7 @@
 /** The ops, one row each: TensorFlow's kernel name, and how the passes of a device make up the kernel. */
 import {clone, type Tensor, tensor, type TensorInfo, util, zeros} from '@tensorflow/tfjs-core';
-import {type Device, type Range, type Routed, type Scheme, type View, viewOf} from './device';
-import {fakeQuantLevels, learnedLevels, quantizeAndDequantizeLevels, type Rounding} from './grid';
+import {type Device, type GradientPart, type Range, type Scheme, type View, viewOf} from './device';
+import {fakeQuantLevels, learnedLevels, quantizeAndDequantizeLevels, type RoundingMode} from './grid';
 import type {ObserveRule} from './observe';
 
 export type Inputs = Readonly<Record<string, TensorInfo>>;
@@ -76,7 +76,7 @@ function isEmpty(x: TensorInfo): boolean {
   return util.sizeFromShape(x.shape) === 0;
 }
 
-const ROUTED: Readonly<Record<Wrt | LearnedWrt, Routed>> = {
+const GRADIENT_PARTS: Readonly<Record<Wrt | LearnedWrt, GradientPart>> = {
   inputs: {side: 'inside', summed: false},
   min: {side: 'below', summed: true},
   max: {side: 'above', summed: true},
@@ -96,15 +96,15 @@ function gradient(
   scheme: Scheme,
   wrt: readonly (Wrt | LearnedWrt)[],
 ) {
-  const outputs = wrt.map(output => ROUTED[output]);
+  const outputs = wrt.map(output => GRADIENT_PARTS[output]);
   if (isEmpty(x)) return outputs.map(({summed}) => zeros(summed ? [...view.rangeShape] : x.shape));
-  return device.route(dy, x, range, view, scheme, outputs);
+  return device.straightThrough(dy, x, range, view, scheme, outputs);
 }
 
 /** A FakeQuant op and its gradient. They differ in where the range comes from and in how a distance becomes a level. */
 function fakeQuant(
   name: string,
-  rounding: Rounding,
+  rounding: RoundingMode,
   place: (x: TensorInfo, inputs: Inputs, attrs: FakeQuantAttrs) => {range: Range; view: View},
   outputs: readonly Wrt[] = ALL,
 ): OpRow<FakeQuantAttrs>[] {
@@ -120,7 +120,7 @@ function fakeQuant(
       kernel(device, inputs, attrs) {
         const x = input(inputs, 'inputs');
         const {range, view} = place(x, inputs, attrs);
-        return isEmpty(x) ? zeros(x.shape) : device.project(x, range, view, scheme(attrs));
+        return isEmpty(x) ? zeros(x.shape) : device.roundToGrid(x, range, view, scheme(attrs));
       },
     },
     {
@@ -164,9 +164,9 @@ export const QUANTIZE_AND_DEQUANTIZE_OPS: readonly OpRow<QuantizeAndDequantizeAt
         levels: quantizeAndDequantizeLevels(numBits, signedInput, narrowRange),
         clamped: rangeGiven,
       };
-      if (rangeGiven) return device.project(x, rangeInputs(inputs, 'inputMin', 'inputMax'), view, scheme);
+      if (rangeGiven) return device.roundToGrid(x, rangeInputs(inputs, 'inputMin', 'inputMax'), view, scheme);
       const rows = device.measure(x, view);
-      const y = device.project(x, {kind: 'rows', rows}, view, scheme);
+      const y = device.roundToGrid(x, {kind: 'rows', rows}, view, scheme);
       device.dispose(rows);
       return y;
     },
@@ -211,7 +211,9 @@ export const RANGE_OPS: readonly OpRow<RangeAttrs & ObserveRule>[] = [
     kernel(device, inputs, attrs) {
       const x = input(inputs, 'inputs');
       const range: Range = {kind: 'rows', rows: input(inputs, 'range')};
-      return isEmpty(x) ? zeros(x.shape) : device.project(x, range, viewOf(x.shape, attrs.axis), rangeScheme(attrs));
+      return isEmpty(x)
+        ? zeros(x.shape)
+        : device.roundToGrid(x, range, viewOf(x.shape, attrs.axis), rangeScheme(attrs));
     },
   },
   {
@@ -233,7 +235,7 @@ export const RANGE_OPS: readonly OpRow<RangeAttrs & ObserveRule>[] = [
       const measured = device.measure(x, view);
       const rows = device.observe(measured, before, view, attrs);
       device.dispose(measured);
-      return [device.project(x, {kind: 'rows', rows}, view, rangeScheme(attrs)), rows];
+      return [device.roundToGrid(x, {kind: 'rows', rows}, view, rangeScheme(attrs)), rows];
     },
   },
 ];
@@ -255,7 +257,7 @@ function learned(name: string, lowEnd: 'scale' | 'offset'): OpRow<LearnedAttrs>[
       kernelName: name,
       kernel(device, inputs, attrs) {
         const [x, ...grid] = place(inputs, attrs);
-        return isEmpty(x) ? zeros(x.shape) : device.project(x, ...grid);
+        return isEmpty(x) ? zeros(x.shape) : device.roundToGrid(x, ...grid);
       },
     },
     {

@@ -6,7 +6,7 @@ const SHADER = /\.(glsl|wgsl)$/;
 /** Without comments and needless space. Directives need lines of their own, and so do the aliases that kernels narrow. */
 function compact(text) {
   const lines = text.replace(/\/\/.*$/gm, '').split('\n');
-  return lines.map(compactLine).join('').trim();
+  return lines.map(compactLine).join('').replace(/\n+/g, '\n').trim();
 }
 
 function compactLine(line) {
@@ -15,7 +15,7 @@ function compactLine(line) {
   const tight = words
     .replace(/ ?([^\w +-]) ?/g, '$1')
     // Not between two signs, which would be one.
-    .replace(/(?<![+-]) ([+-]) (?![+-])/g, '$1')
+    .replace(/(?<![+-]) ?([+-]) ?(?![+-])/g, '$1')
     .replace(/\b(\d+)\.0\b/g, '$1.');
   return /\w$/.test(tight) ? `${tight} ` : tight;
 }

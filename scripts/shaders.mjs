@@ -10,9 +10,6 @@ const SHADERS = fileURLToPath(new URL('../shaders/', import.meta.url));
 /** Good names that trip a parser: one takes an old keyword for its own, the other looks names up in a plain object. */
 const TRIPPING = /\b(block|valueOf)\b/g;
 
-/** What kernels/webgl.ts defines as how a value comes from the vertex shader. */
-const DEFINED = /^FROM_CORNERS\b/gm;
-
 const CHECKS = {
   '.glsl': text => {
     for (const source of readings(text)) parse(`precision highp float;${source}`, {quiet: true});
@@ -20,9 +17,9 @@ const CHECKS = {
   '.wgsl': text => new WgslParser().parse(text),
 };
 
-/** Parses every file of a folder; throws an error that names each file that is not a shader. */
+/** Parses every file of a folder and of those in it; throws an error that names each file that is not a shader. */
 export function checkShaders(folder = SHADERS) {
-  const problems = readdirSync(folder).flatMap(file => {
+  const problems = readdirSync(folder, {recursive: true}).flatMap(file => {
     const check = Object.entries(CHECKS).find(([ending]) => file.endsWith(ending))?.[1];
     return check ? problemsOf(file, readFileSync(`${folder}/${file}`, 'utf8'), check) : [];
   });
@@ -31,7 +28,7 @@ export function checkShaders(folder = SHADERS) {
 
 function problemsOf(file, text, check) {
   try {
-    check(text.replace(TRIPPING, '$1_').replace(DEFINED, 'uniform'));
+    check(text.replace(TRIPPING, '$1_'));
     return [];
   } catch (error) {
     const line = error.location?.start.line ?? error.token?.line;

@@ -1,9 +1,9 @@
-/** Compiles kernels/simd/quantize.ts to binary.ts, or, with --check, tells whether binary.ts is what it compiles to. */
+/** Compiles kernels/cpu/simd/quantize.ts to binary.ts, or, with --check, tells whether binary.ts is what it compiles to. */
 import {readFileSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import asc from 'assemblyscript/asc';
 
-const folder = fileURLToPath(new URL('../kernels/simd/', import.meta.url));
+const folder = fileURLToPath(new URL('../kernels/cpu/simd/', import.meta.url));
 
 const files = new Map();
 const {error, stderr} = await asc.main(
@@ -37,7 +37,7 @@ export const WASM_BASE64 =
 `;
 if (!process.argv.includes('--check')) writeFileSync(`${folder}binary.ts`, text);
 else if (readFileSync(`${folder}binary.ts`, 'utf8') !== text) {
-  console.error('kernels/simd/binary.ts is not what quantize.ts compiles to: npm run build:simd');
+  console.error('kernels/cpu/simd/binary.ts is not what quantize.ts compiles to: npm run build:simd');
   process.exit(1);
 }
 

@@ -1,6 +1,6 @@
 /** Ranges that stay on the GPU: measured, moved from batch to batch and used, without a value being read back. */
 import {op, type Tensor, type TensorLike, zeros} from '@tensorflow/tfjs-core';
-import {type Observer, symmetricRatio} from '../../kernels/observe';
+import {type MovingObserver, symmetricRatio} from '../../kernels/observe';
 import {runKernel} from '../../kernels/register';
 import {checkAxis, floatTensor} from '../check/tensors';
 
@@ -10,7 +10,7 @@ export interface MovingRangeOptions {
   readonly narrowRange: boolean;
   /** Counted from 0; left out for one range per tensor. */
   readonly axis?: number;
-  readonly observer: Observer;
+  readonly observer: MovingObserver;
   /** How much of a moving average stays from one batch to the next. */
   readonly decay: number;
   /** Whether the average is over the batches seen, and not also over the initial range. */

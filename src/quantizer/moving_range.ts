@@ -12,7 +12,7 @@ import {
   type Variable,
   where,
 } from '@tensorflow/tfjs-core';
-import type {Observer as MovingObserver} from '../../kernels/observe';
+import type {MovingObserver} from '../../kernels/observe';
 import {checkAxis} from '../check/tensors';
 import {fakeQuantWithMovingRange, fakeQuantWithRange, type MovingRangeOptions} from '../ops/range';
 import {Known} from './known';

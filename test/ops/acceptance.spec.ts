@@ -1,6 +1,6 @@
 /** The acceptance set for inexact GPUs lets through what it says and nothing else. */
 import type {Scheme} from '../../kernels/device';
-import {fakeQuantLevels, nudge, project} from '../../kernels/grid';
+import {fakeQuantize, fakeQuantLevels, nudge} from '../../kernels/grid';
 import {acceptsGradient, acceptsValue, EXACT, HARDWARE, isSame, ulpOf} from '../support/acceptance';
 
 const RANGE = [-6, 6] as const;
@@ -20,7 +20,7 @@ const acceptsOnGpu = (actual: number, x: number) => acceptsValue(actual, x, RANG
 
 describe('the acceptance set', () => {
   const inLevel = 10.2 * GRID.scale;
-  const value = project(inLevel, GRID, 'divide');
+  const value = fakeQuantize(inLevel, GRID, 'divide');
   const atTie = Math.fround(10.5 * GRID.scale);
 
   it('knows NaN and the sign of zero', () => {
@@ -37,7 +37,7 @@ describe('the acceptance set', () => {
   it('is the one value where results are exact', () => {
     expect(acceptsHere(value, inLevel)).toBeTrue();
     expect(acceptsHere(neighbour(value, 1), inLevel)).toBeFalse();
-    expect(acceptsHere(project(atTie, GRID, 'divide') - GRID.scale, atTie)).toBeFalse();
+    expect(acceptsHere(fakeQuantize(atTie, GRID, 'divide') - GRID.scale, atTie)).toBeFalse();
   });
 
   it('holds a few ulp of the value on a GPU, and no more', () => {

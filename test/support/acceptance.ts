@@ -3,7 +3,16 @@
  * an error of 2.5 ulp, contract a multiplication and an addition, and flush denormals; there a value may also be
  * that of the neighbouring level where x lies next to a tie, with the scale off by what a division may be.
  */
-import {type Grid, gridOf, project, type Rounding, route, type Side, snap, unbounded} from '../../kernels/grid';
+import {
+  fakeQuantize,
+  type Grid,
+  gridOf,
+  quantizeDequantize,
+  type RoundingMode,
+  type Side,
+  straightThrough,
+  unbounded,
+} from '../../kernels/grid';
 import type {Scheme} from '../../kernels/device';
 
 export interface Tolerance {
@@ -37,13 +46,13 @@ function isNear(actual: number, expected: number, ulps: number): boolean {
 }
 
 /** Steps from 0, before they are rounded, as a level lies at every integer. */
-function stepsOf(x: number, grid: Grid, rounding: Rounding): number {
+function stepsOf(x: number, grid: Grid, rounding: RoundingMode): number {
   const held = Math.min(Math.max(x, grid.low), grid.high);
   if (rounding === 'divide' || rounding === 'multiply') return (held - grid.low) / grid.scale - grid.zero;
   return held * grid.inverse;
 }
 
-function levelsNear(x: number, grid: Grid, rounding: Rounding, tieUlps: number): number[] {
+function levelsNear(x: number, grid: Grid, rounding: RoundingMode, tieUlps: number): number[] {
   const steps = stepsOf(x, grid, rounding);
   // The rounded distance is that from the lower bound, which is larger than the steps from 0.
   const slack = tieUlps * ulpOf(Math.max(Math.abs(steps), Math.abs(grid.zero), 1));
@@ -60,7 +69,10 @@ export function acceptsValue(
 ): boolean {
   const bounded = gridOf(fit, low, high, levels);
   const grid = clamped ? bounded : unbounded(bounded);
-  const exact = rounding === 'multiply' || rounding === 'divide' ? project(x, grid, rounding) : snap(x, grid, rounding);
+  const exact =
+    rounding === 'multiply' || rounding === 'divide'
+      ? fakeQuantize(x, grid, rounding)
+      : quantizeDequantize(x, grid, rounding);
   if (isNear(actual, exact, valueUlps)) return true;
   if (tieUlps === 0 || Number.isNaN(x)) return false;
   // A zero has a sign only in TensorFlow's order of operations.
@@ -68,7 +80,7 @@ export function acceptsValue(
   return levelsNear(x, grid, rounding, tieUlps).some(level => isNear(actual, f32(level * grid.scale), valueUlps));
 }
 
-/** Whether `actual` may be what `route` makes of dy: either answer is right where x is as good as on a bound. */
+/** Whether `actual` may be what `straightThrough` makes of dy: either answer is right where x is as good as on a bound. */
 export function acceptsGradient(
   actual: number,
   dy: number,
@@ -79,7 +91,7 @@ export function acceptsGradient(
   {valueUlps}: Tolerance,
 ): boolean {
   const grid = gridOf(fit, low, high, levels);
-  if (isSame(actual, route(dy, x, grid, side))) return true;
+  if (isSame(actual, straightThrough(dy, x, grid, side))) return true;
   if (valueUlps === 0 || !isOnBound(x, grid, valueUlps)) return false;
   return isSame(actual, dy) || actual === 0;
 }

@@ -7,7 +7,7 @@ import {
   gridOf,
   learnedLevels,
   quantizeAndDequantizeLevels,
-  route,
+  straightThrough,
 } from '../../kernels/grid';
 import * as ops from '../../src/entries/index';
 import {acceptsGradient, acceptsValue, EXACT, HARDWARE, isOnBound, isSame, type Tolerance, ulpOf} from './acceptance';
@@ -269,7 +269,7 @@ class Judge {
     const x = this.#x[i]!;
     const steps = Math.min(Math.max(x, grid.low), grid.high) * grid.inverse;
     const most = Math.max(Math.abs(steps), Math.abs(grid.zero));
-    const error = SUM_ERROR * Math.abs(route(1, x, grid, 'scale')) + 2 ** -22 * most;
+    const error = SUM_ERROR * Math.abs(straightThrough(1, x, grid, 'scale')) + 2 ** -22 * most;
     const tie = Math.abs(Math.abs(steps - Math.round(steps)) - 0.5) <= tolerance.tieUlps * ulpOf(steps);
     return error + (this.#isUncertain(i) ? 2 * most : 0) + (tolerance !== EXACT && tie ? 1 : 0);
   }

@@ -1,0 +1,94 @@
+/** The two ways through a tensor: a program over each texel, and a reduction of each channel. */
+import {type TensorInfo, util} from '@tensorflow/tfjs-core';
+import type {MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
+import type {View} from '../device';
+import {dataPart, outputLike, raggedPart, type Raster, type TexelView, texelViewOf, texelViewPart} from './layout';
+import {type Part, partOf} from './part';
+import {dispatch, type Output, type ProgramName} from './program';
+import {loopPart, planOf, planPart} from './reductions';
+import {type TensorTexture, textureOf} from './textures';
+
+/** Tensors of one shape, by the name of their sampler. */
+export interface Subject {
+  readonly shape: readonly number[];
+  readonly view: View;
+  readonly textures: Readonly<Record<string, TensorTexture>>;
+}
+
+/** The rest of a program, which depends on what texels it goes through. */
+export type PartsFor = (texelView: TexelView, raster: Raster) => readonly Part[];
+
+/** The texture whose texels a program goes through: a packed one, as unpacked ones can be read in its order. */
+function leadOf({textures}: Subject): TensorTexture {
+  const all = Object.values(textures);
+  return all.find(({packed}) => packed) ?? all[0]!;
+}
+
+function dataParts({textures}: Subject, texelView: TexelView, raster: Raster): Part[] {
+  return Object.entries(textures).map(([name, input]) => dataPart(name, input, texelView, raster));
+}
+
+/** Runs a program over every texel, into the same layout. */
+export function eachTexel(
+  backend: MathBackendWebGL,
+  program: ProgramName,
+  subject: Subject,
+  partsFor: PartsFor,
+): TensorInfo {
+  const {shape, view} = subject;
+  const lead = leadOf(subject);
+  const texelView = texelViewOf(lead.packed, shape, view);
+  const {out, raster} = outputLike(lead, shape);
+  const made = dispatch(
+    backend,
+    program,
+    [
+      texelViewPart(texelView, raster.width),
+      raggedPart(texelView),
+      ...dataParts(subject, texelView, raster),
+      ...partsFor(texelView, raster),
+    ],
+    out,
+  );
+  return {...made, shape: [...shape]};
+}
+
+/** Reduces every channel in one strided loop, and a second pass for each output. `shared` is a part of both passes. */
+export function reduceChannels(
+  backend: MathBackendWebGL,
+  [first, second]: readonly [ProgramName, ProgramName],
+  subject: Subject,
+  partsFor: PartsFor,
+  shared: Part,
+  outputs: readonly (Output & {part?: Part})[],
+): TensorInfo[] {
+  const lead = leadOf(subject);
+  const {width: leadWidth, height: leadHeight} = lead;
+  const texelView = texelViewOf(lead.packed, subject.shape, subject.view);
+  const plan = planOf(texelView);
+  const raster = {width: leadWidth, height: leadHeight, drawn: false};
+  const common = [texelViewPart(texelView, leadWidth), planPart(plan), shared];
+  const [height, width] = util.sizeToSquarishShape(plan.chunks * texelView.channels);
+  const partials = dispatch(
+    backend,
+    first,
+    [
+      ...common,
+      loopPart(plan, texelView, leadWidth),
+      // Lanes in a channel that nobody asks for do no harm.
+      raggedPart(texelView, texelView.lanes),
+      ...dataParts(subject, texelView, raster),
+      ...partsFor(texelView, raster),
+    ],
+    {shape: [2 * height, 2 * width], packed: true, intermediate: true},
+  );
+  const partialsPart = partOf({
+    inputs: {PARTIALS: textureOf(backend, partials, true)},
+    uniforms: {partialsAt: ['ivec2', [width, height]]},
+  });
+  const made = outputs.map(({part, ...out}) =>
+    dispatch(backend, second, [...common, partialsPart, ...(part ? [part] : [])], out),
+  );
+  backend.disposeIntermediateTensorInfo(partials);
+  return made;
+}

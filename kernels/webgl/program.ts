@@ -1,0 +1,109 @@
+/** The programs, and how they are run. */
+import type {TensorInfo} from '@tensorflow/tfjs-core';
+import type {GPGPUProgram, MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
+import boundsText from '../../shaders/webgl/bounds.glsl';
+import deriveGridsText from '../../shaders/webgl/derive_grids.glsl';
+import fragmentText from '../../shaders/webgl/fragment.glsl';
+import gridsText from '../../shaders/webgl/grids.glsl';
+import measureText from '../../shaders/webgl/measure.glsl';
+import measurePartialsText from '../../shaders/webgl/measure_partials.glsl';
+import observeText from '../../shaders/webgl/observe.glsl';
+import partialsText from '../../shaders/webgl/partials.glsl';
+import quantizeText from '../../shaders/webgl/quantize.glsl';
+import roundToGridText from '../../shaders/webgl/round_to_grid.glsl';
+import straightThroughText from '../../shaders/webgl/straight_through.glsl';
+import stridedLoopText from '../../shaders/webgl/strided_loop.glsl';
+import sumText from '../../shaders/webgl/sum.glsl';
+import sumPartialsText from '../../shaders/webgl/sum_partials.glsl';
+import texelsText from '../../shaders/webgl/texels.glsl';
+import {directivesOf, joinParts, type Part, partOf, type Uniform} from './part';
+import {DENSE, withRawTextures, withVertexShader} from './tfjs_internals';
+import {usesVertexGrid, vertexShaderOf} from './vertex_grid';
+
+const GRIDS = [boundsText, gridsText, fragmentText];
+const PARTIALS = [fragmentText, partialsText];
+
+/** What each program's code is made of, after the arithmetic. */
+const PROGRAMS = {
+  roundToGrid: [...GRIDS, roundToGridText],
+  straightThrough: [...GRIDS, straightThroughText],
+  deriveGrids: [boundsText, deriveGridsText],
+  sum: [...GRIDS, stridedLoopText, sumText],
+  sumPartials: [...PARTIALS, sumPartialsText],
+  measure: [fragmentText, stridedLoopText, measureText],
+  measurePartials: [...PARTIALS, measurePartialsText],
+  observe: [fragmentText, observeText],
+};
+
+export type ProgramName = keyof typeof PROGRAMS;
+
+/** What a program draws. */
+export interface Output {
+  readonly shape: readonly number[];
+  readonly packed: boolean;
+  readonly texelShape?: readonly [number, number] | undefined;
+  readonly intermediate?: boolean;
+}
+
+/** Code by its name and directives: tfjs finds a program by its code, which is soon done where that is the same string. */
+const codes = new Map<string, string>();
+
+function codeOf(program: ProgramName, directives: readonly string[]): string {
+  const key = [program, ...directives].join();
+  const code = codes.get(key) ?? [...directives, quantizeText, texelsText, ...PROGRAMS[program]].join('\n');
+  codes.set(key, code);
+  return code;
+}
+
+/** A program as tfjs wants it. Named, so that profiles tell it from others. */
+class QuantizationProgram implements GPGPUProgram {
+  readonly variableNames: string[];
+  readonly customUniforms: {name: string; type: Uniform}[];
+  readonly outputShape: number[];
+  readonly userCode: string;
+  readonly packedOutput: boolean;
+  /** Tells tfjs to take the texture's shape from us. */
+  readonly outPackingScheme?: NonNullable<GPGPUProgram['outPackingScheme']>;
+  /** tfjs's cache then tells programs apart by rank, not by shape. */
+  readonly enableShapeUniforms = true;
+
+  constructor(name: ProgramName, {defines, inputs, uniforms}: Part, out: Output) {
+    this.userCode = codeOf(name, directivesOf({...defines, ...(out.packed && {PACKED_OUTPUT: ''})}));
+    this.variableNames = Object.keys(inputs);
+    this.customUniforms = Object.entries(uniforms).map(([name, [type]]) => ({name, type}));
+    this.outputShape = [...out.shape];
+    this.packedOutput = out.packed;
+    if (out.texelShape) this.outPackingScheme = DENSE;
+  }
+}
+
+/** A 0 that no compiler knows: see `rounded` in shaders/webgl/quantize.glsl. */
+const OPAQUE_ZERO = partOf({uniforms: {opaqueZero: ['int', [0]]}});
+
+/** Runs a program once, and frees what was made for its inputs. */
+export function dispatch(
+  backend: MathBackendWebGL,
+  name: ProgramName,
+  parts: readonly Part[],
+  out: Output,
+): TensorInfo {
+  const part = joinParts([OPAQUE_ZERO, ...parts]);
+  const {gpgpu} = backend;
+  const textures = Object.values(part.inputs);
+  const values = Object.values(part.uniforms).map(([, value]) => [...value]);
+  const texelShape = out.texelShape && ([...out.texelShape] as [number, number]);
+  const run = (inputs: TensorInfo[]) => {
+    const program = new QuantizationProgram(name, part, out);
+    return backend.runWebGLProgram(program, inputs, 'float32', values, out.intermediate ?? false, texelShape);
+  };
+  try {
+    return withRawTextures(
+      backend,
+      textures.map(({data}) => data),
+      inputs =>
+        usesVertexGrid(part) ? withVertexShader(gpgpu, vertexShaderOf(gpgpu.gl, part), () => run(inputs)) : run(inputs),
+    );
+  } finally {
+    for (const {temporary} of textures) if (temporary) backend.disposeIntermediateTensorInfo(temporary);
+  }
+}

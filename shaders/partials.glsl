@@ -1,7 +1,0 @@
-// A reduction's second pass reads what the walks left.
-
-vec4 partialOf(int channel, int chunk) {
-  bool channelsAdjoin = plan.w == 1;
-  int index = channelsAdjoin ? chunk * view.x + channel : channel * plan.x + chunk;
-  return texelOf(PARTIALS, Source(partialsAt, 0), index);
-}

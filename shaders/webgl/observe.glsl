@@ -1,0 +1,59 @@
+// A moving range: kernels/observe.ts function for function; the reasons stand there.
+
+// Observer
+const int MOVING_AVERAGE = 0;
+const int LAST_VALUE = 1;
+const int ALL_VALUES = 2;
+
+struct MovingRange {
+  float low;
+  float high;
+  float weight;
+};
+
+struct ObserveRule {
+  int observer;
+  float rate;
+  bool debias;
+  float ratio;
+};
+
+float approach(float start, float goal, float rate) {
+  return start - rounded((start - goal) * rate);
+}
+
+MovingRange observe(MovingRange range, float low, float high, ObserveRule rule) {
+  if (!(low <= high && abs(low) <= LARGEST_FLOAT && abs(high) <= LARGEST_FLOAT)) return range;
+  float batchLow = min(low, rule.ratio == 0.0 ? 0.0 : rounded(high / rule.ratio));
+  float lowest = rule.observer == ALL_VALUES ? batchLow : low;
+  float batchHigh = max(high, rule.ratio == 0.0 ? 0.0 : lowest * rule.ratio);
+  float weight = range.weight + rounded((1.0 - range.weight) * rule.rate);
+  if (rule.observer == LAST_VALUE) return MovingRange(batchLow, batchHigh, weight);
+  if (rule.observer == ALL_VALUES) return MovingRange(min(range.low, batchLow), max(range.high, batchHigh), weight);
+  float step = rule.debias ? rule.rate / weight : rule.rate;
+  return MovingRange(approach(range.low, batchLow, step), approach(range.high, batchHigh, step), weight);
+}
+
+// Element i of a small tensor. z of `at` is where it starts, w its columns if it is packed, else 0.
+float elementOf(sampler2D texture0, ivec4 at, int i) {
+  ivec3 source = at.xyz;
+  if (at.w == 0) return texelOf(texture0, source, i).r;
+  ivec2 place = placeOf(i, at.w);
+  vec4 texel = texelOf(texture0, source, (place.y / 2) * ((at.w + 1) / 2) + place.x / 2);
+  vec2 row = place.y / 2 * 2 == place.y ? texel.rg : texel.ba;
+  return place.x / 2 * 2 == place.x ? row.x : row.y;
+}
+
+// One element of [3, channels] per fragment.
+void main() {
+  ivec2 place = placeOf(indexOfFragment(), view.x);
+  MovingRange before = MovingRange(
+    elementOf(MOVING, movingAt, place.x),
+    elementOf(MOVING, movingAt, view.x + place.x),
+    elementOf(MOVING, movingAt, 2 * view.x + place.x)
+  );
+  float low = elementOf(MEASURED, measuredAt, place.x);
+  float high = elementOf(MEASURED, measuredAt, view.x + place.x);
+  MovingRange after = observe(before, low, high, ObserveRule(rule.x, steps.x, rule.y == 1, steps.y));
+  setOutput(place.y == 0 ? after.low : place.y == 1 ? after.high : after.weight);
+}
