@@ -2,7 +2,7 @@
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {callback, throwProblems} from '../../check/rules';
 import {unwrapped} from '../../layers/layer_wrapper';
-import {checkModel, withModel} from '../../layers/model';
+import {withModel} from '../../layers/model';
 import {isQuantizing, QuantizingWrapper} from '../quantizing';
 import {quantizingLayers} from './control';
 import type {FakeQuantizer, RangeSnapshot} from '../../quantizer/fake_quantizer';
@@ -36,9 +36,7 @@ export interface QuantizationRow {
 
 /** What {@link describeQuantization} gives. */
 export interface QuantizationDescription {
-  /** Reads the ranges at once, which waits for the device, and which WebGPU does slowly: prefer {@link read} there. */
-  readonly rows: readonly QuantizationRow[];
-  /** The rows, without anybody waiting. */
+  /** Reads the ranges, and gives the rows. */
   readonly read: () => Promise<readonly QuantizationRow[]>;
   /** Prints the rows as a table, once they are read. */
   readonly print: (printLine?: (line: string) => void) => Promise<void>;
@@ -127,7 +125,7 @@ function linesOf(layer: Layer, custom: CustomLayers, reasonOf: ReasonOf): Line[]
  * Tells what is quantized in a model: with how many bits, on which ranges; and what is not and why.
  *
  * @param model - a quantized model.
- * @returns rows, and a way to print them.
+ * @returns ways to read that as rows, and to print them.
  */
 export function describeQuantization(model: LayersModel): QuantizationDescription {
   quantizingLayers('describeQuantization', model);
@@ -142,10 +140,6 @@ export function describeQuantization(model: LayersModel): QuantizationDescriptio
       Promise.all(lines.map(async ({quantizer, rowOf}) => rowOf(await quantizer?.snapshot()))),
     );
   return {
-    get rows() {
-      checkModel('describeQuantization', model);
-      return lines.map(({quantizer, rowOf}) => rowOf(quantizer?.snapshotSync()));
-    },
     read,
     print: async (printLine = console.log) => {
       throwProblems('describeQuantization', callback(printLine, 'printLine'));
