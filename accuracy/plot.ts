@@ -1,5 +1,6 @@
 /** Accuracies as a plot: a panel for each width, a dot for each seed, a tick for the mean. */
 import * as Plot from '@observablehq/plot';
+import {legend, STYLE} from '../lab/plots';
 import type {Result} from './plan';
 
 /** Put here by whoever bundles the page. */
@@ -24,23 +25,12 @@ function plotOf(): SVGSVGElement {
   const float = RESULTS.filter(({row}) => row === 'float');
   const mean = float.reduce((sum, {accuracy}) => sum + accuracy, 0) / float.length;
   const at = {x: 'title', y: 'accuracy', fx: 'width', stroke: 'title'};
-  const legend = rows.map((row, i) =>
-    Plot.text([TITLES[row]], {
-      fx: [widths.at(-1)],
-      frameAnchor: 'top-right',
-      textAnchor: 'start',
-      dx: 12,
-      dy: 18 * i + 8,
-      fill: range[i]!,
-      fontWeight: 600,
-    }),
-  );
   return Plot.plot({
     width: 1160,
     height: 380,
     marginTop: 36,
     marginRight: 240,
-    style: {fontSize: '13px', background: 'white'},
+    style: {...STYLE, background: 'white'},
     x: {axis: null, domain},
     y: {label: 'test accuracy, %', grid: true, nice: true},
     fx: {label: null, domain: widths},
@@ -49,7 +39,7 @@ function plotOf(): SVGSVGElement {
       Plot.ruleY([mean], {stroke: '#8a94a6', strokeDasharray: '4,3'}),
       Plot.dot(points, {...at, r: 2, strokeOpacity: 0.5}),
       Plot.tickY(points, Plot.groupX({y: 'mean'}, {...at, strokeWidth: 3})),
-      ...legend,
+      ...legend(Object.fromEntries(domain.map((title, i) => [title, range[i]!])), widths.at(-1)),
     ],
   }) as SVGSVGElement;
 }
