@@ -19,7 +19,6 @@ const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 const OUT = join(ALL, 'accuracy');
 const RESULTS = join(FOLDER, 'results');
 const BACKENDS = ['webgl', 'webgpu', 'cpu'];
-const LOADERS = {loader: {'.gz': 'binary'}};
 
 const HELP = `npm run accuracy -- [options]
 
@@ -84,7 +83,7 @@ async function train(plan, run, {stepCount, keyOf}, pages) {
   if (total === 0) return;
   const format = '{bar} {percentage}% | step {value} of {total} | seed {seed} | {eta_formatted} left';
   const bar = await progressBar(format, 60);
-  const {page, close} = await pages.openPage(await pages.bundleForPage(join(FOLDER, 'page.ts'), LOADERS), 'runSeed');
+  const {page, close} = await pages.openPage(await pages.bundleForPage(join(FOLDER, 'page.ts')), 'runSeed');
   let current = plans[0];
   try {
     await page.evaluate(name => globalThis.openBackend(name), plan.backend);

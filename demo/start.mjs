@@ -49,7 +49,7 @@ function checkInteger(name, text, least, most) {
 /** Bundles the page and serves it. */
 async function serve(plan) {
   const {bundleForPage, servePage} = await import('../scripts/page.mjs');
-  const script = await bundleForPage(join(PAGE, 'main.ts'), {loader: {'.gz': 'binary'}});
+  const script = await bundleForPage(join(PAGE, 'main.ts'));
   const {address, stop} = await servePage(script, {html: await readFile(join(PAGE, 'index.html'), 'utf8')});
   return {address: `${address}?${new URLSearchParams(plan)}`, stop};
 }

@@ -1,3 +1,4 @@
+/** The backends of tfjs. */
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Makes a backend tfjs's own, and tells whether there is one of that name here. */

@@ -17,6 +17,7 @@ const TYPES = {'.js': 'text/javascript', '.wasm': 'application/wasm'};
 const BUNDLE = {
   bundle: true,
   logLevel: 'error',
+  loader: {'.gz': 'binary'},
   plugins: [esbuildShaders],
 };
 

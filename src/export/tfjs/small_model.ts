@@ -149,6 +149,7 @@ function makesMask(layer: Layer): boolean {
   const name = unwrapped(layer).getClassName();
   return name === 'Masking' || (name === 'Embedding' && (unwrapped(layer) as unknown as {maskZero: boolean}).maskZero);
 }
+
 /** A float model that computes with the rounded weights, and what its variables are stored as. */
 export async function smallModel(q: LayersModel): Promise<SmallModel> {
   const normOf = normsAfter(q);
