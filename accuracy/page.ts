@@ -1,6 +1,7 @@
 /** The page that trains. */
-import * as tf from '@tensorflow/tfjs';
+import '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-webgpu';
+import {openBackend} from '../lab/backend';
 import type {Plan} from './plan';
 import {type Listener, runSeed} from './procedure';
 
@@ -14,7 +15,6 @@ declare global {
 }
 
 window.openBackend = async name => {
-  if (tf.findBackendFactory(name) && (await tf.setBackend(name))) return;
-  throw new Error(`This browser offers no ${name} backend. Choose another.`);
+  if (!(await openBackend(name))) throw new Error(`This browser offers no ${name} backend. Choose another.`);
 };
 window.runSeed = plan => runSeed(plan, window);

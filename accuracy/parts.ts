@@ -1,5 +1,6 @@
 /** What the command needs of the TypeScript here: plans, and what came of them in words. */
 import Table from 'cli-table3';
+import {type Summary, summaryOf} from '../lab/statistics';
 import type {Result} from './plan';
 import {ROWS, WIDTHS} from './rows';
 
@@ -15,21 +16,6 @@ export const ROW_TITLES: Readonly<Record<string, string>> = {
   'tfmot-bn': 'the same, BN re-estimated too',
   ...Object.fromEntries(ROWS.filter(({trains}) => trains === 'quantized').map(({name, title}) => [name, title])),
 };
-
-interface Summary {
-  readonly mean: number;
-  /** The sample standard deviation; undefined of one value. */
-  readonly deviation: number | undefined;
-  readonly count: number;
-}
-
-function summaryOf(values: readonly number[]): Summary | undefined {
-  const count = values.length;
-  if (count === 0) return undefined;
-  const mean = values.reduce((sum, value) => sum + value, 0) / count;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return {mean, deviation: count > 1 ? Math.sqrt(squares / (count - 1)) : undefined, count};
-}
 
 function text(summary: Summary | undefined): string {
   if (!summary) return '–';

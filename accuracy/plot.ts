@@ -1,5 +1,6 @@
 /** Accuracies as a plot: a panel for each width, a dot for each seed, a tick for the mean. */
 import * as Plot from '@observablehq/plot';
+import {COLORS, legend, STYLE} from '../lab/plots';
 import type {Result} from './plan';
 
 /** Put here by whoever bundles the page. */
@@ -13,43 +14,34 @@ declare global {
   }
 }
 
-const COLORS = ['#8a94a6', '#e0b01f', '#e07a1f', '#c04a3a', '#8a3ac0', '#d070c0', '#3aa76d', '#2f80ed', '#1a4fa0'];
+const {gray, orange, green, blue} = COLORS;
+/** Of the rows, float first. */
+const OF_ROWS = [gray, '#e0b01f', orange, '#c04a3a', '#8a3ac0', '#d070c0', green, blue, '#1a4fa0'];
 
 function plotOf(): SVGSVGElement {
   const rows = Object.keys(TITLES).filter(row => row !== 'float' && RESULTS.some(result => result.row === row));
   const points = RESULTS.filter(({row}) => row !== 'float').map(result => ({...result, title: TITLES[result.row]}));
   const widths = [...new Set(points.map(({width}) => width))];
   const domain = rows.map(row => TITLES[row]!);
-  const range = rows.map(row => COLORS[Object.keys(TITLES).indexOf(row)]!);
+  const range = rows.map(row => OF_ROWS[Object.keys(TITLES).indexOf(row)]!);
   const float = RESULTS.filter(({row}) => row === 'float');
   const mean = float.reduce((sum, {accuracy}) => sum + accuracy, 0) / float.length;
   const at = {x: 'title', y: 'accuracy', fx: 'width', stroke: 'title'};
-  const legend = rows.map((row, i) =>
-    Plot.text([TITLES[row]], {
-      fx: [widths.at(-1)],
-      frameAnchor: 'top-right',
-      textAnchor: 'start',
-      dx: 12,
-      dy: 18 * i + 8,
-      fill: range[i]!,
-      fontWeight: 600,
-    }),
-  );
   return Plot.plot({
     width: 1160,
     height: 380,
     marginTop: 36,
     marginRight: 240,
-    style: {fontSize: '13px', background: 'white'},
+    style: {...STYLE, background: 'white'},
     x: {axis: null, domain},
     y: {label: 'test accuracy, %', grid: true, nice: true},
     fx: {label: null, domain: widths},
     color: {domain, range},
     marks: [
-      Plot.ruleY([mean], {stroke: '#8a94a6', strokeDasharray: '4,3'}),
+      Plot.ruleY([mean], {stroke: gray, strokeDasharray: '4,3'}),
       Plot.dot(points, {...at, r: 2, strokeOpacity: 0.5}),
       Plot.tickY(points, Plot.groupX({y: 'mean'}, {...at, strokeWidth: 3})),
-      ...legend,
+      ...legend(Object.fromEntries(domain.map((title, i) => [title, range[i]!])), widths.at(-1)),
     ],
   }) as SVGSVGElement;
 }

@@ -1,9 +1,11 @@
 /** How a float network is trained, and how each contestant goes on from there. */
 import * as tf from '@tensorflow/tfjs';
+import {decode, encode} from '../lab/base64';
+import {accuracyOf, type Examples, orderOf, pick} from '../lab/examples';
 import {calibrate, quantizeModel, reestimateBatchNorm} from '../src/entries/qat';
 import {BATCH, keyOf, needsMore, type Plan, type Result, type SavedTensor} from './plan';
 import {type Row, ROWS, SIZES, widthOf} from './rows';
-import {type Examples, type Task, TASKS} from './tasks';
+import {type Task, TASKS} from './tasks';
 
 /** What is told while it goes on. */
 export interface Listener {
@@ -14,27 +16,6 @@ export interface Listener {
 
 const LEARNING_RATE = 3e-3;
 const SAMPLES = 512;
-
-/** Numbers in [0, 1) that depend on nothing but the seed (mulberry32). */
-function* randoms(seed: number): Generator<number, never> {
-  for (let state = seed | 0; ;) {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    yield ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  }
-}
-
-/** The order of an epoch's examples. */
-function orderOf(count: number, seed: number, epoch: number): number[] {
-  const random = randoms(1000 * seed + epoch);
-  const order = [...Array(count).keys()];
-  for (let i = count - 1; i > 0; --i) {
-    const j = Math.floor(random.next().value * (i + 1));
-    [order[i], order[j]] = [order[j]!, order[i]!];
-  }
-  return order;
-}
 
 /** From 1 to 0 over the course of training. */
 function cosine(progress: number): number {
@@ -49,15 +30,20 @@ interface Training {
 }
 
 /** Trains with Adam, on the batches that the seed says. Returns what a step took in ms. */
-async function train(model: tf.LayersModel, {x, y}: Examples, training: Training, onSteps: (count: number) => unknown) {
+async function train(
+  model: tf.LayersModel,
+  examples: Examples,
+  training: Training,
+  onSteps: (count: number) => unknown,
+) {
   const {seed, from, epochs, decays} = training;
   const optimizer = tf.train.adam(LEARNING_RATE);
-  const perEpoch = Math.ceil(x.shape[0] / BATCH);
+  const count = examples.images.shape[0];
+  const perEpoch = Math.ceil(count / BATCH);
   model.compile({optimizer, loss: 'categoricalCrossentropy'});
   const times: number[] = [];
   for (let epoch = 0; epoch < epochs; ++epoch) {
-    const order = tf.tensor1d(orderOf(x.shape[0], seed, from + epoch), 'int32');
-    const [images, labels] = [tf.gather(x, order), tf.gather(y, order)];
+    const {images, labels} = pick(examples, orderOf(count, seed, from + epoch));
     const onBatchBegin = (batch: number) => {
       const rate = decays ? cosine((epoch * perEpoch + batch) / (epochs * perEpoch)) : 1;
       (optimizer as unknown as {learningRate: number}).learningRate = LEARNING_RATE * rate;
@@ -71,35 +57,24 @@ async function train(model: tf.LayersModel, {x, y}: Examples, training: Training
       callbacks: {onBatchBegin},
     });
     times.push((performance.now() - start) / perEpoch);
-    tf.dispose([order, images, labels]);
+    tf.dispose([images, labels]);
     onSteps(perEpoch);
   }
   optimizer.dispose();
   return times.sort((a, b) => a - b)[times.length >> 1]!;
 }
 
-/** The share of right answers, in percent. */
-async function accuracyOf(model: tf.LayersModel, {x, y}: Examples): Promise<number> {
-  const share = tf.tidy(() => {
-    const answers = model.predict(x, {batchSize: x.shape[0]}) as tf.Tensor2D;
-    return tf.mean(tf.equal(tf.argMax(answers, 1), tf.argMax(y, 1)).toFloat());
-  });
-  const [value] = await share.data();
-  share.dispose();
-  return 100 * value!;
-}
-
-function base64(values: Float32Array): string {
-  let text = '';
-  for (const byte of new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
-    text += String.fromCharCode(byte);
-  return btoa(text);
+function bytesOf({buffer, byteOffset, byteLength}: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 async function savedWeights(model: tf.LayersModel): Promise<SavedTensor[]> {
   const tensors = model.layers.flatMap(layer => layer.getWeights());
   return Promise.all(
-    tensors.map(async tensor => ({shape: tensor.shape, data: base64((await tensor.data()) as Float32Array)})),
+    tensors.map(async tensor => ({
+      shape: tensor.shape,
+      data: encode(bytesOf(await tensor.data())),
+    })),
   );
 }
 
@@ -109,7 +84,7 @@ function loadWeights(model: tf.LayersModel, saved: readonly SavedTensor[]): void
     for (const layer of model.layers) {
       const tensors = layer.getWeights().map(() => {
         const {shape, data} = next.next().value!;
-        return tf.tensor(new Float32Array(Uint8Array.from(atob(data), c => c.charCodeAt(0)).buffer), [...shape]);
+        return tf.tensor(new Float32Array(decode(data).buffer), [...shape]);
       });
       layer.setWeights(tensors);
     }
@@ -121,7 +96,7 @@ export async function runSeed(plan: Plan, listener: Listener): Promise<void> {
   const task = TASKS[plan.task]!;
   const {train: examples, test} = await task.load();
   await new Seed(plan, task, examples, test, listener).run();
-  tf.dispose([examples.x, examples.y, test.x, test.y]);
+  tf.dispose([examples, test]);
 }
 
 class Seed {
@@ -165,7 +140,7 @@ class Seed {
     }
     const {float: epochs, more} = SIZES[this.#plan.task]!.epochs;
     await train(model, this.#train, {seed, from: 0, epochs, decays: false}, this.#listener.onSteps);
-    const orders = Array.from({length: more}, (_, i) => orderOf(this.#train.x.shape[0], seed, epochs + i));
+    const orders = Array.from({length: more}, (_, i) => orderOf(this.#train.images.shape[0], seed, epochs + i));
     await this.#listener.onFloat(await savedWeights(model), orders);
     return model;
   }
@@ -199,7 +174,7 @@ class Seed {
   }
 
   #samples(): tf.Tensor4D {
-    return this.#train.x.slice([0, 0, 0, 0], [SAMPLES, -1, -1, -1]);
+    return this.#train.images.slice([0, 0, 0, 0], [SAMPLES, -1, -1, -1]);
   }
 
   async #calibrate(q: tf.LayersModel): Promise<void> {

@@ -1,4 +1,5 @@
 /** Who is compared, on what, and at which widths. */
+import {DIGITS, MNIST} from '../lab/formats';
 import type {QuantizeOptions} from '../src/entries/qat';
 
 /** Bits of weights and of activations. */
@@ -67,8 +68,8 @@ export interface Size {
 }
 
 export const SIZES: Readonly<Record<string, Size>> = {
-  digits: {epochs: {float: 10, more: 3}, trainCount: 1437},
-  mnist: {epochs: {float: 12, more: 3}, trainCount: 1500},
+  digits: {epochs: {float: 10, more: 3}, trainCount: DIGITS.trainCount},
+  mnist: {epochs: {float: 12, more: 3}, trainCount: MNIST.trainCount},
 };
 
 export const TASK_NAMES = Object.keys(SIZES);

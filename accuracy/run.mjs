@@ -1,17 +1,24 @@
 /** `npm run accuracy`: what few bits cost, by training networks of them in a browser. See --help. */
 import {existsSync} from 'node:fs';
 import {mkdir, readdir, readFile, writeFile} from 'node:fs/promises';
-import {spawnSync} from 'node:child_process';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {parseArgs} from 'node:util';
+import {
+  checkAmong,
+  installPackages,
+  listOf,
+  OUT as ALL,
+  progressBar,
+  readOptions,
+  ROOT,
+  runCommand,
+  UsageError,
+} from '../lab/command.mjs';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
-const OUT = join(ROOT, 'out', 'accuracy');
+const OUT = join(ALL, 'accuracy');
 const RESULTS = join(FOLDER, 'results');
 const BACKENDS = ['webgl', 'webgpu', 'cpu'];
-const LOADERS = {loader: {'.gz': 'binary'}};
 
 const HELP = `npm run accuracy -- [options]
 
@@ -29,62 +36,30 @@ where it was. The table also has what TensorFlow's toolkit reached from the same
   --help          this text
 `;
 
-class UsageError extends Error {}
-
-function readOptions() {
-  const text = {type: 'string'};
-  const flag = {type: 'boolean', default: false};
-  try {
-    const {values} = parseArgs({
-      options: {
-        task: {...text, default: 'digits'},
-        seeds: {...text, default: '10'},
-        bits: text,
-        recipe: text,
-        backend: {...text, default: 'webgl'},
-        fresh: flag,
-        results: flag,
-        help: flag,
-      },
-    });
-    return values;
-  } catch (error) {
-    throw new UsageError(`${error.message}.`);
-  }
-}
+const TEXT = {type: 'string'};
+const FLAG = {type: 'boolean', default: false};
+const OPTIONS = {
+  task: {...TEXT, default: 'digits'},
+  seeds: {...TEXT, default: '10'},
+  bits: TEXT,
+  recipe: TEXT,
+  backend: {...TEXT, default: 'webgl'},
+  fresh: FLAG,
+  results: FLAG,
+  help: FLAG,
+};
 
 /** The plan that the options ask for. */
 function planOf({task, seeds, bits, recipe, backend}, {ROWS, WIDTHS, TASK_NAMES, widthOf}) {
-  const list = given => given?.split(',').map(part => part.trim());
-  const plan = {
-    task,
-    seeds: Number(seeds),
-    widths: list(bits) ?? WIDTHS,
-    rows: list(recipe) ?? ROWS.map(({name}) => name),
-    backend,
-  };
-  const among = (option, given, known) => {
-    const odd = given.find(name => !known.includes(name));
-    if (odd !== undefined) throw new UsageError(`--${option} takes ${known.join(', ')}, but not '${odd}'.`);
-  };
-  among('task', [task], TASK_NAMES);
-  among(
-    'recipe',
-    plan.rows,
-    ROWS.map(({name}) => name),
-  );
-  among('backend', [backend], BACKENDS);
-  const odd = plan.widths.find(width => !widthOf(width));
+  const names = ROWS.map(({name}) => name);
+  const [widths, rows] = [listOf(bits) ?? WIDTHS, listOf(recipe) ?? names];
+  checkAmong('task', [task], TASK_NAMES);
+  checkAmong('recipe', rows, names);
+  checkAmong('backend', [backend], BACKENDS);
+  const odd = widths.find(width => !widthOf(width));
   if (odd !== undefined) throw new UsageError(`--bits takes widths like w4a8, of 2 to 16 bits, but not '${odd}'.`);
   if (!/^[1-9]\d?$/.test(seeds)) throw new UsageError(`--seeds takes integers from 1 to 99, but not '${seeds}'.`);
-  return plan;
-}
-
-function installPackages() {
-  if (existsSync(join(ROOT, 'node_modules'))) return;
-  console.log('Installing packages …');
-  const {status} = spawnSync('npm', ['ci'], {cwd: ROOT, stdio: 'inherit', shell: process.platform === 'win32'});
-  if (status !== 0) throw new Error('npm ci failed: see its message above.');
+  return {task, seeds: Number(seeds), widths, rows, backend};
 }
 
 async function readJson(path) {
@@ -98,7 +73,6 @@ function lines(entries) {
 
 /** Trains what is not there yet of all seeds; keeps each number as soon as it is known. */
 async function train(plan, run, {stepCount, keyOf}, pages) {
-  const {Presets, SingleBar} = await import('cli-progress');
   const weightsFile = seed => join(OUT, `${plan.task}-seed-${seed}.json`);
   const plans = [];
   for (let seed = 1; seed <= plan.seeds; ++seed) {
@@ -108,8 +82,8 @@ async function train(plan, run, {stepCount, keyOf}, pages) {
   const total = plans.reduce((sum, each) => sum + stepCount(each), 0);
   if (total === 0) return;
   const format = '{bar} {percentage}% | step {value} of {total} | seed {seed} | {eta_formatted} left';
-  const bar = new SingleBar({format, noTTYOutput: true, notTTYSchedule: 60_000}, Presets.shades_classic);
-  const {page, close} = await pages.openPage(await pages.bundleForPage(join(FOLDER, 'page.ts'), LOADERS), 'runSeed');
+  const bar = await progressBar(format, 60);
+  const {page, close} = await pages.openPage(await pages.bundleForPage(join(FOLDER, 'page.ts')), 'runSeed');
   let current = plans[0];
   try {
     await page.evaluate(name => globalThis.openBackend(name), plan.backend);
@@ -144,7 +118,7 @@ async function plotOf(results, {ROW_TITLES}, {bundleForPage, openPage}) {
 }
 
 async function main() {
-  const options = readOptions();
+  const options = readOptions(OPTIONS);
   if (options.help) return console.log(HELP);
   installPackages();
   const pages = await import('../scripts/page.mjs');
@@ -187,8 +161,4 @@ async function writeResults(task, results, shown, svg, {markdownOf}) {
   ]);
 }
 
-main().catch(error => {
-  const misused = error instanceof UsageError;
-  console.error(misused ? `${error.message} See --help.` : error.message);
-  process.exitCode = misused ? 2 : 1;
-});
+runCommand(main);

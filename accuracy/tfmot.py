@@ -87,8 +87,8 @@ def mnist_model():
 
 
 TASKS = {
-    "digits": Task(HERE.parent / "demo" / "digits.bin.gz", 8, 16, 1437, digits_model),
-    "mnist": Task(HERE / "mnist.bin.gz", 14, 255, 1500, mnist_model),
+    "digits": Task(HERE.parent / "lab" / "digits.bin.gz", 8, 16, 1437, digits_model),
+    "mnist": Task(HERE.parent / "lab" / "mnist.bin.gz", 14, 255, 1500, mnist_model),
 }
 
 

@@ -1,6 +1,7 @@
 /** The models whose training steps are measured. */
 import * as tf from '@tensorflow/tfjs-core';
-import {input, type LayersModel, layers, model, sequential, type SymbolicTensor} from '@tensorflow/tfjs-layers';
+import {initializers, input, type LayersModel, layers, model, type SymbolicTensor} from '@tensorflow/tfjs-layers';
+import {digitClassifier} from '../lab/digit_classifier';
 import type {QuantizeOptions} from '../src/entries/qat';
 import type {StepName} from './catalogue';
 import {values} from './data';
@@ -24,24 +25,6 @@ function invertedResidual(inputShape: readonly number[]): LayersModel {
   const image = input({shape: [...inputShape]});
   const filtered = block.reduce((x, layer) => layer.apply(x) as SymbolicTensor, image);
   return model({inputs: image, outputs: layers.add().apply([image, filtered]) as SymbolicTensor});
-}
-
-/** A classifier of small images of digits. */
-function digitsModel(inputShape: readonly number[]): LayersModel {
-  const same = {kernelSize: 3, padding: 'same'} as const;
-  return sequential({
-    layers: [
-      layers.conv2d({...same, inputShape: [...inputShape], filters: 8, activation: 'relu'}),
-      layers.depthwiseConv2d(same),
-      layers.batchNormalization(),
-      layers.reLU(),
-      layers.conv2d({...same, filters: 16, strides: 2, activation: 'relu'}),
-      layers.maxPooling2d({poolSize: 2}),
-      layers.flatten(),
-      layers.dense({units: 32, activation: 'relu'}),
-      layers.dense({units: 10, activation: 'softmax'}),
-    ],
-  });
 }
 
 /** A model, and what it is trained to give. */
@@ -69,7 +52,7 @@ function oneHotDigits(count: number): tf.Tensor {
 }
 
 const DIGITS: Model = {
-  make: digitsModel,
+  make: () => digitClassifier(() => initializers.glorotNormal({})),
   loss: 'categoricalCrossentropy',
   targets: ([count]) => oneHotDigits(count!),
 };

@@ -1,5 +1,6 @@
 /** The page of plots: time against size, both logarithmic, for a row and a backend at a time. */
 import * as Plot from '@observablehq/plot';
+import {COLORS, STYLE} from '../lab/plots';
 import {elementsOf, isFlat, K, M, ROWS, sizeName} from './catalogue';
 import {backendName} from './goals';
 import type {Run} from './results';
@@ -17,11 +18,11 @@ interface Point {
   readonly high: number;
 }
 
-const COLORS: Readonly<Record<string, string>> = {
-  ours: '#2f80ed',
-  yardstick: '#8a94a6',
-  composed: '#e07a1f',
-  copy: '#3aa76d',
+const WHO: Readonly<Record<string, string>> = {
+  ours: COLORS.blue,
+  yardstick: COLORS.gray,
+  composed: COLORS.orange,
+  copy: COLORS.green,
 };
 
 const TICKS = [K, 32 * K, M, 16 * M];
@@ -58,11 +59,11 @@ function plotOf(points: readonly Point[]): Element {
     width: 1100,
     height: 360,
     marginLeft: 56,
-    style: {fontSize: '13px', background: 'transparent'},
+    style: STYLE,
     x: sizeAxis(points),
     y: {type: 'log', label: 'ms', grid: true, tickFormat: '~g'},
     fx: {label: null},
-    color: {domain: Object.keys(COLORS), range: Object.values(COLORS), legend: true},
+    color: {domain: Object.keys(WHO), range: Object.values(WHO), legend: true},
     marks: [
       Plot.ruleX(points, {...at, y1: 'low', y2: 'high', strokeOpacity: 0.5}),
       Plot.lineY(

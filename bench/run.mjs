@@ -4,12 +4,18 @@ import {mkdir, readFile, writeFile} from 'node:fs/promises';
 import {cpus, loadavg, totalmem} from 'node:os';
 import {dirname, join, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {parseArgs} from 'node:util';
-import {spawnSync} from 'node:child_process';
 import {gzipSync} from 'node:zlib';
+import {
+  checkAmong,
+  installPackages,
+  listOf,
+  OUT,
+  progressBar,
+  readOptions,
+  runCommand,
+  UsageError,
+} from '../lab/command.mjs';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const OUT = join(ROOT, 'out');
 const PARTS = fileURLToPath(new URL('parts.ts', import.meta.url));
 const PLOT = fileURLToPath(new URL('plot.ts', import.meta.url));
 const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url));
@@ -39,44 +45,34 @@ writes out/bench.json and out/bench.html (plots). webgpu and webgl run in a brow
 
 const QUICK_SIZES = ['1k', '256k', '1M', '64x1024', '1x224x224x3'];
 
-class UsageError extends Error {}
-
-function readOptions() {
+function optionsOf() {
   const text = {type: 'string'};
   const flag = {type: 'boolean', default: false};
-  const options = {
+  const values = readOptions({
     backend: text,
-    browser: {type: 'string', default: 'chromium'},
+    browser: {...text, default: 'chromium'},
     op: text,
     sizes: text,
-    rounds: {type: 'string', default: String(ROUNDS)},
-    json: {type: 'string', default: join(OUT, 'bench.json')},
+    rounds: {...text, default: String(ROUNDS)},
+    json: {...text, default: join(OUT, 'bench.json')},
     quick: flag,
     tensorflow: flag,
     node: flag,
     update: flag,
     results: flag,
     help: flag,
-  };
-  let values;
-  try {
-    ({values} = parseArgs({options}));
-  } catch (error) {
-    throw new UsageError(`${error.message}.`);
-  }
-  const list = given => given?.split(',').map(part => part.trim());
-  return {...values, backend: list(values.backend), op: list(values.op), sizes: list(values.sizes)};
+  });
+  return {...values, backend: listOf(values.backend), op: listOf(values.op), sizes: listOf(values.sizes)};
 }
 
 function checkOptions(options, {ROWS, shapeOf}) {
-  const names = ROWS.map(({name}) => name);
-  const among = (option, given, known) => {
-    const odd = given?.find(name => !known.includes(name));
-    if (odd !== undefined) throw new UsageError(`--${option} takes ${known.join(', ')}, but not '${odd}'.`);
-  };
-  among('backend', options.backend, BACKENDS);
-  among('browser', [options.browser], ['chromium', 'firefox']);
-  among('op', options.op, names);
+  checkAmong('backend', options.backend, BACKENDS);
+  checkAmong('browser', [options.browser], ['chromium', 'firefox']);
+  checkAmong(
+    'op',
+    options.op,
+    ROWS.map(({name}) => name),
+  );
   if (!/^\d+$/.test(options.rounds) || Number(options.rounds) < ROUNDS) {
     throw new UsageError(`--rounds takes integers from ${ROUNDS}, but not '${options.rounds}'.`);
   }
@@ -88,13 +84,6 @@ function checkOptions(options, {ROWS, shapeOf}) {
   } catch (error) {
     throw new UsageError(`--sizes: ${error.message}.`);
   }
-}
-
-function installPackages() {
-  if (existsSync(join(ROOT, 'node_modules'))) return;
-  console.log('Installing packages …');
-  const {status} = spawnSync('npm', ['ci'], {cwd: ROOT, stdio: 'inherit', shell: process.platform === 'win32'});
-  if (status !== 0) throw new Error('npm ci failed: see its message above.');
 }
 
 /** One plan for each row on each backend, WebGL in both of its layouts. */
@@ -126,11 +115,7 @@ function openHosts({browser, node}, {browserHost, nodeHost}) {
 
 /** Yields what came of each plan. */
 async function* measure(plans, hosts, {tableOf, ROWS}) {
-  const {Presets, SingleBar} = await import('cli-progress');
-  const bar = new SingleBar(
-    {format: '{bar} {percentage}% | {what} | {duration_formatted}', clearOnComplete: true, hideCursor: true},
-    Presets.shades_classic,
-  );
+  const bar = await progressBar('{bar} {percentage}% | {what} | {duration_formatted}');
   for (const [at, plan] of plans.entries()) {
     const title = `${plan.backend} ${ROWS.find(({name}) => name === plan.row).title}`;
     bar.start(plans.length, at, {what: title});
@@ -240,7 +225,7 @@ async function measureAll(options, parts, pages) {
 }
 
 async function main() {
-  const options = readOptions();
+  const options = optionsOf();
   if (options.help) return console.log(HELP);
   installPackages();
   const pages = await import('../scripts/page.mjs');
@@ -250,8 +235,4 @@ async function main() {
   await measureAll(options, parts, pages);
 }
 
-main().catch(error => {
-  const misused = error instanceof UsageError;
-  console.error(misused ? `${error.message} See --help.` : error.message);
-  process.exitCode = misused ? 2 : 1;
-});
+runCommand(main);

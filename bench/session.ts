@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 // All of tfjs, for the gradients of its own ops.
 import '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-webgpu';
+import {openBackend} from '../lab/backend';
 import {measureRow, type Plan, type Result} from './measure';
 import {probe} from './probe';
 import {compiledAfterFirstStep} from './recompiles';
@@ -21,9 +22,7 @@ export type OnCase = (done: number, of: number, name: string) => void;
 export async function runPlan(plan: Plan, onCase: OnCase): Promise<Report> {
   tf.enableProdMode();
   tf.env().set('WEBGL_PACK', plan.packed);
-  if (!tf.findBackendFactory(plan.backend) || !(await tf.setBackend(plan.backend))) {
-    throw new Error(`there is no ${plan.backend} backend here`);
-  }
+  if (!(await openBackend(plan.backend))) throw new Error(`there is no ${plan.backend} backend here`);
   const opened = probe();
   const results = await measureRow(plan, opened, onCase);
   const recompiled = await compiledAfterFirstStep(opened);

@@ -1,7 +1,9 @@
 /** The page: a form for the plan, progress while it trains, then table and curves. */
 import * as tf from '../src/entries/tf';
 import '@tensorflow/tfjs-backend-webgpu';
-import {loadDigits} from './digits';
+import {openBackend} from '../lab/backend';
+import {encode} from '../lab/base64';
+import {loadDigits} from '../lab/digits';
 import {describe, plotCurves, summarize, type Summary} from './summary';
 import {branchEpoch, compare, epochCount, type Plan, type Score, timeStep} from './train';
 
@@ -50,14 +52,12 @@ function readPlan(): Plan {
 }
 
 /** Makes the asked-for backend tfjs's own, or for `auto` the one that trains fastest here. */
-async function openBackend(asked: string): Promise<string> {
+async function chooseBackend(asked: string): Promise<string> {
   const names = asked === 'auto' ? BACKENDS : [asked];
   const times = new Map<string, number>();
   for (const name of names) {
-    if (tf.findBackendFactory(name) && (await tf.setBackend(name))) {
-      // WebGPU on a renderer that is no GPU takes more than twice as long as WebGL there.
-      times.set(name, names.length > 1 ? await timeStep() : 0);
-    }
+    // WebGPU on a renderer that is no GPU takes more than twice as long as WebGL there.
+    if (await openBackend(name)) times.set(name, names.length > 1 ? await timeStep() : 0);
   }
   const [fastest] = [...times].sort(([, one], [, other]) => one - other);
   if (!fastest) throw new Error(`This browser offers no ${asked} backend. Choose another, or auto.`);
@@ -89,7 +89,7 @@ async function train(): ReturnType<Window['train']> {
   element('progress').removeAttribute('value'); // nobody knows how long it takes
   const asked = field('backend').value;
   element('#status').textContent = asked === 'auto' ? 'Trying the backends' : `Opening ${asked}`;
-  const backend = await openBackend(asked);
+  const backend = await chooseBackend(asked);
   const total = epochCount(plan);
   const start = performance.now();
   const tensors = tf.memory().numTensors;
@@ -124,19 +124,16 @@ async function train(): ReturnType<Window['train']> {
   return {caption, summary: summarize(scores, plan)};
 }
 
-function base64(bytes: Uint8Array): string {
-  return btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(''));
-}
-
 async function filesToRun(): Promise<FilesToRun> {
   const {train: learned, test} = await loadDigits();
   const pixels = await test.images.data<'float32'>();
-  const labels = Array.from(await test.labels.data());
+  const digits = test.labels.argMax(1);
+  const labels = Array.from(await digits.data());
   const size = pixels.length / labels.length;
-  tf.dispose([learned, test]);
+  tf.dispose([learned, test, digits]);
   return {
-    files: trained.flatMap(({bits = 0, seed, file}) => (file ? [{bits, seed, model: base64(file)}] : [])),
-    images: labels.map((_, i) => base64(new Uint8Array(pixels.slice(i * size, (i + 1) * size).buffer))),
+    files: trained.flatMap(({bits = 0, seed, file}) => (file ? [{bits, seed, model: encode(file)}] : [])),
+    images: labels.map((_, i) => encode(new Uint8Array(pixels.slice(i * size, (i + 1) * size).buffer))),
     labels,
   };
 }

@@ -1,15 +1,11 @@
 // Trains the digit classifier in a browser, sets up what it needs before. Nothing but Node's own modules may be imported
 // at the top: on a fresh machine there is nothing else.
-import {spawnSync} from 'node:child_process';
-import {existsSync} from 'node:fs';
-import {mkdir, writeFile} from 'node:fs/promises';
+import {mkdir, readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {parseArgs} from 'node:util';
+import {installPackages, OUT, progressBar, readOptions, runCommand, UsageError} from '../lab/command.mjs';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const OUT = join(ROOT, 'out');
-const PAGE = join(ROOT, 'demo');
+const PAGE = fileURLToPath(new URL('.', import.meta.url));
 const HELP = `npm start -- [options]
 
 Trains a small digit classifier in a browser and compares float, quantization after training and quantization-aware
@@ -27,19 +23,11 @@ out/curves.svg and out/digits_8bit.tflite (and so on).
 The browser is CHROME_BIN, or one that is found, or Chromium installed through apt.
 `;
 
-class UsageError extends Error {}
-
-function readOptions() {
+function planOf() {
   const text = {type: 'string'};
   const flag = {type: 'boolean', default: false};
   const options = {backend: text, bits: text, epochs: text, seed: text, seeds: text, serve: flag, help: flag};
-  let values;
-  try {
-    ({values} = parseArgs({options}));
-  } catch (error) {
-    throw new UsageError(`${error.message}.`);
-  }
-  const {serve, help, ...plan} = values;
+  const {serve, help, ...plan} = readOptions(options);
   if (plan.backend !== undefined && !['webgpu', 'webgl', 'cpu'].includes(plan.backend)) {
     throw new UsageError(`--backend must be webgpu, webgl or cpu, but was '${plan.backend}'.`);
   }
@@ -58,42 +46,17 @@ function checkInteger(name, text, least, most) {
   throw new UsageError(`--${name} takes integers from ${least} to ${most}, but '${text}' is none.`);
 }
 
-function installPackages() {
-  if (existsSync(join(ROOT, 'node_modules'))) return;
-  console.log('Installing packages …');
-  const {status} = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {
-    cwd: ROOT,
-    stdio: 'inherit',
-    shell: process.platform === 'win32',
-  });
-  if (status !== 0) throw new Error('npm ci failed: see its message above.');
-}
-
 /** Bundles the page and serves it. */
-async function servePage(plan) {
-  const {context} = await import('esbuild');
-  const {esbuildShaders} = await import('../scripts/shader_text.mjs');
-  const bundle = await context({
-    entryPoints: [join(PAGE, 'main.ts')],
-    outdir: PAGE,
-    bundle: true,
-    write: false,
-    format: 'esm',
-    target: 'es2022',
-    logLevel: 'error',
-    loader: {'.gz': 'binary'},
-    plugins: [esbuildShaders],
-  });
-  // Only localhost: browsers give WebGPU to pages of https or of this machine.
-  const {port} = await bundle.serve({servedir: PAGE, host: '127.0.0.1'});
-  return {address: `http://localhost:${port}/?${new URLSearchParams(plan)}`, stop: () => bundle.dispose()};
+async function serve(plan) {
+  const {bundleForPage, servePage} = await import('../scripts/page.mjs');
+  const script = await bundleForPage(join(PAGE, 'main.ts'));
+  const {address, stop} = await servePage(script, {html: await readFile(join(PAGE, 'index.html'), 'utf8')});
+  return {address: `${address}?${new URLSearchParams(plan)}`, stop};
 }
 
 /** Trains in the page, with a progress bar here, and returns what the page found. */
 async function trainIn(page) {
-  const {Presets, SingleBar} = await import('cli-progress');
-  const format = '{bar} {percentage}% | {value} of {total} epochs | {eta_formatted} left';
-  const bar = new SingleBar({format, noTTYOutput: true, notTTYSchedule: 15_000}, Presets.shades_classic);
+  const bar = await progressBar('{bar} {percentage}% | {value} of {total} epochs | {eta_formatted} left', 15);
   await page.exposeFunction('onEpoch', (done, total) => {
     if (done === 0) bar.start(total, 0);
     bar.update(done);
@@ -177,16 +140,12 @@ async function trainHeadless(address) {
 }
 
 async function main() {
-  const {plan, serve, help} = readOptions();
+  const {plan, serve: isByHand, help} = planOf();
   if (help) return console.log(HELP);
   installPackages();
-  const {address, stop} = await servePage(plan);
-  if (serve) return console.log(`Open ${address} in a browser. Ctrl-C ends this.`);
+  const {address, stop} = await serve(plan);
+  if (isByHand) return console.log(`Open ${address} in a browser. Ctrl-C ends this.`);
   await trainHeadless(address).finally(stop);
 }
 
-main().catch(error => {
-  const misused = error instanceof UsageError;
-  console.error(misused ? `${error.message} See --help.` : error.message);
-  process.exitCode = misused ? 2 : 1;
-});
+runCommand(main);

@@ -1,5 +1,7 @@
 /** Scores as a table and as a plot. */
 import * as Plot from '@observablehq/plot';
+import {COLORS, legend, STYLE} from '../lab/plots';
+import {summaryOf} from '../lab/statistics';
 import {branchEpoch, type Method, type Plan, type Score} from './train';
 
 /** Accuracies after the last epoch, as text. */
@@ -23,14 +25,13 @@ export function summarize(scores: readonly Score[], plan: Plan): Summary {
 
 /** Mean and sample standard deviation: 92.9 ± 0.6. */
 export function describe(values: readonly number[]): string {
-  if (values.length === 0) return '–';
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  if (values.length === 1) return mean.toFixed(1);
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return `${mean.toFixed(1)} ± ${Math.sqrt(squares / (values.length - 1)).toFixed(1)}`;
+  const summary = summaryOf(values);
+  if (!summary) return '–';
+  const {mean, deviation} = summary;
+  return mean.toFixed(1) + (deviation === undefined ? '' : ` ± ${deviation.toFixed(1)}`);
 }
 
-const COLORS = {float: '#8a94a6', PTQ: '#e07a1f', QAT: '#2f80ed'};
+const METHODS: Readonly<Record<Method, string>> = {float: COLORS.gray, PTQ: COLORS.orange, QAT: COLORS.blue};
 
 /** Accuracy over epochs, averaged over seeds: a panel per width, float in each for comparison. */
 export function plotCurves(scores: readonly Score[], plan: Plan): Element {
@@ -40,16 +41,6 @@ export function plotCurves(scores: readonly Score[], plan: Plan): Element {
   const start = only('PTQ').filter(score => score.epoch === branch);
   const quantized = [...only('PTQ'), ...start.map(score => ({...score, method: 'QAT'})), ...only('QAT')];
   const curve = {x: 'epoch', y: 'accuracy', z: 'method', stroke: 'method'};
-  const legend = Object.entries(COLORS).map(([text, fill], i) =>
-    Plot.text([text], {
-      fx: plan.bits.slice(-1),
-      frameAnchor: 'top-right',
-      textAnchor: 'start',
-      dx: 10,
-      dy: 20 * i,
-      fill,
-    }),
-  );
   return Plot.plot({
     width: 960,
     height: 340,
@@ -57,7 +48,7 @@ export function plotCurves(scores: readonly Score[], plan: Plan): Element {
     marginRight: 50,
     marginBottom: 44,
     insetTop: 6,
-    style: {fontSize: '13px', background: 'transparent'},
+    style: STYLE,
     x: {
       label: 'epochs',
       labelOffset: 36,
@@ -67,13 +58,13 @@ export function plotCurves(scores: readonly Score[], plan: Plan): Element {
     },
     y: {label: 'test accuracy, %', domain: [0, 100], grid: true, tickSize: 0},
     fx: {label: null, domain: plan.bits, tickFormat: (bits: number) => `${bits} bits`},
-    color: {domain: Object.keys(COLORS), range: Object.values(COLORS)},
+    color: {domain: Object.keys(METHODS), range: Object.values(METHODS)},
     marks: [
       Plot.ruleX([branch], {stroke: 'currentColor', strokeOpacity: 0.3, strokeDasharray: '3,3'}),
       Plot.lineY(only('float'), Plot.groupX({y: 'mean'}, curve)),
       Plot.lineY(quantized, Plot.groupX({y: 'mean'}, {...curve, fx: 'bits'})),
       Plot.dot(quantized, Plot.groupX({y: 'mean'}, {...curve, fx: 'bits', r: 2.5, fill: 'method'})),
-      ...legend,
+      ...legend(METHODS, plan.bits.at(-1)),
     ],
   });
 }

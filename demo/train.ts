@@ -1,8 +1,9 @@
 /** Trains the network in float and for few bits, and compares what it then knows. */
 import * as tf from '../src/entries/tf';
-import {batchesOf, type Digits, type DigitSplit, loadDigits} from './digits';
-import {fileOf} from './export';
-import {DigitNet, FLOAT, Grids, type Quantizer} from './model';
+import {loadDigits} from '../lab/digits';
+import {accuracyOf, type Examples, orderOf, pick, type Split} from '../lab/examples';
+import {toTFLite} from '../src/entries/tflite';
+import {digitNet, quantized} from './model';
 
 export interface Plan {
   /** Widths of weights and activations alike. */
@@ -31,9 +32,10 @@ export interface Score {
 
 const BATCH = 64;
 const LEARNING_RATE = {beforeBranch: 1e-2, afterBranch: 3e-3};
-const CALIBRATION_BATCHES = 8;
-/** Up to this width ranges are learned, as `quantizeModel` does by default. */
-const LEARNED_BITS = 4;
+/** How many training images show a network what its ranges are. */
+const SAMPLES = 512;
+
+const FILE = {description: 'Tells handwritten digits of 8x8 pixels apart', labels: '0 1 2 3 4 5 6 7 8 9'.split(' ')};
 
 /** The epoch at which quantization-aware training branches off from float training: after about three quarters. */
 export function branchEpoch({epochs}: Plan): number {
@@ -51,103 +53,90 @@ export function epochCount(plan: Plan): number {
  */
 export async function timeStep(): Promise<number> {
   const {train, test} = await loadDigits();
-  const [net, quantizer, optimizer] = [new DigitNet(0), new Grids(8, 'minMax'), tf.train.adam()];
+  const batch = pick(train, [...Array(BATCH).keys()]);
+  const net = digitNet(0);
+  const q = await quantized(net, 8, batch.images);
+  const optimizer = tf.train.adam();
   const step = async () => {
     const started = performance.now();
-    const [batch] = batchesOf(train, BATCH, 0);
-    const loss = trainStep(net, quantizer, optimizer, batch!);
+    const loss = trainStep(q, optimizer, batch);
     await loss.data(); // until the device is done
-    tf.dispose([batch!, loss]);
+    loss.dispose();
     return performance.now() - started;
   };
   await step();
   const milliseconds = Math.min(await step(), await step(), await step());
-  for (const each of [net, quantizer, optimizer]) each.dispose();
-  tf.dispose([train, test]);
+  for (const each of [net, q, optimizer]) each.dispose();
+  tf.dispose([train, test, batch]);
   return milliseconds;
 }
 
 /** Runs the comparison on tfjs's current backend, giving each score as soon as it is known. */
 export async function* compare(plan: Plan): AsyncGenerator<Score> {
   const digits = await loadDigits();
-  for (let seed = plan.seed; seed < plan.seed + plan.seeds; seed++) yield* compareOnce(plan, digits, seed);
-  tf.dispose(digits);
+  const samples = digits.train.images.slice(0, SAMPLES);
+  for (let seed = plan.seed; seed < plan.seed + plan.seeds; seed++) yield* compareOnce(plan, seed, digits, samples);
+  tf.dispose([digits, samples]);
 }
 
-async function* compareOnce(plan: Plan, digits: DigitSplit, seed: number): AsyncGenerator<Score> {
+async function* compareOnce(plan: Plan, seed: number, digits: Split, samples: tf.Tensor): AsyncGenerator<Score> {
   const branch = branchEpoch(plan);
-  const net = new DigitNet(1000 * seed);
+  const net = digitNet(1000 * seed);
 
-  function* train(quantizer: Quantizer, from: number, to: number): Generator<number> {
+  function* train(model: tf.LayersModel, from: number, to: number): Generator<number> {
     const optimizer = tf.train.adam(from < branch ? LEARNING_RATE.beforeBranch : LEARNING_RATE.afterBranch);
     for (let epoch = from + 1; epoch <= to; epoch++) {
-      trainEpoch(net, quantizer, optimizer, batchesOf(digits.train, BATCH, 1000 * seed + epoch));
+      trainEpoch(model, optimizer, digits.train, orderOf(digits.train.images.shape[0], seed, epoch));
       yield epoch;
     }
     optimizer.dispose();
   }
-  const score = async (quantizer: Quantizer) => accuracy(net, quantizer, digits.test);
   async function* scoreQuantized(epoch: number): AsyncGenerator<Score> {
     for (const bits of plan.bits) {
-      const quantizer = new Grids(bits, 'minMax');
-      calibrate(net, quantizer, batchesOf(digits.train, BATCH, 1000 * seed));
-      yield {method: 'PTQ', bits, seed, epoch, accuracy: await score(quantizer)};
-      quantizer.dispose();
+      const q = await quantized(net, bits, samples, 'minMax');
+      yield {method: 'PTQ', bits, seed, epoch, accuracy: await accuracyOf(q, digits.test)};
+      q.dispose();
     }
   }
 
-  for (const epoch of train(FLOAT, 0, branch)) {
-    yield {method: 'float', bits: undefined, seed, epoch, accuracy: await score(FLOAT)};
+  for (const epoch of train(net, 0, branch)) {
+    yield {method: 'float', bits: undefined, seed, epoch, accuracy: await accuracyOf(net, digits.test)};
   }
   yield* scoreQuantized(branch);
-  const branched = net.variables.map(variable => variable.clone());
+  const branched = new Map<number, tf.LayersModel>();
+  for (const bits of plan.bits) branched.set(bits, await quantized(net, bits, samples));
 
-  for (const epoch of train(FLOAT, branch, plan.epochs)) {
-    yield {method: 'float', bits: undefined, seed, epoch, accuracy: await score(FLOAT)};
+  for (const epoch of train(net, branch, plan.epochs)) {
+    yield {method: 'float', bits: undefined, seed, epoch, accuracy: await accuracyOf(net, digits.test)};
     yield* scoreQuantized(epoch);
   }
 
-  for (const bits of plan.bits) {
-    net.variables.forEach((variable, i) => variable.assign(branched[i] as tf.Tensor));
-    const quantizer = new Grids(bits, bits <= LEARNED_BITS ? 'learned' : 'minMax');
-    calibrate(net, quantizer, batchesOf(digits.train, BATCH, 1000 * seed));
-    for (const epoch of train(quantizer, branch, plan.epochs)) {
-      const file = epoch === plan.epochs && {file: await fileOf(net, quantizer, bits)};
-      yield {method: 'QAT', bits, seed, epoch, accuracy: await score(quantizer), ...file};
+  for (const [bits, q] of branched) {
+    for (const epoch of train(q, branch, plan.epochs)) {
+      const file = epoch === plan.epochs && {file: await toTFLite(q, FILE)};
+      yield {method: 'QAT', bits, seed, epoch, accuracy: await accuracyOf(q, digits.test), ...file};
     }
-    quantizer.dispose();
+    q.dispose();
   }
-  tf.dispose(branched);
   net.dispose();
 }
 
-function trainEpoch(net: DigitNet, quantizer: Quantizer, optimizer: tf.Optimizer, batches: Iterable<Digits>): void {
-  quantizer.observing = true;
-  for (const batch of batches) tf.dispose([trainStep(net, quantizer, optimizer, batch), batch]);
-}
-
-/** The loss before the step. */
-function trainStep(net: DigitNet, quantizer: Quantizer, optimizer: tf.Optimizer, {images, labels}: Digits): tf.Scalar {
-  const loss = () => tf.losses.softmaxCrossEntropy(tf.oneHot(labels, 10), net.predict(images, quantizer)).asScalar();
-  return optimizer.minimize(loss, true, [...net.variables, ...quantizer.variables])!;
-}
-
-/** Shows the quantizer training images, so that it knows the activations' ranges. */
-function calibrate(net: DigitNet, quantizer: Quantizer, batches: Iterable<Digits>): void {
-  quantizer.observing = true;
-  let seen = 0;
-  for (const batch of batches) {
-    tf.tidy(() => void net.predict(batch.images, quantizer));
-    tf.dispose(batch);
-    if (++seen === CALIBRATION_BATCHES) return;
+/** Trains on all full batches. */
+function trainEpoch(
+  model: tf.LayersModel,
+  optimizer: tf.Optimizer,
+  examples: Examples,
+  order: readonly number[],
+): void {
+  for (let from = 0; from + BATCH <= order.length; from += BATCH) {
+    const batch = pick(examples, order.slice(from, from + BATCH));
+    tf.dispose([trainStep(model, optimizer, batch), batch]);
   }
 }
 
-/** The share of images whose digit gets the highest score, in percent. */
-async function accuracy(net: DigitNet, quantizer: Quantizer, {images, labels}: Digits): Promise<number> {
-  quantizer.observing = false;
-  const right = tf.tidy(() => tf.mean(tf.equal(tf.argMax(net.predict(images, quantizer), 1), labels).toFloat()));
-  const [share = NaN] = await right.data();
-  right.dispose();
-  return 100 * share;
+/** The loss before the step, as `model.trainOnBatch` gives it, but without waiting for the device. */
+function trainStep(model: tf.LayersModel, optimizer: tf.Optimizer, {images, labels}: Examples): tf.Scalar {
+  const scores = () => model.apply(images, {training: true}) as tf.Tensor;
+  const weights = model.trainableWeights.map(weight => weight.read() as tf.Variable);
+  return optimizer.minimize(() => tf.losses.softmaxCrossEntropy(labels, scores()).asScalar(), true, weights)!;
 }

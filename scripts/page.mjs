@@ -17,6 +17,7 @@ const TYPES = {'.js': 'text/javascript', '.wasm': 'application/wasm'};
 const BUNDLE = {
   bundle: true,
   logLevel: 'error',
+  loader: {'.gz': 'binary'},
   plugins: [esbuildShaders],
 };
 
@@ -48,20 +49,21 @@ export async function importTypeScript(entry) {
   return exports;
 }
 
+/** A page that does nothing but run its script. */
+const BARE = '<!doctype html><meta charset="utf-8"><script type="module" src="/script.js"></script>';
+
 /**
- * Serves a page that does nothing but run `script`, and the files of `folders`, by the path that each is to have. Only
+ * Serves a page, which gets `script` as /script.js, and the files of `folders`, by the path that each is to have. Only
  * localhost: browsers give WebGPU to pages of https or of this machine.
  */
-export async function servePage(script, folders = {}) {
+export async function servePage(script, {html = BARE, folders = {}} = {}) {
   const answers = {
-    '/': [
-      'text/html;charset=utf-8',
-      '<!doctype html><meta charset="utf-8"><script type="module" src="/script.js"></script>',
-    ],
+    '/': ['text/html;charset=utf-8', html],
     '/script.js': ['text/javascript;charset=utf-8', script],
   };
   const server = createServer(({url}, response) => {
-    const [type, content] = answers[url] ?? fileOf(url, folders) ?? [];
+    const [path] = url.split('?');
+    const [type, content] = answers[path] ?? fileOf(path, folders) ?? [];
     response.writeHead(type ? 200 : 404, {'content-type': type ?? 'text/plain'}).end(content);
   });
   await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
@@ -88,7 +90,7 @@ export async function openBrowser(name) {
 
 /** Opens a page in Chromium, of {@link servePage}, and waits until its script has made the global `ready`. */
 export async function openPage(script, ready, folders) {
-  const site = await servePage(script, folders);
+  const site = await servePage(script, {folders});
   const browser = await openBrowser('chromium');
   const close = async () => {
     await browser.close();

@@ -334,7 +334,7 @@ async function allScript(ending) {
   vm.runInContext(SCRIPT_USES, context);
   await vm.runInContext(
     `(async () => {
-      const {calibrate, fakeQuant, mendGraph, packInt4, quantized, quantizeModel, toTFLite} = tf.quantization;
+      const {calibrate, fakeQuant, mendGraph, packInt4, quantizedSaveHandler, quantizeModel, toTFLite} = tf.quantization;
       check('tf.quantization.fakeQuant', fakeQuant([0.6, 2.4], 0, 3, {numBits: 2}), '1,2');
       if (String(packInt4(new Int8Array([1, 2]))) !== '33') throw new Error('packInt4');
       const model = tf.sequential({layers: [tf.layers.dense({units: 2, inputShape: [3]})]});
@@ -343,7 +343,7 @@ async function allScript(ending) {
       const bytes = await toTFLite(q);
       if (String.fromCharCode(...bytes.subarray(4, 8)) !== 'TFL3') throw new Error('no .tflite');
       let saved;
-      await q.save(quantized({save: async artifacts => (saved = artifacts)}, {fakeQuant: true}));
+      await q.save(quantizedSaveHandler({save: async artifacts => (saved = artifacts)}, {fakeQuant: true}));
       const loaded = await tf.loadLayersModel({load: async () => saved});
       const x = tf.tensor2d([[0.1, -0.2, 0.3]]);
       check('the loaded model', loaded.predict(x), String(Array.from(q.predict(x).dataSync())));
@@ -505,12 +505,12 @@ for (const [makes, uses] of [builds, [...builds].reverse()]) {
     const refusal = await Promise.resolve().then(() => uses.quantizeModel(q)).catch(error => error.message);
     expect('quantizeModel of a quantized model', /quantized already/.test(refusal));
     const before = values(q, x);
-    for (const handler of [each => each, uses.quantized]) {
+    for (const handler of [each => each, uses.quantizedSaveHandler]) {
       let artifacts;
       await q.save(handler(tf.io.withSaveHandler(saved => ({...(artifacts = saved), modelArtifactsInfo: {}}))));
       const loaded = await tf.loadLayersModel(tf.io.fromMemory(artifacts));
-      if (handler !== uses.quantized) expect('saved and loaded', values(loaded, x) === before);
-      if (handler !== uses.quantized) expect('of a loaded model', values(makes.dequantizeModel(loaded), x) === values(own, x));
+      if (handler !== uses.quantizedSaveHandler) expect('saved and loaded', values(loaded, x) === before);
+      if (handler !== uses.quantizedSaveHandler) expect('of a loaded model', values(makes.dequantizeModel(loaded), x) === values(own, x));
     }
     uses.setFakeQuant(q, false);
     expect('setFakeQuant', values(q, x) !== before);

@@ -46,6 +46,6 @@ export {
   quantizedWeights,
   type SignedGrid,
 } from '../integer/quantized_weights';
-export {quantized, type SmallModelOptions} from '../export/tfjs/small_model';
+export {type QuantizedSaveOptions, quantizedSaveHandler} from '../export/tfjs/save_handler';
 export type {Batch, BatchedDataset, Inputs, Samples} from '../qat/tools/samples';
 export {quantizationSchedule, type ScheduledReestimate, type ScheduleOptions} from '../qat/tools/schedule';

@@ -1,6 +1,7 @@
 /** The pretrained network, and the photos that it is given. The same in Node and in a page. */
 import * as tf from '@tensorflow/tfjs-core';
 import {type LayersModel, loadLayersModel} from '@tensorflow/tfjs-layers';
+import {decode} from '../../lab/base64';
 
 export const SIZE = 224;
 
@@ -13,13 +14,9 @@ export interface Pretrained {
   readonly weights: string;
 }
 
-export function bytesOf(base64: string): Uint8Array {
-  return Uint8Array.from(atob(base64), character => character.charCodeAt(0));
-}
-
 export function load({manifest: {modelTopology, weightsManifest}, weights}: Pretrained): Promise<LayersModel> {
   const weightSpecs = weightsManifest.flatMap(group => group.weights);
-  const weightData = bytesOf(weights).buffer as ArrayBuffer;
+  const weightData = decode(weights).buffer;
   return loadLayersModel({load: () => Promise.resolve({modelTopology, weightSpecs, weightData})});
 }
 

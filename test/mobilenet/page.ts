@@ -3,8 +3,9 @@ import '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {decode} from '../../lab/base64';
 import {quantizeModel} from '../../src/entries/qat';
-import {bytesOf, held, imagesOf, load, type Pretrained} from './network';
+import {held, imagesOf, load, type Pretrained} from './network';
 
 /** Seconds or a loss; told one by one, as a renderer that is no GPU may not get through all. */
 type Tell = (what: string, value: number) => Promise<void>;
@@ -33,7 +34,7 @@ async function train(name: string, model: LayersModel, x: tf.Tensor, y: tf.Tenso
 window.trainSteps = async (pretrained, pixels) => {
   if (!(await tf.setBackend('webgpu'))) throw new Error('This browser offers no webgpu backend.');
   const model = await load(pretrained);
-  const x = imagesOf(bytesOf(pixels));
+  const x = imagesOf(decode(pixels));
   const y = tf.tidy(() => tf.oneHot(tf.zeros([x.shape[0]], 'int32'), model.outputs[0]!.shape[1]!).toFloat());
   const before = held();
   const q = quantizeModel(model);

@@ -5,12 +5,10 @@ import {mkdir, readFile, writeFile} from 'node:fs/promises';
 import {createRequire} from 'node:module';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {parseArgs} from 'node:util';
-import {Presets, SingleBar} from 'cli-progress';
 import Table from 'cli-table3';
+import {progressBar, readOptions, ROOT, runCommand} from '../../lab/command.mjs';
 import {bundleForPage, importTypeScript, openPage} from '../../scripts/page.mjs';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 const CACHE = join(ROOT, '.cache', 'mobilenet');
 /** Under the MIT license: MobileNet v2 of 224 by 224 pixels and five classes, its weights rounded to 8 bits for storage. */
@@ -55,11 +53,7 @@ async function makeImages() {
 
 /** Calls `work` with a function that shows how far it is. */
 async function withBar(work) {
-  const format = '{bar} {value} of {total} | {what} | {duration_formatted}';
-  const bar = new SingleBar(
-    {format, noTTYOutput: true, notTTYSchedule: 10_000, hideCursor: true},
-    Presets.shades_classic,
-  );
+  const bar = await progressBar('{bar} {value} of {total} | {what} | {duration_formatted}', 10);
   bar.start(1, 0, {what: 'starting'});
   try {
     return await work((what, done, total) => {
@@ -132,21 +126,19 @@ async function write(name, report) {
 }
 
 async function main() {
-  const {values} = parseArgs({options: {step: {type: 'boolean'}, help: {type: 'boolean'}}});
-  if (values.help) return console.log(HELP);
+  const options = readOptions({step: {type: 'boolean'}, help: {type: 'boolean'}});
+  if (options.help) return console.log(HELP);
   process.chdir(ROOT);
   await mkdir(CACHE, {recursive: true});
   await mkdir('out', {recursive: true});
   const network = fetchNetwork();
   const pixels = await makeImages();
-  if (values.step) return write('mobilenet-step', await trainSteps(network, pixels.toString('base64', 0, IMAGE_BYTES)));
+  if (options.step)
+    return write('mobilenet-step', await trainSteps(network, pixels.toString('base64', 0, IMAGE_BYTES)));
   const {measure} = await importTypeScript(join(FOLDER, 'measure.ts'));
   const report = await withBar(onProgress => measure(network, pixels, onProgress));
   console.log(tableOf(report));
   await write('mobilenet', report);
 }
 
-main().catch(error => {
-  console.error(error.message);
-  process.exitCode = 1;
-});
+runCommand(main);

@@ -7,7 +7,7 @@ import {
   describeQuantization,
   FakeQuantizer,
   quantizationSchedule,
-  quantized,
+  quantizedSaveHandler,
   quantizedValues,
   quantizedWeights,
   quantizeModel,
@@ -231,12 +231,12 @@ describe('a quantizer', () => {
   });
 });
 
-it('quantized() refuses to save what is no layers model', async () => {
-  const {save} = quantized({save: () => Promise.resolve({modelArtifactsInfo: {}} as tf.io.SaveResult)});
+it('quantizedSaveHandler() refuses to save what is no layers model', async () => {
+  const {save} = quantizedSaveHandler({save: () => Promise.resolve({modelArtifactsInfo: {}} as tf.io.SaveResult)});
   const graph = {modelTopology: {node: [], library: {}}, weightData: new ArrayBuffer(0)};
   for (const artifacts of [null, {}, graph, {modelTopology: {class_name: 'Sequential'}}]) {
     expect(await messageOf(() => save!(artifacts as never))).toMatch(
-      /^quantized: what is saved must be a layers model/,
+      /^quantizedSaveHandler: what is saved must be a layers model/,
     );
   }
 });

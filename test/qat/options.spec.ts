@@ -257,14 +257,16 @@ describe('arguments are checked by', () => {
     }
   });
 
-  it('quantized', async () => {
-    const quantized = (...args: unknown[]) => messageOf(() => (qat.quantized as (...all: unknown[]) => void)(...args));
+  it('quantizedSaveHandler', async () => {
+    const quantizedSaveHandler = (...args: unknown[]) =>
+      messageOf(() => (qat.quantizedSaveHandler as (...all: unknown[]) => void)(...args));
     const handler = {save: () => Promise.resolve({})};
-    for (const to of [undefined, null, 5, {}]) expect(await quantized(to)).toContain('quantized: destination must be');
-    expect(await quantized(handler, {fakeQuant: 'yes'})).toContain('fakeQuant must be true or false');
-    expect(await quantized(handler, {fakequant: true})).toContain('Did you mean fakeQuant?');
-    expect(await quantized(handler, null)).toContain('options must be an object');
-    expect(await quantized(handler, {})).toBe('');
+    for (const to of [undefined, null, 5, {}])
+      expect(await quantizedSaveHandler(to)).toContain('quantizedSaveHandler: destination must be');
+    expect(await quantizedSaveHandler(handler, {fakeQuant: 'yes'})).toContain('fakeQuant must be true or false');
+    expect(await quantizedSaveHandler(handler, {fakequant: true})).toContain('Did you mean fakeQuant?');
+    expect(await quantizedSaveHandler(handler, null)).toContain('options must be an object');
+    expect(await quantizedSaveHandler(handler, {})).toBe('');
   });
 
   it('quantizedValues and packInt4', async () => {

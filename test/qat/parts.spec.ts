@@ -1,7 +1,7 @@
 /** Layers with several outputs, each of which goes another way; parts of models. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import {calibrate, describeQuantization, quantizeModel, quantized} from '../../src/entries/qat';
+import {calibrate, describeQuantization, quantizedSaveHandler, quantizeModel} from '../../src/entries/qat';
 import {valuesOf} from '../support/environment';
 import {scoped} from '../support/scoped';
 
@@ -114,7 +114,7 @@ describe('a part of a model of stored levels', () => {
       const q = quantizeModel(model, {weights: {perChannel: false, numBits}, recipe: 'minMax'});
       const samples = normal(1, 4, 5, 5, 2);
       await calibrate(q, samples);
-      const small = await reloaded(q, handler => quantized(handler, {fakeQuant: true}));
+      const small = await reloaded(q, handler => quantizedSaveHandler(handler, {fakeQuant: true}));
       const cut = () => tfl.model({inputs: small.inputs, outputs: small.getLayer('conv').output});
       const again = await reloaded(cut());
       const whole = await reloaded(small);

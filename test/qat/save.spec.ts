@@ -5,7 +5,7 @@ import {
   calibrate,
   dequantizeModel,
   FakeQuantizer,
-  quantized,
+  quantizedSaveHandler,
   quantizedValues,
   quantizedWeights,
   quantizeModel,
@@ -253,7 +253,7 @@ describe('weights that are no numbers', () => {
       const problems =
         /: 3 problems:\n- layer conv: its kernel holds NaN or Infinity\..*\n- layer norm: its moving_variance .*\n- layer dense: its bias /;
       for (const fakeQuant of [false, true]) {
-        await expectAsync(q.save(quantized({save}, {fakeQuant}))).toBeRejectedWithError(problems);
+        await expectAsync(q.save(quantizedSaveHandler({save}, {fakeQuant}))).toBeRejectedWithError(problems);
       }
       await expectAsync(quantizedWeights(q)).toBeRejectedWithError(problems);
       expect(save).not.toHaveBeenCalled();

@@ -6,7 +6,7 @@ import {
   dequantizeModel,
   FakeQuantizer,
   packInt4,
-  quantized,
+  quantizedSaveHandler,
   quantizedValues,
   quantizedWeights,
   quantizeModel,
@@ -129,7 +129,7 @@ describe('quantizedWeights', () => {
   });
 });
 
-describe('quantized', () => {
+describe('quantizedSaveHandler', () => {
   scoped();
 
   it('saves a model of a quarter of the size that computes the same, of layers that tfjs has', async () => {
@@ -221,9 +221,9 @@ describe('quantized', () => {
     const q = await calibrated();
     const {numTensors} = tf.memory();
     const full = tf.io.withSaveHandler(() => Promise.reject(new Error('the disk is full')));
-    await expectAsync(q.save(quantized(full))).toBeRejectedWithError('the disk is full');
+    await expectAsync(q.save(quantizedSaveHandler(full))).toBeRejectedWithError('the disk is full');
     expect(tf.memory().numTensors).toBe(numTensors);
-    expect(() => quantized('nowhere://x')).toThrowError(/0 handlers of tf\.io save to 'nowhere:\/\/x'/);
+    expect(() => quantizedSaveHandler('nowhere://x')).toThrowError(/0 handlers of tf\.io save to 'nowhere:\/\/x'/);
     await expectAsync(artifactsOf(float(), {})).toBeRejectedWithError(/is not quantized.*quantizeModel/);
   });
 });

@@ -7,7 +7,7 @@ import {
   freezeRanges,
   quantizeModel,
   setFakeQuant,
-  type SmallModelOptions,
+  type QuantizedSaveOptions,
 } from '../../src/entries/qat';
 import {onWebGL, onWebGPU, valuesOf} from '../support/environment';
 import {reloaded} from '../support/saved';
@@ -46,7 +46,7 @@ function samples(): [tf.Tensor, tf.Tensor] {
 }
 
 /** Loads what is saved small, as anyone would. */
-function small(q: tfl.LayersModel, options: SmallModelOptions = {}): Promise<tfl.LayersModel> {
+function small(q: tfl.LayersModel, options: QuantizedSaveOptions = {}): Promise<tfl.LayersModel> {
   return reloaded(q, options);
 }
 

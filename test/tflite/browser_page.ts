@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import '@tensorflow/tfjs-backend-webgl';
+import {decode} from '../../lab/base64';
 import '../../src/entries/qat';
 
 /** A saved model and what to predict for; bytes in base64. */
@@ -13,12 +14,10 @@ interface Request {
   readonly shape: number[];
 }
 
-const bytesOf = (text: string) => Uint8Array.from(atob(text), char => char.charCodeAt(0)).buffer;
-
 async function predict({weightData, x, shape, ...model}: Request): Promise<{values: number[]}> {
   if (!(await tf.setBackend('webgl'))) throw new Error('This browser has no WebGL.');
-  const q = await tfl.loadLayersModel(tf.io.fromMemory({...model, weightData: bytesOf(weightData)}));
-  const y = tf.tidy(() => q.predict(tf.tensor(new Float32Array(bytesOf(x)), shape)) as tf.Tensor);
+  const q = await tfl.loadLayersModel(tf.io.fromMemory({...model, weightData: decode(weightData).buffer}));
+  const y = tf.tidy(() => q.predict(tf.tensor(new Float32Array(decode(x).buffer), shape)) as tf.Tensor);
   const values = Array.from(await y.data());
   y.dispose();
   q.dispose();

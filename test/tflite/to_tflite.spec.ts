@@ -3,7 +3,8 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import {calibrate, quantizeModel} from '../../src/entries/qat';
 import {toTFLite} from '../../src/entries/tflite';
 import {scoped} from '../support/scoped';
-import {type Digits, loadDigits, trainedDigitModel} from './digits';
+import type {Examples} from '../../lab/examples';
+import {loadDigits, trainedDigitModel} from './digits';
 import {predictInBrowser, run, type Runtime, stopRuntimes} from './runtimes';
 
 afterAll(stopRuntimes);
@@ -13,12 +14,12 @@ function argMax(row: ArrayLike<number>): number {
 }
 
 /** Each image, alone. */
-function imagesOf({images}: Digits): Float32Array[] {
+function imagesOf({images}: Examples): Float32Array[] {
   const pixels = images.dataSync<'float32'>();
   return Array.from({length: images.shape[0]}, (_, i) => pixels.slice(64 * i, 64 * (i + 1)));
 }
 
-async function predictionsOf(model: tfl.LayersModel, {images}: Digits): Promise<Float32Array[]> {
+async function predictionsOf(model: tfl.LayersModel, {images}: Examples): Promise<Float32Array[]> {
   const all = await predictInBrowser(model, images);
   return Array.from({length: images.shape[0]}, (_, i) => all.slice(10 * i, 10 * (i + 1)));
 }

