@@ -22,7 +22,7 @@ export interface ObserveRule {
 }
 
 /** A range and the weight of the batches in it: 0 before the first one, then 1 - decay^n. */
-export interface MovingRange {
+export interface ObservedRange {
   readonly low: number;
   readonly high: number;
   readonly weight: number;
@@ -41,7 +41,7 @@ function approach(from: number, to: number, rate: number): number {
 }
 
 /** The range after a batch of extremes `low` and `high`. A batch with nothing finite to measure leaves it as it was. */
-export function observe(range: MovingRange, low: number, high: number, rule: ObserveRule): MovingRange {
+export function observe(range: ObservedRange, low: number, high: number, rule: ObserveRule): ObservedRange {
   if (!(low <= high && Math.abs(low) <= LARGEST_FLOAT && Math.abs(high) <= LARGEST_FLOAT)) return range;
   const ratio = f32(rule.ratio);
   const batchLow = Math.min(low, ratio === 0 ? 0 : f32(high / ratio));

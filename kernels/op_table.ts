@@ -4,7 +4,7 @@ import {type Device, type GradientPart, type Range, type Scheme, type View, view
 import {fakeQuantLevels, learnedLevels, quantizeAndDequantizeLevels, type RoundingMode} from './grid';
 import type {ObserveRule} from './observe';
 
-export type Inputs = Readonly<Record<string, TensorInfo>>;
+export type KernelInputs = Readonly<Record<string, TensorInfo>>;
 
 /**
  * What a gradient kernel can be asked for: the gradient of the inputs, or of a bound, or the terms of a bound's sum
@@ -57,18 +57,18 @@ export interface LearnedAttrs {
 
 export interface OpRow<Attrs> {
   readonly kernelName: string;
-  readonly kernel: (device: Device, inputs: Inputs, attrs: Attrs) => TensorInfo | TensorInfo[];
+  readonly kernel: (device: Device, inputs: KernelInputs, attrs: Attrs) => TensorInfo | TensorInfo[];
 }
 
 const ALL: readonly Wrt[] = ['inputs', 'min', 'max'];
 
-function input(inputs: Inputs, name: string): TensorInfo {
+function input(inputs: KernelInputs, name: string): TensorInfo {
   const tensor = inputs[name];
   if (tensor === undefined) throw new Error(`Kernel input '${name}' is missing.`);
   return tensor;
 }
 
-function rangeInputs(inputs: Inputs, min: string, max: string): Range {
+function rangeInputs(inputs: KernelInputs, min: string, max: string): Range {
   return {kind: 'tensors', min: input(inputs, min), max: input(inputs, max)};
 }
 
@@ -105,7 +105,7 @@ function gradient(
 function fakeQuant(
   name: string,
   rounding: RoundingMode,
-  place: (x: TensorInfo, inputs: Inputs, attrs: FakeQuantAttrs) => {range: Range; view: View},
+  place: (x: TensorInfo, inputs: KernelInputs, attrs: FakeQuantAttrs) => {range: Range; view: View},
   outputs: readonly Wrt[] = ALL,
 ): OpRow<FakeQuantAttrs>[] {
   const scheme = ({numBits, narrowRange}: FakeQuantAttrs): Scheme => ({
@@ -242,7 +242,7 @@ export const RANGE_OPS: readonly OpRow<RangeAttrs & ObserveRule>[] = [
 
 /** An op whose grid is learned, and its gradient. Where only the scale is, it stands for the low end too, unread. */
 function learned(name: string, lowEnd: 'scale' | 'offset'): OpRow<LearnedAttrs>[] {
-  const place = (inputs: Inputs, {axis, numBits, narrowRange, symmetric}: LearnedAttrs) => {
+  const place = (inputs: KernelInputs, {axis, numBits, narrowRange, symmetric}: LearnedAttrs) => {
     const x = input(inputs, 'inputs');
     const scheme: Scheme = {
       fit: lowEnd === 'scale' ? 'scaled' : 'anchored',

@@ -14,7 +14,14 @@ import type {MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
 import type {WebGPUBackend} from '@tensorflow/tfjs-backend-webgpu';
 import {cpu, host, wasm} from './cpu';
 import type {Device} from './device';
-import {FAKE_QUANT_OPS, type Inputs, LEARNED_OPS, type OpRow, QUANTIZE_AND_DEQUANTIZE_OPS, RANGE_OPS} from './op_table';
+import {
+  FAKE_QUANT_OPS,
+  type KernelInputs,
+  LEARNED_OPS,
+  type OpRow,
+  QUANTIZE_AND_DEQUANTIZE_OPS,
+  RANGE_OPS,
+} from './op_table';
 import {webgl} from './webgl';
 import {webgpu} from './webgpu';
 
@@ -42,7 +49,8 @@ function registerOps(backendName: string, deviceOf: DeviceOf): void {
     registerKernel({
       kernelName,
       backendName,
-      kernelFunc: ({inputs, attrs, backend}) => kernel(deviceOf(backend as KernelBackend), inputs as Inputs, attrs),
+      kernelFunc: ({inputs, attrs, backend}) =>
+        kernel(deviceOf(backend as KernelBackend), inputs as KernelInputs, attrs),
     });
   }
 }

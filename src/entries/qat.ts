@@ -5,11 +5,7 @@
  * @packageDocumentation
  */
 import './index';
-// By themselves, as bundlers leave out what only passes through modules that have no effects of their own.
-import '../qat/quantized_input';
-import '../qat/quantized_layer';
-import '../qat/tfmot/quantize_layer';
-import '../qat/tfmot/wrappers';
+import '../qat/quantized_layers/layer_classes';
 
 export type {Grid} from '../../kernels/grid';
 export {freezeBatchNorm, reestimateBatchNorm, type ReestimateOptions} from '../qat/tools/batch_norm';
@@ -34,7 +30,7 @@ export type {
   Recipe,
   TfmotOptions,
   WeightOptions,
-} from '../qat/options';
+} from '../qat/options/options';
 export {quantizeModel} from '../qat/quantize_model';
 export {packInt4} from '../integer/int4';
 export {

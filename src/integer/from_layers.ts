@@ -4,6 +4,8 @@ import {throwProblems} from '../check/rules';
 import {allLayers, asContainer, flatten, type Layer} from '../layers/graph';
 import {unwrapped} from '../layers/layer_wrapper';
 import {withModel} from '../layers/model';
+// What becomes a graph may have been saved, and loads where the layers are registered.
+import '../qat/quantized_layers/layer_classes';
 import {quantizingLayers} from '../qat/tools/control';
 import type {IntegerGrid} from '../quantizer/levels';
 import type {IntegerGraph, Value} from './graph';

@@ -2,7 +2,7 @@
 import type {Layer} from '../layers/graph';
 import {unwrapped} from '../layers/layer_wrapper';
 import {slotsOf} from '../layers/weights';
-import {isQuantizing, QuantizingWrapper} from '../qat/quantizing';
+import {isQuantizing, QuantizingWrapper} from '../qat/quantized_layers/quantizing';
 import type {IntegerGrid} from '../quantizer/levels';
 import {fitsIntegers, valueGridOf} from './grids';
 import {loweringOf, objectionTo} from './lowerings';

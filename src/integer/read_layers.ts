@@ -4,7 +4,7 @@ import type {LayerVariable} from '@tensorflow/tfjs-layers';
 import {type BatchNorm, foldingGainOf} from '../layers/folding';
 import {innerLayers, type Layer} from '../layers/graph';
 import {unwrapped} from '../layers/layer_wrapper';
-import {isQuantizing, QuantizingWrapper, type RoundedWeight} from '../qat/quantizing';
+import {isQuantizing, QuantizingWrapper, type RoundedWeight} from '../qat/quantized_layers/quantizing';
 import {gridOfQuantizer, type IntegerGrid, levelsOf, type WeightLevels} from '../quantizer/levels';
 
 /** Variables of layers that are no rounded weights. */

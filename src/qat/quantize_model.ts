@@ -4,11 +4,11 @@ import {isRecord, throwProblems} from '../check/rules';
 import {asContainer} from '../layers/graph';
 import {checkModel} from '../layers/model';
 import {rebuild} from '../layers/rebuild';
-import {modelOptionProblems, quantizeProblems} from './check_options';
-import type {QuantizeOptions, TfmotOptions} from './options';
-import {optionsByLayer} from './options_by_layer';
-import {pinnedRanges} from './pinned_ranges';
-import {PlacedModel} from './placed_model';
+import {modelOptionProblems, quantizeProblems} from './options/check_options';
+import type {QuantizeOptions, TfmotOptions} from './options/options';
+import {optionsByLayer} from './options/options_by_layer';
+import {pinnedRanges} from './placement/pinned_ranges';
+import {PlacedModel} from './placement/placed_model';
 import {Replacements} from './replacements';
 import {quantizeAsTfmot} from './tfmot/quantize_as_tfmot';
 

@@ -4,11 +4,18 @@ import type {Call, Layer} from '../layers/graph';
 import {activationOf, MULTIPLIES, outputRangeOf} from '../layers/kinds';
 import {cloneLayer, type Replacement} from '../layers/rebuild';
 import {slotsOf} from '../layers/weights';
-import type {QuantizerConfig} from './options';
-import type {PlacedModel} from './placed_model';
-import {isLasting, LEFT_OUT, type Place, type RangeSource, reasonOfKind, type UnroundedValue} from './placement';
-import {QuantizedInput} from './quantized_input';
-import {QuantizedLayer, type QuantizedLayerArgs} from './quantized_layer';
+import type {QuantizerConfig} from './options/options';
+import type {PlacedModel} from './placement/placed_model';
+import {
+  isLasting,
+  LEFT_OUT,
+  type Place,
+  type RangeSource,
+  reasonOfKind,
+  type UnroundedValue,
+} from './placement/placement';
+import {QuantizedInput} from './quantized_layers/quantized_input';
+import {QuantizedLayer, type QuantizedLayerArgs} from './quantized_layers/quantized_layer';
 
 /**
  * The range that runtimes have an activation's output on, for a grid of `numBits`; undefined if they measure it. An int16

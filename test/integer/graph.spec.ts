@@ -6,7 +6,7 @@ import {floatProblems} from '../../src/integer/float_values';
 import {integerGraph} from '../../src/integer/from_layers';
 import {filterOf, type IntegerGraph, type Node} from '../../src/integer/graph';
 import type {Operator} from '../../src/integer/operators';
-import {isQuantizing, type Rounding} from '../../src/qat/quantizing';
+import {isQuantizing, type Rounding} from '../../src/qat/quantized_layers/quantizing';
 import {scoped} from '../support/scoped';
 
 const {layers} = tfl;

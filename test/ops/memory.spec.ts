@@ -10,7 +10,7 @@ import {
 } from '../../src/entries/index';
 import {fakeQuantWithMovingRange} from '../../src/ops/range';
 import {layers, type LayersModel, sequential} from '@tensorflow/tfjs-layers';
-import {isQuantizing} from '../../src/qat/quantizing';
+import {isQuantizing} from '../../src/qat/quantized_layers/quantizing';
 import {quantizeModel} from '../../src/entries/qat';
 import {type Counts, probe, type Probe} from '../../bench/probe';
 import {onWebGL, onWebGPU, valuesOf} from '../support/environment';

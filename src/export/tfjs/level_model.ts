@@ -2,8 +2,8 @@
 import type {LayersModel, LayerVariable} from '@tensorflow/tfjs-layers';
 import type {LayerReader} from '../../integer/read_layers';
 import {allLayers, asContainer} from '../../layers/graph';
-import {QuantizedLayer} from '../../qat/quantized_layer';
-import {QuantizingWrapper} from '../../qat/quantizing';
+import {QuantizedLayer} from '../../qat/quantized_layers/quantized_layer';
+import {QuantizingWrapper} from '../../qat/quantized_layers/quantizing';
 import {spanOf} from '../../quantizer/levels';
 import {type SmallModel, type Stored, storedLevels} from './stored';
 

@@ -10,7 +10,7 @@ import {assign} from '../../layers/assign';
 import {unwrapped} from '../../layers/layer_wrapper';
 import {configOf, layerFrom} from '../../layers/serialization';
 import {attributesOf, weightOf} from '../../layers/tfjs_internals';
-import {isQuantizing, QuantizingWrapper} from '../../qat/quantizing';
+import {isQuantizing, QuantizingWrapper} from '../../qat/quantized_layers/quantizing';
 import {type BatchNorm, isBatchNorm, normalizesChannels} from '../../layers/folding';
 import {allLayers, asContainer, flatten, type Layer, variablesOf} from '../../layers/graph';
 import type {LayerReader} from '../../integer/read_layers';

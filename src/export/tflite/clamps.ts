@@ -1,7 +1,7 @@
 /** Who holds an operator's output inside its interval and its grid: the operator itself, the type, or further operators. */
 import {EVERYTHING, type Interval, type ValueGrid} from '../../integer/grids';
 import {type FusedActivation, hasOption, type OperatorName} from './schema';
-import {type Ends, roundAway, type Storage, storageOf} from './storage';
+import {type Bounds, roundAway, type Storage, storageOf} from './storage';
 
 const FUSED: Readonly<Record<Exclude<FusedActivation, 'NONE'>, Interval>> = {
   RELU: [0, Infinity],
@@ -10,7 +10,7 @@ const FUSED: Readonly<Record<Exclude<FusedActivation, 'NONE'>, Interval>> = {
 };
 
 /** What a runtime clamps by itself, and what is left. */
-interface ClampPlan extends Ends {
+interface ClampPlan extends Bounds {
   readonly fused: FusedActivation;
 }
 

@@ -15,7 +15,7 @@ import {fitsInt4, type IntegerFilter, integerFilter} from './filters';
 import type {FlatModel, FlatOperator, Port} from './flat_model';
 import {type Operand, writtenAs} from './operators';
 import {FUSED_ACTIVATIONS, type FusedActivation, type OperatorName, type Options, TENSOR_TYPES} from './schema';
-import {type Ends, endsOf, type PortType, storageOf, widened} from './storage';
+import {type Bounds, boundsOf, type PortType, storageOf, widened} from './storage';
 import {TensorList} from './tensor_list';
 
 /** How a graph is written. */
@@ -34,7 +34,7 @@ interface Making {
   readonly filter: IntegerFilter | undefined;
 }
 
-const NO_ENDS: Ends = {least: undefined, largest: undefined};
+const NO_BOUNDS: Bounds = {least: undefined, largest: undefined};
 
 /** Writes a graph value by value: the order of its calls is that of the file. */
 class Emitter {
@@ -58,8 +58,8 @@ class Emitter {
     const {grid} = value;
     if (!grid) return {name, tensor: this.#given(name, value)};
     const given = this.tensors.port(name, value, grid, inputType);
-    if (inputType === storageOf(grid).type) this.#hold(value, grid, endsOf(grid), given);
-    else this.#bounded(value, grid, endsOf(grid), tensor => this.#quantize(given, tensor));
+    if (inputType === storageOf(grid).type) this.#hold(value, grid, boundsOf(grid), given);
+    else this.#bounded(value, grid, boundsOf(grid), tensor => this.#quantize(given, tensor));
     return {name, tensor: given};
   }
 
@@ -86,7 +86,7 @@ class Emitter {
     }
     const plan = clampPlan(operator, clamp, grid);
     const computesAnew = (rule === 'own' && operator !== 'GATHER') || operator === 'QUANTIZE';
-    this.#bounded(output, grid, computesAnew ? plan : NO_ENDS, tensor => this.#compute(node, plan.fused, tensor));
+    this.#bounded(output, grid, computesAnew ? plan : NO_BOUNDS, tensor => this.#compute(node, plan.fused, tensor));
   }
 
   #compute(node: Node, fused: FusedActivation, tensor: number): void {
@@ -180,19 +180,19 @@ class Emitter {
     const known = this.#numbers.get(value)!;
     if (!value.grid || !grid || sameGrid(value.grid, grid)) return known;
     const moved: Value = {...value, grid};
-    this.#bounded(moved, grid, endsOf(grid), tensor => this.#quantize(known, tensor));
+    this.#bounded(moved, grid, boundsOf(grid), tensor => this.#quantize(known, tensor));
     return this.#numbers.get(moved)!;
   }
 
   /** Writes a value, held inside its grid. */
-  #bounded(value: Value, grid: ValueGrid, ends: Ends, write: (tensor: number) => void): void {
+  #bounded(value: Value, grid: ValueGrid, bounds: Bounds, write: (tensor: number) => void): void {
     const tensor = this.tensors.onGrid(value, grid);
     write(tensor);
-    this.#hold(value, grid, ends, tensor);
+    this.#hold(value, grid, bounds, tensor);
   }
 
   /** What holds a value inside a grid that ends before its type does. */
-  #hold(value: Value, grid: ValueGrid, {least, largest}: Ends, written: number): void {
+  #hold(value: Value, grid: ValueGrid, {least, largest}: Bounds, written: number): void {
     const steps: (readonly [OperatorName, number])[] = [];
     if (largest !== undefined) steps.push(['MINIMUM', largest]);
     if (least !== undefined) steps.push(['MAXIMUM', least]);

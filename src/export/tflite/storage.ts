@@ -24,13 +24,13 @@ export function widened(grid: ValueGrid): ValueGrid {
 }
 
 /** A least and a largest stored number, where the type does not end there. */
-export interface Ends {
+export interface Bounds {
   readonly least: number | undefined;
   readonly largest: number | undefined;
 }
 
 /** Those of a grid that ends before its type does. */
-export function endsOf(grid: ValueGrid): Ends {
+export function boundsOf(grid: ValueGrid): Bounds {
   const {zeroPoint, low, high} = storageOf(grid);
   const [least, largest] = [grid.lowest + zeroPoint, grid.highest + zeroPoint];
   return {least: least > low ? least : undefined, largest: largest < high ? largest : undefined};

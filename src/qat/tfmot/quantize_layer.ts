@@ -6,8 +6,8 @@ import type {Tensors} from '../../layers/layer_wrapper';
 import type {Config, Serialized} from '../../layers/serialization';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import type {Observer} from '../../quantizer/options';
-import {NAME_OF_SITE, type Rounding, roundingOf, roundTensor} from '../quantizing';
-import {checkSaved} from '../saved_config';
+import {NAME_OF_SITE, type Rounding, roundingOf, roundTensor} from '../quantized_layers/quantizing';
+import {checkSaved} from '../quantized_layers/saved_config';
 import {addOptimizerStep, addQuantizer, START} from './variables';
 
 const OBSERVERS: Readonly<Record<string, Observer>> = {
@@ -72,5 +72,3 @@ export class QuantizeLayer extends tfLayers.Layer {
     return new cls(config);
   }
 }
-
-serialization.registerClass(QuantizeLayer);

@@ -15,8 +15,8 @@ import {
   roundingOf,
   roundTensor,
   QuantizingWrapper,
-} from '../quantizing';
-import {checkSaved, savedLayer} from '../saved_config';
+} from '../quantized_layers/quantizing';
+import {checkSaved, savedLayer} from '../quantized_layers/saved_config';
 import {addOptimizerStep, addQuantizer, START} from './variables';
 import {acceptBothNames, nameAfterLayer} from './weight_names';
 
@@ -225,8 +225,6 @@ export class QuantizeWrapperV2 extends QuantizingWrapper {
 }
 
 /** The wrapper of tfmot's first versions. */
-class QuantizeWrapper extends QuantizeWrapperV2 {
+export class QuantizeWrapper extends QuantizeWrapperV2 {
   static override className = 'QuantizeWrapper';
 }
-
-for (const cls of [QuantizeWrapperV2, QuantizeWrapper]) serialization.registerClass(cls);

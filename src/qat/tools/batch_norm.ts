@@ -18,7 +18,7 @@ import {count, flag, limit, type Rules, throwProblems} from '../../check/rules';
 import {unwrapped} from '../../layers/layer_wrapper';
 import {checkModel} from '../../layers/model';
 import {type Swap, swapped} from '../../layers/swapped';
-import {isQuantizing} from '../quantizing';
+import {isQuantizing} from '../quantized_layers/quantizing';
 import {type BatchNorm, isBatchNorm} from '../../layers/folding';
 import {allLayers, asContainer, type Layer} from '../../layers/graph';
 import {batchesOf, pass} from './batches';

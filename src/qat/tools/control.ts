@@ -2,7 +2,7 @@
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {flag, oneOf, throwProblems} from '../../check/rules';
 import {checkModel} from '../../layers/model';
-import {isQuantizing, type Quantizing, type Rounding} from '../quantizing';
+import {isQuantizing, type Quantizing, type Rounding} from '../quantized_layers/quantizing';
 import {allLayers, asContainer} from '../../layers/graph';
 
 /** The layers with quantizers, at any depth; throws if there are none. */

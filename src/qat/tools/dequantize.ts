@@ -4,7 +4,7 @@ import {allOrNothing} from '../../layers/all_or_nothing';
 import {quantizingLayers} from './control';
 import type {Layer} from '../../layers/graph';
 import {unwrapped} from '../../layers/layer_wrapper';
-import {isQuantizing, QuantizingWrapper} from '../quantizing';
+import {isQuantizing, QuantizingWrapper} from '../quantized_layers/quantizing';
 import {cloneLayer, rebuild, type Replacement} from '../../layers/rebuild';
 
 /**

@@ -1,8 +1,8 @@
 /** How those that take a value would have it: as it is, rounded, or in any way. */
-import {type FlatGraph, flatten, innerLayers, isContainer, type Layer, type Op} from '../layers/graph';
-import {EXACT, kindOf} from '../layers/kinds';
-import type {Kind} from '../layers/specs/layer_spec';
-import type {CustomLayers} from '../layers/weights';
+import {type FlatGraph, flatten, innerLayers, isContainer, type Layer, type Op} from '../../layers/graph';
+import {EXACT, kindOf} from '../../layers/kinds';
+import type {Kind} from '../../layers/specs/layer_spec';
+import type {CustomLayers} from '../../layers/weights';
 
 /** What placement needs to know of the options. */
 export interface PlacementOptions {

@@ -1,10 +1,19 @@
 /** Where an int8 runtime rounds activations: what each layer's wrapper has to quantize, and why. */
 import type {SymbolicTensor} from '@tensorflow/tfjs-layers';
-import {isBatchNorm, normalizesChannels} from '../layers/folding';
-import {type Call, type Container, flatten, graphOf, isContainer, isInput, type Layer, type Op} from '../layers/graph';
-import {activationOf, EXACT, isClamp, outputRangeOf} from '../layers/kinds';
-import {specOf} from '../layers/specs';
-import type {Kind} from '../layers/specs/layer_spec';
+import {isBatchNorm, normalizesChannels} from '../../layers/folding';
+import {
+  type Call,
+  type Container,
+  flatten,
+  graphOf,
+  isContainer,
+  isInput,
+  type Layer,
+  type Op,
+} from '../../layers/graph';
+import {activationOf, EXACT, isClamp, outputRangeOf} from '../../layers/kinds';
+import {specOf} from '../../layers/specs/index';
+import type {Kind} from '../../layers/specs/layer_spec';
 import {
   type Context,
   contextOf,

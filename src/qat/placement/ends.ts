@@ -1,5 +1,5 @@
 /** The ends of a model, which cost most accuracy. */
-import type {FlatGraph, Layer} from '../layers/graph';
+import type {FlatGraph, Layer} from '../../layers/graph';
 
 /** What of a layer is at an end of its model: what `keepEnds8bit` keeps. */
 export interface End {
@@ -23,7 +23,7 @@ function reached(flat: FlatGraph, tensors: readonly number[], forward: boolean, 
 }
 
 /** Which layers are the first, or the last, of a model to multiply with weights, or give what it puts out. */
-export function endsOf(flat: FlatGraph, multiplies: (layer: Layer) => boolean): ReadonlyMap<Layer, End> {
+export function modelEnds(flat: FlatGraph, multiplies: (layer: Layer) => boolean): ReadonlyMap<Layer, End> {
   const first = reached(flat, flat.inputs, true, multiplies);
   const last = reached(flat, flat.outputs, false, multiplies);
   const layers = flat.ops.map(({layer}) => layer);

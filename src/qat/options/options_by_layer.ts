@@ -1,5 +1,5 @@
 /** Which of the options by name hold for which layer. */
-import {type Container, graphOf, innerLayers, isContainer, type Layer} from '../layers/graph';
+import {type Container, graphOf, innerLayers, isContainer, type Layer} from '../../layers/graph';
 import type {LayerOptions} from './options';
 
 type Named = Readonly<Record<string, LayerOptions | false>>;

@@ -1,10 +1,10 @@
 /** Rounding a weight of a layer, or making it of the levels that a file has in its place. */
 import {add, div, mul, reshape, sub, type Tensor, tensor1d, tidy, type Variable} from '@tensorflow/tfjs-core';
-import {type BatchNorm, foldingGain} from '../layers/folding';
-import type {Slot} from '../layers/weights';
-import type {FakeQuantizer} from '../quantizer/fake_quantizer';
-import {channelOf, type WeightLevels} from '../quantizer/levels';
-import {stepsOf} from '../quantizer/range';
+import {type BatchNorm, foldingGain} from '../../layers/folding';
+import type {Slot} from '../../layers/weights';
+import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
+import {channelOf, type WeightLevels} from '../../quantizer/levels';
+import {stepsOf} from '../../quantizer/range';
 import type {Channels} from './layer_quantizer';
 
 /** One weight of a layer and its quantizer, which measures it whenever it has changed. */

@@ -1,13 +1,13 @@
 /** The layer after each input of a quantized model that is rounded. */
 import {serialization, tidy} from '@tensorflow/tfjs-core';
 import {initializers, layers as tfLayers} from '@tensorflow/tfjs-layers';
-import type {Shape} from '../layers/graph';
-import type {Tensors} from '../layers/layer_wrapper';
-import type {FakeQuantizer} from '../quantizer/fake_quantizer';
-import type {NewCell} from '../quantizer/range';
+import type {Shape} from '../../layers/graph';
+import type {Tensors} from '../../layers/layer_wrapper';
+import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
+import type {NewCell} from '../../quantizer/range';
 import {quantizerFrom, type SavedQuantizer, savedQuantizer} from './layer_quantizer';
 import {NAME_OF_SITE, type Rounding, roundingOf, roundTensor} from './quantizing';
-import {checkSaved, checkVersion, PACKAGE, registerLayer, VERSION} from './saved_config';
+import {checkSaved, checkVersion, PACKAGE, VERSION} from './saved_config';
 
 /** Rounds a model's input, or another value on its way to layers that compute with it. */
 export class QuantizedInput extends tfLayers.Layer {
@@ -54,5 +54,3 @@ export class QuantizedInput extends tfLayers.Layer {
     return new cls(config);
   }
 }
-
-registerLayer(QuantizedInput, 'QuantizedInput');

@@ -11,19 +11,19 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import {initializers} from '@tensorflow/tfjs-layers';
-import {type BatchNorm, isBatchNorm, normalizesChannels} from '../layers/folding';
-import {type Layer, type Shape, steppedLayer} from '../layers/graph';
-import {makesMask} from '../layers/kinds';
-import {isMarked, type Tensors, unwrapped} from '../layers/layer_wrapper';
-import {type Config, configOf} from '../layers/serialization';
-import {activationSwap, type Swap, swapped} from '../layers/swapped';
-import {gridsOfOutputs} from '../layers/outputs';
-import {specOf} from '../layers/specs';
-import type {OutputGrid} from '../layers/specs/layer_spec';
-import {separableConvolution} from '../layers/separable';
-import {type CustomWeights, type Slot, slotsOf} from '../layers/weights';
-import type {FakeQuantizer} from '../quantizer/fake_quantizer';
-import type {NewCell} from '../quantizer/range';
+import {type BatchNorm, isBatchNorm, normalizesChannels} from '../../layers/folding';
+import {type Layer, type Shape, steppedLayer} from '../../layers/graph';
+import {makesMask} from '../../layers/kinds';
+import {isMarked, type Tensors, unwrapped} from '../../layers/layer_wrapper';
+import {type Config, configOf} from '../../layers/serialization';
+import {activationSwap, type Swap, swapped} from '../../layers/swapped';
+import {gridsOfOutputs} from '../../layers/outputs';
+import {specOf} from '../../layers/specs/index';
+import type {OutputGrid} from '../../layers/specs/layer_spec';
+import {separableConvolution} from '../../layers/separable';
+import {type CustomWeights, type Slot, slotsOf} from '../../layers/weights';
+import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
+import type {NewCell} from '../../quantizer/range';
 import {quantizerFrom, type SavedQuantizer, savedQuantizer} from './layer_quantizer';
 import {
   type ActivationName,
@@ -35,7 +35,7 @@ import {
   roundTensor,
   settle,
 } from './quantizing';
-import {checkSaved, checkVersion, PACKAGE, refuseSaved, registerLayer, savedLayer, VERSION} from './saved_config';
+import {checkSaved, checkVersion, PACKAGE, refuseSaved, savedLayer, VERSION} from './saved_config';
 import {channelsIn, WeightQuantizer} from './weight_quantizer';
 
 type Kwargs = Record<string, unknown>;
@@ -381,5 +381,3 @@ export class QuantizedLayer extends QuantizingWrapper {
     return typeof this.#folds === 'object' ? layer.name === this.#folds?.name : normalizesChannels(inner, this.layer);
   }
 }
-
-registerLayer(QuantizedLayer, 'QuantizedLayer');

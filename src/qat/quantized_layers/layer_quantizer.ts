@@ -1,8 +1,8 @@
 /** The quantizers of layers: their ranges are weights of a layer, what else they are stands in its config. */
-import type {Config} from '../layers/serialization';
-import {FakeQuantizer} from '../quantizer/fake_quantizer';
-import type {NewCell} from '../quantizer/range';
-import type {QuantizerConfig} from './options';
+import type {Config} from '../../layers/serialization';
+import {FakeQuantizer} from '../../quantizer/fake_quantizer';
+import type {NewCell} from '../../quantizer/range';
+import type {QuantizerConfig} from '../options/options';
 
 /** A quantizer's state that a saved model keeps beside its range. */
 export type SavedQuantizer = QuantizerConfig & {

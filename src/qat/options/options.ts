@@ -1,8 +1,8 @@
 /** What quantizeModel is asked for, and what that makes of each layer's quantizers. */
-import type {Kind} from '../layers/specs/layer_spec';
-import type {CustomLayers} from '../layers/weights';
-import type {FakeQuantizerOptions, Observer} from '../quantizer/options';
-import type {End} from './ends';
+import type {Kind} from '../../layers/specs/layer_spec';
+import type {CustomLayers} from '../../layers/weights';
+import type {FakeQuantizerOptions, Observer} from '../../quantizer/options';
+import type {End} from '../placement/ends';
 
 /** How weights are quantized. */
 export interface WeightOptions {

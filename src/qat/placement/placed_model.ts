@@ -9,12 +9,12 @@ import {
   isInput,
   type Layer,
   steppedModels,
-} from '../layers/graph';
-import {kindOf, MULTIPLIES} from '../layers/kinds';
+} from '../../layers/graph';
+import {kindOf, MULTIPLIES} from '../../layers/kinds';
 import type {PlacementOptions} from './demand';
-import {type End, endsOf} from './ends';
-import {configsFor, type LayerConfigs, type QuantizeOptions} from './options';
-import type {OwnOptions} from './options_by_layer';
+import {type End, modelEnds} from './ends';
+import {configsFor, type LayerConfigs, type QuantizeOptions} from '../options/options';
+import type {OwnOptions} from '../options/options_by_layer';
 import {type Place, place, type Placement, type UnroundedValue} from './placement';
 
 /** Whether something of what a layer computes is rounded. */
@@ -34,7 +34,7 @@ export class PlacedModel {
     this.options = options;
     this.#own = own;
     const rules = this.#rules();
-    this.#ends = endsOf(flatten(model), layer => MULTIPLIES.has(kindOf(layer, rules.custom)));
+    this.#ends = modelEnds(flatten(model), layer => MULTIPLIES.has(kindOf(layer, rules.custom)));
     this.#placements = [model, ...steppedModels(model)].map((each, i) => place(each, rules, i > 0));
   }
 

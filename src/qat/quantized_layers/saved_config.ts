@@ -1,5 +1,4 @@
 /** What a saved layer's config is checked against, so that a damaged file is told by the layer and the place. */
-import {serialization} from '@tensorflow/tfjs-core';
 import {
   bits,
   count,
@@ -14,10 +13,10 @@ import {
   shown,
   text,
   throwProblems,
-} from '../check/rules';
-import {type Config, layerFrom} from '../layers/serialization';
-import {FAKE_QUANTIZER} from '../quantizer/options';
-import type {Layer} from '../layers/graph';
+} from '../../check/rules';
+import {type Config, layerFrom} from '../../layers/serialization';
+import {FAKE_QUANTIZER} from '../../quantizer/options';
+import type {Layer} from '../../layers/graph';
 
 /** The version of the saved configs. */
 export const VERSION = 1;
@@ -135,15 +134,4 @@ export function checkVersion(name: unknown, version: unknown): void {
     `Layer ${String(name)} was saved by a newer version of tfjs-quantization (format ${version}, this one reads up to ` +
       `${VERSION}). Update tfjs-quantization to load it.`,
   );
-}
-
-/** Has files name a layer class so that it is found when they are loaded. */
-export function registerLayer<T extends serialization.Serializable>(
-  cls: serialization.SerializableConstructor<T>,
-  name: string,
-): void {
-  serialization.registerClass(cls, PACKAGE, name);
-  const {classNameMap} = serialization.SerializationMap.getMap();
-  // Models of version 0.1 have the name alone.
-  classNameMap[name] = classNameMap[cls.className]!;
 }

@@ -1,7 +1,7 @@
 /** The ranges that the options pin: to which layer's rounding each belongs, and what is wrong with others. */
-import {isInput, type Layer} from '../layers/graph';
-import {activationOf} from '../layers/kinds';
-import type {QuantizeOptions} from './options';
+import {isInput, type Layer} from '../../layers/graph';
+import {activationOf} from '../../layers/kinds';
+import type {QuantizeOptions} from '../options/options';
 import type {PlacedModel} from './placed_model';
 
 type Range = readonly [number, number];

@@ -1,14 +1,14 @@
 /** What is wrong with the options of quantizeModel: by themselves, and for the model that they are of. */
 import type {LayerVariable} from '@tensorflow/tfjs-layers';
-import {byName, optionProblems, orFalse, remedyFor} from '../check/options';
-import {bits, flag, integer, isRecord, oneOf, range, type Rule, type Rules, share} from '../check/rules';
-import {allLayers, type Container, isInput, type Layer} from '../layers/graph';
-import {kindOf, MULTIPLIES} from '../layers/kinds';
-import type {CustomWeights} from '../layers/weights';
-import {OBSERVER} from '../quantizer/options';
+import {byName, optionProblems, orFalse, remedyFor} from '../../check/options';
+import {bits, flag, integer, isRecord, oneOf, range, type Rule, type Rules, share} from '../../check/rules';
+import {allLayers, type Container, isInput, type Layer} from '../../layers/graph';
+import {kindOf, MULTIPLIES} from '../../layers/kinds';
+import type {CustomWeights} from '../../layers/weights';
+import {OBSERVER} from '../../quantizer/options';
 import type {ActivationOptions, LayerOptions, QuantizeOptions, WeightOptions} from './options';
 import type {OwnOptions} from './options_by_layer';
-import {isQuantizing} from './quantizing';
+import {isQuantizing} from '../quantized_layers/quantizing';
 
 const WEIGHTS: Rules<WeightOptions> = {numBits: bits, perChannel: flag, symmetric: flag, narrowRange: flag};
 
