@@ -29,10 +29,11 @@ export function must(be: string, holds: (value: never) => boolean, show = shown)
   return (value, path) => (holds(value as never) ? [] : [`${path} must be ${be}, but was ${show(value)}.`]);
 }
 
-export const flag = must('true or false', value => typeof value === 'boolean');
+// Marked, so that bundlers leave out what nobody asks for.
+export const flag = /*#__PURE__*/ must('true or false', value => typeof value === 'boolean');
 /** Not NaN. */
-export const number = must('a number', (value: number) => typeof value === 'number' && value === value);
-export const integer = must('an integer', Number.isInteger);
+export const number = /*#__PURE__*/ must('a number', (value: number) => typeof value === 'number' && value === value);
+export const integer = /*#__PURE__*/ must('an integer', Number.isInteger);
 /** For what is checked elsewhere. */
 export const anything: Rule = () => [];
 
@@ -48,7 +49,7 @@ export function oneOf(...names: readonly string[]): Rule {
 }
 
 /** TensorFlow's limits of num_bits: its documentation says 8, its code takes 16. */
-export const bits = between(2, 16);
+export const bits = /*#__PURE__*/ between(2, 16);
 
 /** Whether a value has names and what belongs to them. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -62,14 +63,20 @@ export function shown(value: unknown): string {
 }
 
 /** How many of something there are. */
-export const count = must('an integer above 0', (value: number) => Number.isSafeInteger(value) && value > 0);
-export const percent = must('in (0, 100]', (value: number) => isFinite32(value) && value > 0 && value <= 100);
+export const count = /*#__PURE__*/ must(
+  'an integer above 0',
+  (value: number) => Number.isSafeInteger(value) && value > 0,
+);
+export const percent = /*#__PURE__*/ must(
+  'in (0, 100]',
+  (value: number) => isFinite32(value) && value > 0 && value <= 100,
+);
 /** How many of something there are at most: Infinity is for all. */
 export const limit: Rule = (value, path) => (value === Infinity ? [] : count(value, path));
 /** How much of a moving average stays. */
-export const share = must('in [0, 1)', (value: number) => isFinite32(value) && value >= 0 && value < 1);
-export const callback = must('a function', value => typeof value === 'function');
-export const text = must('a string', value => typeof value === 'string');
+export const share = /*#__PURE__*/ must('in [0, 1)', (value: number) => isFinite32(value) && value >= 0 && value < 1);
+export const callback = /*#__PURE__*/ must('a function', value => typeof value === 'function');
+export const text = /*#__PURE__*/ must('a string', value => typeof value === 'string');
 
 /** Whether a value is a number that float32 holds. */
 export function isFinite32(value: unknown): value is number {
@@ -83,7 +90,7 @@ export function shownAll(value: unknown): string {
 }
 
 /** The two ends of a range. */
-export const range = must(
+export const range = /*#__PURE__*/ must(
   '[min, max], finite numbers, of which min has to be smaller',
   (value: unknown) => {
     if (!Array.isArray(value) || value.length !== 2 || !value.every(isFinite32)) return false;

@@ -4,15 +4,9 @@
  *
  * @packageDocumentation
  */
-import {registerKernels} from '../../kernels/register';
-// Once more for its types: a bundle of declarations leaves out what only values are taken from.
+// For its types: a bundle of declarations leaves out what only values are taken from.
 import '../ops/chained';
-import {addChainedMethods} from '../ops/chained';
-import {registerGradients} from '../ops/gradients';
-
-registerKernels();
-registerGradients();
-addChainedMethods();
+import '../ops/register';
 
 export * from '../ops/ops';
 export {fakeQuantWithLearnedScale, type LearnedScaleOptions} from '../ops/learned';

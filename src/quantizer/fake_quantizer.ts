@@ -1,5 +1,7 @@
 /** A fake quantizer with a memory: measures what passes, moves its range, rounds; the range stays on the GPU. */
 import {clone, dispose, keep, tensor, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
+// Wherever something rounds, the ops and their gradients are there.
+import '../ops/register';
 import {checkOptions} from '../check/options';
 import {flag, invalid, isFinite32, must, type Rule, type Rules, shownAll, throwProblems} from '../check/rules';
 import {checkAxis, floatTensor} from '../check/tensors';

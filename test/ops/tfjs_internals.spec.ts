@@ -16,6 +16,7 @@ import {run} from '../../kernels/webgpu/program';
 import {flat} from '../../kernels/webgpu/tfjs_internals';
 import {fakeQuant} from '../../src/entries/index';
 import {onWebGL, onWebGPU, setup, valuesOf, webgl, webgpu} from '../support/environment';
+import {skip} from '../support/scoped';
 
 /** What `make` returns, read and freed. */
 async function read(made: tf.TensorInfo): Promise<number[]> {
@@ -162,10 +163,7 @@ if (onWebGL) {
     });
 
     it('programs are linked with the vertex shader of the context, which is given back', async () => {
-      if (!isNew) {
-        pending('the vertex shader is left alone on WebGL 1');
-        return;
-      }
+      if (!isNew) skip('the vertex shader is left alone on WebGL 1');
       const backend = webgl();
       const {gl} = backend.gpgpu;
       const context = backend.gpgpu as unknown as {vertexShader: WebGLShader};
