@@ -66,7 +66,7 @@ const COMPRESSION = {passes: 3, sequences: false, arrows: false, lhs_constants: 
 function checkTfjs(needed) {
   const found = needed.map(name => `globalThis.tf?.${name}`).join(' && ');
   return `if (typeof exports !== 'object' && typeof define !== 'function' && !(${found})) throw new Error(
-  'tfjs-quantization: load tfjs before this script: <script src="https://unpkg.com/@tensorflow/tfjs"></script>');`;
+  'tfjs-quantization: load tfjs before this script: <script src="https://unpkg.com/@tensorflow/tfjs@4.22.0"></script>');`;
 }
 
 /** For a script tag after tfjs's own, whole: `extend` adds the exports to the global `tf`. */

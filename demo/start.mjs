@@ -9,7 +9,7 @@ const PAGE = fileURLToPath(new URL('.', import.meta.url));
 const HELP = `npm start -- [options]
 
 Trains a small digit classifier in a browser and compares float, quantization after training and quantization-aware
-training with tf.fakeQuant; then writes the networks as .tflite files and runs them in LiteRT.js. Writes out/index.html,
+training by quantizeModel; then writes the networks as .tflite files and runs them in LiteRT.js. Writes out/index.html,
 out/curves.svg and out/digits_8bit.tflite (and so on).
 
   --backend NAME   webgpu, webgl or cpu; without it the one that trains fastest, tried for a step each

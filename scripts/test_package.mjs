@@ -217,7 +217,7 @@ const CHECKS = {
     }
   },
 
-  'exports every type that it shows': () => {
+  'exports every type and constant that it shows': () => {
     const entries = Object.keys(ENTRY_TYPES).map(entry => readFileSync(`${DIST}/${entry}.d.mts`, 'utf8'));
     const exported = entries.flatMap(text =>
       [...text.matchAll(/^export (?:type )?\{(.*?)\}/gms)].flatMap(([, names]) => names.split(',')),
@@ -225,7 +225,7 @@ const CHECKS = {
     const names = new Set(exported.map(name => name.trim().split(' ').at(-1)));
     for (const file of readdirSync(DIST).filter(name => name.endsWith('.d.mts'))) {
       const declared = readFileSync(`${DIST}/${file}`, 'utf8').matchAll(
-        /^(?:declare )?(?:interface|type|(?:abstract )?class) (\w+)/gm,
+        /^(?:declare )?(?:interface|type|(?:abstract )?class|const) (\w+)/gm,
       );
       for (const [, name] of declared)
         if (!names.has(name)) throw new Error(`${file} shows ${name}, which no entry exports`);
@@ -261,6 +261,18 @@ const CHECKS = {
   },
   'keeps its effects in bundles': bundledEffects,
   'lists every module that has effects': listedEffects,
+
+  'names the tfjs that its peers are wherever it names tfjs by a URL or a command': () => {
+    const {peerDependencies} = JSON.parse(readFileSync(`${INSTALLED}/package.json`, 'utf8'));
+    const minor = peerDependencies['@tensorflow/tfjs'].match(/^~(\d+\.\d+)\.0$/)[1];
+    const named = /(?:npm install .*|https:\/\/\S*\/)@tensorflow\/tfjs(?![-\w])@?([\d.]*)/g;
+    for (const file of ['README.md', ...SCRIPTS.map(name => `dist/${name}.min.js`)]) {
+      const versions = [...readFileSync(`${INSTALLED}/${file}`, 'utf8').matchAll(named)].map(([, version]) => version);
+      if (versions.length === 0) throw new Error(`${file} names no tfjs`);
+      const other = versions.find(version => version !== minor && version !== `${minor}.0`);
+      if (other !== undefined) throw new Error(`${file} names tfjs ${other || 'of any version'}, not ${minor}`);
+    }
+  },
 
   'has in it what its documents link to': () => {
     for (const file of readdirSync(INSTALLED, {recursive: true}).filter(name =>
@@ -395,6 +407,9 @@ async function bundledEffects() {
     "import 'tfjs-quantization/tf';": x,
     "import 'tfjs-quantization/qat';": x + classes,
     "import {toTFLite} from 'tfjs-quantization/tflite'; if (!toTFLite) throw new Error();": x + classes,
+    "import {quantizedSaveHandler} from 'tfjs-quantization/qat'; quantizedSaveHandler({save: () => undefined});":
+      x + classes,
+    "import {FakeQuantizer} from 'tfjs-quantization/qat'; new FakeQuantizer();": x + classes,
   };
   for (const [i, [imports, uses]] of Object.entries(USES).entries()) {
     const text = `import * as tf from '@tensorflow/tfjs';\n${imports}\n${uses}`;

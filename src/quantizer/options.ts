@@ -2,13 +2,11 @@
 import {checkOptions} from '../check/options';
 import {bits, flag, integer, invalid, must, oneOf, range, type Rules, share, text} from '../check/rules';
 
-const OBSERVERS = ['movingAverage', 'lastValue', 'allValues', 'learned'] as const;
-
 /**
  * How a range follows the batches: by a moving average, by the last batch, by all batches so far; or it is 'learned', by
  * gradient descent.
  */
-export type Observer = (typeof OBSERVERS)[number];
+export type Observer = 'movingAverage' | 'lastValue' | 'allValues' | 'learned';
 
 /** How a {@link FakeQuantizer} measures and rounds. */
 export interface FakeQuantizerOptions {
@@ -47,7 +45,7 @@ export interface FakeQuantizerOptions {
   name?: string;
 }
 
-export const OBSERVER = oneOf(...OBSERVERS);
+export const OBSERVER = oneOf('movingAverage', 'lastValue', 'allValues', 'learned');
 
 export const FAKE_QUANTIZER: Rules<FakeQuantizerOptions> = {
   numBits: bits,
