@@ -17,7 +17,7 @@ import sumText from '../../shaders/webgl/sum.glsl';
 import sumPartialsText from '../../shaders/webgl/sum_partials.glsl';
 import texelsText from '../../shaders/webgl/texels.glsl';
 import {directivesOf, joinParts, type Part, partOf, type Uniform} from './part';
-import {DENSE, withRawTextures, withVertexShader} from './tfjs_internals';
+import {DENSE, namedCode, withRawTextures, withVertexShader} from './tfjs_internals';
 import {usesVertexGrid, vertexShaderOf} from './vertex_grid';
 
 const GRIDS = [boundsText, gridsText, fragmentText];
@@ -45,14 +45,9 @@ export interface Output {
   readonly intermediate?: boolean;
 }
 
-/** Code by its name and directives: tfjs finds a program by its code, which is soon done where that is the same string. */
-const codes = new Map<string, string>();
-
 function codeOf(program: ProgramName, directives: readonly string[]): string {
-  const key = [program, ...directives].join();
-  const code = codes.get(key) ?? [...directives, quantizeText, texelsText, ...PROGRAMS[program]].join('\n');
-  codes.set(key, code);
-  return code;
+  const name = [program, ...directives].join();
+  return namedCode(name, () => [...directives, quantizeText, texelsText, ...PROGRAMS[program]].join('\n'));
 }
 
 /** A program as tfjs wants it. Named, so that profiles tell it from others. */

@@ -15,6 +15,16 @@ export type TextureData = ReturnType<MathBackendWebGL['texData']['get']>;
 // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment
 export const DENSE = 0 as NonNullable<GPGPUProgram['outPackingScheme']>;
 
+/**
+ * `userCode` of a program, which tfjs reads in two ways. To compile it, makeShader in shader_compiler.js joins it to the rest
+ * of a shader. At every run makeShaderKey in gpgpu_math.js adds it to the key that programs are cached by, which a browser
+ * then hashes: all of the code would take as long there as the rest of a small tensor's run, so a name stands for it, which
+ * must tell it from all others.
+ */
+export function namedCode(name: string, code: () => string): string {
+  return {toString: code, valueOf: () => name} as unknown as string;
+}
+
 /** Beyond this many elements tfjs packs in wrong places: it counts them in floats. EncodeMatrixPackedProgram. */
 const MOST_PACKED = 2 ** 24;
 

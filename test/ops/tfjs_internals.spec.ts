@@ -6,6 +6,7 @@ import type {GPGPUProgram} from '@tensorflow/tfjs-backend-webgl';
 import {heapOf, valuesInPlace} from '../../kernels/cpu/tfjs_internals';
 import {
   DENSE,
+  namedCode,
   rowTexture,
   uploaded,
   valueOnCpu,
@@ -150,6 +151,36 @@ if (onWebGL) {
       // The last texel of a 3x3 matrix holds its last element.
       expect((await read(made))[0]).toBe(9);
       x.dispose();
+    });
+
+    it('code is compiled whole, and cached by its name', async () => {
+      const backend = webgl();
+      const {binaryCache} = backend as unknown as {binaryCache: object};
+      const make = async (name: string, value: string) => {
+        const plain = new SpecProgram([1, 2, 2], value, ['X']);
+        const code = plain.userCode;
+        const named = Object.assign(plain, {userCode: namedCode(name, () => code)});
+        const x = tf.scalar(0);
+        const data = uploaded(backend, x, true);
+        const made = withRawTextures(backend, [data], inputs =>
+          backend.runWebGLProgram(named, inputs, 'float32', undefined, true, [1, 1]),
+        );
+        x.dispose();
+        return read({...made, shape: [2, 2]});
+      };
+      expect(await make('one', 'vec4(1.0)')).toEqual([1, 1, 1, 1]);
+      expect(await make('two', 'vec4(2.0)')).toEqual([2, 2, 2, 2]);
+      expect(await make('one', 'vec4(1.0)')).toEqual([1, 1, 1, 1]);
+      const keys = Object.keys(binaryCache).filter(key => /_(one|two)\d$/.test(key));
+      expect(keys.length).toBe(2);
+    });
+
+    it('the code of an op is no part of the key of its programs', () => {
+      const {binaryCache} = webgl() as unknown as {binaryCache: object};
+      tf.dispose(tf.tidy(() => fakeQuant(tf.ones([3]), 0, 3)));
+      const keys = Object.keys(binaryCache).filter(key => key.includes('roundToGrid'));
+      expect(keys.length).toBeGreaterThan(0);
+      for (const key of keys) expect(key).not.toContain('main');
     });
 
     it('a row has the texture that is expected', () => {

@@ -17,37 +17,28 @@ export interface IntegerFilter {
   readonly bias: readonly number[];
 }
 
-/** The dimensions of kernels, output channels first. A depthwise one is the one row of a kernel [1, height, width, channels]. */
-const ORDERS: Readonly<Partial<Record<Operator, readonly number[]>>> = {
-  conv2d: [3, 0, 1, 2],
-  dense: [1, 0],
-  transposedConv2d: [2, 0, 1, 3],
-};
-
-/** The values of a tensor with its dimensions in another order. */
-function transposed(values: Int8Array, shape: readonly number[], order: readonly number[]): Int8Array {
-  const strides = shape.map((_, i) => shape.slice(i + 1).reduce((product, dim) => product * dim, 1));
-  const [dims, steps] = [order.map(i => shape[i]!), order.map(i => strides[i]!)];
+/** The values of a tensor with its dimension `axis` in front of the others. */
+function inFront(values: Int8Array, shape: readonly number[], axis: number): Int8Array {
+  const channels = shape[axis]!;
+  const inner = shape.slice(axis + 1).reduce((product, dim) => product * dim, 1);
   const moved = new Int8Array(values.length);
-  const index = dims.map(() => 0);
-  let from = 0;
-  for (let to = 0; to < moved.length; ++to) {
-    moved[to] = values[from]!;
-    for (let dim = dims.length - 1; dim >= 0; --dim) {
-      from += steps[dim]!;
-      if (++index[dim]! < dims[dim]!) break;
-      from -= steps[dim]! * dims[dim]!;
-      index[dim] = 0;
+  let to = 0;
+  for (let channel = 0; channel < channels; ++channel) {
+    for (let from = channel * inner; from < values.length; from += channels * inner) {
+      for (let i = 0; i < inner; ++i) moved[to++] = values[from + i]!;
     }
   }
   return moved;
 }
 
-function laidOut(operator: Operator, levels: Int8Array, shape: readonly number[]) {
-  const order = ORDERS[operator];
-  if (order) return {levels: transposed(levels, shape, order), shape: order.map(i => shape[i]!), axis: 0};
-  const [height, width, channels, multiplier] = shape as [number, number, number, number];
-  return {levels, shape: [1, height, width, channels * multiplier], axis: 3};
+/** Kernels have their output channels first; a depthwise one is the one row of a kernel [1, height, width, channels]. */
+function laidOut(operator: Operator, levels: Int8Array, {shape, axis}: Filter) {
+  if (operator === 'depthwiseConv2d') {
+    const [height, width, channels, multiplier] = shape as [number, number, number, number];
+    return {levels, shape: [1, height, width, channels * multiplier], axis: 3};
+  }
+  const others = shape.filter((_, dim) => dim !== axis);
+  return {levels: inFront(levels, shape, axis), shape: [shape[axis]!, ...others], axis: 0};
 }
 
 /** Channels whose step is 0 multiply with 0; any step will do, and theirs is the smallest that there is. */
@@ -95,7 +86,7 @@ function integersFor(filter: Filter, inputScale: number, {inInt16, asInt4}: Widt
 /** The filter of an operator that multiplies, for an input of a given step. */
 export function integerFilter(node: Node, filter: Filter, inputScale: number, widths: Widths): IntegerFilter {
   const {levels, scale, biasScale, bias} = integersFor(filter, inputScale, widths);
-  const layout = laidOut(node.operator, levels, filter.shape);
+  const layout = laidOut(node.operator, levels, filter);
   // Dense layers with one step for all channels say so, as their fastest kernels are for that.
   const isShared = node.operator === 'dense' && scale.every(step => step === scale[0]);
   const scales = isShared ? {scale: scale.slice(0, 1), biasScale: biasScale.slice(0, 1)} : {scale, biasScale};

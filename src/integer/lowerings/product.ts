@@ -29,12 +29,12 @@ function filterOf(call: LayerCall, attribute: string, layout: Layout, hasBias = 
   const outputs = layout.view[layout.axis]!;
   const [step, output] = [channelOf(view, grid.axis), channelOf(layout.view, layout.axis)];
   const scale = new Float64Array(outputs);
-  levels.forEach((level, i) => {
+  for (let i = 0; i < levels.length; ++i) {
     // A channel of zeros has no step: for tiny gains, it would be out of the runtimes' limits.
-    if (level !== 0) scale[output(i)] = grid.scale[step(i)]!;
-  });
+    if (levels[i] !== 0) scale[output(i)] = grid.scale[step(i)]!;
+  }
   const bias = hasBias ? call.perChannel('bias', outputs, 0) : new Float64Array(outputs);
-  const filter = {...layout, levels: Int8Array.from(levels), bits: grid.bits, scale, bias};
+  const filter = {...layout, levels: new Int8Array(levels), bits: grid.bits, scale, bias};
   // Whatever follows, also the BatchNormalization that they were rounded for, multiplies them again.
   const inverse = gain?.map(each => 1 / each);
   if (inverse) scaleChannels(filter, inverse);
