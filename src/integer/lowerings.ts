@@ -1,6 +1,7 @@
 /** The layers that can be computed in integers: how each class of them is. */
-import {innerLayers, type Layer} from '../layers/graph';
+import {type Layer, steppedLayer} from '../layers/graph';
 import type {LoweredClass} from '../layers/specs';
+import {attributesOf} from '../layers/tfjs_internals';
 import {activated, leakyRelu, objectionToActivation, prelu, relu} from './lowerings/activation';
 import type {Lowering} from './lowerings/layer_call';
 import {add, concatenate, maximum, minimum, multiply} from './lowerings/merge';
@@ -76,9 +77,9 @@ export function objectionTo(layer: Layer): string | undefined {
   const name = layer.getClassName();
   if (!loweringOf(layer))
     return `the class ${name} cannot be written in integers. Use other layers, or export a model of those that can`;
-  if ((layer as unknown as {dataFormat?: string}).dataFormat === 'channelsFirst')
+  if (attributesOf(layer).dataFormat === 'channelsFirst')
     return "its data format is channelsFirst. Build it with 'channelsLast'";
-  if (name !== 'TimeDistributed') return objectionToActivation(layer);
-  const inner = innerLayers(layer)[0]!;
+  const inner = steppedLayer(layer);
+  if (!inner) return objectionToActivation(layer);
   return inner.getClassName() === 'Dense' ? objectionTo(inner) : 'only a Dense layer can be called step by step';
 }
