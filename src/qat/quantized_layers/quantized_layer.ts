@@ -7,10 +7,10 @@ import {
   type serialization,
   type Tensor,
   tidy,
-  type Variable,
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import {initializers} from '@tensorflow/tfjs-layers';
+import {assign} from '../../layers/assign';
 import {isBatchNorm, normalizesChannels} from '../../layers/folding';
 import {type Layer, type Shape, steppedLayer} from '../../layers/graph';
 import {makesMask} from '../../layers/kinds';
@@ -18,7 +18,7 @@ import {isMarked, type Tensors, unwrapped} from '../../layers/layer_wrapper';
 import {type Config, configOf} from '../../layers/serialization';
 import {activationSwap, type Swap, swapped} from '../../layers/swapped';
 import {gridsOfOutputs} from '../../layers/outputs';
-import {specOf} from '../../layers/specs/index';
+import {specOf} from '../../layers/specs';
 import type {OutputGrid} from '../../layers/specs/layer_spec';
 import {separableConvolution} from '../../layers/separable';
 import {asBatchNorm, attributesOf, type BatchNorm, weightOf} from '../../layers/tfjs_internals';
@@ -169,7 +169,7 @@ export class QuantizedLayer extends QuantizingWrapper {
     const targets = this.#slots(copy);
     this.weightQuantizers.forEach((weight, i) => {
       const {host, attr} = targets[i]!;
-      tidy(() => (host[attr]!.read() as Variable).assign(weight.quantized(this.#normFor(weight))));
+      assign(host[attr]!, () => weight.quantized(this.#normFor(weight)));
     });
   }
 

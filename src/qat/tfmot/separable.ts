@@ -1,6 +1,7 @@
 /** Taking separable convolutions apart, as tfmot does before it quantizes. */
-import type {Tensor, Variable} from '@tensorflow/tfjs-core';
+import type {Tensor} from '@tensorflow/tfjs-core';
 import {layers as tfLayers, type LayersModel} from '@tensorflow/tfjs-layers';
+import {assign} from '../../layers/assign';
 import {asContainer, type Layer, leavesOf} from '../../layers/graph';
 import {cloneLayer, rebuild} from '../../layers/rebuild';
 import {type Config, configOf} from '../../layers/serialization';
@@ -49,7 +50,7 @@ function apart(from: Separable, nameOf: (base: string) => string): Parts {
 
 function copyWeights({from, depthwise, pointwise}: Parts): void {
   const give = (layer: Layer, values: readonly ({read(): Tensor} | null)[]) =>
-    layer.weights.forEach((weight, i) => (weight.read() as Variable).assign(values[i]!.read()));
+    layer.weights.forEach((weight, i) => assign(weight, () => values[i]!.read()));
   give(depthwise, [from.depthwiseKernel]);
   give(pointwise, [from.pointwiseKernel, from.bias]);
 }
