@@ -2,6 +2,7 @@
 import {type GraphNode, type OpExecutor, registerOp} from '@tensorflow/tfjs-converter';
 import {customGrad, io, type Scalar, type Tensor, type Tensor1D, util} from '@tensorflow/tfjs-core';
 import {between, bits, flag, must, number, oneOf, throwProblems} from '../check/rules';
+import * as ops from '../ops/ops';
 import {
   asGraph,
   attrProblems,
@@ -13,7 +14,6 @@ import {
   type NodeDef,
   type OpRules,
 } from './check_graph';
-import * as ops from '../ops/ops';
 import {isOnlyOnWebGPU} from './tfjs_internals';
 
 type Attrs = GraphNode['attrs'];

@@ -6,6 +6,7 @@ import {activated, leakyRelu, objectionToActivation, prelu, relu} from './loweri
 import type {Lowering} from './lowerings/layer_call';
 import {add, concatenate, maximum, minimum, multiply} from './lowerings/merge';
 import {cropping2d, embedding, permute, reshape, unchanged, zeroPadding2d} from './lowerings/move';
+import {globalAverage, globalMax, pool, upSampling2d} from './lowerings/pooling';
 import {
   batchNorm,
   conv1d,
@@ -17,7 +18,6 @@ import {
   separableConv2d,
   timeDistributed,
 } from './lowerings/product';
-import {globalAverage, globalMax, pool, upSampling2d} from './lowerings/pooling';
 
 /** Layers of this package that only round. */
 type RoundingClass = 'QuantizeLayer' | 'tfjs-quantization>QuantizedInput';

@@ -6,19 +6,19 @@
  */
 import {div, tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel, LayerVariable} from '@tensorflow/tfjs-layers';
+import type {LayerReader} from '../../integer/read_layers';
 import {assign} from '../../layers/assign';
-import {unwrapped} from '../../layers/layer_wrapper';
-import {configOf, layerFrom} from '../../layers/serialization';
-import {asBatchNorm, attributesOf, weightOf} from '../../layers/tfjs_internals';
-import {isQuantizing, QuantizingWrapper} from '../../qat/quantized_layers/quantizing';
 import {isBatchNorm, normalizesChannels} from '../../layers/folding';
 import {allLayers, asContainer, flatten, type Layer, variablesOf} from '../../layers/graph';
-import type {LayerReader} from '../../integer/read_layers';
-import {channelOf, spanOf, type WeightLevels} from '../../quantizer/levels';
 import {activationOf, makesMask} from '../../layers/kinds';
-import {specOf} from '../../layers/specs';
-import {slotsOf} from '../../layers/weights';
+import {unwrapped} from '../../layers/layer_wrapper';
 import {cloneLayer, rebuild, type Replacement} from '../../layers/rebuild';
+import {configOf, layerFrom} from '../../layers/serialization';
+import {specOf} from '../../layers/specs';
+import {asBatchNorm, attributesOf, weightOf} from '../../layers/tfjs_internals';
+import {slotsOf} from '../../layers/weights';
+import {isQuantizing, QuantizingWrapper} from '../../qat/quantized_layers/quantizing';
+import {channelOf, spanOf, type WeightLevels} from '../../quantizer/levels';
 import {nearest, type SmallModel, type Stored, storedLevels} from './stored';
 
 /** A layer whose kernel has a step for each channel: its copy holds the levels, and something after it the factors. */

@@ -1,7 +1,7 @@
 /** Layers that look at images through windows without weights, and those that resize images. */
 import type {Value} from '../graph';
-import type {Filter, Pool} from '../operators';
 import {needsInt16, refined, type ValueGrid} from '../grids';
+import type {Filter, Pool} from '../operators';
 import {NO_PADDING, padsNothing, type Pair, paddingOf} from '../window';
 import type {LayerCall, Lowering} from './layer_call';
 

@@ -6,9 +6,9 @@ import {kindOf, MULTIPLIES} from '../../layers/kinds';
 import {weightOf} from '../../layers/tfjs_internals';
 import type {CustomWeights} from '../../layers/weights';
 import {OBSERVER} from '../../quantizer/options';
+import {isQuantizing} from '../quantized_layers/quantizing';
 import type {ActivationOptions, LayerOptions, QuantizeOptions, WeightOptions} from './options';
 import type {OwnOptions} from './options_by_layer';
-import {isQuantizing} from '../quantized_layers/quantizing';
 
 const WEIGHTS: Rules<WeightOptions> = {numBits: bits, perChannel: flag, symmetric: flag, narrowRange: flag};
 

@@ -6,8 +6,8 @@ import {cloneLayer, rebuild} from '../../layers/rebuild';
 import {namingProblems, quantizeProblems} from '../options/check_options';
 import type {TfmotOptions} from '../options/options';
 import {placeAsTfmot} from './placement';
-import {separableProblems, withoutSeparables} from './separable';
 import {QuantizeLayer} from './quantize_layer';
+import {separableProblems, withoutSeparables} from './separable';
 import {QuantizeWrapperV2} from './wrappers';
 
 /** What rounds a model's inputs. */

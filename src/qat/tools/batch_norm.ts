@@ -15,13 +15,13 @@ import {
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {checkOptions} from '../../check/options';
 import {count, flag, limit, type Rules, throwProblems} from '../../check/rules';
+import {isBatchNorm} from '../../layers/folding';
+import {allLayers, asContainer, type Layer} from '../../layers/graph';
 import {unwrapped} from '../../layers/layer_wrapper';
 import {checkModel} from '../../layers/model';
 import {type Swap, swapped} from '../../layers/swapped';
-import {isQuantizing} from '../quantized_layers/quantizing';
-import {isBatchNorm} from '../../layers/folding';
-import {allLayers, asContainer, type Layer} from '../../layers/graph';
 import type {BatchNorm} from '../../layers/tfjs_internals';
+import {isQuantizing} from '../quantized_layers/quantizing';
 import {batchesOf, pass} from './batches';
 import {withModelLock} from './model_lock';
 import type {Samples} from './samples';
