@@ -2,7 +2,7 @@
 import type {Tensor} from '@tensorflow/tfjs-core';
 import {layers as tfLayers, type LayersModel} from '@tensorflow/tfjs-layers';
 import {assign} from '../../layers/assign';
-import {asContainer, type Layer, leavesOf} from '../../layers/graph';
+import type {Layer} from '../../layers/graph';
 import {cloneLayer, rebuild} from '../../layers/rebuild';
 import {type Config, configOf} from '../../layers/serialization';
 import {specOf} from '../../layers/specs';
@@ -56,8 +56,8 @@ function copyWeights({from, depthwise, pointwise}: Parts): void {
 }
 
 /** The separable convolutions that tfjs's layers could not take the place of. */
-export function separableProblems(model: LayersModel, isFloat: (layer: Layer) => boolean): string[] {
-  const dilated = leavesOf(asContainer(model)).filter(
+export function separableProblems(layers: readonly Layer[], isFloat: (layer: Layer) => boolean): string[] {
+  const dilated = layers.filter(
     layer => isSeparable(layer) && !isFloat(layer) && layer.dilationRate.some(rate => rate > 1),
   );
   return dilated.map(
@@ -71,10 +71,14 @@ export function separableProblems(model: LayersModel, isFloat: (layer: Layer) =>
  * A copy of a model in which a DepthwiseConv2D and a Conv2D stand for each SeparableConv2D; undefined if there are none.
  *
  * @param model - the model, which stays as it is.
+ * @param layers - its layers.
  * @param isFloat - which layers are left as they are.
  */
-export function withoutSeparables(model: LayersModel, isFloat: (layer: Layer) => boolean): LayersModel | undefined {
-  const layers = leavesOf(asContainer(model));
+export function withoutSeparables(
+  model: LayersModel,
+  layers: readonly Layer[],
+  isFloat: (layer: Layer) => boolean,
+): LayersModel | undefined {
   const nameOf = namer(new Set(layers.map(({name}) => name)));
   const separable = layers.filter(isSeparable).filter(layer => !isFloat(layer));
   if (separable.length === 0) return undefined;
