@@ -26,15 +26,16 @@ export function quantizeAsTfmot(model: LayersModel, options: TfmotOptions): Laye
   const layers: NonNullable<TfmotOptions['layers']> = isRecord(options.layers) ? options.layers : {};
   const isFloat = ({name}: Layer) => layers[name] === false;
   const original = asContainer(model);
-  const leaves = leavesOf(original);
+  const [leaves, named] = [leavesOf(original), allLayers(original)];
   const apart = withoutSeparables(model, leaves, isFloat);
   try {
     const container = apart ? asContainer(apart) : original;
     const nested = graphOf(container).layers.filter(isContainer);
+    const all = [...named, ...allLayers(container)];
     const {places, problems} = placeAsTfmot(flatten(container));
     throwProblems('quantizeModel', [
       ...quantizeProblems(options),
-      ...namingProblems([...allLayers(original), ...allLayers(container)], layers),
+      ...namingProblems(all, layers),
       ...separableProblems(leaves, isFloat),
       ...nested.map(({name}) => `model ${name} is inside another, which scheme 'tfmot' does not support.`),
       ...(nested.length > 0 ? [] : problems.filter(({layer}) => layers[layer] !== false).map(({message}) => message)),
