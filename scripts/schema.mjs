@@ -34,7 +34,6 @@ const OPTIONS = {
   SliceOptions: '',
   SoftmaxOptions: 'beta',
   StridedSliceOptions: 'shrinkAxisMask',
-  SubOptions: 'fusedActivationFunction potScaleInt16',
   TransposeConvOptions: 'padding strideW strideH fusedActivationFunction',
   TransposeOptions: '',
 };
@@ -61,7 +60,7 @@ const USED = [
       BuiltinOperator:
         'ADD AVERAGE_POOL_2D CAST CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEQUANTIZE ELU FULLY_CONNECTED GATHER ' +
         'LEAKY_RELU LOGISTIC MAXIMUM MAX_POOL_2D MEAN MINIMUM MUL PACK PAD PRELU QUANTIZE REDUCE_MAX RELU RESHAPE ' +
-        'RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR SHAPE SLICE SOFTMAX STRIDED_SLICE SUB TANH TRANSPOSE TRANSPOSE_CONV',
+        'RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR SHAPE SLICE SOFTMAX STRIDED_SLICE TANH TRANSPOSE TRANSPOSE_CONV',
       BuiltinOptions: Object.keys(OPTIONS).join(' '),
       Padding: 'SAME VALID',
       TensorType: 'FLOAT32 INT32 UINT8 INT64 INT16 INT8 INT4',

@@ -22,7 +22,7 @@ const HELP = `npm test -- [options]
   --backend NAME                         cpu, webgl2, webgl1, webgpu or wasm; all by default
   --specs TEXT                           only spec files whose name contains it
   --grep TEXT                            only specs whose full name contains it
-  --gpu                                  accept what an inexact GPU may answer (test/acceptance.ts), not just equal bits
+  --gpu                                  accept what an inexact GPU may answer (test/support/acceptance.ts), not just equal bits
   --help
 CHROME_BIN and FIREFOX_BIN name the browsers; without them installed ones are used, or (root, Debian) installed now.`;
 

@@ -1,6 +1,6 @@
 /**
  * What the kernels know of tfjs-backend-cpu and -wasm beyond their documentation, each with the place in 4.22.0 that it leans
- * on (`dist/` of the package). test/ops/tfjs_internals.spec.ts fails where tfjs changes it.
+ * on (`dist/` of the package). test/kernels/tfjs_internals.spec.ts fails where tfjs changes it.
  */
 import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {MathBackendCPU} from '@tensorflow/tfjs-backend-cpu';

@@ -1,6 +1,6 @@
 /**
  * What the kernels know of tfjs-backend-webgl beyond its documentation, each with the place in 4.22.0 that it leans on
- * (`dist/` of the package). test/ops/tfjs_internals.spec.ts fails where tfjs changes it.
+ * (`dist/` of the package). test/kernels/tfjs_internals.spec.ts fails where tfjs changes it.
  */
 import {env, type TensorInfo, util} from '@tensorflow/tfjs-core';
 import type {GPGPUProgram, MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';

@@ -1,6 +1,6 @@
 /**
  * What the kernels know of tfjs-backend-webgpu beyond its documentation, each with the place in 4.22.0 that it leans on
- * (`dist/` of the package). test/ops/tfjs_internals.spec.ts fails where tfjs changes it.
+ * (`dist/` of the package). test/kernels/tfjs_internals.spec.ts fails where tfjs changes it.
  *
  * The shaders also take names from what makeShader in webgpu_program.js writes before them: the buffer `result`, a buffer for
  * each of `variableNames`, and `uniforms`, which begins with NAN and INFINITY and goes on with a program's own. It calls

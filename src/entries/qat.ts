@@ -4,8 +4,8 @@
  *
  * @packageDocumentation
  */
-import './index';
 import '../qat/quantized_layers/layer_classes';
+import './index';
 
 export type {Grid} from '../../kernels/grid';
 export {freezeBatchNorm, reestimateBatchNorm, type ReestimateOptions} from '../qat/tools/batch_norm';

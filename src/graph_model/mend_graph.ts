@@ -2,6 +2,8 @@
 import {type GraphNode, type OpExecutor, registerOp} from '@tensorflow/tfjs-converter';
 import {customGrad, io, type Scalar, type Tensor, type Tensor1D, util} from '@tensorflow/tfjs-core';
 import {between, bits, flag, must, number, oneOf, throwProblems} from '../check/rules';
+import * as ops from '../ops/ops';
+import {isOnHost} from '../ops/tfjs_internals';
 import {
   asGraph,
   attrProblems,
@@ -13,8 +15,6 @@ import {
   type NodeDef,
   type OpRules,
 } from './check_graph';
-import * as ops from '../ops/ops';
-import {isOnlyOnWebGPU} from './tfjs_internals';
 
 type Attrs = GraphNode['attrs'];
 
@@ -54,7 +54,7 @@ function quantizeStraightThrough(x: Tensor, min: Tensor, max: Tensor, options: o
 /** V3 takes its width as a tensor, a constant as a rule, and always rounds half to even. */
 function quantizeV3({inputs, attrs}: GraphNode): Tensor {
   const [x, min, max, width] = inputs as [Tensor, Tensor, Tensor, Tensor];
-  if (isOnlyOnWebGPU(width)) {
+  if (!isOnHost(width)) {
     throw new Error(
       'QuantizeAndDequantizeV3: num_bits was computed on the GPU, and WebGPU cannot read it at once. ' +
         'Make it a constant or an input of the model, or use another backend.',

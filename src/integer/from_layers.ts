@@ -1,7 +1,7 @@
 /** From a quantized model to its graph of integers: everything is read once, then checked, then built. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {throwProblems} from '../check/rules';
-import {allLayers, asContainer, flatten, type Layer} from '../layers/graph';
+import {allLayers, asContainer, flatten, isInput, type Layer} from '../layers/graph';
 import {unwrapped} from '../layers/layer_wrapper';
 import {withModel} from '../layers/model';
 // What becomes a graph may have been saved, and loads where the layers are registered.
@@ -44,7 +44,7 @@ export async function integerGraph(caller: string, model: LayersModel, options: 
 }
 
 async function readModel({caller, model, problems, onProgress}: Job): Promise<ReadonlyMap<Layer, LayerNumbers>> {
-  const layers = allLayers(asContainer(model)).filter(layer => layer.getClassName() !== 'InputLayer');
+  const layers = allLayers(asContainer(model)).filter(layer => !isInput(layer));
   const reader = new LayerReader();
   const wrong = [...problems(), ...classProblems(layers), ...quantizerProblems(layers)];
   wrong.push(...(await reader.nonFiniteProblems(layers)));

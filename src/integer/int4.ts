@@ -12,9 +12,11 @@ const INT8 = must('an Int8Array', value => Object.prototype.toString.call(value)
  */
 export function packInt4(levels: Int8Array): Uint8Array {
   throwProblems('packInt4', INT8(levels, 'levels'));
-  const wide = levels.find(level => level < -8 || level > 7);
-  if (wide !== undefined) {
-    throwProblems('packInt4', [`levels must be between -8 and 7, but there was ${wide}. Quantize to 4 bits or fewer.`]);
+  const outside = levels.find(level => level < -8 || level > 7);
+  if (outside !== undefined) {
+    throwProblems('packInt4', [
+      `levels must be between -8 and 7, but there was ${outside}. Quantize to 4 bits or fewer.`,
+    ]);
   }
   const bytes = new Uint8Array(Math.ceil(levels.length / 2));
   levels.forEach((level, i) => (bytes[i >> 1]! |= (level & 15) << (4 * (i & 1))));

@@ -1,10 +1,12 @@
 /** The layers that can be computed in integers: how each class of them is. */
-import {innerLayers, type Layer} from '../layers/graph';
+import {type Layer, steppedLayer} from '../layers/graph';
 import type {LoweredClass} from '../layers/specs';
+import {attributesOf} from '../layers/tfjs_internals';
 import {activated, leakyRelu, objectionToActivation, prelu, relu} from './lowerings/activation';
 import type {Lowering} from './lowerings/layer_call';
 import {add, concatenate, maximum, minimum, multiply} from './lowerings/merge';
 import {cropping2d, embedding, permute, reshape, unchanged, zeroPadding2d} from './lowerings/move';
+import {globalAverage, globalMax, pool, upSampling2d} from './lowerings/pooling';
 import {
   batchNorm,
   conv1d,
@@ -16,7 +18,6 @@ import {
   separableConv2d,
   timeDistributed,
 } from './lowerings/product';
-import {globalAverage, globalMax, pool, upSampling2d} from './lowerings/pooling';
 
 /** Layers of this package that only round. */
 type RoundingClass = 'QuantizeLayer' | 'tfjs-quantization>QuantizedInput';
@@ -76,9 +77,9 @@ export function objectionTo(layer: Layer): string | undefined {
   const name = layer.getClassName();
   if (!loweringOf(layer))
     return `the class ${name} cannot be written in integers. Use other layers, or export a model of those that can`;
-  if ((layer as unknown as {dataFormat?: string}).dataFormat === 'channelsFirst')
+  if (attributesOf(layer).dataFormat === 'channelsFirst')
     return "its data format is channelsFirst. Build it with 'channelsLast'";
-  if (name !== 'TimeDistributed') return objectionToActivation(layer);
-  const inner = innerLayers(layer)[0]!;
+  const inner = steppedLayer(layer);
+  if (!inner) return objectionToActivation(layer);
   return inner.getClassName() === 'Dense' ? objectionTo(inner) : 'only a Dense layer can be called step by step';
 }

@@ -1,9 +1,9 @@
 /** The numbers of a quantized model's layers, read from the device: each variable, each range and each rounded weight once. */
 import {clone, tidy} from '@tensorflow/tfjs-core';
-import type {LayerVariable} from '@tensorflow/tfjs-layers';
-import {type BatchNorm, foldingGainOf} from '../layers/folding';
-import {innerLayers, type Layer} from '../layers/graph';
+import {foldingGainOf} from '../layers/folding';
+import {type Layer, steppedLayer} from '../layers/graph';
 import {unwrapped} from '../layers/layer_wrapper';
+import {type BatchNorm, weightOf} from '../layers/tfjs_internals';
 import {isQuantizing, QuantizingWrapper, type RoundedWeight} from '../qat/quantized_layers/quantizing';
 import {gridOfQuantizer, type IntegerGrid, levelsOf, type WeightLevels} from '../quantizer/levels';
 
@@ -86,7 +86,7 @@ export class LayerReader {
   }
 
   async #gainOf(norm: BatchNorm): Promise<Float64Array> {
-    const {values} = await this.#variablesOf(norm as unknown as Layer);
+    const {values} = await this.#variablesOf(norm);
     return foldingGainOf(values.get('gamma'), values.get('movingVariance')!, norm.epsilon);
   }
 
@@ -100,13 +100,12 @@ export class LayerReader {
 }
 
 async function readVariables(layer: Layer): Promise<Variables> {
-  const host = layer.getClassName() === 'TimeDistributed' ? innerLayers(layer)[0]! : layer;
-  const attributes = host as unknown as Readonly<Record<ValueName, LayerVariable | undefined>>;
+  const host = steppedLayer(layer) ?? layer;
   const values = new Map<ValueName, Float32Array>();
   const nonFinite: string[] = [];
   for (const variable of layer.weights) {
     const data = await variable.read().data<'float32'>();
-    const attribute = VALUES.find(name => attributes[name] === variable);
+    const attribute = VALUES.find(name => weightOf(host, name) === variable);
     if (attribute) values.set(attribute, data);
     if (data.every(Number.isFinite)) continue;
     const {originalName} = variable;

@@ -12,22 +12,12 @@ import {
   where,
   zerosLike,
 } from '@tensorflow/tfjs-core';
-import type {LayerVariable} from '@tensorflow/tfjs-layers';
 import {type Layer, steppedLayer} from './graph';
 import {specOf} from './specs';
-import {attributesOf} from './tfjs_internals';
-
-/** What of a BatchNormalization its layer class does not show. */
-export interface BatchNorm {
-  readonly gamma?: LayerVariable | null;
-  readonly beta?: LayerVariable | null;
-  readonly movingMean: LayerVariable;
-  readonly movingVariance: LayerVariable;
-  readonly epsilon: number;
-}
+import {attributesOf, type BatchNorm} from './tfjs_internals';
 
 /** Whether a layer is a BatchNormalization, and not merely calls one. */
-export function isBatchNorm(layer: Layer): layer is Layer & BatchNorm {
+export function isBatchNorm(layer: Layer): layer is BatchNorm {
   return specOf(layer)?.kind === 'batchNorm';
 }
 

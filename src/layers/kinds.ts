@@ -1,8 +1,8 @@
 /** What a layer is to an int8 runtime, by the row of its class and how it was built. */
 import type {Layer} from './graph';
 import {specOf} from './specs';
-import {attributesOf} from './tfjs_internals';
 import type {Kind} from './specs/layer_spec';
+import {attributesOf} from './tfjs_internals';
 import type {CustomLayers} from './weights';
 
 /** The kinds that multiply with weights. */

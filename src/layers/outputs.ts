@@ -1,8 +1,8 @@
 /** Which of a layer's outputs are rounded, and to whose grid. */
 import type {Layer} from './graph';
 import {specOf} from './specs';
-import {attributesOf} from './tfjs_internals';
 import type {OutputGrid} from './specs/layer_spec';
+import {attributesOf} from './tfjs_internals';
 
 /** The grids of a cell's states, of which the first is what it puts out. */
 function gridsOfStates(cell: Layer, output: OutputGrid): OutputGrid[] {

@@ -1,16 +1,16 @@
 /** Making a model again, call by call, with other layers in the places of some. */
-import type {Variable} from '@tensorflow/tfjs-core';
 import {input as newInput, type LayersModel, model as newModel, type SymbolicTensor} from '@tensorflow/tfjs-layers';
 import {allOrNothing} from './all_or_nothing';
+import {assign} from './assign';
 import {
   asContainer,
   type Call,
   callsOf,
   type Container,
   graphOf,
-  innerLayers,
   isContainer,
   type Layer,
+  steppedLayer,
   variablesOf,
 } from './graph';
 import {argumentsBeside} from './layer_wrapper';
@@ -85,8 +85,7 @@ class Rebuilder {
       const {from: source, to: target} = replacement.variables;
       const [from, to] = [variablesOf(source), variablesOf(target)];
       to.forEach((variable, i) => {
-        // Not through write(), which would apply the constraint once more.
-        (variable.read() as Variable).assign(from[i]!.read());
+        assign(variable, () => from[i]!.read());
         variable.trainable = from[i]!.trainable;
       });
     }
@@ -129,8 +128,8 @@ class Rebuilder {
   }
 
   #replacement(source: Layer): Replacement | undefined {
-    const [inner] = innerLayers(source);
-    if (source.getClassName() !== 'TimeDistributed' || !inner || !isContainer(inner)) return this.#how.replace(source);
+    const inner = steppedLayer(source);
+    if (!inner || !isContainer(inner)) return this.#how.replace(source);
     const layer = this.model(inner, true);
     const timeDistributed = source.constructor as new (args: object) => Layer;
     return {layer: new timeDistributed({layer, name: source.name, trainable: source.trainable})};

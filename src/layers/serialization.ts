@@ -1,6 +1,6 @@
 /** Layers from their configs, and the configs of layers: all that makes one again, less its weights. */
 import type {serialization} from '@tensorflow/tfjs-core';
-import {innerLayers, type Layer} from './graph';
+import {innerLayers, type Layer, steppedLayer} from './graph';
 import {specOf} from './specs';
 import {makeLayer} from './tfjs_internals';
 
@@ -21,9 +21,8 @@ function missingConfig(layer: Layer): Config {
 /** The config of a layer, all of it. */
 export function configOf(layer: Layer): Config {
   const config = JSON.parse(JSON.stringify({...layer.getConfig(), ...missingConfig(layer)})) as Config;
-  if (layer.getClassName() !== 'TimeDistributed') return config;
-  const [inner] = innerLayers(layer);
-  return {...config, layer: {className: inner!.getClassName(), config: configOf(inner!)}};
+  const inner = steppedLayer(layer);
+  return inner ? {...config, layer: {className: inner.getClassName(), config: configOf(inner)}} : config;
 }
 
 /** Has a layer tell all of its config, also where tfjs asks: when it saves a model, or a layer around this one. */

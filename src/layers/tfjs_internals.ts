@@ -19,11 +19,16 @@ interface Activation {
   getClassName(): string;
 }
 
+/** Rows and columns, before and behind: layers/padding.js, layers/convolutional.js */
+type Margins = [rows: [number, number], columns: [number, number]];
+
 /** What classes of layers have and their typings hide, by tfjs's names. */
-interface Attributes {
+export interface Attributes {
   /** What a layer applies last; none where it is null or absent. layers/core.js, layers/convolutional.js, layers/recurrent.js */
   readonly activation: Activation | null;
-  /** The dimension that is normalized; a list in models of Keras. layers/normalization.js */
+  /** Of a LeakyReLU; of a PReLU it is a weight. layers/advanced_activations.js */
+  readonly alpha: number;
+  /** The dimension that is normalized, which is a list in models of Keras, or joined. layers/normalization.js, layers/merge.js */
   readonly axis: number | number[];
   /** layers/wrappers.js: Bidirectional */
   readonly backwardLayer: Layer;
@@ -31,12 +36,18 @@ interface Attributes {
   readonly cell: Layer;
   /** layers/recurrent.js: StackedRNNCells */
   readonly cells: Layer[];
+  /** layers/convolutional.js: Cropping2D */
+  readonly cropping: Margins;
   /** layers/convolutional.js, layers/convolutional_depthwise.js, layers/pooling.js */
   readonly dataFormat: 'channelsFirst' | 'channelsLast';
   /** layers/convolutional.js: SeparableConv */
   readonly depthMultiplier: number;
   /** layers/convolutional_depthwise.js */
   readonly depthwiseConstraint: serialization.Serializable | null;
+  /** layers/convolutional.js: BaseConv */
+  readonly dilationRate: number | number[];
+  /** The order of a Permute's dimensions, from 1. layers/core.js */
+  readonly dims: number[];
   /** layers/wrappers.js: Bidirectional */
   readonly forwardLayer: Layer;
   /** layers/convolutional.js: UpSampling2D; layers/preprocessing/image_resizing.js, random_width.js */
@@ -51,10 +62,31 @@ interface Attributes {
   readonly mergeMode: string | null;
   /** layers/noise.js: AlphaDropout */
   readonly noiseShape: number[];
+  /** layers/preprocessing/image_preprocessing.js: Rescaling */
+  readonly offset: number;
+  /** A rule in layers/convolutional.js and layers/pooling.js; layers/padding.js: ZeroPadding2D */
+  readonly padding: 'same' | 'valid' | Margins;
+  /** layers/pooling.js */
+  readonly poolSize: number | number[];
   /** Of convolutions, the dimensions they slide over. layers/convolutional.js: BaseConv */
   readonly rank: number;
+  /** layers/preprocessing/image_preprocessing.js: Rescaling */
+  readonly scale: number;
   /** layers/recurrent.js: the cells */
   readonly stateSize: number | number[];
+  /** layers/convolutional.js, layers/pooling.js */
+  readonly strides: number | number[];
+}
+
+/** layers/normalization.js: BatchNormalization */
+export interface BatchNorm extends Layer {
+  readonly gamma?: LayerVariable | null;
+  readonly beta?: LayerVariable | null;
+  readonly movingMean: LayerVariable;
+  readonly movingVariance: LayerVariable;
+  readonly epsilon: number;
+  /** How much of the statistics stays from one batch to the next. */
+  momentum: number;
 }
 
 /** layers/convolutional.js: SeparableConv */
@@ -80,6 +112,11 @@ export function attributesOf(layer: Layer): Partial<Attributes> {
   return layer as unknown as Partial<Attributes>;
 }
 
+/** A BatchNormalization. */
+export function asBatchNorm(layer: Layer): BatchNorm {
+  return layer as BatchNorm;
+}
+
 /** A SeparableConv2D. */
 export function asSeparable(layer: Layer): Separable {
   return layer as Separable;
@@ -90,9 +127,14 @@ export function asRecurrent(layer: Layer): Recurrent {
   return layer as Recurrent;
 }
 
-/** The variable in an attribute of a layer, if there is one. Layers read theirs from it at each call. */
+/** A layer by the attributes that have its variables. It reads them from there at each call. */
+export function hostOf(layer: Layer): Record<string, LayerVariable> {
+  return layer as unknown as Record<string, LayerVariable>;
+}
+
+/** The variable in an attribute of a layer, if there is one. */
 export function weightOf(layer: Layer, attr: string): LayerVariable | undefined {
-  return (layer as unknown as Record<string, LayerVariable | undefined>)[attr];
+  return hostOf(layer)[attr];
 }
 
 /** engine/topology.js: Layer */

@@ -3,6 +3,7 @@ import type {LayerVariable} from '@tensorflow/tfjs-layers';
 import {innerLayers, isContainer, type Layer} from './graph';
 import {specOf} from './specs';
 import type {ChannelAxis} from './specs/layer_spec';
+import {hostOf} from './tfjs_internals';
 
 /** The weights of a layer class of one's own that are to be quantized: their attributes, each with its channels' axis. */
 export type CustomWeights = Readonly<
@@ -38,10 +39,6 @@ const BY_NAME: Readonly<Record<string, ChannelAxis>> = {
   recurrentKernel: -1,
   embeddings: 0,
 };
-
-function hostOf(layer: Layer): Slot['host'] {
-  return layer as unknown as Slot['host'];
-}
 
 /** The attributes to quantize of a built layer, each with its channels' axis. */
 function axesOf(layer: Layer, custom: CustomWeights | undefined): [string, ChannelAxis | undefined][] {

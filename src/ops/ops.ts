@@ -344,10 +344,10 @@ export const fakeQuantWithMinMaxVarsPerChannelGradient = /*#__PURE__*/ op({fakeQ
  * Rounds `input` to a grid symmetric about 0. TensorFlow's QuantizeAndDequantizeV4, bit for bit; with an axis and a
  * given range it computes what V3 does, where TensorFlow's V4 kernel for CPU refuses.
  *
- * @param input - float32 tensor of any shape, or numbers.
  * Where TensorFlow refuses an inputMin above inputMax, this does so for numbers. Of tensors it takes them, as to look would have
  * to wait for the device: the result is then of no use.
  *
+ * @param input - float32 tensor of any shape, or numbers.
  * @param inputMin - scalar, or [d] with an axis. Used if `rangeGiven`; the gradient passes between the bounds in either case.
  * @param inputMax - likewise. With both left out, the gradient passes everywhere.
  * @param options - `signedInput` (true), `numBits` (8), `rangeGiven` (false: the range is measured, NaN skipped),

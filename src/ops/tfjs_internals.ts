@@ -1,8 +1,9 @@
 /**
- * What the ops lean on in tfjs-core 4.22.0 beyond its typings, with the file in its dist/ that has it.
- * test/ops/tensor_class.spec.ts asks tfjs itself, and fails where it changes one of them.
+ * What the ops, and those that run them, lean on in tfjs-core and tfjs-backend-webgpu 4.22.0 beyond their typings, with the file
+ * in their dist/ that has it. test/ops/tfjs_internals.spec.ts asks tfjs itself, and fails where it changes one of them.
  */
-import type {Tensor} from '@tensorflow/tfjs-core';
+import type {WebGPUBackend} from '@tensorflow/tfjs-backend-webgpu';
+import {engine, type Tensor} from '@tensorflow/tfjs-core';
 
 /**
  * The class that tensors have where a page holds two copies of tfjs-core: they share one registry, and the first wins.
@@ -11,4 +12,15 @@ import type {Tensor} from '@tensorflow/tfjs-core';
 export function sharedTensorClass(): typeof Tensor | undefined {
   const globals = (globalThis as {_tfGlobals?: Map<string, unknown>})._tfGlobals;
   return globals?.get('Tensor') as typeof Tensor | undefined;
+}
+
+/**
+ * Whether a tensor is read at once. WebGPU knows the values that it was given or has read; reading others stalls the page, or
+ * loses the device of a software renderer. backend_webgpu.js: WebGPUBackend.write, readSync, convertAndCacheOnCPU
+ */
+export function isOnHost({dataId}: Tensor): boolean {
+  const {backend, backendName} = engine();
+  if (backendName !== 'webgpu') return true;
+  const held = (backend as unknown as WebGPUBackend).tensorMap.get(dataId);
+  return !held || held.values != null;
 }

@@ -1,10 +1,10 @@
 /** A fake quantizer with a memory: measures what passes, moves its range, rounds; the range stays on the GPU. */
 import {clone, dispose, keep, tensor, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
-// Wherever something rounds, the ops and their gradients are there.
-import '../ops/register';
 import {checkOptions} from '../check/options';
 import {flag, invalid, isFinite32, must, type Rule, type Rules, shownAll, throwProblems} from '../check/rules';
 import {checkAxis, floatTensor} from '../check/tensors';
+// Wherever something rounds, the ops and their gradients are there.
+import '../ops/register';
 import {besides} from './gradients';
 import {LearnedRange} from './learned_range';
 import {MovingRange} from './moving_range';

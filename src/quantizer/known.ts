@@ -1,6 +1,6 @@
 /** What is known of a tensor without waiting for the device: what was just loaded or given is still on the host. */
 import type {Tensor} from '@tensorflow/tfjs-core';
-import {isOnHost} from './tfjs_internals';
+import {isOnHost} from '../ops/tfjs_internals';
 
 /** Something told by a tensor's data, which counts for as long as the tensor has no others. */
 export class Known<T> {

@@ -31,8 +31,16 @@ describe('attributes of layers', () => {
     Dense: [() => built(layers.dense({units: 3}), 2), {kernel: IS_WEIGHT, bias: IS_WEIGHT, activation: IS_ACTIVATION}],
     Activation: [() => layers.activation({activation: 'relu'}), {activation: IS_ACTIVATION}],
     Conv2D: [
-      () => built(layers.conv2d({filters: 3, kernelSize: 3, dataFormat: 'channelsFirst'}), 2, 6, 6),
-      {kernel: IS_WEIGHT, activation: IS_ACTIVATION, dataFormat: 'channelsFirst', rank: 2},
+      () => built(layers.conv2d({filters: 3, kernelSize: 3, strides: 2, dataFormat: 'channelsFirst'}), 2, 6, 6),
+      {
+        kernel: IS_WEIGHT,
+        activation: IS_ACTIVATION,
+        dataFormat: 'channelsFirst',
+        rank: 2,
+        strides: [2, 2],
+        dilationRate: [1, 1],
+        padding: 'valid',
+      },
     ],
     Conv1D: [() => built(layers.conv1d({filters: 3, kernelSize: 3}), 6, 2), {rank: 1, dataFormat: 'channelsLast'}],
     DepthwiseConv2D: [
@@ -70,6 +78,18 @@ describe('attributes of layers', () => {
         inputSpec: [jasmine.objectContaining({ndim: 4})],
       },
     ],
+    AveragePooling1D: [() => layers.averagePooling1d({poolSize: 3}), {poolSize: [3], strides: [3], padding: 'valid'}],
+    MaxPooling2D: [
+      () => layers.maxPooling2d({poolSize: 3, strides: 2, padding: 'same'}),
+      {poolSize: [3, 3], strides: [2, 2], padding: 'same'},
+    ],
+    ZeroPadding2D: [() => layers.zeroPadding2d({padding: [1, 2]}), {padding: [[1, 1], [2, 2]]}], // prettier-ignore
+    Cropping2D: [() => layers.cropping2D({cropping: [[1, 2], [3, 4]]}), {cropping: [[1, 2], [3, 4]]}], // prettier-ignore
+    Permute: [() => layers.permute({dims: [2, 1]}), {dims: [2, 1]}],
+    Concatenate: [() => layers.concatenate({axis: 1}), {axis: 1}],
+    Rescaling: [() => layers.rescaling({scale: 2, offset: 3}), {scale: 2, offset: 3}],
+    LeakyReLU: [() => layers.leakyReLU({alpha: 0.5}), {alpha: 0.5}],
+    PReLU: [() => built(layers.prelu(), 3), {alpha: IS_WEIGHT}],
     AlphaDropout: [() => layers.alphaDropout({rate: 0.5, noiseShape: [2, 1]}), {noiseShape: [2, 1]}],
     Embedding: [
       () => built(layers.embedding({inputDim: 3, outputDim: 2, maskZero: true}), 4),

@@ -82,6 +82,8 @@ async function defineGoldenSpecs(): Promise<void> {
     it('holds at least 2000 cases of 12 ops', () => {
       expect(golden.cases.length).toBeGreaterThanOrEqual(2000);
       expect(names.length).toBe(12);
+      const unasked = golden.cases.filter(one => !ROUTES.some(route => hasRoute(one, route)));
+      expect(unasked.map(({op}) => op)).toEqual([]);
     });
 
     for (const op of names) {

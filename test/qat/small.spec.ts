@@ -204,7 +204,7 @@ describe('quantizedSaveHandler', () => {
       expect(bytesOf(artifacts) / bytesOf(await artifactsOf(q))).toBeLessThan(0.28 * bytes);
       const again = await tfl.loadLayersModel(tf.io.fromMemory(artifacts));
       const found = await predicted(again);
-      // Learned ranges are exponentials: see qat_model.spec.ts.
+      // Learned ranges are exponentials: see model.spec.ts.
       const slack = onWebGL || onWebGPU ? 1e-6 : 0;
       expect(distance(found, expected)).toBeLessThanOrEqual(slack);
       const [before, after] = await Promise.all([q, again].map(async each => (await quantizedWeights(each)).weights));

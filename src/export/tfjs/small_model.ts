@@ -6,19 +6,19 @@
  */
 import {div, tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel, LayerVariable} from '@tensorflow/tfjs-layers';
-import {assign} from '../../layers/assign';
-import {unwrapped} from '../../layers/layer_wrapper';
-import {configOf, layerFrom} from '../../layers/serialization';
-import {attributesOf, weightOf} from '../../layers/tfjs_internals';
-import {isQuantizing, QuantizingWrapper} from '../../qat/quantized_layers/quantizing';
-import {type BatchNorm, isBatchNorm, normalizesChannels} from '../../layers/folding';
-import {allLayers, asContainer, flatten, type Layer, variablesOf} from '../../layers/graph';
 import type {LayerReader} from '../../integer/read_layers';
-import {channelOf, spanOf, type WeightLevels} from '../../quantizer/levels';
+import {assign} from '../../layers/assign';
+import {isBatchNorm, normalizesChannels} from '../../layers/folding';
+import {allLayers, asContainer, flatten, type Layer, variablesOf} from '../../layers/graph';
 import {activationOf, makesMask} from '../../layers/kinds';
-import {specOf} from '../../layers/specs';
-import {slotsOf} from '../../layers/weights';
+import {unwrapped} from '../../layers/layer_wrapper';
 import {cloneLayer, rebuild, type Replacement} from '../../layers/rebuild';
+import {configOf, layerFrom} from '../../layers/serialization';
+import {specOf} from '../../layers/specs';
+import {asBatchNorm, attributesOf, weightOf} from '../../layers/tfjs_internals';
+import {slotsOf} from '../../layers/weights';
+import {isQuantizing, QuantizingWrapper} from '../../qat/quantized_layers/quantizing';
+import {channelOf, spanOf, type WeightLevels} from '../../quantizer/levels';
 import {nearest, type SmallModel, type Stored, storedLevels} from './stored';
 
 /** A layer whose kernel has a step for each channel: its copy holds the levels, and something after it the factors. */
@@ -78,7 +78,7 @@ function levelsWithout({levels, view, gain}: WeightLevels, outputs: number): Arr
  * epsilon counts for less there, which would wake up channels that are as good as dead.
  */
 async function takesFactors(norm: Layer, factors: Float32Array): Promise<boolean> {
-  const {movingVariance, epsilon} = unwrapped(norm) as unknown as BatchNorm;
+  const {movingVariance, epsilon} = asBatchNorm(unwrapped(norm));
   const variances = await movingVariance.read().data();
   return factors.every((factor, c) => variances[c]! + epsilon * factor ** 2 >= (variances[c]! + epsilon) / 2);
 }
@@ -133,7 +133,7 @@ async function divideByFactors({copy, norm, factors}: Split, copyOf: ReadonlyMap
   const bias = weightOf(copy, 'bias');
   if (bias) assign(bias, value => div(value, tensor(factors)));
   if (!norm) return;
-  const {movingMean, movingVariance, epsilon} = copyOf.get(norm) as unknown as BatchNorm;
+  const {movingMean, movingVariance, epsilon} = asBatchNorm(copyOf.get(norm)!);
   assign(movingMean, value => div(value, tensor(factors)));
   const variances = await movingVariance.read().data();
   const divided = Float32Array.from(variances, (each, c) => (each + epsilon) / factors[c]! ** 2 - epsilon);

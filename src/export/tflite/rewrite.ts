@@ -31,7 +31,12 @@ function withPadding(node: Node<'conv2d' | 'depthwiseConv2d'>, taken: Set<Node>)
 function samePadding({attributes}: Node<'conv2d' | 'depthwiseConv2d'>, pad: Node<'pad'>): Padding | undefined {
   const {padding, filter, strides, dilations} = attributes;
   if (padding.rule !== 'valid') return undefined;
-  const [size, window] = [pad.inputs[0]!.shape.slice(1, 3), filter.shape] as unknown as [Pair, Pair];
+  const [, rows, columns] = pad.inputs[0]!.shape;
+  const [height, width] = filter.shape;
+  const [size, window]: [Pair, Pair] = [
+    [rows!, columns!],
+    [height!, width!],
+  ];
   const same = paddingOf('same', size, window, strides, dilations);
   const isSame = same.amounts.every(([before, behind], i) => {
     const amounts = pad.attributes.amounts[i + 1]!;

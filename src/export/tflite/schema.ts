@@ -74,7 +74,6 @@ export const OPERATORS: Readonly<Record<OperatorName, OperatorRow>> = {
   SLICE: {version: 2, version16: 4, options: 'SliceOptions'},
   SOFTMAX: {version: 2, version16: 3, options: 'SoftmaxOptions'},
   STRIDED_SLICE: {version: 1, options: 'StridedSliceOptions'},
-  SUB: {version: 2, version16: 5, options: 'SubOptions'},
   TANH: {version: 2, version16: 3},
   TRANSPOSE: {version: 2, version16: 5, options: 'TransposeOptions'},
   TRANSPOSE_CONV: {version: 3, options: 'TransposeConvOptions'},

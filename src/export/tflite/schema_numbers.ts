@@ -85,7 +85,6 @@ export const TABLES = {
   SliceOptions: {},
   SoftmaxOptions: {beta: [0, 'float32', 0]},
   StridedSliceOptions: {shrinkAxisMask: [4, 'int32', 0]},
-  SubOptions: {fusedActivationFunction: [0, 'int8', 0], potScaleInt16: [1, 'bool', 1]},
   TransposeConvOptions: {
     padding: [0, 'int8', 0],
     strideW: [1, 'int32', 0],
@@ -138,7 +137,6 @@ export const ENUMS = {
     SLICE: 65,
     SOFTMAX: 25,
     STRIDED_SLICE: 45,
-    SUB: 41,
     TANH: 28,
     TRANSPOSE: 39,
     TRANSPOSE_CONV: 67,
@@ -167,7 +165,6 @@ export const ENUMS = {
     SliceOptions: 48,
     SoftmaxOptions: 9,
     StridedSliceOptions: 32,
-    SubOptions: 28,
     TransposeConvOptions: 49,
     TransposeOptions: 26,
   },

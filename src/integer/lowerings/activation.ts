@@ -1,6 +1,7 @@
 /** Activations, as layers and within them. */
 import type {Layer} from '../../layers/graph';
 import {activationOf} from '../../layers/kinds';
+import {attributesOf, weightOf} from '../../layers/tfjs_internals';
 import type {Value} from '../graph';
 import {type GridPair, SIGNED_UNIT, UNIT} from '../grids';
 import type {LayerCall, Lowering} from './layer_call';
@@ -49,20 +50,19 @@ export function activated(call: LayerCall, x: Value): Value {
 
 /** What is against the activation that a layer has or is; undefined if nothing. */
 export function objectionToActivation(layer: Layer): string | undefined {
-  const hasOne = (layer as unknown as {activation?: unknown}).activation !== undefined;
+  const hasOne = attributesOf(layer).activation !== undefined;
   const name = activationOf(layer);
   if ((!hasOne && !['Activation', 'Softmax'].includes(layer.getClassName())) || ACTIVATIONS[name]) return undefined;
   return `the activation ${name} has no integer operator. Use one of ${Object.keys(ACTIVATIONS).slice(1).join(', ')}`;
 }
 
 export const leakyRelu: Lowering = (call, x) =>
-  call.graph.add('leakyRelu', {slope: call.get<number>('alpha')}, {inputs: [x], shape: x.shape, rule: 'own'});
+  call.graph.add('leakyRelu', {slope: call.get('alpha')}, {inputs: [x], shape: x.shape, rule: 'own'});
 
 export const prelu: Lowering = (call, x) => {
-  const {shape} = call.get<{shape: number[]}>('alpha');
+  const shape = weightOf(call.layer, 'alpha')!.shape as number[];
   const slopes = {values: call.numbers.values.get('alpha')!, shape};
   return call.graph.add('prelu', {slopes}, {inputs: [x], shape: x.shape, rule: 'own'});
 };
 
-export const relu: Lowering = (call, x) =>
-  call.graph.clamp(x, [0, call.get<number | undefined>('maxValue') ?? Infinity]);
+export const relu: Lowering = (call, x) => call.graph.clamp(x, [0, attributesOf(call.layer).maxValue ?? Infinity]);

@@ -1,5 +1,6 @@
 /** A call of a layer, as the lowering of its class sees it. */
 import type {Layer} from '../../layers/graph';
+import {type Attributes, attributesOf} from '../../layers/tfjs_internals';
 import type {Value} from '../graph';
 import type {GraphBuilder} from '../graph_builder';
 import {type GridPair, needsInt16, type ValueGrid, valueGridOf} from '../grids';
@@ -33,13 +34,18 @@ export class LayerCall {
   }
 
   /** An attribute of the layer. */
-  get<T>(name: string): T {
-    return (this.layer as unknown as Record<string, T>)[name]!;
+  get<Name extends keyof Attributes>(name: Name): Attributes[Name] {
+    return attributesOf(this.layer)[name]!;
+  }
+
+  /** The rule by which the layer pads images before it looks at them. */
+  get paddingRule(): 'same' | 'valid' {
+    return this.get('padding') as 'same' | 'valid';
   }
 
   /** An attribute of the layer with a number for rows and one for columns. */
-  pair(name: string, otherwise?: number): Pair {
-    return pairOf(this.get<number | readonly number[] | undefined>(name) ?? otherwise!);
+  pair(name: 'dilationRate' | 'poolSize' | 'strides', otherwise?: number): Pair {
+    return pairOf(this.get(name) ?? otherwise!);
   }
 
   /** A variable with as many values as there are channels, or `otherwise` for each. */

@@ -31,6 +31,6 @@ export const minimum = merge('minimum');
 
 export const concatenate: Lowering = (call, ...inputs) => {
   const {graph, shape} = call;
-  const axis = call.get<number>('axis');
+  const axis = call.get('axis') as number;
   return graph.add('concat', {axis: axis < 0 ? axis + shape.length : axis}, {inputs, shape, rule: 'same'});
 };

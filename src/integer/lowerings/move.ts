@@ -8,15 +8,15 @@ export const unchanged: Lowering = (_call, x) => x;
 export const reshape: Lowering = ({graph, shape}, x) => graph.reshape(x, shape);
 
 export const permute: Lowering = (call, x) =>
-  call.graph.move('transpose', {permutation: [0, ...call.get<number[]>('dims')]}, x, call.shape);
+  call.graph.move('transpose', {permutation: [0, ...call.get('dims')]}, x, call.shape);
 
 export const zeroPadding2d: Lowering = (call, x) => {
-  const amounts: Pair[] = [[0, 0], ...call.get<[rows: Pair, columns: Pair]>('padding'), [0, 0]];
+  const amounts: Pair[] = [[0, 0], ...(call.get('padding') as [Pair, Pair]), [0, 0]];
   return call.graph.move('pad', {amounts}, x, call.shape);
 };
 
 export const cropping2d: Lowering = (call, x) => {
-  const [[top], [left]] = call.get<[rows: Pair, columns: Pair]>('cropping');
+  const [[top], [left]] = call.get('cropping');
   return call.graph.move('slice', {begin: [0, top, left, 0]}, x, call.shape);
 };
 

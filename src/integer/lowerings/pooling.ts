@@ -1,19 +1,18 @@
 /** Layers that look at images through windows without weights, and those that resize images. */
 import type {Value} from '../graph';
-import type {Filter, Pool} from '../operators';
 import {needsInt16, refined, type ValueGrid} from '../grids';
+import type {Filter, Pool} from '../operators';
 import {NO_PADDING, padsNothing, type Pair, paddingOf} from '../window';
 import type {LayerCall, Lowering} from './layer_call';
 
 /** Pools images; rows of the same as images of one line. */
 export function pool(kind: 'average' | 'max', dims: 1 | 2): Lowering {
   return (call, x) => {
-    const pair = (name: string): Pair => (dims === 2 ? call.pair(name) : [1, call.pair(name)[0]]);
+    const pair = (name: 'poolSize' | 'strides'): Pair => (dims === 2 ? call.pair(name) : [1, call.pair(name)[0]]);
     const line = (shape: readonly number[]) => (dims === 2 ? shape : [shape[0]!, 1, ...shape.slice(1)]);
     const image = call.graph.reshape(x, line(x.shape));
     const [size, strides, [, rows, columns]] = [pair('poolSize'), pair('strides'), image.shape];
-    const rule = call.get<'same' | 'valid'>('padding');
-    const padding = paddingOf(rule, [rows!, columns!], size, strides, [1, 1]);
+    const padding = paddingOf(call.paddingRule, [rows!, columns!], size, strides, [1, 1]);
     const y = pooled(call, kind, {size, strides, padding}, image, line(call.shape));
     return call.graph.reshape(y, call.shape);
   };
@@ -59,6 +58,6 @@ export function globalMax(axes: readonly number[]): Lowering {
 }
 
 export const upSampling2d: Lowering = (call, x) =>
-  call.get<string>('interpolation') === 'bilinear'
+  call.get('interpolation') === 'bilinear'
     ? call.graph.move('resizeBilinear', {}, inSmallerSteps(call, x), call.shape)
     : call.graph.move('resizeNearest', {}, x, call.shape);

@@ -1,6 +1,7 @@
 /** Layers that multiply: with kernels, or each channel with a number. */
 import {gainOf} from '../../layers/folding';
-import type {Layer} from '../../layers/graph';
+import {steppedLayer} from '../../layers/graph';
+import {asBatchNorm, weightOf} from '../../layers/tfjs_internals';
 import {channelOf} from '../../quantizer/levels';
 import type {Value} from '../graph';
 import {type Convolution, type Filter, scaleChannels} from '../operators';
@@ -21,7 +22,7 @@ function depthwiseKernel(shape: readonly number[]): Layout {
 }
 
 function shapeOf(call: LayerCall, attribute: string): readonly number[] {
-  return call.get<{shape: number[]}>(attribute).shape;
+  return weightOf(call.layer, attribute)!.shape as number[];
 }
 
 function filterOf(call: LayerCall, attribute: string, layout: Layout, hasBias = true): Filter {
@@ -47,8 +48,7 @@ function windowOf(call: LayerCall, image: readonly number[], [height, width]: re
   // tfjs ignores it there.
   const dilations: Pair = call.layer.getClassName() === 'DepthwiseConv2D' ? [1, 1] : call.pair('dilationRate', 1);
   const size: Pair = [image[1]!, image[2]!];
-  const rule = call.get<'same' | 'valid'>('padding');
-  return {strides, dilations, padding: paddingOf(rule, size, [height!, width!], strides, dilations)};
+  return {strides, dilations, padding: paddingOf(call.paddingRule, size, [height!, width!], strides, dilations)};
 }
 
 function convolved(
@@ -74,8 +74,7 @@ export const conv1d: Lowering = (call, x) => {
   const image = call.graph.reshape(x, [batch, 1, ...rows]);
   const strides: Pair = [1, call.pair('strides')[0]];
   const dilations: Pair = [1, call.pair('dilationRate')[0]];
-  const rule = call.get<'same' | 'valid'>('padding');
-  const padding = paddingOf(rule, [1, rows[0]], [1, shape[1]!], strides, dilations);
+  const padding = paddingOf(call.paddingRule, [1, rows[0]], [1, shape[1]!], strides, dilations);
   const filter = filterOf(call, 'kernel', kernel(shape));
   const lines = [batch, 1, ...call.shape.slice(1)];
   const y = convolved(call, 'conv2d', {filter, strides, dilations, padding}, image, lines);
@@ -114,12 +113,11 @@ export const dense: Lowering = (call, x) => {
 
 /** A Dense layer called on each step: as good as called on all of them, as it looks at the last dimension only. */
 export const timeDistributed: Lowering = ({graph, layer, numbers, inputs, shape}, x) => {
-  const {layer: inner} = layer as unknown as {layer: Layer};
-  return dense(new LayerCall(graph, inner, numbers, inputs, shape), x);
+  return dense(new LayerCall(graph, steppedLayer(layer)!, numbers, inputs, shape), x);
 };
 
 export const batchNorm: Lowering = (call, x) => {
-  const [axis] = [call.get<number | number[]>('axis')].flat(); // Keras saves a list
+  const [axis] = [call.get('axis')].flat(); // Keras saves a list
   if (axis !== -1 && axis !== x.shape.length - 1) {
     call.graph.problems.push(`layer ${call.layer.name}: it normalizes axis ${axis}, which must be the last one.`);
     return x;
@@ -127,7 +125,7 @@ export const batchNorm: Lowering = (call, x) => {
   const channels = x.shape[x.shape.length - 1]!;
   const of = (name: ValueName, otherwise: number) => call.perChannel(name, channels, otherwise);
   const [gamma, beta, mean, variance] = [of('gamma', 1), of('beta', 0), of('movingMean', 0), of('movingVariance', 1)];
-  const gain = gainOf(gamma, variance, call.get<number>('epsilon'));
+  const gain = gainOf(gamma, variance, asBatchNorm(call.layer).epsilon);
   const offset = beta.map((each, c) => each - mean[c]! * gain[c]!);
   return call.graph.affine(x, gain, offset);
 };
@@ -135,5 +133,5 @@ export const batchNorm: Lowering = (call, x) => {
 export const rescaling: Lowering = (call, x) => {
   const channels = x.shape[x.shape.length - 1]!;
   const all = (value: number) => new Float64Array(channels).fill(value);
-  return call.graph.affine(x, all(call.get<number>('scale')), all(call.get<number>('offset')));
+  return call.graph.affine(x, all(call.get('scale')), all(call.get('offset')));
 };

@@ -1,14 +1,14 @@
 /** What is wrong with the options of quantizeModel: by themselves, and for the model that they are of. */
-import type {LayerVariable} from '@tensorflow/tfjs-layers';
 import {byName, optionProblems, orFalse, remedyFor} from '../../check/options';
 import {bits, flag, integer, isRecord, oneOf, range, type Rule, type Rules, share} from '../../check/rules';
 import {allLayers, type Container, isInput, type Layer} from '../../layers/graph';
 import {kindOf, MULTIPLIES} from '../../layers/kinds';
+import {weightOf} from '../../layers/tfjs_internals';
 import type {CustomWeights} from '../../layers/weights';
 import {OBSERVER} from '../../quantizer/options';
+import {isQuantizing} from '../quantized_layers/quantizing';
 import type {ActivationOptions, LayerOptions, QuantizeOptions, WeightOptions} from './options';
 import type {OwnOptions} from './options_by_layer';
-import {isQuantizing} from '../quantized_layers/quantizing';
 
 const WEIGHTS: Rules<WeightOptions> = {numBits: bits, perChannel: flag, symmetric: flag, narrowRange: flag};
 
@@ -110,7 +110,7 @@ function unknownProblems(
 /** An axis that a weight does not have. */
 function axisProblems(layer: Layer, attr: string, customLayers: QuantizeOptions['customLayers']): string[] {
   const name = layer.getClassName();
-  const {shape} = (layer as unknown as Record<string, LayerVariable>)[attr]!;
+  const {shape} = weightOf(layer, attr)!;
   const axis = customLayers?.[name]?.[attr]?.axis;
   if (!Number.isInteger(axis) || (axis! >= -shape.length && axis! < shape.length)) return [];
   return [
@@ -122,9 +122,7 @@ function axisProblems(layer: Layer, attr: string, customLayers: QuantizeOptions[
 function customProblems(layers: readonly Layer[], {customLayers}: QuantizeOptions): string[] {
   return layers.flatMap(layer => {
     const weights = Object.keys(customLayers?.[layer.getClassName()] ?? {});
-    const missing = weights.filter(
-      attr => !(layer as unknown as Record<string, {read?: unknown} | undefined>)[attr]?.read,
-    );
+    const missing = weights.filter(attr => !weightOf(layer, attr)?.read);
     return [
       ...missing.map(attr => `layer ${layer.name} (${layer.getClassName()}) has no weight in the attribute ${attr}.`),
       ...weights.filter(attr => !missing.includes(attr)).flatMap(attr => axisProblems(layer, attr, customLayers)),

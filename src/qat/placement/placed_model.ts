@@ -11,10 +11,10 @@ import {
   steppedModels,
 } from '../../layers/graph';
 import {kindOf, MULTIPLIES} from '../../layers/kinds';
-import type {PlacementOptions} from './demand';
-import {type End, modelEnds} from './ends';
 import {configsFor, type LayerConfigs, type QuantizeOptions} from '../options/options';
 import type {OwnOptions} from '../options/options_by_layer';
+import type {PlacementOptions} from './demand';
+import {type End, modelEnds} from './ends';
 import {type Place, place, type Placement, type UnroundedValue} from './placement';
 
 /** Whether something of what a layer computes is rounded. */

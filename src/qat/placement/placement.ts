@@ -12,7 +12,7 @@ import {
   type Op,
 } from '../../layers/graph';
 import {activationOf, EXACT, isClamp, outputRangeOf} from '../../layers/kinds';
-import {specOf} from '../../layers/specs/index';
+import {specOf} from '../../layers/specs';
 import type {Kind} from '../../layers/specs/layer_spec';
 import {
   type Context,

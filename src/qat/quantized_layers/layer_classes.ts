@@ -1,10 +1,10 @@
 /** The classes of layers that round, registered: models that have them load wherever this is imported. */
 import {serialization} from '@tensorflow/tfjs-core';
+import {QuantizeLayer} from '../tfmot/quantize_layer';
+import {QuantizeWrapper, QuantizeWrapperV2} from '../tfmot/wrappers';
 import {QuantizedInput} from './quantized_input';
 import {QuantizedLayer} from './quantized_layer';
 import {PACKAGE} from './saved_config';
-import {QuantizeLayer} from '../tfmot/quantize_layer';
-import {QuantizeWrapper, QuantizeWrapperV2} from '../tfmot/wrappers';
 
 const {classNameMap} = serialization.SerializationMap.getMap();
 for (const [name, cls] of Object.entries({QuantizedInput, QuantizedLayer})) {

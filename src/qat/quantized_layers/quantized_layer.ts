@@ -7,20 +7,21 @@ import {
   type serialization,
   type Tensor,
   tidy,
-  type Variable,
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import {initializers} from '@tensorflow/tfjs-layers';
-import {type BatchNorm, isBatchNorm, normalizesChannels} from '../../layers/folding';
+import {assign} from '../../layers/assign';
+import {isBatchNorm, normalizesChannels} from '../../layers/folding';
 import {type Layer, type Shape, steppedLayer} from '../../layers/graph';
 import {makesMask} from '../../layers/kinds';
 import {isMarked, type Tensors, unwrapped} from '../../layers/layer_wrapper';
-import {type Config, configOf} from '../../layers/serialization';
-import {activationSwap, type Swap, swapped} from '../../layers/swapped';
 import {gridsOfOutputs} from '../../layers/outputs';
-import {specOf} from '../../layers/specs/index';
-import type {OutputGrid} from '../../layers/specs/layer_spec';
 import {separableConvolution} from '../../layers/separable';
+import {type Config, configOf} from '../../layers/serialization';
+import {specOf} from '../../layers/specs';
+import type {OutputGrid} from '../../layers/specs/layer_spec';
+import {activationSwap, type Swap, swapped} from '../../layers/swapped';
+import {asBatchNorm, attributesOf, type BatchNorm, weightOf} from '../../layers/tfjs_internals';
 import {type CustomWeights, type Slot, slotsOf} from '../../layers/weights';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import type {NewCell} from '../../quantizer/range';
@@ -168,7 +169,7 @@ export class QuantizedLayer extends QuantizingWrapper {
     const targets = this.#slots(copy);
     this.weightQuantizers.forEach((weight, i) => {
       const {host, attr} = targets[i]!;
-      tidy(() => (host[attr]!.read() as Variable).assign(weight.quantized(this.#normFor(weight))));
+      assign(host[attr]!, () => weight.quantized(this.#normFor(weight)));
     });
   }
 
@@ -188,7 +189,7 @@ export class QuantizedLayer extends QuantizingWrapper {
   override computeMask(inputs: Tensors, mask?: Tensors): Tensors {
     const {layer} = this;
     // An embedding of the user's own has no row.
-    const compares = makesMask(layer) || (layer as {maskZero?: boolean}).maskZero === true;
+    const compares = makesMask(layer) || attributesOf(layer).maskZero === true;
     return compares ? tidy(() => maskOf(layer, [inputs].flat()[0]!)) : super.computeMask(inputs, mask);
   }
 
@@ -241,9 +242,8 @@ export class QuantizedLayer extends QuantizingWrapper {
   /** What the layer within does not have that is to be rounded. */
   #misfits(): string[] {
     const {customWeights, before, between} = this.#args;
-    const inner = this.layer as unknown as Record<string, {read?: () => Tensor} | undefined>;
     const weights = (customWeights ?? []).flatMap(({name, axis}) => {
-      const rank = inner[name]?.read?.().rank;
+      const rank = weightOf(this.layer, name)?.read?.().rank;
       if (rank === undefined) return [`there is no weight ${name}.`];
       return axis == null || (axis >= -rank && axis < rank)
         ? []
@@ -362,7 +362,7 @@ export class QuantizedLayer extends QuantizingWrapper {
   get #norm(): BatchNorm | undefined {
     // The first of them: others of its name come from calls that users made in models of their own.
     const norm = this.outboundNodes.map(({outboundLayer}) => outboundLayer).find(layer => this.#isFolded(layer));
-    return norm && (unwrapped(norm) as unknown as BatchNorm);
+    return norm && asBatchNorm(unwrapped(norm));
   }
 
   /** With the gain of levels: they say nothing without it, and a part of a model may be saved without the BatchNormalization. */

@@ -1,8 +1,8 @@
 /** What the layers have in common that round: what they round, and how others reach it. */
 import {cast, type Tensor} from '@tensorflow/tfjs-core';
-import type {BatchNorm} from '../../layers/folding';
 import type {Layer} from '../../layers/graph';
 import {LayerWrapper} from '../../layers/layer_wrapper';
+import type {BatchNorm} from '../../layers/tfjs_internals';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import type {RangeMemory} from '../../quantizer/range';
 

@@ -14,9 +14,9 @@ import {
   text,
   throwProblems,
 } from '../../check/rules';
+import type {Layer} from '../../layers/graph';
 import {type Config, layerFrom} from '../../layers/serialization';
 import {FAKE_QUANTIZER} from '../../quantizer/options';
-import type {Layer} from '../../layers/graph';
 
 /** The version of the saved configs. */
 export const VERSION = 1;

@@ -1,6 +1,7 @@
 /** Rounding a weight of a layer, or making it of the levels that a file has in its place. */
 import {add, div, mul, reshape, sub, type Tensor, tensor1d, tidy, type Variable} from '@tensorflow/tfjs-core';
-import {type BatchNorm, foldingGain} from '../../layers/folding';
+import {foldingGain} from '../../layers/folding';
+import type {BatchNorm} from '../../layers/tfjs_internals';
 import type {Slot} from '../../layers/weights';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import {channelOf, type WeightLevels} from '../../quantizer/levels';

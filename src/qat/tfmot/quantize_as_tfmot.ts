@@ -1,13 +1,13 @@
 /** From a model to one that trains quantized as tfmot has it. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {isRecord, throwProblems} from '../../check/rules';
-import {allLayers, asContainer, flatten, graphOf, isContainer, type Layer} from '../../layers/graph';
+import {allLayers, asContainer, flatten, graphOf, isContainer, type Layer, leavesOf} from '../../layers/graph';
 import {cloneLayer, rebuild} from '../../layers/rebuild';
 import {namingProblems, quantizeProblems} from '../options/check_options';
 import type {TfmotOptions} from '../options/options';
 import {placeAsTfmot} from './placement';
-import {separableProblems, withoutSeparables} from './separable';
 import {QuantizeLayer} from './quantize_layer';
+import {separableProblems, withoutSeparables} from './separable';
 import {QuantizeWrapperV2} from './wrappers';
 
 /** What rounds a model's inputs. */
@@ -25,15 +25,18 @@ const INPUT = {
 export function quantizeAsTfmot(model: LayersModel, options: TfmotOptions): LayersModel {
   const layers: NonNullable<TfmotOptions['layers']> = isRecord(options.layers) ? options.layers : {};
   const isFloat = ({name}: Layer) => layers[name] === false;
-  const apart = withoutSeparables(model, isFloat);
+  const original = asContainer(model);
+  const [leaves, named] = [leavesOf(original), allLayers(original)];
+  const apart = withoutSeparables(model, leaves, isFloat);
   try {
-    const container = asContainer(apart ?? model);
+    const container = apart ? asContainer(apart) : original;
     const nested = graphOf(container).layers.filter(isContainer);
+    const all = [...named, ...allLayers(container)];
     const {places, problems} = placeAsTfmot(flatten(container));
     throwProblems('quantizeModel', [
       ...quantizeProblems(options),
-      ...namingProblems([...allLayers(asContainer(model)), ...allLayers(container)], layers),
-      ...separableProblems(model, isFloat),
+      ...namingProblems(all, layers),
+      ...separableProblems(leaves, isFloat),
       ...nested.map(({name}) => `model ${name} is inside another, which scheme 'tfmot' does not support.`),
       ...(nested.length > 0 ? [] : problems.filter(({layer}) => layers[layer] !== false).map(({message}) => message)),
     ]);

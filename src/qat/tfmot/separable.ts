@@ -1,7 +1,8 @@
 /** Taking separable convolutions apart, as tfmot does before it quantizes. */
-import type {Tensor, Variable} from '@tensorflow/tfjs-core';
+import type {Tensor} from '@tensorflow/tfjs-core';
 import {layers as tfLayers, type LayersModel} from '@tensorflow/tfjs-layers';
-import {asContainer, type Layer, leavesOf} from '../../layers/graph';
+import {assign} from '../../layers/assign';
+import type {Layer} from '../../layers/graph';
 import {cloneLayer, rebuild} from '../../layers/rebuild';
 import {type Config, configOf} from '../../layers/serialization';
 import {specOf} from '../../layers/specs';
@@ -49,14 +50,14 @@ function apart(from: Separable, nameOf: (base: string) => string): Parts {
 
 function copyWeights({from, depthwise, pointwise}: Parts): void {
   const give = (layer: Layer, values: readonly ({read(): Tensor} | null)[]) =>
-    layer.weights.forEach((weight, i) => (weight.read() as Variable).assign(values[i]!.read()));
+    layer.weights.forEach((weight, i) => assign(weight, () => values[i]!.read()));
   give(depthwise, [from.depthwiseKernel]);
   give(pointwise, [from.pointwiseKernel, from.bias]);
 }
 
 /** The separable convolutions that tfjs's layers could not take the place of. */
-export function separableProblems(model: LayersModel, isFloat: (layer: Layer) => boolean): string[] {
-  const dilated = leavesOf(asContainer(model)).filter(
+export function separableProblems(layers: readonly Layer[], isFloat: (layer: Layer) => boolean): string[] {
+  const dilated = layers.filter(
     layer => isSeparable(layer) && !isFloat(layer) && layer.dilationRate.some(rate => rate > 1),
   );
   return dilated.map(
@@ -70,10 +71,14 @@ export function separableProblems(model: LayersModel, isFloat: (layer: Layer) =>
  * A copy of a model in which a DepthwiseConv2D and a Conv2D stand for each SeparableConv2D; undefined if there are none.
  *
  * @param model - the model, which stays as it is.
+ * @param layers - its layers.
  * @param isFloat - which layers are left as they are.
  */
-export function withoutSeparables(model: LayersModel, isFloat: (layer: Layer) => boolean): LayersModel | undefined {
-  const layers = leavesOf(asContainer(model));
+export function withoutSeparables(
+  model: LayersModel,
+  layers: readonly Layer[],
+  isFloat: (layer: Layer) => boolean,
+): LayersModel | undefined {
   const nameOf = namer(new Set(layers.map(({name}) => name)));
   const separable = layers.filter(isSeparable).filter(layer => !isFloat(layer));
   if (separable.length === 0) return undefined;

@@ -1,6 +1,7 @@
 /** tfmot's wrappers of layers: so that models of Keras load here, and models of here load in Keras. */
-import {serialization, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
+import {serialization, type Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {LayerVariable} from '@tensorflow/tfjs-layers';
+import {assign} from '../../layers/assign';
 import type {Layer, Shape} from '../../layers/graph';
 import {isMarked, type Tensors} from '../../layers/layer_wrapper';
 import {type Config, configOf, type Serialized} from '../../layers/serialization';
@@ -121,7 +122,7 @@ export class QuantizeWrapperV2 extends QuantizingWrapper {
 
   override assignRounded(copy: Layer): void {
     for (const [attr, quantizer] of this.weightQuantizers) {
-      tidy(() => (weightOf(copy, attr)!.read() as Variable).assign(quantizer.apply(this.#weight(attr).read())));
+      assign(weightOf(copy, attr)!, () => quantizer.apply(this.#weight(attr).read()));
     }
   }
 

@@ -15,22 +15,21 @@ import {
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {checkOptions} from '../../check/options';
 import {count, flag, limit, type Rules, throwProblems} from '../../check/rules';
+import {isBatchNorm} from '../../layers/folding';
+import {allLayers, asContainer, type Layer} from '../../layers/graph';
 import {unwrapped} from '../../layers/layer_wrapper';
 import {checkModel} from '../../layers/model';
 import {type Swap, swapped} from '../../layers/swapped';
+import type {BatchNorm} from '../../layers/tfjs_internals';
 import {isQuantizing} from '../quantized_layers/quantizing';
-import {type BatchNorm, isBatchNorm} from '../../layers/folding';
-import {allLayers, asContainer, type Layer} from '../../layers/graph';
 import {batchesOf, pass} from './batches';
 import {withModelLock} from './model_lock';
 import type {Samples} from './samples';
 
-type BatchNormLayer = Layer & BatchNorm & {momentum: number};
-
-function batchNormsOf(caller: string, model: LayersModel): BatchNormLayer[] {
+function batchNormsOf(caller: string, model: LayersModel): BatchNorm[] {
   checkModel(caller, model);
   const layers = allLayers(asContainer(model)).map(unwrapped);
-  return layers.filter((layer): layer is BatchNormLayer => isBatchNorm(layer));
+  return layers.filter(isBatchNorm);
 }
 
 /** What a layer is while something else is called in the place of its own `call`. */
@@ -72,12 +71,12 @@ export const SAMPLES = 512;
 
 /** The mean of one layer's statistics over batches. Between them the layer is as it was. */
 class Statistics {
-  readonly layer: BatchNormLayer;
+  readonly layer: BatchNorm;
   /** Sums over samples, of the means and of the variances. */
   #sums: readonly Tensor[] | undefined;
   #samples = 0;
 
-  constructor(layer: BatchNormLayer) {
+  constructor(layer: BatchNorm) {
     this.layer = layer;
   }
 

@@ -1,9 +1,9 @@
 /** Switches of a quantized model: what is rounded, what is measured. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {flag, oneOf, throwProblems} from '../../check/rules';
+import {allLayers, asContainer} from '../../layers/graph';
 import {checkModel} from '../../layers/model';
 import {isQuantizing, type Quantizing, type Rounding} from '../quantized_layers/quantizing';
-import {allLayers, asContainer} from '../../layers/graph';
 
 /** The layers with quantizers, at any depth; throws if there are none. */
 export function quantizingLayers(caller: string, model: LayersModel): Quantizing[] {

@@ -1,11 +1,11 @@
 /** From a quantized model back to an ordinary one. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {allOrNothing} from '../../layers/all_or_nothing';
-import {quantizingLayers} from './control';
 import type {Layer} from '../../layers/graph';
 import {unwrapped} from '../../layers/layer_wrapper';
-import {isQuantizing, QuantizingWrapper} from '../quantized_layers/quantizing';
 import {cloneLayer, rebuild, type Replacement} from '../../layers/rebuild';
+import {isQuantizing, QuantizingWrapper} from '../quantized_layers/quantizing';
+import {quantizingLayers} from './control';
 
 /**
  * An ordinary float model with the weights that the quantized one computes with. Activations are not rounded any more.

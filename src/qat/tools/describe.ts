@@ -1,18 +1,18 @@
 /** What is quantized in a model, how, and what is not and why. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {callback, throwProblems} from '../../check/rules';
-import {unwrapped} from '../../layers/layer_wrapper';
-import {withModel} from '../../layers/model';
-import {isQuantizing, QuantizingWrapper} from '../quantized_layers/quantizing';
-import {quantizingLayers} from './control';
-import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
-import type {RangeSnapshot} from '../../quantizer/range';
 import {allLayers, asContainer, isInput, type Layer} from '../../layers/graph';
 import {kindOf, MULTIPLIES} from '../../layers/kinds';
+import {unwrapped} from '../../layers/layer_wrapper';
+import {withModel} from '../../layers/model';
 import type {Kind} from '../../layers/specs/layer_spec';
 import {type CustomLayers, slotsOf} from '../../layers/weights';
+import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
+import type {RangeSnapshot} from '../../quantizer/range';
 import {LEFT_OUT, reasonOfKind} from '../placement/placement';
 import {QuantizedLayer} from '../quantized_layers/quantized_layer';
+import {isQuantizing, QuantizingWrapper} from '../quantized_layers/quantizing';
+import {quantizingLayers} from './control';
 
 /** One line of a description: a quantizer, or a layer that has none. */
 export interface QuantizationRow {
