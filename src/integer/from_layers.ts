@@ -6,7 +6,7 @@ import {unwrapped} from '../layers/layer_wrapper';
 import {withModel} from '../layers/model';
 // What becomes a graph may have been saved, and loads where the layers are registered.
 import '../qat/quantized_layers/layer_classes';
-import {quantizingLayers} from '../qat/tools/control';
+import {quantizingLayers} from '../qat/quantized_layers/quantizing';
 import type {IntegerGrid} from '../quantizer/levels';
 import type {IntegerGraph, Value} from './graph';
 import {GraphBuilder} from './graph_builder';

@@ -5,8 +5,7 @@ import {must, throwProblems} from '../check/rules';
 import {floatTensor} from '../check/tensors';
 import type {Layer} from '../layers/graph';
 import {withModel} from '../layers/model';
-import type {Quantizing} from '../qat/quantized_layers/quantizing';
-import {quantizingLayers} from '../qat/tools/control';
+import {type Quantizing, quantizingLayers} from '../qat/quantized_layers/quantizing';
 import type {FakeQuantizer} from '../quantizer/fake_quantizer';
 import {
   channelOf,

@@ -716,6 +716,17 @@ describe('FakeQuantizer', () => {
     expect(() => quantizer.apply(tf.tensor([1]), {training: true})).toThrowError(/disposed/);
   });
 
+  it('keeps an initial range that is to be learned, while nothing is rounded', async () => {
+    const quantizer = new FakeQuantizer({observer: 'learned', initialRange: [-1, 1]});
+    quantizer.quantizing = false;
+    const x = tf.tensor([-5, 5]);
+    expect(await valuesOf(quantizer.apply(x))).toEqual(new Float32Array([-5, 5]));
+    quantizer.quantizing = true;
+    const [low, high] = await valuesOf(quantizer.apply(x));
+    expect([low!, high!].map(Math.round)).toEqual([-1, 1]);
+    quantizer.dispose();
+  });
+
   it('has an initial range, can be set, frozen and unfrozen', async () => {
     const quantizer = new FakeQuantizer({initialRange: [-1, 1]});
     expect([...(await valuesOf(quantizer.apply(tf.tensor([-5, 5]))))].map(Math.round)).toEqual([-1, 1]);

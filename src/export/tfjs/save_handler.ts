@@ -7,10 +7,10 @@ import {LayerReader} from '../../integer/read_layers';
 import {assign} from '../../layers/assign';
 import {allLayers, asContainer} from '../../layers/graph';
 import {tellAll} from '../../layers/serialization';
-import {quantizingLayers} from '../../qat/tools/control';
 import {modelOfLevels} from './level_model';
 import {smallModel} from './small_model';
 import type {SmallModel} from './stored';
+import {quantizingLayers} from '../../qat/quantized_layers/quantizing';
 
 /** What {@link quantizedSaveHandler} keeps. */
 export interface QuantizedSaveOptions {

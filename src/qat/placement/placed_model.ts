@@ -4,7 +4,6 @@ import {
   allLayers,
   type Call,
   type Container,
-  flatten,
   isContainer,
   isInput,
   type Layer,
@@ -34,8 +33,8 @@ export class PlacedModel {
     this.options = options;
     this.#own = own;
     const rules = this.#rules();
-    this.#ends = modelEnds(flatten(model), layer => MULTIPLIES.has(kindOf(layer, rules.custom)));
     this.#placements = [model, ...steppedModels(model)].map((each, i) => place(each, rules, i > 0));
+    this.#ends = modelEnds(this.#placements[0]!.flat, layer => MULTIPLIES.has(kindOf(layer, rules.custom)));
   }
 
   /** All layers, inputs and models within. */

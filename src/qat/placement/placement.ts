@@ -4,6 +4,7 @@ import {isBatchNorm, normalizesChannels} from '../../layers/folding';
 import {
   type Call,
   type Container,
+  type FlatGraph,
   flatten,
   graphOf,
   isContainer,
@@ -56,6 +57,8 @@ export interface UnroundedValue {
 
 /** The placement of a model. */
 export interface Placement {
+  /** The model without its nesting. */
+  readonly flat: FlatGraph;
   readonly layers: ReadonlyMap<Layer, Place>;
   /** The inputs that somebody computes with in integers. */
   readonly roundedInputs: ReadonlySet<Layer>;
@@ -201,7 +204,7 @@ export function place(model: Container, options: PlacementOptions, isStepped: bo
   const {inputs} = graphOf(model);
   const rounded = inputs.filter((_, i) => demandFor(context, context.flat.inputs[i]!).rounded);
   const roundedInputs = new Set(rounded.map(({sourceLayer}) => sourceLayer));
-  return {layers, roundedInputs, between: betweenWith(context, inputs, layers, isStepped)};
+  return {flat: context.flat, layers, roundedInputs, between: betweenWith(context, inputs, layers, isStepped)};
 }
 
 /** The values that nobody rounds where they are made, by the numbers of their tensors. */

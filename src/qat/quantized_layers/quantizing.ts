@@ -1,7 +1,9 @@
 /** What the layers have in common that round: what they round, and how others reach it. */
 import {cast, type Tensor} from '@tensorflow/tfjs-core';
-import type {Layer} from '../../layers/graph';
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {allLayers, asContainer, type Layer} from '../../layers/graph';
 import {LayerWrapper} from '../../layers/layer_wrapper';
+import {checkModel} from '../../layers/model';
 import type {BatchNorm} from '../../layers/tfjs_internals';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import type {RangeMemory} from '../../quantizer/range';
@@ -72,6 +74,14 @@ export interface Quantizing extends Layer {
 /** Whether a layer rounds. */
 export function isQuantizing(layer: Layer): layer is Quantizing {
   return 'roundings' in layer;
+}
+
+/** The layers with quantizers, at any depth; throws if there are none. */
+export function quantizingLayers(caller: string, model: LayersModel): Quantizing[] {
+  checkModel(caller, model);
+  const layers = allLayers(asContainer(model)).filter(isQuantizing);
+  if (layers.length > 0) return layers;
+  throw new Error(`${caller}: model ${model.name} is not quantized. Give it the model that quantizeModel returned.`);
 }
 
 /** Rounds what a layer is given or gives; integers and booleans as the floats that other layers would make of them. */

@@ -9,9 +9,8 @@ import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import {type CalibrationMethod, Histogram} from '../../quantizer/histogram';
 import {stepsOf} from '../../quantizer/range';
 import {offTies} from '../../quantizer/ties';
-import {type Quantizing, settle, QuantizingWrapper} from '../quantized_layers/quantizing';
+import {type Quantizing, quantizingLayers, QuantizingWrapper, settle} from '../quantized_layers/quantizing';
 import {batchesOf, pass, sampleCount} from './batches';
-import {quantizingLayers} from './control';
 import {withModelLock} from './model_lock';
 import type {Samples} from './samples';
 

@@ -1,17 +1,7 @@
 /** Switches of a quantized model: what is rounded, what is measured. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {flag, oneOf, throwProblems} from '../../check/rules';
-import {allLayers, asContainer} from '../../layers/graph';
-import {checkModel} from '../../layers/model';
-import {isQuantizing, type Quantizing, type Rounding} from '../quantized_layers/quantizing';
-
-/** The layers with quantizers, at any depth; throws if there are none. */
-export function quantizingLayers(caller: string, model: LayersModel): Quantizing[] {
-  checkModel(caller, model);
-  const layers = allLayers(asContainer(model)).filter(isQuantizing);
-  if (layers.length > 0) return layers;
-  throw new Error(`${caller}: model ${model.name} is not quantized. Give it the model that quantizeModel returned.`);
-}
+import {quantizingLayers, type Rounding} from '../quantized_layers/quantizing';
 
 /** Which quantizers a switch is for. */
 export type QuantizerSelection = 'all' | 'weights' | 'activations';

@@ -4,8 +4,7 @@ import {allOrNothing} from '../../layers/all_or_nothing';
 import type {Layer} from '../../layers/graph';
 import {unwrapped} from '../../layers/layer_wrapper';
 import {cloneLayer, rebuild, type Replacement} from '../../layers/rebuild';
-import {isQuantizing, QuantizingWrapper} from '../quantized_layers/quantizing';
-import {quantizingLayers} from './control';
+import {isQuantizing, quantizingLayers, QuantizingWrapper} from '../quantized_layers/quantizing';
 
 /**
  * An ordinary float model with the weights that the quantized one computes with. Activations are not rounded any more.

@@ -11,8 +11,7 @@ import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import type {RangeSnapshot} from '../../quantizer/range';
 import {LEFT_OUT, reasonOfKind} from '../placement/placement';
 import {QuantizedLayer} from '../quantized_layers/quantized_layer';
-import {isQuantizing, QuantizingWrapper} from '../quantized_layers/quantizing';
-import {quantizingLayers} from './control';
+import {isQuantizing, quantizingLayers, QuantizingWrapper} from '../quantized_layers/quantizing';
 
 /** One line of a description: a quantizer, or a layer that has none. */
 export interface QuantizationRow {

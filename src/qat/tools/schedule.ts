@@ -4,8 +4,9 @@ import {checkOptions, optionProblems, remedyFor} from '../../check/options';
 import {isRecord, must, type Rule, type Rules} from '../../check/rules';
 import {type Callbacks, isTraining, onCallbackList, trainBeginOf} from '../../layers/tfjs_internals';
 import {freezeBatchNorm, REESTIMATE, reestimateBatchNorm, type ReestimateOptions, SAMPLES} from './batch_norm';
-import {freezeRanges, quantizingLayers, setFakeQuant} from './control';
+import {freezeRanges, setFakeQuant} from './control';
 import {checkSamples, isTensor, isWhole, sampleRule, type Samples} from './samples';
+import {quantizingLayers} from '../quantized_layers/quantizing';
 
 /** Training samples for {@link ScheduleOptions.reestimateBatchNorm}, and how many of them are measured. */
 export interface ScheduledReestimate extends ReestimateOptions {
