@@ -1,8 +1,9 @@
 /**
  * A range that all texels share becomes a grid in the vertex shader, four times a dispatch, and not in the fragment shader,
  * for each texel. tfjs has no place for that: see `withVertexShader`. What it earns, on a software renderer, from 16k to
- * 4M elements: without it fakeQuant takes 2.8 to 3.4 times as long where the range is on the GPU, 1.4 to 1.9 times where it
- * is numbers, and dx 2.3 to 2.6 times. Where each channel has its grid it earned nothing.
+ * 4M elements of packed textures (unpacked): without it fakeQuant takes 2.8 to 3.4 (1.6 to 1.7) times as long where the range
+ * is on the GPU, 1.4 to 1.7 (1.5 to 1.8) times where it is numbers, and dx 2.3 to 2.6 (1.2 to 1.5) times. Where each channel
+ * has its grid it earned nothing.
  */
 import {env} from '@tensorflow/tfjs-core';
 import boundsText from '../../shaders/webgl/bounds.glsl';

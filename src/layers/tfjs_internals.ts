@@ -177,6 +177,11 @@ export function renameWeight(variable: LayerVariable, name: string): void {
   (variable as {originalName: string}).originalName = name;
 }
 
+/** Sets what a variable is held to whenever a value is written; null for nothing. variables.js: LayerVariable.write */
+export function setConstraint(variable: LayerVariable, constraint: LayerVariable['constraint'] | null): void {
+  (variable as {constraint: LayerVariable['constraint'] | null}).constraint = constraint;
+}
+
 /** In how many places a layer is used, so many times `dispose` is to be called: 0 once it is disposed, null before it is used. */
 export function referencesOf(layer: Layer): number | null {
   return privatesOf(layer)._refCount;

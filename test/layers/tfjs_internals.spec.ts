@@ -305,6 +305,15 @@ describe('saving and loading', () => {
     expect(log.filter((each, i) => each !== log[i - 1])).toEqual(['given', 'own', 'given']);
   });
 
+  it('a weight is held to its constraint when it is written, and to none where that is null', async () => {
+    const dense = built(layers.dense({units: 1, useBias: false, kernelConstraint: 'nonNeg'}), 1);
+    const [kernel] = dense.weights as [tfl.LayerVariable];
+    const written = () => valuesOf(kernel.write(tf.tensor2d([[-2]])).read());
+    expect([...(await written())]).toEqual([0]);
+    of(kernel)['constraint'] = null;
+    expect([...(await written())]).toEqual([-2]);
+  });
+
   it('classNameMap has how a layer of a class is made', () => {
     const [cls, fromConfig] = tf.serialization.SerializationMap.getMap().classNameMap['Dense']!;
     const dense = fromConfig(cls, {units: 3, name: 'made'}) as unknown as Layer;

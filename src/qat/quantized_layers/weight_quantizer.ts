@@ -1,7 +1,8 @@
 /** Rounding a weight of a layer, or making it of the levels that a file has in its place. */
 import {add, div, mul, reshape, sub, type Tensor, tensor1d, tidy, type Variable} from '@tensorflow/tfjs-core';
+import type {LayerVariable} from '@tensorflow/tfjs-layers';
 import {foldingGain} from '../../layers/folding';
-import type {BatchNorm} from '../../layers/tfjs_internals';
+import {type BatchNorm, setConstraint} from '../../layers/tfjs_internals';
 import type {Slot} from '../../layers/weights';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import {channelOf, type WeightLevels} from '../../quantizer/levels';
@@ -19,21 +20,14 @@ export class WeightQuantizer {
   /** Whether a file is to have levels where the variable has values. */
   #savesLevels = false;
   /** What the weight is held to once it is made of its levels, which it would clip. */
-  readonly #constraint: object | undefined;
+  readonly #constraint: LayerVariable['constraint'] | null;
 
   constructor(slot: Slot, quantizer: FakeQuantizer, holdsLevels = false) {
     this.slot = slot;
     this.quantizer = quantizer;
     this.#holdsLevels = holdsLevels;
-    if (!holdsLevels) return;
-    const variable = this.#constrained;
-    this.#constraint = variable.constraint;
-    delete variable.constraint;
-  }
-
-  /** Whether the weight's variable holds levels. */
-  get holdsLevels(): boolean {
-    return this.#holdsLevels;
+    this.#constraint = this.#layerVariable.constraint;
+    if (holdsLevels) setConstraint(this.#layerVariable, null);
   }
 
   /** Whether what is saved are levels, from which the first call makes values. */
@@ -60,7 +54,7 @@ export class WeightQuantizer {
   quantized(batchNorm?: BatchNorm): Tensor {
     const gain = batchNorm && this.#gain(batchNorm);
     const rounded = this.#rounded(gain);
-    const {shape} = this.slot.host[this.slot.attr]!;
+    const {shape} = this.#layerVariable;
     return reshape(gain ? div(rounded, gain) : rounded, shape as number[]);
   }
 
@@ -85,18 +79,18 @@ export class WeightQuantizer {
     this.quantizer.restart(this.#view(this.#variable));
   }
 
-  get #variable(): Variable {
-    return this.slot.host[this.slot.attr]!.read() as Variable;
+  get #layerVariable(): LayerVariable {
+    return this.slot.host[this.slot.attr]!;
   }
 
-  get #constrained(): {constraint?: object | undefined} {
-    return this.slot.host[this.slot.attr] as object;
+  get #variable(): Variable {
+    return this.#layerVariable.read() as Variable;
   }
 
   /** Makes values of levels: about theirs, which rounding then makes exact. */
   #restore(gain?: Tensor): void {
     this.#holdsLevels = false;
-    this.#constrained.constraint = this.#constraint;
+    setConstraint(this.#layerVariable, this.#constraint);
     const {quantizing} = this.quantizer;
     this.quantizer.quantizing = true;
     tidy(() => {
