@@ -1,7 +1,7 @@
 /** From a quantized model to its graph of integers: everything is read once, then checked, then built. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {throwProblems} from '../check/rules';
-import {allLayers, asContainer, flatten, isInput, type Layer} from '../layers/graph';
+import {allLayers, asContainer, type FlatGraph, flatten, isInput, type Layer} from '../layers/graph';
 import {unwrapped} from '../layers/layer_wrapper';
 import {withModel} from '../layers/model';
 // What becomes a graph may have been saved, and loads where the layers are registered.
@@ -64,12 +64,10 @@ async function readModel({caller, model, problems, onProgress}: Job): Promise<Re
   return numbers;
 }
 
-/** How many take each tensor of a flat graph. */
-function usesOf({ops, outputs}: ReturnType<typeof flatten>): (tensor: number) => number {
-  const uses = new Map<number, number>();
-  for (const tensor of [...ops.flatMap(({inputs}) => inputs), ...outputs])
-    uses.set(tensor, (uses.get(tensor) ?? 0) + 1);
-  return tensor => uses.get(tensor) ?? 0;
+/** How often a tensor is taken: by calls, as often as each has it among its inputs, and as an output. */
+function usesOf({consumers, outputs}: FlatGraph, tensor: number): number {
+  const taken = [...consumers(tensor).flatMap(({inputs}) => inputs), ...outputs];
+  return taken.filter(each => each === tensor).length;
 }
 
 function inputShapes({caller, model, batch}: Job): number[][] {
@@ -86,10 +84,10 @@ function inputShapes({caller, model, batch}: Job): number[][] {
 function buildGraph(job: Job, numbers: ReadonlyMap<Layer, LayerNumbers>): IntegerGraph {
   const {model} = job;
   const flat = flatten(asContainer(model));
-  const [graph, uses, values] = [new GraphBuilder(), usesOf(flat), new Map<number, Value>()];
+  const [graph, values] = [new GraphBuilder(), new Map<number, Value>()];
   inputShapes(job).forEach((shape, i) => {
     const tensor = flat.inputs[i]!;
-    values.set(tensor, graph.input(model.inputNames[i]!, shape, uses(tensor)));
+    values.set(tensor, graph.input(model.inputNames[i]!, shape, usesOf(flat, tensor)));
   });
   for (const {layer, inputs, outputs} of flat.ops) {
     const given = inputs.map(tensor => values.get(tensor)!);
@@ -97,7 +95,7 @@ function buildGraph(job: Job, numbers: ReadonlyMap<Layer, LayerNumbers>): Intege
     const y = addLayer(graph, layer, numbers.get(layer)!, given);
     // A layer that adds no operator hands on the value that it took.
     const taken = given.includes(y) ? y.uses - 1 : 0;
-    y.uses = taken + uses(outputs[0]!);
+    y.uses = taken + usesOf(flat, outputs[0]!);
     if (y.producer) y.layer = layer.name;
     values.set(outputs[0]!, y);
   }
