@@ -11,6 +11,7 @@ const ENTRIES = {
   tf: 'src/entries/tf.ts',
   'graph-model': 'src/entries/graph_model.ts',
   qat: 'src/entries/qat.ts',
+  import: 'src/entries/import.ts',
   tflite: 'src/entries/tflite.ts',
 };
 

@@ -9,6 +9,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/ops': ['kernels', 'src/check'],
   'src/layers': ['src/check'],
   'src/graph_model': ['src/check', 'src/ops'],
+  'src/import': ['src/check', 'src/graph_model', 'src/layers', 'src/qat'],
   'src/quantizer': ['kernels', 'src/check', 'src/ops'],
   'src/qat': ['kernels', 'src/check', 'src/layers', 'src/quantizer'],
   'src/integer': ['src/check', 'src/layers', 'src/qat', 'src/quantizer'],

@@ -5,10 +5,11 @@
  * @packageDocumentation
  */
 import * as graphModel from './graph_model';
+import * as imports from './import';
 import * as ops from './index';
 import * as qat from './qat';
 import * as tflite from './tflite';
 
 export * from './graph_model';
 export * from './index';
-export const quantization = {...ops, ...graphModel, ...qat, ...tflite};
+export const quantization = {...ops, ...graphModel, ...imports, ...qat, ...tflite};

@@ -10,11 +10,11 @@ import {
   type FunctionDef,
   type GraphDef,
   graphProblems,
-  inJson,
   LAYERS_MODEL,
   type NodeDef,
   type OpRules,
 } from './check_graph';
+import {handlerOf} from './model_source';
 
 type Attrs = GraphNode['attrs'];
 
@@ -255,52 +255,6 @@ function mendTopology(topology: unknown): GraphDef {
   return {...graph, versions, library: {...graph.library, function: functions.map(mendFunction)}};
 }
 
-interface Handler {
-  load(): io.ModelArtifacts | Promise<io.ModelArtifacts>;
-}
-
-function isBuffer(weights: unknown): weights is io.WeightData {
-  return weights instanceof ArrayBuffer || (Array.isArray(weights) && weights.every(isBuffer));
-}
-
-/** As tf.loadGraphModelSync puts them together. */
-function artifactsOf(modelJSON: io.ModelJSON, weights: io.WeightData): io.ModelArtifacts {
-  if (typeof modelJSON !== 'object' || modelJSON === null) {
-    throw new Error(
-      `mendGraph: the first of [modelJSON, weights] must be a parsed model.json, but was ${inJson(modelJSON)}.`,
-    );
-  }
-  if (!isBuffer(weights)) {
-    throw new Error('mendGraph: the second of [modelJSON, weights] must be an ArrayBuffer with all the weights.');
-  }
-  return io.getModelArtifactsForJSONSync(modelJSON, io.getWeightSpecs(modelJSON.weightsManifest ?? []), weights);
-}
-
-/** Where tf.loadGraphModel looks for the model of a URL. */
-function handlerOfUrl(source: string, options: io.LoadOptions): io.IOHandler {
-  const url = options.fromTFHub ? `${source.replace(/\/?$/, '/')}model.json?tfjs-format=file` : source;
-  const handlers = options.requestInit ? [] : io.getLoadHandlers(url, options);
-  if (handlers.length > 1) throw new Error(`mendGraph: ${handlers.length} load handlers claim the URL '${url}'.`);
-  return handlers[0] ?? io.browserHTTPRequest(url, options);
-}
-
-function handlerOf(source: unknown, options: io.LoadOptions): Handler {
-  if (typeof source === 'string' && source !== '') return handlerOfUrl(source, options) as Handler;
-  if (Array.isArray(source) && source.length === 2) {
-    const artifacts = artifactsOf(...(source as [io.ModelJSON, io.WeightData]));
-    return {load: () => artifacts};
-  }
-  if (typeof source === 'object' && source !== null) {
-    if ('load' in source && typeof source.load === 'function') return source as Handler;
-    if ('modelTopology' in source) return {load: () => source as io.ModelArtifacts};
-  }
-  const was = typeof source === 'object' && source !== null ? 'an object without load()' : inJson(source);
-  throw new Error(
-    "mendGraph: source must be the model's URL, an IOHandler with a load method (as tf.io.browserFiles makes of files), " +
-      `ModelArtifacts, or [modelJSON, weights], but was ${was}.`,
-  );
-}
-
 /** tfjs fails on weights that are not there; a graph without constants has none. */
 function weightsOf({modelTopology, weightSpecs, weightData, getWeightStream}: io.ModelArtifacts) {
   const constant = (modelTopology as GraphDef).node.find(({op}) => op === 'Const');
@@ -353,7 +307,7 @@ export function mendGraph(
   source: io.IOHandlerSync | io.ModelArtifacts | [modelJSON: io.ModelJSON, weights: io.WeightData],
 ): io.IOHandlerSync;
 export function mendGraph(source: unknown, options?: io.LoadOptions): object {
-  const handler = handlerOf(source, options ?? {});
+  const handler = handlerOf('mendGraph', source, options ?? {});
   return {
     load: () => {
       const loaded = handler.load();
