@@ -3,9 +3,11 @@ import type {io} from '@tensorflow/tfjs-core';
 import {type LayersModel, loadLayersModel} from '@tensorflow/tfjs-layers';
 import {invalid, isRecord, throwProblems} from '../check/rules';
 import {asGraph, graphProblems} from '../graph_model/check_graph';
+import {registerGraphOps} from '../graph_model/mend_graph';
 import {handlerOf} from '../graph_model/model_source';
 import {GraphWeights, weightDataOf} from '../graph_model/weights';
 import {allOrNothing} from '../layers/all_or_nothing';
+import {quantized} from './graph/fake_quant';
 import {layersOfGraph} from './graph/layers_of_graph';
 import {mendLayers} from './keras/mend_layers';
 
@@ -40,7 +42,9 @@ export async function importModel(source: ModelSource, options: ImportOptions = 
   throwProblems('importModel', graphProblems(graph, {}));
   const weights = new GraphWeights(artifacts.weightSpecs, await weightDataOf(artifacts));
   throwProblems('importModel', weights.problems);
-  return allOrNothing(() => layersOfGraph(graph, weights, artifacts, (done, total) => tell('convert', done, total)));
+  registerGraphOps();
+  const onNode = (done: number, total: number) => tell('convert', done, total);
+  return quantized(allOrNothing(() => layersOfGraph(graph, weights, artifacts, onNode)));
 }
 
 function isGraphModel({modelTopology}: io.ModelArtifacts): boolean {

@@ -43,14 +43,14 @@ function scalarOf(known: Known, edge: Edge | undefined): number | undefined {
 }
 
 /** FakeQuantWithMinMaxArgs: its range is in its attributes. */
-export const fakeQuantArgs: Pattern = node => {
+const fakeQuantArgs: Pattern = node => {
   const {attrs} = node;
   const range = [attrs.float('min', -6), attrs.float('max', 6)] as const;
   return rounding(node, {numBits: attrs.int('num_bits', 8), narrowRange: attrs.flag('narrow_range', false), range});
 };
 
 /** FakeQuantWithMinMaxVars: its range is given. */
-export const fakeQuantVars: Pattern = (node, known) => {
+const fakeQuantVars: Pattern = (node, known) => {
   const {attrs} = node;
   const [min, max] = [scalarOf(known, node.inputs[1]), scalarOf(known, node.inputs[2])];
   if (min === undefined || max === undefined) return COMPUTED;
@@ -58,11 +58,8 @@ export const fakeQuantVars: Pattern = (node, known) => {
   return rounding(node, {numBits: attrs.int('num_bits', 8), narrowRange, range: [min, max]});
 };
 
-/** FakeQuantWithMinMaxVarsPerChannel of what is no constant. */
-export const fakeQuantPerChannel: Pattern = () => BY_CHANNEL;
-
 /** QuantizeAndDequantizeV2, V3 and V4: on a symmetric grid, or one that begins at 0, as fine as the longer side allows. */
-export const quantizeAndDequantize: Pattern = (node, known) => {
+const quantizeAndDequantize: Pattern = (node, known) => {
   const {attrs} = node;
   if (attrs.int('axis', -1) !== -1) return BY_CHANNEL;
   if (!attrs.flag('range_given', node.op === 'QuantizeAndDequantizeV3')) return {reason: 'measures its range'};
@@ -75,6 +72,16 @@ export const quantizeAndDequantize: Pattern = (node, known) => {
   const lowest = isSigned ? -highest - (narrowRange ? 0 : 1) : 0;
   const step = Math.max(max / highest, lowest === 0 ? 0 : min / lowest);
   return rounding(node, {numBits, narrowRange, range: [lowest * step, highest * step]});
+};
+
+/** What rounds, of values that are no constants: by a layer that rounds, which {@link quantized} makes part of the one before. */
+export const ROUNDING_PATTERNS: Readonly<Record<string, Pattern>> = {
+  FakeQuantWithMinMaxArgs: fakeQuantArgs,
+  FakeQuantWithMinMaxVars: fakeQuantVars,
+  FakeQuantWithMinMaxVarsPerChannel: () => BY_CHANNEL,
+  QuantizeAndDequantizeV2: quantizeAndDequantize,
+  QuantizeAndDequantizeV3: quantizeAndDequantize,
+  QuantizeAndDequantizeV4: quantizeAndDequantize,
 };
 
 /** Kinds whose wrapper may round what they give: those that compute values of their own. */

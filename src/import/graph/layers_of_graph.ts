@@ -5,6 +5,7 @@ import {throwProblems} from '../../check/rules';
 import type {GraphDef} from '../../graph_model/check_graph';
 import type {GraphWeights} from '../../graph_model/weights';
 import {Facts, tensorOf} from './facts';
+import {ROUNDING_PATTERNS} from './fake_quant';
 import {type Edge, EdgeMap, Graph, type GraphNode, type Shape} from './graph_reader';
 import {PATTERNS} from './patterns';
 import {isLayers, type LayerUnit, type Plan, planOf} from './plan';
@@ -138,7 +139,9 @@ export function layersOfGraph(
   const facts = new Facts(graph, weights);
   for (const {node, shape, dtype} of inputs) facts.note({node, output: 0}, shape, dtype);
   const places = new Set(inputs.map(({node}) => node));
-  const plan = planOf(graph, facts, places, PATTERNS, done => onNode(done, graph.nodes.length));
+  const plan = planOf(graph, facts, places, {...PATTERNS, ...ROUNDING_PATTERNS}, done =>
+    onNode(done, graph.nodes.length),
+  );
   throwProblems(
     'importModel',
     plan.units.flatMap(unit => (isLayers(unit) ? [] : `node '${unit.node.name}' (${unit.node.op}): ${unit.reason}.`)),
