@@ -20,7 +20,7 @@ export interface LayerPlan {
 export interface Match {
   /** What the first layer is called on: several values if it merges. */
   readonly takes: readonly Edge[];
-  /** A layer that what is taken passes first, for each. */
+  /** Layers without weights that what is taken passes first, for each. */
   readonly before?: readonly (LayerPlan | undefined)[];
   /** Called one after the other; none if the value is what is taken. */
   readonly layers: readonly LayerPlan[];

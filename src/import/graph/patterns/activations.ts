@@ -107,10 +107,10 @@ function swishFrom(node: GraphNode, known: Known): FoundActivation | undefined {
   if (product?.op !== 'Mul') return undefined;
   const [x] = node.inputs;
   const takesX = product.inputs.some(each => each.node === x!.node && each.output === x!.output);
-  return takesX ? named('swish' as Activation, [node, ...path!]) : undefined;
+  return takesX ? named('swish', [node, ...path!]) : undefined;
 }
 
-export const activation: Pattern = onFloats((node, known, shape, x) => {
+export const activation: Pattern = /*#__PURE__*/ onFloats((node, known, shape, x) => {
   const found = swishFrom(node, known) ?? activationFrom(node, known);
   if (!found) return noLayer('holds values between bounds that no layer has');
   if (/softmax/i.test(node.op) && shape.length < 2) return noLayer('is over the batch');
@@ -129,7 +129,7 @@ export function prelu(alpha: Constant, over: Shape): Pick<LayerPlan, 'make' | 'w
   return {make: name => layers.prelu({...name, sharedAxes}), weights: [{...alpha, shape}]};
 }
 
-export const parametricRelu: Pattern = onFloats((node, known, shape, x): Match | NoLayer => {
+export const parametricRelu: Pattern = /*#__PURE__*/ onFloats((node, known, shape, x): Match | NoLayer => {
   const alpha = known.constant(node.inputs[1]);
   if (!alpha) return noLayer('computes its slopes');
   const plan = prelu(alpha, shape);
@@ -143,6 +143,6 @@ export function leakyReluOf(alpha: number): LayerPlan['make'] {
   return name => layers.leakyReLU({...name, alpha});
 }
 
-export const leakyRelu: Pattern = onFloats((node, _known, _shape, x) =>
+export const leakyRelu: Pattern = /*#__PURE__*/ onFloats((node, _known, _shape, x) =>
   oneLayer(node, [x], leakyReluOf(node.attrs.float('alpha', LEAKY_ALPHA))),
 );

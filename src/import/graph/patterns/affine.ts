@@ -86,8 +86,7 @@ export class Affine {
     const found = withConstant(node, known);
     if (!found || found.constant.dtype !== 'float32') return false;
     const {constant, isFirst} = found;
-    const spread =
-      node.op === 'BiasAdd' ? biasSpread(node, constant, this.#over) : spreadOf(constant, this.#over);
+    const spread = node.op === 'BiasAdd' ? biasSpread(node, constant, this.#over) : spreadOf(constant, this.#over);
     if (!spread) return false;
     switch (node.op) {
       case 'Add':

@@ -38,7 +38,10 @@ function affineMatch(chain: Chain, takes: Edge, shape: Shape, affine: Affine, kn
     return {takes: [takes], layers: [{of: chain.named, make}], nodes: chain.nodes};
   }
   const channels = shape[axis]!;
-  const [scales, offsets] = [affine.scale, affine.offset].map(each => perChannel(each, channels)) as [Constant, Constant];
+  const [scales, offsets] = [affine.scale, affine.offset].map(each => perChannel(each, channels)) as [
+    Constant,
+    Constant,
+  ];
   if (shape.length === 4 && axis === 3) {
     const useBias = affine.adds;
     const activation = followingActivation(chain, known);
@@ -65,8 +68,8 @@ export function withConstants(node: GraphNode, known: Known, shape: Shape): Matc
   return affineMatch(chain, found?.value ?? node.inputs[0]!, shape, affine, known);
 }
 
-export const negative: Pattern = onFloats((node, known, shape) => withConstants(node, known, shape));
+export const negative: Pattern = /*#__PURE__*/ onFloats((node, known, shape) => withConstants(node, known, shape));
 
-export const biasAdd: Pattern = onFloats((node, known, shape) =>
+export const biasAdd: Pattern = /*#__PURE__*/ onFloats((node, known, shape) =>
   known.constant(node.inputs[1]) ? withConstants(node, known, shape) : noLayer('computes its bias'),
 );

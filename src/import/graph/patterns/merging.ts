@@ -26,13 +26,13 @@ function merged(node: GraphNode, known: Known, make: LayerPlan['make'], inputs =
 
 /** A pattern for two values, or one and a constant. */
 function binary(ofValues: (node: GraphNode, known: Known) => Match | NoLayer): Pattern {
-  const ofConstant = onFloats((node, known, shape) => withConstants(node, known, shape));
+  const ofConstant = /*#__PURE__*/ onFloats((node, known, shape) => withConstants(node, known, shape));
   return (node, known) => (withConstant(node, known) ? ofConstant(node, known) : ofValues(node, known));
 }
 
-export const add = binary((node, known) => merged(node, known, name => layers.add(name)));
-export const multiply = binary((node, known) => merged(node, known, name => layers.multiply(name)));
-export const divide = binary(() => noLayer('divides two values'));
+export const add = /*#__PURE__*/ binary((node, known) => merged(node, known, name => layers.add(name)));
+export const multiply = /*#__PURE__*/ binary((node, known) => merged(node, known, name => layers.multiply(name)));
+export const divide = /*#__PURE__*/ binary(() => noLayer('divides two values'));
 
 export const addN: Pattern = (node, known) => {
   if (node.inputs.length === 1) return unchanged(node);
@@ -45,10 +45,13 @@ export const square: Pattern = (node, known) => {
 };
 
 /** What is subtracted is turned first. */
-export const subtract = binary((node, known) => {
+export const subtract = /*#__PURE__*/ binary((node, known) => {
   const found = merged(node, known, name => layers.add(name));
   if ('reason' in found) return found;
-  return {...found, before: [undefined, {of: node, suffix: '/negative', make: name => layers.rescaling({...name, scale: -1})}]};
+  return {
+    ...found,
+    before: [undefined, {of: node, suffix: '/negative', make: name => layers.rescaling({...name, scale: -1})}],
+  };
 });
 
 /** The larger or the smaller of two values; with a constant, an activation. */
@@ -56,8 +59,8 @@ function extreme(make: LayerPlan['make']): Pattern {
   return (node, known) => (withConstant(node, known) ? activation(node, known) : merged(node, known, make));
 }
 
-export const maximum = extreme(name => layers.maximum(name) as ReturnType<LayerPlan['make']>);
-export const minimum = extreme(name => layers.minimum(name) as ReturnType<LayerPlan['make']>);
+export const maximum = /*#__PURE__*/ extreme(name => layers.maximum(name));
+export const minimum = /*#__PURE__*/ extreme(name => layers.minimum(name));
 
 export const concat: Pattern = (node, known) => {
   const isFirst = node.op === 'Concat';

@@ -46,7 +46,8 @@ function behindBatch(shape: Shape, target: Shape): Shape | NoLayer {
 function denseBetween(node: GraphNode, known: Known, shape: Shape): Match | undefined {
   if (shape.length < 3) return undefined;
   const target = known.integers(node.inputs[1]);
-  if (target?.length !== 2 || typeof target[1] !== 'number' || (target[1] !== -1 && target[1] !== shape.at(-1))) return undefined;
+  if (target?.length !== 2 || typeof target[1] !== 'number' || (target[1] !== -1 && target[1] !== shape.at(-1)))
+    return undefined;
   const chain = new Chain(node, known);
   const path = chain.next();
   const product = path?.at(-1);
@@ -65,17 +66,18 @@ function denseBetween(node: GraphNode, known: Known, shape: Shape): Match | unde
   return isMatch(match) ? match : undefined;
 }
 
-export const reshape: Pattern = onFloats((node, known, shape) => {
+export const reshape: Pattern = /*#__PURE__*/ onFloats((node, known, shape) => {
   const dense = denseBetween(node, known, shape);
   if (dense) return dense;
   const target = known.integers(node.inputs[1]);
   if (!target) return noLayer('computes its shape from values');
-  if (target.length === shape.length && target.every((dim, i) => dim === shape[i] && dim !== null)) return unchanged(node);
+  if (target.length === shape.length && target.every((dim, i) => dim === shape[i] && dim !== null))
+    return unchanged(node);
   const rest = behindBatch(shape, target);
   return 'reason' in rest ? rest : reshapeTo(node, shape, rest);
 });
 
-export const squeeze: Pattern = onFloats((node, _known, shape) => {
+export const squeeze: Pattern = /*#__PURE__*/ onFloats((node, _known, shape) => {
   const given = node.attrs.ints('squeeze_dims', node.attrs.ints('axis'));
   const ones = shape.flatMap((dim, axis) => (dim === 1 ? [axis] : []));
   const axes = given.length > 0 ? axesFromFront(given, shape.length) : ones;
@@ -88,7 +90,7 @@ export const squeeze: Pattern = onFloats((node, _known, shape) => {
   );
 });
 
-export const expandDims: Pattern = onFloats((node, known, shape) => {
+export const expandDims: Pattern = /*#__PURE__*/ onFloats((node, known, shape) => {
   const given = knownIntegers(node.inputs[1], known);
   if (given?.length !== 1) return noLayer('computes where it adds a dimension');
   const [axis] = axesFromFront(given, shape.length + 1) as [number];
@@ -96,7 +98,7 @@ export const expandDims: Pattern = onFloats((node, known, shape) => {
   return reshapeTo(node, shape, [...shape.slice(1, axis), 1, ...shape.slice(axis)]);
 });
 
-export const transpose: Pattern = onFloats((node, known, shape, x) => {
+export const transpose: Pattern = /*#__PURE__*/ onFloats((node, known, shape, x) => {
   const order = knownIntegers(node.inputs[1], known);
   if (order?.length !== shape.length) return noLayer('computes the order of its dimensions');
   if (order[0] !== 0) return noLayer('moves its batch');
@@ -105,14 +107,15 @@ export const transpose: Pattern = onFloats((node, known, shape, x) => {
 });
 
 /** Resizing to whole multiples; what is next to a pixel is then the same however pixels are counted. */
-export const resize: Pattern = onFloats((node, known, shape, x) => {
+export const resize: Pattern = /*#__PURE__*/ onFloats((node, known, shape, x) => {
   const sizes = known.integers(node.inputs[1]);
   if (shape.length !== 4 || sizes?.length !== 2) return noLayer('computes its size from values');
   const isNearest = node.op === 'ResizeNearestNeighbor';
   const [dims, size] = [shape.slice(1, 3), sizes];
   if (isSameShape(dims, size) && !dims.includes(null)) return unchanged(node);
   if (node.attrs.flag('align_corners')) return noLayer('aligns corners, and no layer that resizes does');
-  if (!isNearest && node.attrs.flag('half_pixel_centers')) return noLayer('counts pixels from their centers, and no layer does');
+  if (!isNearest && node.attrs.flag('half_pixel_centers'))
+    return noLayer('counts pixels from their centers, and no layer does');
   const factors = dims.map((dim, i) => (dim === null || size[i] === null ? NaN : size[i]! / dim));
   if (!factors.every(each => Number.isInteger(each) && each > 0)) return noLayer('resizes to no known whole multiple');
   const config = {size: factors, interpolation: isNearest ? ('nearest' as const) : ('bilinear' as const)};
@@ -137,5 +140,7 @@ export const gather: Pattern = (node, known) => {
 export const cast: Pattern = (node, known) => {
   const [x] = node.inputs;
   const [from, to] = [known.dtype(x!), node.attrs.dtype('DstT')];
-  return from === 'float32' && to === 'float32' ? unchanged(node) : noLayer(`turns ${from ?? 'values'} to ${to ?? 'others'}`);
+  return from === 'float32' && to === 'float32'
+    ? unchanged(node)
+    : noLayer(`turns ${from ?? 'values'} to ${to ?? 'others'}`);
 };

@@ -30,7 +30,7 @@ export function normalized(
   };
 }
 
-export const fusedBatchNorm: Pattern = onFloats((node, known, shape, x) => {
+export const fusedBatchNorm: Pattern = /*#__PURE__*/ onFloats((node, known, shape, x) => {
   const layout = layoutOf(node, shape.length);
   if (!layout) return noLayer('has its channels in blocks');
   const [scale, offset, mean, variance] = node.inputs.slice(1).map(each => known.constant(each));

@@ -1,6 +1,6 @@
 /** Zeros around values, and pixels cut off. */
 import {layers} from '@tensorflow/tfjs-layers';
-import type {GraphNode, Known, Shape} from '../graph_reader';
+import type {GraphNode, Shape} from '../graph_reader';
 import type {LayerPlan, Match, NoLayer, Pattern} from '../pattern';
 import {knownIntegers, noLayer, onFloats, scalarOf, severalLayers, sizeOf, unchanged} from './parts';
 
@@ -33,7 +33,9 @@ function atMargins(pairs: readonly Pair[], shape: Shape, layer: AtMargins, sign:
   const [before, after] = [sizeOf(shape.slice(1, first)), sizeOf(shape.slice(last + 1))];
   const images = first === last ? [before, shape[first]!, after] : [shape[first]!, shape[last]!, after];
   const isOne = first === last || (last === first + 1 && before === 1);
-  const result = shape.slice(1).map((dim, i) => (dim === null ? null : dim + sign * (pairs[i + 1]![0] + pairs[i + 1]![1])));
+  const result = shape
+    .slice(1)
+    .map((dim, i) => (dim === null ? null : dim + sign * (pairs[i + 1]![0] + pairs[i + 1]![1])));
   const isOpen = (dims: Shape) => dims.filter(dim => dim === null).length > 1;
   if (!isOne || isOpen(images) || isOpen(result)) return noLayer('changes dimensions that no layer does');
   const margins: Margins = first === last ? [[0, 0], pair(first)] : [pair(first), pair(last)];
@@ -57,10 +59,11 @@ function asMatch(node: GraphNode, makes: Make[] | NoLayer): Match | NoLayer {
   );
 }
 
-export const pad: Pattern = onFloats((node, known, shape) => {
+export const pad: Pattern = /*#__PURE__*/ onFloats((node, known, shape) => {
   const flat = knownIntegers(node.inputs[1], known);
   if (flat?.length !== 2 * shape.length) return noLayer('computes its paddings');
-  if (node.op === 'PadV2' && scalarOf(known.constant(node.inputs[2])) !== 0) return noLayer('pads with another value than 0');
+  if (node.op === 'PadV2' && scalarOf(known.constant(node.inputs[2])) !== 0)
+    return noLayer('pads with another value than 0');
   const pairs = shape.map((_, axis) => [flat[2 * axis]!, flat[2 * axis + 1]!] as const);
   return asMatch(node, zeroPadding(pairs, shape));
 });
@@ -82,7 +85,7 @@ function place(value: number, dim: number): number {
   return Math.min(Math.max(value < 0 ? value + dim : value, 0), dim);
 }
 
-export const stridedSlice: Pattern = onFloats((node, known, shape) => {
+export const stridedSlice: Pattern = /*#__PURE__*/ onFloats((node, known, shape) => {
   const [begin, end, strides] = node.inputs.slice(1, 4).map(each => knownIntegers(each, known));
   if (!begin || !end || !strides) return noLayer('computes where it slices');
   const mask = (name: string, i: number) => (node.attrs.int(name) & (1 << i)) !== 0;
@@ -106,10 +109,16 @@ export const stridedSlice: Pattern = onFloats((node, known, shape) => {
       ranges.push(from === 0 && to === dim ? undefined : [from, to]);
     }
   }
-  return ranges.length > shape.length ? noLayer('slices other dimensions') : cut(node, shape, shape.map((_, i) => ranges[i]));
+  return ranges.length > shape.length
+    ? noLayer('slices other dimensions')
+    : cut(
+        node,
+        shape,
+        shape.map((_, i) => ranges[i]),
+      );
 });
 
-export const slice: Pattern = onFloats((node, known, shape) => {
+export const slice: Pattern = /*#__PURE__*/ onFloats((node, known, shape) => {
   const [begin, size] = node.inputs.slice(1, 3).map(each => knownIntegers(each, known));
   if (begin?.length !== shape.length || size?.length !== shape.length) return noLayer('computes where it slices');
   const ranges = shape.map((dim, axis): Pair | undefined => {

@@ -2,7 +2,18 @@
 import {layers} from '@tensorflow/tfjs-layers';
 import type {GraphNode, Shape} from '../graph_reader';
 import type {LayerPlan, Pattern} from '../pattern';
-import {axesFromFront, inSpace, knownIntegers, type Layout, layoutOf, noLayer, oneLayer, onFloats, severalLayers, sizeOf} from './parts';
+import {
+  axesFromFront,
+  inSpace,
+  knownIntegers,
+  type Layout,
+  layoutOf,
+  noLayer,
+  oneLayer,
+  onFloats,
+  severalLayers,
+  sizeOf,
+} from './parts';
 
 type Make = LayerPlan['make'];
 type Two = [number, number];
@@ -36,16 +47,19 @@ const ofThree = ({poolSize, strides, ...rest}: Pool & {readonly name: string}) =
   return {...rest, poolSize: poolSize as Three, strides: strides as Three};
 };
 
-export const maxPool = pool(4, config => layers.maxPooling2d(ofTwo(config)));
-export const avgPool = pool(4, config => layers.averagePooling2d(ofTwo(config)));
-export const maxPool3d = pool(5, config => layers.maxPooling3d(ofThree(config)));
-export const avgPool3d = pool(5, config => layers.averagePooling3d(ofThree(config)));
+export const maxPool = /*#__PURE__*/ pool(4, config => layers.maxPooling2d(ofTwo(config)));
+export const avgPool = /*#__PURE__*/ pool(4, config => layers.averagePooling2d(ofTwo(config)));
+export const maxPool3d = /*#__PURE__*/ pool(5, config => layers.maxPooling3d(ofThree(config)));
+export const avgPool3d = /*#__PURE__*/ pool(5, config => layers.averagePooling3d(ofThree(config)));
 
 /** The layer that pools over axes, if they are all of space. */
 function globalPool(
   axes: readonly number[],
   {length}: Shape,
-  poolings: readonly [steps: (name: {name: string}) => layers.Layer, images: (config: {name: string; dataFormat: Layout['dataFormat']}) => layers.Layer],
+  poolings: readonly [
+    steps: (name: {name: string}) => layers.Layer,
+    images: (config: {name: string; dataFormat: Layout['dataFormat']}) => layers.Layer,
+  ],
 ): Make | undefined {
   const over = String(axes);
   const [steps, images] = poolings;
@@ -66,7 +80,8 @@ const LARGEST = [
 
 /** The rest of the shape where the axes are kept as 1. */
 function kept(shape: Shape, axes: readonly number[]): Make {
-  return name => layers.reshape({...name, targetShape: shape.flatMap((dim, i) => (i === 0 ? [] : [axes.includes(i) ? 1 : dim]))});
+  return name =>
+    layers.reshape({...name, targetShape: shape.flatMap((dim, i) => (i === 0 ? [] : [axes.includes(i) ? 1 : dim]))});
 }
 
 function keepsDims({attrs}: GraphNode): boolean {
@@ -74,13 +89,14 @@ function keepsDims({attrs}: GraphNode): boolean {
 }
 
 /** A mean, a sum or the largest over axes. */
-export const reduction: Pattern = onFloats((node, known, shape, x) => {
+export const reduction: Pattern = /*#__PURE__*/ onFloats((node, known, shape, x) => {
   const given = knownIntegers(node.inputs[1], known);
   if (!given) return noLayer('computes the axes that it reduces');
   const axes = axesFromFront(given, shape.length);
   if (axes.includes(0)) return noLayer('reduces its batch');
   const make = globalPool(axes, shape, node.op === 'Max' ? LARGEST : AVERAGE);
-  if (!make) return noLayer(`reduces dimensions ${axes.join(', ')} of ${shape.length}, and layers those of space alone`);
+  if (!make)
+    return noLayer(`reduces dimensions ${axes.join(', ')} of ${shape.length}, and layers those of space alone`);
   const count = sizeOf(axes.map(axis => shape[axis]!));
   if (node.op === 'Sum' && count === null) return noLayer('sums open dimensions');
   return severalLayers(
@@ -88,7 +104,9 @@ export const reduction: Pattern = onFloats((node, known, shape, x) => {
     [x],
     [
       {suffix: '/pooling', make},
-      ...(node.op === 'Sum' ? [{suffix: '/sum', make: ((name) => layers.rescaling({...name, scale: count!})) as Make}] : []),
+      ...(node.op === 'Sum'
+        ? [{suffix: '/sum', make: (name => layers.rescaling({...name, scale: count!})) as Make}]
+        : []),
       ...(keepsDims(node) ? [{suffix: '', make: kept(shape, axes)}] : []),
     ],
   );

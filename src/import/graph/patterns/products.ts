@@ -158,7 +158,7 @@ function convolution(
   product: (
     given: {kernel: Constant; channels: number; layout: Layout; shape: Shape},
     window: Window,
-  ) => Pick<Product, 'kernel' | 'make'> & {readonly channels: number} | NoLayer,
+  ) => (Pick<Product, 'kernel' | 'make'> & {readonly channels: number}) | NoLayer,
 ): Pattern {
   return onFloats((node, known, shape, x) => {
     if (shape.length !== rank) return noLayer(`takes a value of rank ${shape.length}`);
@@ -176,22 +176,29 @@ function convolution(
     const {kernel: weights, make} = found;
     const {channelAxis} = layout;
     const padding = window.zeros && {padding: window.zeros};
-    return productMatch(node, {takes: x, kernel: weights, together: 1, shape: out, channelAxis, make, ...padding}, known);
+    return productMatch(
+      node,
+      {takes: x, kernel: weights, together: 1, shape: out, channelAxis, make, ...padding},
+      known,
+    );
   });
 }
 
 type Two = [number, number];
 type Three = [number, number, number];
 
-export const conv2d = convolution(4, ({kernel, channels, layout: {dataFormat}}, {strides, dilations, padding}) => {
-  const [height, width, inputs, filters] = kernel.shape as [number, number, number, number];
-  if (inputs !== channels) return noLayer('convolves its channels in groups');
-  const config = {filters, kernelSize: [height, width] as Two, strides: strides as Two, padding, dataFormat};
-  const make = (own: Config) => layers.conv2d({...own, ...config, dilationRate: dilations as Two});
-  return {kernel, channels: filters, make};
-});
+export const conv2d = /*#__PURE__*/ convolution(
+  4,
+  ({kernel, channels, layout: {dataFormat}}, {strides, dilations, padding}) => {
+    const [height, width, inputs, filters] = kernel.shape as [number, number, number, number];
+    if (inputs !== channels) return noLayer('convolves its channels in groups');
+    const config = {filters, kernelSize: [height, width] as Two, strides: strides as Two, padding, dataFormat};
+    const make = (own: Config) => layers.conv2d({...own, ...config, dilationRate: dilations as Two});
+    return {kernel, channels: filters, make};
+  },
+);
 
-export const depthwiseConv2d = convolution(
+export const depthwiseConv2d = /*#__PURE__*/ convolution(
   4,
   ({kernel, channels, layout: {dataFormat}}, {strides, dilations, padding}) => {
     const [height, width, inputs, depthMultiplier] = kernel.shape as [number, number, number, number];
@@ -203,13 +210,16 @@ export const depthwiseConv2d = convolution(
   },
 );
 
-export const conv3d = convolution(5, ({kernel, channels, layout: {dataFormat}}, {strides, dilations, padding}) => {
-  const [depth, height, width, inputs, filters] = kernel.shape as [number, number, number, number, number];
-  if (inputs !== channels) return noLayer('convolves its channels in groups');
-  const config = {filters, kernelSize: [depth, height, width] as Three, padding, dataFormat};
-  const moved = {strides: strides as Three, dilationRate: dilations as Three};
-  return {kernel, channels: filters, make: own => layers.conv3d({...own, ...config, ...moved})};
-});
+export const conv3d = /*#__PURE__*/ convolution(
+  5,
+  ({kernel, channels, layout: {dataFormat}}, {strides, dilations, padding}) => {
+    const [depth, height, width, inputs, filters] = kernel.shape as [number, number, number, number, number];
+    if (inputs !== channels) return noLayer('convolves its channels in groups');
+    const config = {filters, kernelSize: [depth, height, width] as Three, padding, dataFormat};
+    const moved = {strides: strides as Three, dilationRate: dilations as Three};
+    return {kernel, channels: filters, make: own => layers.conv3d({...own, ...config, ...moved})};
+  },
+);
 
 /** The gradient of a convolution, which is what a transposed one is. */
 export const conv2dTranspose: Pattern = (node, known) => {
@@ -243,9 +253,12 @@ export const conv2dTranspose: Pattern = (node, known) => {
 };
 
 /** A convolution between SpaceToBatchND and BatchToSpaceND, which is one with dilations. */
-export const spaceToBatch: Pattern = onFloats((node, known, shape, x) => {
+export const spaceToBatch: Pattern = /*#__PURE__*/ onFloats((node, known, shape, x) => {
   const chain = new Chain(node, known);
-  const [path, blocks, pads] = [chain.next(), ...node.inputs.slice(1, 3).map(each => knownIntegers(each, known))] as const;
+  const [path, blocks, pads] = [
+    chain.next(),
+    ...node.inputs.slice(1, 3).map(each => knownIntegers(each, known)),
+  ] as const;
   const conv = path?.at(-1);
   const plain = noLayer('moves pixels to the batch');
   if (!conv || !blocks || !pads || shape.length !== 4 || blocks.length !== 2) return plain;
@@ -263,7 +276,15 @@ export const spaceToBatch: Pattern = onFloats((node, known, shape, x) => {
   const [top, bottom, left, right] = pads as [number, number, number, number];
   const [cropTop, cropBottom, cropLeft, cropRight] = crops as [number, number, number, number];
   if (cropTop !== 0 || cropLeft !== 0 || cropBottom > bottom || cropRight > right) return plain;
-  const found = zeroPadding([[0, 0], [top, bottom - cropBottom], [left, right - cropRight], [0, 0]], shape);
+  const found = zeroPadding(
+    [
+      [0, 0],
+      [top, bottom - cropBottom],
+      [left, right - cropRight],
+      [0, 0],
+    ],
+    shape,
+  );
   const kernel = known.constant(conv.inputs[1]);
   if ('reason' in found || !kernel) return plain;
   const [height, width, inputs, filters] = kernel.shape as [number, number, number, number];
@@ -297,11 +318,12 @@ export function denseKernel(node: GraphNode, known: Known): Constant | NoLayer {
   const constant = known.constant(node.inputs[1]);
   if (known.constant(node.inputs[0])) return noLayer('has its constant on the left, and layers on the right');
   if (!constant) return noLayer('multiplies two values');
-  if (node.attrs.flag(first!)) return noLayer('turns its batch');
+  if (node.attrs.flag(first)) return noLayer('turns its batch');
   const {shape} = constant;
-  if (shape.length < 2 || shape.slice(0, -2).some(dim => dim !== 1)) return noLayer('has a matrix for each of its batch');
+  if (shape.length < 2 || shape.slice(0, -2).some(dim => dim !== 1))
+    return noLayer('has a matrix for each of its batch');
   const matrix = {...constant, shape: shape.slice(-2)};
-  return node.attrs.flag(second!) ? transposed(matrix) : matrix;
+  return node.attrs.flag(second) ? transposed(matrix) : matrix;
 }
 
 /** A Dense on values whose last dimension is multiplied. */
@@ -318,7 +340,7 @@ export function denseMatch(
   return productMatch(node, product, known);
 }
 
-export const matMul: Pattern = onFloats((node, known, shape, x) => {
+export const matMul: Pattern = /*#__PURE__*/ onFloats((node, known, shape, x) => {
   const kernel = denseKernel(node, known);
   if ('reason' in kernel) return kernel;
   if (shape.length < 2) return noLayer('multiplies a vector');
@@ -326,4 +348,3 @@ export const matMul: Pattern = onFloats((node, known, shape, x) => {
   if (known.constant(node.inputs[1])!.shape.length > shape.length) return noLayer('has a matrix of more dimensions');
   return denseMatch(node, {takes: x, kernel, shape}, known);
 });
-
