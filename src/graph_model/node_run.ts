@@ -3,6 +3,7 @@ import {type GraphModel, loadGraphModelSync} from '@tensorflow/tfjs-converter';
 import {type io, type Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {GraphDef, NodeDef} from './check_graph';
 import type {Constant} from './constant';
+import {mendGraph, registerGraphOps} from './mend_graph';
 
 export type {Constant} from './constant';
 
@@ -42,11 +43,14 @@ export class NodeRun {
       const constant = constants.get(name);
       return constant ? [{name, ...constant}] : [];
     });
-    this.#model = loadGraphModelSync({
-      modelTopology: topology,
-      weightSpecs: weights.map(({name, dtype, shape}) => ({name, dtype, shape}) as io.WeightsManifestEntry),
-      weightData: weights.map(({values}) => values.slice().buffer),
-    });
+    registerGraphOps();
+    this.#model = loadGraphModelSync(
+      mendGraph({
+        modelTopology: topology,
+        weightSpecs: weights.map(({name, dtype, shape}) => ({name, dtype, shape}) as io.WeightsManifestEntry),
+        weightData: weights.map(({values}) => values.slice().buffer),
+      }),
+    );
   }
 
   /** The outputs for these inputs, in the order of the set. */

@@ -3,7 +3,6 @@ import type {io} from '@tensorflow/tfjs-core';
 import {type LayersModel, loadLayersModel} from '@tensorflow/tfjs-layers';
 import {invalid, isRecord, throwProblems} from '../check/rules';
 import {asGraph, graphProblems} from '../graph_model/check_graph';
-import {registerGraphOps} from '../graph_model/mend_graph';
 import {handlerOf} from '../graph_model/model_source';
 import {GraphWeights, weightDataOf} from '../graph_model/weights';
 import {allOrNothing} from '../layers/all_or_nothing';
@@ -42,7 +41,6 @@ export async function importModel(source: ModelSource, options: ImportOptions = 
   throwProblems('importModel', graphProblems(graph, {}));
   const weights = new GraphWeights(artifacts.weightSpecs, await weightDataOf(artifacts));
   throwProblems('importModel', weights.problems);
-  registerGraphOps();
   const onNode = (done: number, total: number) => tell('convert', done, total);
   return quantized(allOrNothing(() => layersOfGraph(graph, weights, artifacts, onNode)));
 }
