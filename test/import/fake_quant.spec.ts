@@ -1,6 +1,9 @@
 /** Graphs with FakeQuant nodes: quantized models with their ranges, on the grids of their weights. */
+import {loadGraphModel} from '@tensorflow/tfjs-converter';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
+import {mendGraph, registerGraphOps} from '../../src/entries/graph_model';
+import {importModel} from '../../src/entries/import';
 import {describeQuantization, freezeRanges, quantizedWeights} from '../../src/entries/qat';
 import {quantized} from '../../src/import/graph/fake_quant';
 import {gridOfWeight} from '../../src/import/graph/weight_grids';
@@ -173,5 +176,174 @@ describe('A graph with FakeQuant nodes', () => {
     const model = tfl.sequential({layers: [tfl.layers.dense({units: 2, inputShape: [3]})]});
     expect(await quantized(model)).toBe(model);
     model.dispose();
+  });
+});
+
+/** A node of a graph: its op, what it takes, its attributes. */
+type Node = readonly [op: string, inputs: readonly string[], attrs?: object];
+
+/** A value of a graph that is given: a number, or the first of so many of a shape. */
+type Value = number | readonly [shape: readonly number[], values: ArrayLike<number>, dtype?: 'int32'];
+
+const FLOAT = {T: {type: 'DT_FLOAT'}};
+
+/** A graph of nodes by name, that takes x and gives what nothing takes. */
+function graphOf(
+  shape: readonly number[],
+  nodes: Readonly<Record<string, Node>>,
+  constants: Readonly<Record<string, Value>>,
+): tf.io.ModelArtifacts {
+  const dim = [-1, ...shape].map(size => ({size: String(size)}));
+  const x = {name: 'x', op: 'Placeholder', attr: {dtype: {type: 'DT_FLOAT'}, shape: {shape: {dim}}}};
+  const taken = new Set(Object.values(nodes).flatMap(([, inputs]) => inputs));
+  const used = Object.entries(constants).filter(([name]) => taken.has(name));
+  const values = used.map(([name, value]) => {
+    const [of, numbers, dtype = 'float32' as const] = typeof value === 'number' ? [[], [value]] : value;
+    return {name, shape: [...of], dtype, numbers};
+  });
+  const consts = values.map(({name, dtype, shape: own}) => {
+    const type = {type: dtype === 'int32' ? 'DT_INT32' : 'DT_FLOAT'};
+    const tensorShape = {dim: own.map(size => ({size: String(size)}))};
+    return {name, op: 'Const', attr: {dtype: type, value: {tensor: {dtype: type.type, tensorShape}}}};
+  });
+  const others = Object.entries(nodes).map(([name, [op, input, attr = {}]]) => ({
+    name,
+    op,
+    input,
+    attr: {...FLOAT, ...attr},
+  }));
+  const bytes = values.map(
+    ({numbers, dtype}) => new Uint8Array((dtype === 'int32' ? Int32Array : Float32Array).from(numbers).buffer),
+  );
+  const weightData = new Uint8Array(bytes.flatMap(each => [...each])).buffer;
+  const topology = {node: [x, ...consts, ...others], library: {}, versions: {}};
+  return {
+    modelTopology: topology,
+    format: 'graph-model',
+    weightSpecs: values.map(({name, shape: own, dtype}) => ({name, shape: own, dtype})),
+    weightData,
+  };
+}
+
+/** How far what is imported is from what tf.loadGraphModel makes of the same graph, in the largest of its values. */
+async function differenceOf(artifacts: tf.io.ModelArtifacts, x: tf.Tensor): Promise<[number, tfl.LayersModel]> {
+  registerGraphOps();
+  const graph = await loadGraphModel(mendGraph(tf.io.fromMemory(artifacts)));
+  const expected = tf.tidy(() => Array.from([graph.predict(x) as tf.Tensor].flat()[0]!.dataSync()));
+  graph.dispose();
+  const model = await importModel(artifacts);
+  return [furthest(predict(model, x), expected) / Math.max(...expected.map(Math.abs)), model];
+}
+
+const bits = (numBits: number, narrow = false) => ({num_bits: {i: numBits}, narrow_range: {b: narrow}});
+const given = {range_given: {b: true}};
+
+const RANGES = {low: -1.7, high: 3.3, zero: 0, positive: 0.5, negative: -2, five: [[], [5], 'int32']} as const;
+
+const ROUNDING: Readonly<Record<string, Node>> = {
+  'its defaults': ['FakeQuantWithMinMaxArgs', ['x']],
+  'a range in its attributes': ['FakeQuantWithMinMaxArgs', ['x'], {...bits(4, true), min: {f: -1.37}, max: {f: 0.1}}],
+  'a range that is given': ['FakeQuantWithMinMaxVars', ['x', 'low', 'high']],
+  '4 narrow bits': ['FakeQuantWithMinMaxVars', ['x', 'low', 'high'], bits(4, true)],
+  '16 bits': ['FakeQuantWithMinMaxVars', ['x', 'low', 'high'], bits(16)],
+  'a range above 0': ['FakeQuantWithMinMaxVars', ['x', 'positive', 'high']],
+  'a range up to 0': ['FakeQuantWithMinMaxVars', ['x', 'negative', 'zero']],
+  V2: ['QuantizeAndDequantizeV2', ['x', 'low', 'high'], given],
+  'V2 of 5 bits from 0': [
+    'QuantizeAndDequantizeV2',
+    ['x', 'zero', 'high'],
+    {...given, ...bits(5), signed_input: {b: false}},
+  ],
+  V3: ['QuantizeAndDequantizeV3', ['x', 'negative', 'positive', 'five'], {narrow_range: {b: true}}],
+  V4: ['QuantizeAndDequantizeV4', ['x', 'negative', 'high'], {...given, ...bits(6)}],
+};
+
+/** A network of FakeQuant nodes: its kernels' are not folded. */
+function network(numBits: number): tf.io.ModelArtifacts {
+  const quant = bits(numBits);
+  const ones = {list: {i: ['1', '1', '1', '1']}};
+  const conv = {strides: ones, dilations: ones, padding: {s: btoa('SAME')}};
+  const random = (count: number, seed: number) =>
+    tf.tidy(() => tf.randomNormal([count], 0, 0.5, 'float32', seed).dataSync());
+  return graphOf(
+    [6, 6, 2],
+    {
+      rounded: ['FakeQuantWithMinMaxVars', ['x', 'low', 'high'], quant],
+      kernel: ['FakeQuantWithMinMaxVarsPerChannel', ['weights', 'lows', 'highs'], bits(numBits, true)],
+      conv: ['Conv2D', ['rounded', 'kernel'], conv],
+      biased: ['BiasAdd', ['conv', 'bias']],
+      relu: ['Relu', ['biased']],
+      first: ['FakeQuantWithMinMaxVars', ['relu', 'zero', 'high'], quant],
+      second: ['FakeQuantWithMinMaxVars', ['relu', 'zero', 'positive'], quant],
+      float: ['Conv2D', ['second', 'floats'], conv],
+      sum: ['AddV2', ['first', 'float']],
+      twice: ['FakeQuantWithMinMaxVars', ['sum', 'low', 'high'], quant],
+      again: ['FakeQuantWithMinMaxArgs', ['twice'], {...bits(8), min: {f: -1}, max: {f: 2}}],
+      pooled: ['Mean', ['again', 'axes']],
+      dense: ['MatMul', ['pooled', 'matrix']],
+    },
+    {
+      ...RANGES,
+      weights: [[3, 3, 2, 4], random(72, 11)],
+      lows: [[4], [-1, -0.5, -0.7, -1.2]],
+      highs: [[4], [1, 0.5, 0.7, 1.2]],
+      bias: [[4], [0.1, -0.2, 0.3, 0]],
+      floats: [[1, 1, 4, 4], random(16, 12)],
+      axes: [[2], [1, 2], 'int32'],
+      matrix: [[4, 3], random(12, 13)],
+    },
+  );
+}
+
+describe('importModel, of nodes that round,', () => {
+  scoped();
+
+  for (const [what, node] of Object.entries(ROUNDING)) {
+    it(`rounds as one of ${what} does`, async () => {
+      const x = tf.randomUniform([4, 33], -4, 4, 'float32', 14);
+      const [difference, model] = await differenceOf(graphOf([33], {y: node}, RANGES), x);
+      expect(difference).toBeLessThan(1e-5);
+      expect(model.layers.map(layer => layer.getClassName())).toEqual(['InputLayer', QuantizedInput.className]);
+      model.dispose();
+    });
+  }
+
+  for (const numBits of [4, 8]) {
+    it(`quantizes a network to ${numBits} bits where the graph is, and nowhere else`, async () => {
+      const x = tf.randomUniform([3, 6, 6, 2], -2, 4, 'float32', 15);
+      const [difference, q] = await differenceOf(network(numBits), x);
+      expect(difference).toBeLessThan(1e-5);
+      const rows = await describeQuantization(q).read();
+      const found = rows.map(({layer, what, numBits: own, ranges}) => [layer, what, own, ranges]);
+      expect(found).toEqual([
+        ['rounded', 'output', numBits, 1],
+        ['relu', 'kernel', numBits, 4],
+        ['relu', 'output', undefined, 0],
+        ['second', 'output', numBits, 1],
+        ['first', 'output', numBits, 1],
+        ['float', 'weights', undefined, 0],
+        ['float', 'output', undefined, 0],
+        ['sum', 'output', numBits, 1],
+        ['again', 'output', 8, 1],
+        ['pooled', 'output', undefined, 0],
+        ['dense', 'weights', undefined, 0],
+        ['dense', 'output', undefined, 0],
+      ]);
+      const again = await reloaded(q);
+      expect(predict(again, x)).toEqual(predict(q, x));
+      for (const each of [q, again]) each.dispose();
+    });
+  }
+
+  it('trains the network on', async () => {
+    const q = await importModel(network(8));
+    q.compile({optimizer: 'sgd', loss: 'meanSquaredError'});
+    const [x, y] = [tf.randomUniform([8, 6, 6, 2], -1, 1, 'float32', 16), tf.ones([8, 3])];
+    const before = predict(q, x);
+    const {history} = await q.fit(x, y, {epochs: 3});
+    const losses = history['loss'] as number[];
+    expect(losses[2]!).toBeLessThan(losses[0]!);
+    expect(predict(q, x)).not.toEqual(before);
+    q.dispose();
   });
 });

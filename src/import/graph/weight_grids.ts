@@ -29,8 +29,8 @@ interface Steps {
 
 /** More levels than this on one side of 0 are no int8 grid. */
 const MOST = 255;
-/** How far from a whole number a value in steps may be: many times what float32 loses, and few chance hits. */
-const DOUBT = 2 ** -11;
+/** By what share a value may be off: a few times what float32 loses where values are rounded, and channels folded. */
+const DOUBT = 2 ** -20;
 /** Fewer values beside their channels' largest may be multiples of a large step by chance. */
 const ENOUGH = 8;
 
@@ -41,7 +41,7 @@ function stepsOf(values: readonly number[]): Steps | undefined {
   if (extent === 0) return {step: 0, lowest: 0, highest: 0};
   for (let top = 1; top <= MOST; ++top) {
     const perUnit = top / extent;
-    const isOff = (value: number) => Math.abs(value * perUnit - Math.round(value * perUnit)) > DOUBT;
+    const isOff = (value: number) => Math.abs(value * perUnit - Math.round(value * perUnit)) > top * DOUBT;
     if (values.some(isOff)) continue;
     return {
       step: fitted(values, perUnit),
@@ -84,10 +84,24 @@ function gridFor(channels: readonly Steps[], widths: readonly number[]): WeightG
   return undefined;
 }
 
+/** The grid that all groups of values lie on, with a range for each. */
+function gridOver(groups: readonly (readonly number[])[], widths: readonly number[]): WeightGrid | undefined {
+  const found = groups.map(stepsOf);
+  if (!found.every(each => each !== undefined)) return undefined;
+  // The largest value of a group tells nothing.
+  const telling = groups.reduce((count, {length}) => count + length - 1, 0);
+  const sorted = [...new Set([...widths, 8])].sort((a, b) => a - b);
+  return gridFor(
+    found,
+    sorted.filter(width => width >= 8 || telling >= ENOUGH),
+  );
+}
+
 /**
- * The grid that a weight's values lie on: one of all values if there is, else one of each channel's; undefined if there is none.
+ * The grid that a weight's values lie on: one of all values, or one of each channel's where that takes fewer bits; undefined
+ * if there is none.
  *
- * @param widths - the numbers of bits that there may be.
+ * @param widths - the numbers of bits that there may be, beside 8.
  */
 export function gridOfWeight(
   values: ArrayLike<number>,
@@ -96,19 +110,11 @@ export function gridOfWeight(
 ): WeightGrid | undefined {
   const all = Array.from(values);
   if (!all.every(Number.isFinite)) return undefined;
-  const steps = stepsOf(all);
-  if (steps) return gridFor([steps], widthsFor(all.length - 1, widths));
-  if (!channels) return undefined;
+  const whole = gridOver([all], widths);
+  if (!channels) return whole;
   const byChannel = Array.from({length: channels.count}, (): number[] => []);
   all.forEach((value, i) => byChannel[channels.of(i)]!.push(value));
-  const found = byChannel.map(stepsOf);
-  return found.every(each => each !== undefined)
-    ? gridFor(found, widthsFor(all.length - channels.count, widths))
-    : undefined;
-}
-
-/** Of so many values that tell anything, what may be told: few could be of any width. */
-function widthsFor(telling: number, widths: readonly number[]): readonly number[] {
-  const sorted = [...new Set([...widths, 8])].sort((a, b) => a - b);
-  return telling < ENOUGH ? sorted.filter(width => width >= 8) : sorted;
+  const split = gridOver(byChannel, widths);
+  if (!whole || !split) return whole ?? split;
+  return split.numBits < whole.numBits || (split.symmetric && !whole.symmetric) ? split : whole;
 }
