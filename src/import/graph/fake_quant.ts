@@ -11,78 +11,7 @@ import type {SavedQuantizer} from '../../qat/quantized_layers/layer_quantizer';
 import {QuantizedInput} from '../../qat/quantized_layers/quantized_input';
 import {QuantizedLayer} from '../../qat/quantized_layers/quantized_layer';
 import {channelsIn} from '../../qat/quantized_layers/weight_quantizer';
-import type {Constant} from '../../graph_model/node_run';
-import type {Edge, GraphNode, Known} from './graph_reader';
-import type {Match, NoLayer, Pattern} from './pattern';
 import {type ChannelsOf, gridOfWeight, type WeightGrid} from './weight_grids';
-
-/** How a node rounds. */
-interface Rounding {
-  readonly numBits: number;
-  readonly narrowRange: boolean;
-  readonly range: readonly [min: number, max: number];
-}
-
-/** A layer that rounds as the node does. */
-function rounding(node: GraphNode, {numBits, narrowRange, range: [min, max]}: Rounding): Match | NoLayer {
-  if (numBits < 2 || numBits > 16) return {reason: `rounds to ${numBits} bits, and layers to 2 to 16`};
-  if (!(Number.isFinite(min) && Number.isFinite(max) && min < max)) {
-    return {reason: `rounds to [${min}, ${max}], which is no range`};
-  }
-  const quantizer = {numBits, narrowRange, fixed: [min, max], pinned: true} as const;
-  const make = ({name}: {readonly name: string}) => new QuantizedInput({name, quantizer});
-  return {takes: [node.inputs[0]!], layers: [{of: node, make}], nodes: [node]};
-}
-
-const COMPUTED: NoLayer = {reason: 'its range is computed'};
-const BY_CHANNEL: NoLayer = {reason: 'rounds each channel of an activation on a range of its own'};
-
-function scalarOf(known: Known, edge: Edge | undefined): number | undefined {
-  const constant: Constant | undefined = known.constant(edge);
-  return constant?.values.length === 1 ? constant.values[0] : undefined;
-}
-
-/** FakeQuantWithMinMaxArgs: its range is in its attributes. */
-const fakeQuantArgs: Pattern = node => {
-  const {attrs} = node;
-  const range = [attrs.float('min', -6), attrs.float('max', 6)] as const;
-  return rounding(node, {numBits: attrs.int('num_bits', 8), narrowRange: attrs.flag('narrow_range', false), range});
-};
-
-/** FakeQuantWithMinMaxVars: its range is given. */
-const fakeQuantVars: Pattern = (node, known) => {
-  const {attrs} = node;
-  const [min, max] = [scalarOf(known, node.inputs[1]), scalarOf(known, node.inputs[2])];
-  if (min === undefined || max === undefined) return COMPUTED;
-  const narrowRange = attrs.flag('narrow_range', false);
-  return rounding(node, {numBits: attrs.int('num_bits', 8), narrowRange, range: [min, max]});
-};
-
-/** QuantizeAndDequantizeV2, V3 and V4: on a symmetric grid, or one that begins at 0, as fine as the longer side allows. */
-const quantizeAndDequantize: Pattern = (node, known) => {
-  const {attrs} = node;
-  if (attrs.int('axis', -1) !== -1) return BY_CHANNEL;
-  if (!attrs.flag('range_given', node.op === 'QuantizeAndDequantizeV3')) return {reason: 'measures its range'};
-  const [min, max] = [scalarOf(known, node.inputs[1]), scalarOf(known, node.inputs[2])];
-  const numBits = node.op === 'QuantizeAndDequantizeV3' ? scalarOf(known, node.inputs[3]) : attrs.int('num_bits', 8);
-  if (min === undefined || max === undefined || numBits === undefined) return COMPUTED;
-  const isSigned = attrs.flag('signed_input', true);
-  const narrowRange = isSigned && attrs.flag('narrow_range', false);
-  const highest = isSigned ? 2 ** (numBits - 1) - 1 : 2 ** numBits - 1;
-  const lowest = isSigned ? -highest - (narrowRange ? 0 : 1) : 0;
-  const step = Math.max(max / highest, lowest === 0 ? 0 : min / lowest);
-  return rounding(node, {numBits, narrowRange, range: [lowest * step, highest * step]});
-};
-
-/** What rounds, of values that are no constants: by a layer that rounds, which {@link quantized} makes part of the one before. */
-export const ROUNDING_PATTERNS: Readonly<Record<string, Pattern>> = {
-  FakeQuantWithMinMaxArgs: fakeQuantArgs,
-  FakeQuantWithMinMaxVars: fakeQuantVars,
-  FakeQuantWithMinMaxVarsPerChannel: () => BY_CHANNEL,
-  QuantizeAndDequantizeV2: quantizeAndDequantize,
-  QuantizeAndDequantizeV3: quantizeAndDequantize,
-  QuantizeAndDequantizeV4: quantizeAndDequantize,
-};
 
 /** Kinds whose wrapper may round what they give: those that compute values of their own. */
 const ROUNDS: ReadonlySet<Kind> = new Set<Kind>([
