@@ -8,6 +8,8 @@ import {describeQuantization, freezeRanges, quantizedWeights} from '../../src/en
 import {quantized} from '../../src/import/graph/fake_quant';
 import {gridOfWeight} from '../../src/import/graph/weight_grids';
 import {QuantizedInput} from '../../src/qat/quantized_layers/quantized_input';
+import {QuantizedLayer} from '../../src/qat/quantized_layers/quantized_layer';
+import {inputTensors, modelHandler, readExpected} from '../graph_models/models';
 import {reloaded} from '../support/saved';
 import {scoped} from '../support/scoped';
 
@@ -346,4 +348,48 @@ describe('importModel, of nodes that round,', () => {
     expect(predict(q, x)).not.toEqual(before);
     q.dispose();
   });
+});
+
+/** Of the folders of test/graph_models, the classes of what rounds. */
+const SEGMENT = 'tfjs-quantization>GraphSegment';
+const CONVERTED: Readonly<Record<string, readonly string[]>> = {
+  args: [QuantizedInput.className, SEGMENT],
+  vars: [SEGMENT],
+  vars_per_channel: [SEGMENT],
+  quantize_v2: [SEGMENT],
+  quantize_v3: [SEGMENT],
+  quantize_v3_bits: [SEGMENT],
+  quantize_v4: [SEGMENT],
+  quantize_v4_grad: [SEGMENT],
+  qat_network: [QuantizedInput.className, QuantizedLayer.className],
+};
+
+describe('importModel, of converted graphs,', () => {
+  scoped();
+
+  for (const [folder, classes] of Object.entries(CONVERTED)) {
+    it(`gives what tf.loadGraphModel gives of ${folder}`, async () => {
+      registerGraphOps();
+      const graph = await loadGraphModel(mendGraph(await modelHandler(folder)));
+      const model = await importModel(await modelHandler(folder));
+      const rounding = model.layers.map(layer => layer.getClassName()).filter(name => /Quantized|Segment/.test(name));
+      expect(new Set(rounding)).toEqual(new Set(classes));
+      for (const {inputs} of (await readExpected())[folder]!) {
+        const given = inputTensors(inputs);
+        const expected = [graph.execute(given)].flat();
+        const values = model.inputNames.map(name => given[name]!);
+        const found = [model.apply(values.length === 1 ? values[0]! : values)].flat() as tf.Tensor[];
+        expect(found.length).toBe(expected.length);
+        found.forEach((value, i) => {
+          const [one, other] = [value.dataSync(), expected[i]!.dataSync()];
+          const largest = Math.max(...other.filter(Number.isFinite).map(Math.abs));
+          const isOff = (each: number, j: number) =>
+            !Object.is(each, other[j]) && !(Math.abs(each - other[j]!) <= 1e-5 * largest) && each !== other[j];
+          expect(one.filter(isOff).length).withContext(model.outputNames[i]!).toBe(0);
+        });
+      }
+      graph.dispose();
+      model.dispose();
+    });
+  }
 });
