@@ -1,7 +1,7 @@
 /** The weights of a model's files, decoded one at a time. */
 import {io, tidy} from '@tensorflow/tfjs-core';
 import {isRecord} from '../check/rules';
-import {inJson} from './check_graph';
+import {inJson} from './model_json';
 import type {Constant} from './node_run';
 
 /** Bytes of a value, by the dtypes of weights, and of what they are stored as. A string is its length and its bytes. */
