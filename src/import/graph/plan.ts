@@ -1,0 +1,149 @@
+/** What becomes of each node: it is in a layer, or stays as it is. */
+import type {layers} from '@tensorflow/tfjs-layers';
+import type {Reason} from '../../graph_model/saved_segment';
+import {inseparable} from './control_flow';
+import type {Facts} from './facts';
+import {type Edge, EdgeMap, type Graph, type GraphNode} from './graph_reader';
+import type {Match, Pattern} from './pattern';
+import {Probe} from './probe';
+
+type Layer = layers.Layer;
+
+/** Layers called one after the other, which give one value. */
+export interface LayerUnit {
+  readonly match: Match;
+  readonly layers: readonly Layer[];
+  readonly takes: readonly Edge[];
+  readonly gives: Edge;
+}
+
+/** Nodes that no layer computes: one, or some that cannot be run apart. */
+export interface FloatUnit {
+  readonly nodes: readonly GraphNode[];
+  readonly reasons: readonly Reason[];
+}
+
+export interface Plan {
+  /** Each after those that it takes from. */
+  readonly units: readonly (LayerUnit | FloatUnit)[];
+  /** Where a value comes from, if nodes only hand it on. */
+  readonly source: (edge: Edge) => Edge;
+}
+
+export function isLayers(unit: LayerUnit | FloatUnit): unit is LayerUnit {
+  return 'match' in unit;
+}
+
+/** The shape that layers give, called one after the other. */
+function shapeAfter(made: readonly Layer[], takes: readonly Edge[], facts: Facts): (number | null)[] {
+  let shapes = takes.map(edge => [...facts.shape(edge)!]);
+  for (const layer of made) {
+    const shape = layer.computeOutputShape(shapes.length === 1 ? shapes[0]! : shapes);
+    shapes = [shape as (number | null)[]];
+  }
+  return shapes[0]!;
+}
+
+/** Nodes that hand on all that they take, one by one. */
+const HANDS_ON = /^(IdentityN|PlaceholderWithDefault)$/;
+
+/** Nodes that give another shape than what they take, so that it matters whose shape something asks for. */
+const RESHAPES = /Pad|Space|Reshape|Squeeze|ExpandDims|Transpose|Mean|Pool/;
+
+class Planner {
+  readonly #graph: Graph;
+  readonly #facts: Facts;
+  readonly #patterns: Readonly<Record<string, Pattern>>;
+  readonly #probe: Probe;
+  readonly #aliases = new EdgeMap<Edge>();
+  readonly #placed: Set<GraphNode>;
+  readonly #units: (LayerUnit | FloatUnit)[] = [];
+
+  constructor(graph: Graph, facts: Facts, inputs: Iterable<GraphNode>, patterns: Readonly<Record<string, Pattern>>) {
+    this.#graph = graph;
+    this.#facts = facts;
+    this.#patterns = patterns;
+    this.#probe = new Probe(facts);
+    this.#placed = new Set(inputs);
+  }
+
+  readonly source = (edge: Edge): Edge => {
+    let at = edge;
+    for (let next = this.#aliases.get(at); next; next = this.#aliases.get(at)) at = next;
+    return at;
+  };
+
+  plan(onNode: (done: number) => void): Plan {
+    let done = 0;
+    for (const set of inseparable(this.#graph)) {
+      if (set.length > 1) this.#units.push({nodes: set, reasons: reasonsOf(set)});
+      else this.#place(set[0]!);
+      onNode((done += set.length));
+    }
+    return {units: this.#units, source: this.source};
+  }
+
+  #place(node: GraphNode): void {
+    if (this.#facts.kind(node) !== 'values' || this.#placed.has(node)) return;
+    if (HANDS_ON.test(node.op)) {
+      node.inputs.forEach((edge, output) => this.#alias({node, output}, edge));
+      return;
+    }
+    const reason = this.#match(node);
+    if (reason === undefined) return;
+    this.#units.push({nodes: [node], reasons: [{op: node.op, reason}]});
+    this.#probe.outputsOf(node).forEach((given, output) => {
+      if (given) this.#facts.note({node, output}, given.shape, given.dtype);
+    });
+  }
+
+  #alias(edge: Edge, of: Edge): void {
+    const source = this.source(of);
+    this.#aliases.set(edge, source);
+    this.#facts.note(edge, this.#facts.shape(source), this.#facts.dtype(source));
+  }
+
+  /** Makes the layers of a node; or tells why there are none. */
+  #match(node: GraphNode): string | undefined {
+    if (!Object.hasOwn(this.#patterns, node.op)) return 'has no layer';
+    const match = this.#patterns[node.op]!(node, this.#facts);
+    if ('reason' in match) return match.reason;
+    const takes = match.takes.map(this.source);
+    const gives = {node: match.nodes.at(-1)!, output: 0};
+    if (match.layers.length === 0) {
+      this.#alias(gives, takes[0]!);
+    } else {
+      if (takes.some(edge => !this.#facts.shape(edge))) return 'takes what may have any rank';
+      if (takes.some(edge => this.#facts.kind(edge.node) !== 'values')) return 'takes what hangs on shapes or constants';
+      const made = match.layers.map(({make, of, suffix = ''}) => make({name: of.name + suffix}));
+      this.#facts.note(gives, shapeAfter(made, takes, this.#facts), 'float32');
+      this.#units.push({match, layers: made, takes, gives});
+    }
+    for (const each of match.nodes) {
+      this.#placed.add(each);
+      // Of those within, something may still ask for the shape.
+      if (each !== gives.node && !RESHAPES.test(each.op)) this.#alias({node: each, output: 0}, gives);
+    }
+    return undefined;
+  }
+}
+
+function reasonsOf(nodes: readonly GraphNode[]): Reason[] {
+  const ops = new Set(nodes.map(({op}) => op));
+  return [...ops].map(op => ({op, reason: 'is in a loop or a branch'}));
+}
+
+/**
+ * Looks for layers of all the nodes.
+ *
+ * @param inputs - the nodes that stand for the model's inputs.
+ */
+export function planOf(
+  graph: Graph,
+  facts: Facts,
+  inputs: Iterable<GraphNode>,
+  patterns: Readonly<Record<string, Pattern>>,
+  onNode: (done: number) => void,
+): Plan {
+  return new Planner(graph, facts, inputs, patterns).plan(onNode);
+}
