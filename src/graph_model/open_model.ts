@@ -1,5 +1,6 @@
 /** Whether a model that was loaded is one, told before anything is made of it. */
-import {isRecord, must, number, oneOf, shownAll} from '../check/rules';
+import type {io} from '@tensorflow/tfjs-core';
+import {isRecord, must, number, oneOf, shownAll, throwProblems} from '../check/rules';
 import {
   asGraph,
   attrKindProblems,
@@ -118,6 +119,26 @@ export function isLayersModel({artifacts}: LoadedModel): boolean {
 }
 
 /**
+ * The artifacts of a layers model, as tf.loadLayersModel takes them.
+ *
+ * @throws if its weights are not those that it lists.
+ */
+export function openLayers(caller: string, {artifacts, files}: LoadedModel): io.ModelArtifacts {
+  throwProblems(caller, new GraphWeights(artifacts.weightSpecs, artifacts.weightData, files).problems);
+  return artifacts;
+}
+
+/** Weights of one name; layers tell theirs apart by their order. */
+function twins(weightSpecs: readonly io.WeightsManifestEntry[] = []): string[] {
+  const names = new Set<string>();
+  return weightSpecs.flatMap(({name}) => {
+    if (names.has(name)) return [`two weights are called '${name}'.`];
+    names.add(name);
+    return [];
+  });
+}
+
+/**
  * Opens a graph model.
  *
  * @throws if it is none or malformed: all problems at once, each with node, op and what to do.
@@ -131,6 +152,7 @@ export function openGraph(caller: string, {artifacts, files}: LoadedModel): Open
   refuseGraph(caller, [
     ...malformed,
     ...weights.problems,
+    ...(weights.problems.length > 0 ? [] : twins(weightSpecs)),
     ...(malformed.length + weights.problems.length > 0 ? [] : opProblems(graph, weights)),
     ...(malformed.length > 0 ? [] : signatureProblems(userDefinedMetadata?.['signature'] ?? signature, graph)),
   ]);

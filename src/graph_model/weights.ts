@@ -108,7 +108,6 @@ export class GraphWeights {
     if (problems.length > 0) return problems;
     let start = 0;
     for (const spec of specs as io.WeightsManifestEntry[]) {
-      if (this.#entries.has(spec.name)) problems.push(`two weights are called '${spec.name}'.`);
       const end = start + this.#bytesOf(spec, start, length);
       // Once, since those behind it cannot be found either.
       if (end > length) {
