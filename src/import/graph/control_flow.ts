@@ -31,7 +31,7 @@ export class Joined<T> {
   of(member: T): T {
     let root = member;
     for (let next = this.#parents.get(root); next !== undefined; next = this.#parents.get(root)) root = next;
-    for (let at = member; at !== root; ) {
+    for (let at = member; at !== root;) {
       const next = this.#parents.get(at)!;
       this.#parents.set(at, root);
       at = next;

@@ -4,7 +4,7 @@ import type {Reason} from '../../graph_model/saved_segment';
 import {inseparable} from './control_flow';
 import type {Facts} from './facts';
 import {type Edge, EdgeMap, type Graph, type GraphNode} from './graph_reader';
-import type {Match, Pattern} from './pattern';
+import type {LayerPlan, Match, Pattern} from './pattern';
 import {Probe} from './probe';
 
 type Layer = layers.Layer;
@@ -13,6 +13,8 @@ type Layer = layers.Layer;
 export interface LayerUnit {
   readonly match: Match;
   readonly layers: readonly Layer[];
+  /** What each value that is taken passes first. */
+  readonly before: readonly (Layer | undefined)[];
   readonly takes: readonly Edge[];
   readonly gives: Edge;
 }
@@ -32,6 +34,10 @@ export interface Plan {
 
 export function isLayers(unit: LayerUnit | FloatUnit): unit is LayerUnit {
   return 'match' in unit;
+}
+
+function madeOf({make, of, suffix = ''}: LayerPlan): Layer {
+  return make({name: of.name + suffix});
 }
 
 /** The shape that layers give, called one after the other. */
@@ -114,10 +120,12 @@ class Planner {
       this.#alias(gives, takes[0]!);
     } else {
       if (takes.some(edge => !this.#facts.shape(edge))) return 'takes what may have any rank';
-      if (takes.some(edge => this.#facts.kind(edge.node) !== 'values')) return 'takes what hangs on shapes or constants';
-      const made = match.layers.map(({make, of, suffix = ''}) => make({name: of.name + suffix}));
+      if (takes.some(edge => this.#facts.kind(edge.node) !== 'values'))
+        return 'takes what hangs on shapes or constants';
+      const made = match.layers.map(madeOf);
+      const before = (match.before ?? []).map(plan => plan && madeOf(plan));
       this.#facts.note(gives, shapeAfter(made, takes, this.#facts), 'float32');
-      this.#units.push({match, layers: made, takes, gives});
+      this.#units.push({match, layers: made, before, takes, gives});
     }
     for (const each of match.nodes) {
       this.#placed.add(each);
