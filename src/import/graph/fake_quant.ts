@@ -1,6 +1,6 @@
 /** FakeQuant nodes: values round where the graph rounds them, and weights stay on the grids that they were rounded to. */
 import type {LayersModel, SymbolicTensor} from '@tensorflow/tfjs-layers';
-import {asContainer, callsOf, isInput, type Layer} from '../../layers/graph';
+import {asContainer, type Call, callsOf, isInput, type Layer} from '../../layers/graph';
 import {isBatchNorm} from '../../layers/folding';
 import {kindOf, MULTIPLIES} from '../../layers/kinds';
 import {cloneLayer, rebuild, type Replacement} from '../../layers/rebuild';
@@ -25,36 +25,49 @@ const ROUNDS: ReadonlySet<Kind> = new Set<Kind>([
 
 const UNROUNDED = 'the graph does not round it';
 
-/** The rounding layers of a model that are to be part of the layers before them: what these give is taken by nobody else. */
+/** What the layers of a model that round do for the others. */
 class Roundings {
-  /** By the layer that each is behind. */
+  readonly layers: readonly Layer[];
+  /** Those that round. */
+  readonly all: readonly QuantizedInput[];
+  /** Those that are to be part of the layer before them, whose value nobody else takes. */
+  readonly merged = new Set<Layer>();
+  /** The layers that take nothing but what is rounded. */
+  readonly behind = new Set<Layer>();
   readonly #after = new Map<Layer, QuantizedInput>();
-  readonly #merged = new Set<Layer>();
 
   constructor(model: LayersModel) {
     const calls = callsOf(asContainer(model));
-    const taken = new Map<number, number>();
-    const take = ({id}: SymbolicTensor) => void taken.set(id, (taken.get(id) ?? 0) + 1);
-    for (const {inputTensors} of calls) inputTensors.forEach(take);
-    model.outputs.forEach(take);
+    this.layers = calls.map(({outboundLayer}) => outboundLayer);
+    this.all = this.layers.filter(layer => layer instanceof QuantizedInput);
+    this.#findRounded(calls);
     // What the model gives keeps the name that it has there.
     const ends = new Set(model.outputs.map(({id}) => id));
+    const taken = new Map<number, number>();
+    const values = [...calls.flatMap(({inputTensors}) => inputTensors), ...model.outputs];
+    for (const {id} of values) taken.set(id, (taken.get(id) ?? 0) + 1);
     for (const {outboundLayer, inputTensors, outputTensors} of calls) {
       if (!(outboundLayer instanceof QuantizedInput) || ends.has(outputTensors[0]!.id)) continue;
       const [{id, sourceLayer}] = inputTensors as [SymbolicTensor];
-      const rounds = !isInput(sourceLayer) && ROUNDS.has(kindOf(sourceLayer, {}));
-      if (!rounds || taken.get(id) !== 1 || sourceLayer instanceof QuantizedInput) continue;
+      if (isInput(sourceLayer) || !ROUNDS.has(kindOf(sourceLayer, {})) || taken.get(id) !== 1) continue;
       this.#after.set(sourceLayer, outboundLayer);
-      this.#merged.add(outboundLayer);
+      this.merged.add(outboundLayer);
     }
   }
 
-  isMerged(layer: Layer): boolean {
-    return this.#merged.has(layer);
-  }
-
+  /** How a layer is to round what it gives. */
   after(layer: Layer): SavedQuantizer | undefined {
     return this.#after.get(layer)?.quantizer;
+  }
+
+  #findRounded(calls: readonly Call[]): void {
+    const rounded = new Set<number>();
+    for (const {outboundLayer, inputTensors, outputTensors} of calls) {
+      const isBehind = !isInput(outboundLayer) && inputTensors.every(({id}) => rounded.has(id));
+      if (isBehind) this.behind.add(outboundLayer);
+      const keeps = isBehind && kindOf(outboundLayer, {}) === 'passing';
+      if (keeps || outboundLayer instanceof QuantizedInput) outputTensors.forEach(({id}) => rounded.add(id));
+    }
   }
 }
 
@@ -68,7 +81,7 @@ function channelsOf(slot: Slot): ChannelsOf | undefined {
 
 /** The grids of a layer's weights, in the order of its slots; undefined unless all of them lie on one. */
 async function gridsOf(layer: Layer, widths: readonly number[]): Promise<WeightGrid[] | undefined> {
-  if (!MULTIPLIES.has(kindOf(layer, {}))) return undefined;
+  if (!hasWeights(layer)) return undefined;
   const grids: WeightGrid[] = [];
   for (const slot of slotsOf(layer, undefined)) {
     const values = await slot.host[slot.attr]!.read().data();
@@ -80,34 +93,34 @@ async function gridsOf(layer: Layer, widths: readonly number[]): Promise<WeightG
   const isOne = grids.every(
     ({numBits, symmetric}) => numBits === grids[0]!.numBits && symmetric === grids[0]!.symmetric,
   );
-  return grids.length > 0 && isOne ? grids : undefined;
+  return isOne ? grids : undefined;
 }
 
 /**
  * A model in which FakeQuant nodes are layers that round, as what quantizeModel gives: each is part of the layer before it
- * where there is one, and weights are rounded to the grids that they lie on. The model given is disposed of; one without
- * such nodes is returned as it is.
+ * where there is one, and weights are rounded to the grids that they lie on. Where a graph rounds what is multiplied with
+ * weights, and not these, their rounding is there, but off. The model given is disposed of; one without such nodes is
+ * returned as it is.
  */
 export async function quantized(model: LayersModel): Promise<LayersModel> {
-  const layers = callsOf(asContainer(model)).map(({outboundLayer}) => outboundLayer);
-  const rounding = layers.filter(layer => layer instanceof QuantizedInput);
-  if (rounding.length === 0) return model;
-  const widths = [4, ...rounding.map(({quantizer}) => quantizer.numBits).filter(numBits => numBits <= 8)];
+  const roundings = new Roundings(model);
+  if (roundings.all.length === 0) return model;
+  const widths = [4, ...roundings.all.map(({quantizer}) => quantizer.numBits).filter(numBits => numBits <= 8)];
   const grids = new Map<Layer, WeightGrid[]>();
-  for (const layer of layers) {
+  for (const layer of roundings.layers) {
     const own = await gridsOf(layer, widths);
     if (own) grids.set(layer, own);
   }
-  const roundings = new Roundings(model);
   const wrappers = new Map<QuantizedLayer, WeightGrid[]>();
   const replace = (layer: Layer): Replacement | undefined => {
-    if (roundings.isMerged(layer)) return undefined;
+    if (roundings.merged.has(layer)) return undefined;
     const copy = cloneLayer(layer);
-    const [own, output] = [grids.get(layer), roundings.after(layer)];
-    if (!own && !output) return {layer: copy, variables: {to: copy, from: layer}};
-    const weights = own ? configOfWeights(layer, own) : null;
+    const [own, output] = [grids.get(layer), roundings.after(layer) ?? null];
+    const isOff = !own && hasWeights(layer) && roundings.behind.has(layer);
+    const weights = isOff ? UNROUNDED_WEIGHTS : own ? configOfWeights(layer, own) : null;
+    if (!weights && !output) return {layer: copy, variables: {to: copy, from: layer}};
     const reason = output ? null : {name: UNROUNDED};
-    const wrapper = new QuantizedLayer({layer: copy, weights, output: output ?? null, allOutputs: true, reason});
+    const wrapper = new QuantizedLayer({layer: copy, weights, output, allOutputs: true, reason});
     if (own) wrappers.set(wrapper, own);
     return {layer: wrapper, variables: {to: copy, from: layer}};
   };
@@ -115,6 +128,19 @@ export async function quantized(model: LayersModel): Promise<LayersModel> {
   for (const [wrapper, own] of wrappers) hold(wrapper, own);
   model.dispose();
   return made;
+}
+
+const UNROUNDED_WEIGHTS: SavedQuantizer = {
+  numBits: 8,
+  perChannel: true,
+  symmetric: true,
+  narrowRange: true,
+  observer: 'lastValue',
+  quantizing: false,
+};
+
+function hasWeights(layer: Layer): boolean {
+  return MULTIPLIES.has(kindOf(layer, {})) && slotsOf(layer, undefined).length > 0;
 }
 
 /** Frozen, as measuring the weights anew would move the grid. */
