@@ -34,6 +34,11 @@ export function layersOfGraph(
     planOf(graph, facts, places, patterns, done => onNode(done, graph.nodes.length)),
     given,
   );
-  const segments = segmentsOf(plan, facts, given);
+  const segments = segmentsOf(
+    plan,
+    facts,
+    places.map(node => ({node, output: 0})),
+    given,
+  );
   return modelOf(ends, plan, facts, segments);
 }
