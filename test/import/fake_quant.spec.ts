@@ -3,7 +3,7 @@ import {loadGraphModel} from '@tensorflow/tfjs-converter';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {mendGraph, registerGraphOps} from '../../src/entries/graph_model';
-import {importModel} from '../../src/entries/import';
+import {describeImport, importModel} from '../../src/entries/import';
 import {describeQuantization, freezeRanges, quantizedWeights} from '../../src/entries/qat';
 import {quantized} from '../../src/import/graph/fake_quant';
 import {gridOfWeight} from '../../src/import/graph/weight_grids';
@@ -335,6 +335,18 @@ describe('importModel, of nodes that round,', () => {
         ['pooled', 'output', undefined, 0],
         ['dense', 'weights', undefined, 0],
         ['dense', 'output', undefined, 0],
+      ]);
+      const origins = describeImport(q).rows.map(({layer, nodes, note}) => [layer, nodes.join(' '), note]);
+      expect(origins).toEqual([
+        ['rounded', 'rounded', undefined],
+        ['relu', 'conv biased relu', `with Conv2D, BiasAdd; kernel of ${numBits} bits`],
+        ['second', 'second', undefined],
+        ['first', 'first', undefined],
+        ['float', 'float', 'kernel that the graph does not round'],
+        ['sum', 'sum twice', `rounds to ${numBits} bits`],
+        ['again', 'again', undefined],
+        ['pooled', 'pooled', undefined],
+        ['dense', 'dense', undefined],
       ]);
       const again = await reloaded(q);
       expect(predict(again, x)).toEqual(predict(q, x));

@@ -10,7 +10,8 @@ import '../../qat/quantized_layers/layer_classes';
 import type {SavedQuantizer} from '../../qat/quantized_layers/layer_quantizer';
 import {QuantizedInput} from '../../qat/quantized_layers/quantized_input';
 import {QuantizedLayer} from '../../qat/quantized_layers/quantized_layer';
-import {channelsIn} from '../../qat/quantized_layers/weight_quantizer';
+import {channelsIn, type WeightQuantizer} from '../../qat/quantized_layers/weight_quantizer';
+import {type Origin, type Origins, recalled, remember} from '../describe';
 import {type ChannelsOf, gridOfWeight, type WeightGrid} from './weight_grids';
 
 /** Kinds whose wrapper may round what they give: those that compute values of their own. */
@@ -55,9 +56,9 @@ class Roundings {
     }
   }
 
-  /** How a layer is to round what it gives. */
-  after(layer: Layer): SavedQuantizer | undefined {
-    return this.#after.get(layer)?.quantizer;
+  /** What is to be part of a layer. */
+  after(layer: Layer): QuantizedInput | undefined {
+    return this.#after.get(layer);
   }
 
   #findRounded(calls: readonly Call[]): void {
@@ -115,7 +116,7 @@ export async function quantized(model: LayersModel): Promise<LayersModel> {
   const replace = (layer: Layer): Replacement | undefined => {
     if (roundings.merged.has(layer)) return undefined;
     const copy = cloneLayer(layer);
-    const [own, output] = [grids.get(layer), roundings.after(layer) ?? null];
+    const [own, output] = [grids.get(layer), roundings.after(layer)?.quantizer ?? null];
     const isOff = !own && hasWeights(layer) && roundings.behind.has(layer);
     const weights = isOff ? UNROUNDED_WEIGHTS : own ? configOfWeights(layer, own) : null;
     if (!weights && !output) return {layer: copy, variables: {to: copy, from: layer}};
@@ -126,8 +127,33 @@ export async function quantized(model: LayersModel): Promise<LayersModel> {
   };
   const made = rebuild(model, {replace});
   for (const [wrapper, own] of wrappers) hold(wrapper, own);
+  remember(made, originsIn(made, recalled(model), roundings));
   model.dispose();
   return made;
+}
+
+/** Where layers come from, with what became part of them. */
+function originsIn(model: LayersModel, origins: Origins, roundings: Roundings): Origins {
+  const nodesOf = ({name}: Layer) => origins.get(name)?.nodes ?? [];
+  const before = new Map(roundings.layers.map(layer => [layer.name, layer]));
+  const found = model.layers.map((layer): [string, Origin] => {
+    const own = before.get(layer.name)!;
+    const {note} = origins.get(layer.name) ?? {};
+    if (!(layer instanceof QuantizedLayer)) return [layer.name, {nodes: nodesOf(own), note}];
+    const rounding = roundings.after(own);
+    const notes = [
+      note,
+      ...layer.weightQuantizers.map(noteOf),
+      rounding && `rounds to ${rounding.quantizer.numBits} bits`,
+    ];
+    const nodes = [...nodesOf(own), ...(rounding ? nodesOf(rounding) : [])];
+    return [layer.name, {nodes, note: notes.filter(Boolean).join('; ')}];
+  });
+  return new Map(found);
+}
+
+function noteOf({slot, quantizer: {numBits, quantizing}}: WeightQuantizer): string {
+  return quantizing ? `${slot.name} of ${numBits} bits` : `${slot.name} that the graph does not round`;
 }
 
 const UNROUNDED_WEIGHTS: SavedQuantizer = {
