@@ -49,11 +49,11 @@ export class NodeRun {
     });
   }
 
-  /** The outputs for these inputs, in the order of the set. */
-  run(inputs: readonly Tensor[]): Tensor[] {
+  /** The outputs for these inputs, in the order of the set; or other values, by their references. */
+  run(inputs: readonly Tensor[], references = this.#outputs): Tensor[] {
     return tidy(() => {
       const given = Object.fromEntries(this.#names.map((name, i) => [name, inputs[i]!]));
-      const found = this.#model.execute(given, [...this.#outputs]);
+      const found = this.#model.execute(given, [...references]);
       return [found].flat();
     });
   }

@@ -102,10 +102,15 @@ export class GraphSegment extends tfLayers.Layer {
   }
 
   override call(inputs: Tensors): Tensors {
+    const outputs = this.valuesOf(this.graph.outputs, [inputs].flat());
+    return outputs.length === 1 ? outputs[0]! : outputs;
+  }
+
+  /** What nodes of its graph give for these inputs, by references. */
+  valuesOf(references: readonly string[], inputs: readonly Tensor[]): Tensor[] {
     return tidy(() => {
       const weights = this.#variables.map(variable => variable.read());
-      const outputs = this.#run!.run([...[inputs].flat(), ...weights]);
-      return outputs.length === 1 ? outputs[0]! : outputs;
+      return this.#run!.run([...inputs, ...weights], references);
     });
   }
 
