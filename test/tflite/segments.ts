@@ -10,7 +10,7 @@ import {GraphSegment} from '../../src/graph_model/segment';
 /** An attribute: integers as numbers, floats and types as protocol buffers have them. */
 export type Attr = number | boolean | string | readonly number[] | readonly string[] | {f: number} | {type: string};
 
-function attrValue(value: Attr): object {
+function attrValue(value: Attr): Readonly<Record<string, unknown>> {
   if (typeof value === 'boolean') return {b: value};
   if (typeof value === 'number') return {i: String(value)};
   if (typeof value === 'string') return {s: btoa(value)};
