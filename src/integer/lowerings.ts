@@ -79,7 +79,7 @@ export function objectionTo(layer: Layer): string | undefined {
   const name = layer.getClassName();
   if (!loweringOf(layer))
     return `the class ${name} cannot be written in integers. Use other layers, or export a model of those that can`;
-  if (attributesOf(layer).dataFormat === 'channelsFirst')
+  if (name !== 'ZeroPadding2D' && attributesOf(layer).dataFormat === 'channelsFirst')
     return "its data format is channelsFirst. Build it with 'channelsLast'";
   const inner = steppedLayer(layer);
   if (!inner) return objectionToActivation(layer);
