@@ -42,15 +42,18 @@ function affineMatch(chain: Chain, takes: Edge, shape: Shape, affine: Affine, kn
     Constant,
     Constant,
   ];
-  if (shape.length === 4 && axis === 3) {
+  const isLast = axis === shape.length - 1;
+  if (shape.length === 4 && (isLast || axis === 1)) {
     const useBias = affine.adds;
     const activation = followingActivation(chain, known);
-    const config = {kernelSize: 1, useBias, ...(activation && {activation})};
+    const dataFormat = isLast ? ('channelsLast' as const) : ('channelsFirst' as const);
+    const config = {kernelSize: 1, useBias, dataFormat, ...(activation && {activation})};
     const weights = [{...scales, shape: [1, 1, channels, 1]}, ...(useBias ? [offsets] : [])];
     const make = (name: {name: string}) => layers.depthwiseConv2d({...name, ...config});
     return {takes: [takes], layers: [{of: chain.named, make, weights}], nodes: chain.nodes};
   }
-  if (shape.length > 4) return noLayer('has a constant per channel of more than 4 dimensions');
+  // tfjs normalizes along the last axis alone.
+  if (!isLast || shape.length > 4) return noLayer('has a constant that differs by position');
   const weights = [scales, offsets, perChannel([0], channels), perChannel([1], channels)];
   const make = (name: {name: string}) => layers.batchNormalization({...name, axis, epsilon: 0});
   return {takes: [takes], layers: [{of: chain.named, make, weights}], nodes: chain.nodes};
