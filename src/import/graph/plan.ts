@@ -91,11 +91,20 @@ class Planner {
   plan(onNode: (done: number) => void): Plan {
     let done = 0;
     for (const set of inseparable(this.#graph)) {
-      if (set.length > 1) this.#units.push({nodes: set, reasons: reasonsOf(set)});
+      if (set.length > 1) this.#keep(set);
       else this.#place(set[0]!);
       onNode((done += set.length));
     }
     return {units: this.#units, source: this.source};
+  }
+
+  /** Leaves nodes together as they are. */
+  #keep(nodes: readonly GraphNode[]): void {
+    this.#units.push({nodes, reasons: reasonsOf(nodes)});
+    for (const node of nodes) {
+      const stacked = this.#probe.stacked(node);
+      if (stacked) this.#facts.note({node, output: 0}, stacked.shape, stacked.dtype);
+    }
   }
 
   #place(node: GraphNode): void {
