@@ -2,7 +2,7 @@
 import type {layers} from '@tensorflow/tfjs-layers';
 import type {Reason} from '../../graph_model/saved_segment';
 import {inseparable} from './control_flow';
-import type {Facts} from './facts';
+import {type Facts, RESHAPES} from './facts';
 import {type Edge, EdgeMap, type Graph, type GraphNode} from './graph_reader';
 import type {LayerPlan, Match, Pattern} from './pattern';
 import {Probe} from './probe';
@@ -61,9 +61,6 @@ export function called<T>(
 
 /** Nodes that hand on all that they take, one by one. */
 const HANDS_ON = /^(IdentityN|PlaceholderWithDefault)$/;
-
-/** Nodes that give another shape than what they take, so that it matters whose shape something asks for. */
-const RESHAPES = /Pad|Space|Reshape|Squeeze|ExpandDims|Transpose|Mean|Pool/;
 
 class Planner {
   readonly #graph: Graph;

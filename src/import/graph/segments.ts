@@ -63,6 +63,11 @@ class Segmenter {
     }
   }
 
+  /** Where a value comes from; of nodes that might have been in a layer, each on its own. */
+  #source(edge: Edge): Edge {
+    return this.#unitOf.has(edge.node) ? edge : this.#plan.source(edge);
+  }
+
   /** @param outputs - what the model gives. */
   segments(outputs: readonly Edge[]): Segment[] {
     this.#join();
@@ -86,7 +91,7 @@ class Segmenter {
     const values = new EdgeMap<Edge>();
     const path = unit.nodes.flatMap(({inputs}) => inputs);
     while (path.length > 0) {
-      const edge = this.#plan.source(path.pop()!);
+      const edge = this.#source(path.pop()!);
       const {node} = edge;
       if (this.#facts.kind(node) === 'values') {
         if (this.#unitOf.get(node) !== unit) values.set(edge, edge);
@@ -160,7 +165,7 @@ class Segmenter {
     const defs = [...nodes].map(node => {
       const multiplied = Object.hasOwn(MULTIPLIES, node.op) ? MULTIPLIES[node.op]! : [];
       const input = node.inputs.map((each, i) => {
-        const edge = this.#plan.source(each);
+        const edge = this.#source(each);
         const isComputed = this.#facts.kind(edge.node) === 'values' || nodes.has(edge.node);
         const value = isComputed ? undefined : this.#facts.value(edge);
         if (!value) return referenceOf(edge);
