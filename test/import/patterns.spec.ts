@@ -342,9 +342,30 @@ describe('Nodes of graphs become layers,', () => {
         'DepthwiseConv2D',
       ),
       'a mean per channel': form(IMAGES, (g, x) => g.op('Sub', [x, g.random([1, 1, 1, 3])]), 'DepthwiseConv2D'),
-      'per channel of steps': form(STEPS, (g, x) => g.op('Mul', [x, g.random([3])]), 'BatchNormalization'),
+      'per channel of steps': form(
+        STEPS,
+        (g, x) => g.op('Mul', [x, g.random([3])]),
+        'Reshape',
+        'DepthwiseConv2D',
+        'Reshape',
+      ),
+      'per channel of steps of any number': form(
+        [null, null, 3],
+        (g, x) => g.op('Relu', [g.op('AddV2', [x, g.random([3])])]),
+        'Reshape',
+        'DepthwiseConv2D',
+        'Reshape',
+      ),
+      'per channel of volumes': form(
+        [null, 2, 3, 4, 3],
+        (g, x) => g.op('Mul', [x, g.random([3])]),
+        'Reshape',
+        'DepthwiseConv2D',
+        'Reshape',
+      ),
+      'per step': form(STEPS, (g, x) => g.op('Mul', [x, g.random([7, 1])]), 'Reshape', 'DepthwiseConv2D', 'Reshape'),
       'per channel that comes first': form(IMAGES, (g, x) => g.op('Mul', [x, g.random([8, 1, 1])]), 'DepthwiseConv2D'),
-      'per column': form(ROWS, (g, x) => g.op('AddV2', [g.random([5]), x]), 'BatchNormalization'),
+      'per column': form(ROWS, (g, x) => g.op('AddV2', [g.random([5]), x]), 'Reshape', 'DepthwiseConv2D', 'Reshape'),
       'hard swish': form(
         IMAGES,
         (g, x) => {
@@ -469,6 +490,21 @@ describe('Nodes of graphs become layers,', () => {
       'Sum over space': form(IMAGES, over('Sum', [1, 2], false), 'GlobalAveragePooling2D', 'Rescaling'),
       'Mean over steps': form([null, null, 3], over('Mean', [1], false), 'GlobalAveragePooling1D'),
       'Max over steps': form(STEPS, over('Max', [1], true), 'GlobalMaxPooling1D', 'Reshape'),
+      'Mean over rows': form(
+        IMAGES,
+        over('Mean', [1], true),
+        'Reshape',
+        'GlobalAveragePooling1D',
+        'Reshape',
+        'Reshape',
+      ),
+      'Max over volumes': form(
+        [null, 2, 3, 4, 5],
+        over('Max', [1, 2, 3], false),
+        'Reshape',
+        'GlobalMaxPooling1D',
+        'Reshape',
+      ),
       'Mean where channels come first': form(IMAGES, over('Mean', [2, 3], false), 'GlobalAveragePooling2D'),
     });
   });
@@ -524,18 +560,33 @@ describe('Nodes of graphs become layers,', () => {
         (g, x) => g.op('Squeeze', [x], {squeeze_dims: ints(-2)}),
         'Reshape',
       ),
-      'Conv1D as ExpandDims, Conv2D and Squeeze': form(
+      'ExpandDims, Conv2D and Squeeze': form(
         [null, null, 3],
         (g, x) => {
           const images = g.op('ExpandDims', [x, g.scalar(-3, 'int32')]);
-          const product = g.op('Conv2D', [images, g.random([1, 3, 3, 4])], SAME);
-          g.op('BiasAdd', [g.op('Squeeze', [product], {squeeze_dims: ints(-3)}), g.random([4])]);
+          const product = g.op('Conv2D', [images, g.random([1, 3, 3, 4])], {...SAME, strides: ints(1, 1, 2, 1)});
+          g.op('Relu', [g.op('BiasAdd', [g.op('Squeeze', [product], {squeeze_dims: ints(-3)}), g.random([4])])]);
         },
-        'Reshape',
-        'Conv2D',
-        'Reshape',
-        'BatchNormalization',
+        'Conv1D',
       ),
+      'ExpandDims, Conv2D of columns and Squeeze': form(
+        STEPS,
+        (g, x) => {
+          const images = g.op('ExpandDims', [x, g.scalar(2, 'int32')]);
+          const attrs = {...VALID, dilations: ints(1, 2, 1, 1)};
+          g.op('Squeeze', [g.op('Conv2D', [images, g.random([3, 1, 3, 4])], attrs)], {squeeze_dims: ints(2)});
+        },
+        'Conv1D',
+      ),
+      'ExpandDims, Tile and Reshape': form(
+        IMAGES,
+        (g, x) => {
+          const tiled = g.op('Tile', [g.op('ExpandDims', [x, g.scalar(2, 'int32')]), g.ints(1, 1, 3, 1, 1)]);
+          g.op('Reshape', [tiled, g.ints(-1, 24, 6, 3)]);
+        },
+        'UpSampling2D',
+      ),
+      ExpandDims: form(STEPS, (g, x) => g.op('ExpandDims', [x, g.scalar(-1, 'int32')]), 'Reshape'),
       Transpose: form(IMAGES, (g, x) => g.op('Transpose', [x, g.ints(0, 3, 1, 2)]), 'Permute'),
       'Pad around images': form(OPEN, space(0, 0, 1, 2, 0, 1, 0, 0), 'ZeroPadding2D'),
       'Pad where channels come first': form(IMAGES, space(0, 0, 0, 0, 1, 0, 2, 1), 'ZeroPadding2D'),
