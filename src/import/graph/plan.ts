@@ -92,7 +92,20 @@ class Planner {
       else this.#place(set[0]!);
       onNode((done += set.length));
     }
+    for (const edge of this.#graph.outputs) this.#give(edge);
     return {units: this.#units, source: this.source};
+  }
+
+  /** Has a node give what is the same for all inputs, or hangs on their shapes alone. */
+  #give(edge: Edge): void {
+    const {node} = this.source(edge);
+    if (this.#facts.kind(node) === 'values') return;
+    const name = `${node.name}/given`;
+    const giver = {...node, name, op: 'Identity', inputs: [edge], takers: [], def: {name, op: 'Identity'}};
+    const gives = {node: giver, output: 0};
+    this.#facts.note(gives, this.#facts.shape(edge), this.#facts.dtype(edge));
+    this.#aliases.set(edge, gives);
+    this.#units.push({nodes: [giver], reasons: [{op: node.op, reason: 'hangs on no value of an input'}]});
   }
 
   /** Leaves nodes together as they are. */

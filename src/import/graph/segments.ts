@@ -49,12 +49,14 @@ interface Needs {
 class Segmenter {
   readonly #plan: Plan;
   readonly #facts: Facts;
+  readonly #anyInput: Edge;
   readonly #givers = new EdgeMap<LayerUnit>();
   readonly #unitOf = new Map<GraphNode, FloatUnit>();
   readonly #needs = new Map<FloatUnit, Needs>();
   readonly #joined = new Joined<FloatUnit>();
 
-  constructor(plan: Plan, facts: Facts) {
+  constructor(plan: Plan, facts: Facts, anyInput: Edge) {
+    this.#anyInput = anyInput;
     this.#plan = plan;
     this.#facts = facts;
     for (const unit of plan.units) {
@@ -159,6 +161,8 @@ class Segmenter {
         if (!giver || this.#joined.of(giver) !== root) takes.set(edge, edge);
       }
     }
+    // A layer is called on something.
+    if (takes.values().length === 0) takes.set(this.#anyInput, this.#anyInput);
     const constants = new Map<string, Constant>();
     const weights = new Set<string>();
     const constantNodes = new Map<string, NodeDef>();
@@ -198,7 +202,12 @@ function distinct(reasons: readonly Reason[]): Reason[] {
   return [...new Map(reasons.map(each => [`${each.op} ${each.reason}`, each])).values()];
 }
 
-/** The segments of a plan, in no order. */
-export function segmentsOf(plan: Plan, facts: Facts, outputs: readonly Edge[]): Segment[] {
-  return new Segmenter(plan, facts).segments(outputs);
+/**
+ * The segments of a plan, in no order.
+ *
+ * @param inputs - of the model.
+ * @param outputs - what it gives.
+ */
+export function segmentsOf(plan: Plan, facts: Facts, inputs: readonly Edge[], outputs: readonly Edge[]): Segment[] {
+  return new Segmenter(plan, facts, inputs[0]!).segments(outputs);
 }
