@@ -29,8 +29,8 @@ function graphOf(shape: Shape, build: Build): io.ModelArtifacts {
 }
 
 /** Expects a model to compute what a graph does, in training too, where it does not normalize batches. */
-async function expectSame(artifacts: io.ModelArtifacts, model: LayersModel): Promise<void> {
-  const values = valuesFor(model);
+async function expectSame(artifacts: io.ModelArtifacts, model: LayersModel, batch = 2): Promise<void> {
+  const values = valuesFor(model, batch);
   const expected = await executed(artifacts, model.inputNames, values);
   const outputs = [[model.predict(values)].flat()];
   if (!classesOf(model).includes('BatchNormalization')) {
@@ -43,10 +43,11 @@ async function expectSame(artifacts: io.ModelArtifacts, model: LayersModel): Pro
 }
 
 /** Expects a graph to become layers of these classes. */
-async function expectLayers(artifacts: io.ModelArtifacts, ...classes: readonly string[]): Promise<LayersModel> {
+async function expectLayers({shape, build, classes}: Form): Promise<LayersModel> {
+  const artifacts = graphOf(shape, build);
   const model = await importModel(artifacts);
   expect(classesOf(model)).toEqual([...classes]);
-  await expectSame(artifacts, model);
+  await expectSame(artifacts, model, shape[0] ?? 2);
   return model;
 }
 
@@ -60,9 +61,9 @@ const form = (shape: Shape, build: Build, ...classes: readonly string[]): Form =
 
 /** A spec for each form of nodes. */
 function become(forms: Readonly<Record<string, Form>>): void {
-  for (const [name, {shape, build, classes}] of Object.entries(forms)) {
-    it(`${name}: ${classes.join(', ') || 'nothing'}`, async () => {
-      await expectLayers(graphOf(shape, build), ...classes);
+  for (const [name, each] of Object.entries(forms)) {
+    it(`${name}: ${each.classes.join(', ')}`, async () => {
+      await expectLayers(each);
     });
   }
 }
@@ -341,9 +342,30 @@ describe('Nodes of graphs become layers,', () => {
         'DepthwiseConv2D',
       ),
       'a mean per channel': form(IMAGES, (g, x) => g.op('Sub', [x, g.random([1, 1, 1, 3])]), 'DepthwiseConv2D'),
-      'per channel of steps': form(STEPS, (g, x) => g.op('Mul', [x, g.random([3])]), 'BatchNormalization'),
-      'per step': form(STEPS, (g, x) => g.op('Mul', [x, g.random([7, 1])]), 'BatchNormalization'),
-      'per column': form(ROWS, (g, x) => g.op('AddV2', [g.random([5]), x]), 'BatchNormalization'),
+      'per channel of steps': form(
+        STEPS,
+        (g, x) => g.op('Mul', [x, g.random([3])]),
+        'Reshape',
+        'DepthwiseConv2D',
+        'Reshape',
+      ),
+      'per channel of steps of any number': form(
+        [null, null, 3],
+        (g, x) => g.op('Relu', [g.op('AddV2', [x, g.random([3])])]),
+        'Reshape',
+        'DepthwiseConv2D',
+        'Reshape',
+      ),
+      'per channel of volumes': form(
+        [null, 2, 3, 4, 3],
+        (g, x) => g.op('Mul', [x, g.random([3])]),
+        'Reshape',
+        'DepthwiseConv2D',
+        'Reshape',
+      ),
+      'per step': form(STEPS, (g, x) => g.op('Mul', [x, g.random([7, 1])]), 'Reshape', 'DepthwiseConv2D', 'Reshape'),
+      'per channel that comes first': form(IMAGES, (g, x) => g.op('Mul', [x, g.random([8, 1, 1])]), 'DepthwiseConv2D'),
+      'per column': form(ROWS, (g, x) => g.op('AddV2', [g.random([5]), x]), 'Reshape', 'DepthwiseConv2D', 'Reshape'),
       'hard swish': form(
         IMAGES,
         (g, x) => {
@@ -468,6 +490,21 @@ describe('Nodes of graphs become layers,', () => {
       'Sum over space': form(IMAGES, over('Sum', [1, 2], false), 'GlobalAveragePooling2D', 'Rescaling'),
       'Mean over steps': form([null, null, 3], over('Mean', [1], false), 'GlobalAveragePooling1D'),
       'Max over steps': form(STEPS, over('Max', [1], true), 'GlobalMaxPooling1D', 'Reshape'),
+      'Mean over rows': form(
+        IMAGES,
+        over('Mean', [1], true),
+        'Reshape',
+        'GlobalAveragePooling1D',
+        'Reshape',
+        'Reshape',
+      ),
+      'Max over volumes': form(
+        [null, 2, 3, 4, 5],
+        over('Max', [1, 2, 3], false),
+        'Reshape',
+        'GlobalMaxPooling1D',
+        'Reshape',
+      ),
       'Mean where channels come first': form(IMAGES, over('Mean', [2, 3], false), 'GlobalAveragePooling2D'),
     });
   });
@@ -523,18 +560,33 @@ describe('Nodes of graphs become layers,', () => {
         (g, x) => g.op('Squeeze', [x], {squeeze_dims: ints(-2)}),
         'Reshape',
       ),
-      'Conv1D as ExpandDims, Conv2D and Squeeze': form(
+      'ExpandDims, Conv2D and Squeeze': form(
         [null, null, 3],
         (g, x) => {
           const images = g.op('ExpandDims', [x, g.scalar(-3, 'int32')]);
-          const product = g.op('Conv2D', [images, g.random([1, 3, 3, 4])], SAME);
-          g.op('BiasAdd', [g.op('Squeeze', [product], {squeeze_dims: ints(-3)}), g.random([4])]);
+          const product = g.op('Conv2D', [images, g.random([1, 3, 3, 4])], {...SAME, strides: ints(1, 1, 2, 1)});
+          g.op('Relu', [g.op('BiasAdd', [g.op('Squeeze', [product], {squeeze_dims: ints(-3)}), g.random([4])])]);
         },
-        'Reshape',
-        'Conv2D',
-        'Reshape',
-        'BatchNormalization',
+        'Conv1D',
       ),
+      'ExpandDims, Conv2D of columns and Squeeze': form(
+        STEPS,
+        (g, x) => {
+          const images = g.op('ExpandDims', [x, g.scalar(2, 'int32')]);
+          const attrs = {...VALID, dilations: ints(1, 2, 1, 1)};
+          g.op('Squeeze', [g.op('Conv2D', [images, g.random([3, 1, 3, 4])], attrs)], {squeeze_dims: ints(2)});
+        },
+        'Conv1D',
+      ),
+      'ExpandDims, Tile and Reshape': form(
+        IMAGES,
+        (g, x) => {
+          const tiled = g.op('Tile', [g.op('ExpandDims', [x, g.scalar(2, 'int32')]), g.ints(1, 1, 3, 1, 1)]);
+          g.op('Reshape', [tiled, g.ints(-1, 24, 6, 3)]);
+        },
+        'UpSampling2D',
+      ),
+      ExpandDims: form(STEPS, (g, x) => g.op('ExpandDims', [x, g.scalar(-1, 'int32')]), 'Reshape'),
       Transpose: form(IMAGES, (g, x) => g.op('Transpose', [x, g.ints(0, 3, 1, 2)]), 'Permute'),
       'Pad around images': form(OPEN, space(0, 0, 1, 2, 0, 1, 0, 0), 'ZeroPadding2D'),
       'Pad where channels come first': form(IMAGES, space(0, 0, 0, 0, 1, 0, 2, 1), 'ZeroPadding2D'),
@@ -591,7 +643,9 @@ describe('Nodes of graphs become layers,', () => {
       const graph = new GraphBuilder();
       const x = graph.input('x', [null, 6], 'int32');
       graph.op('GatherV2', [graph.random([4, 5]), x, graph.scalar(0, 'int32')], {batch_dims: int(0)});
-      await expectLayers(graph.artifacts(), 'Embedding');
+      const model = await importModel(graph.artifacts());
+      expect(classesOf(model)).toEqual(['Embedding']);
+      await expectSame(graph.artifacts(), model);
     });
   });
 });
