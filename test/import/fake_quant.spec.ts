@@ -4,7 +4,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {mendGraph, registerGraphOps} from '../../src/entries/graph_model';
 import {describeImport, importModel} from '../../src/entries/import';
-import {describeQuantization, freezeRanges, quantizedWeights} from '../../src/entries/qat';
+import {describeQuantization, freezeRanges, quantizedWeights, setFakeQuant} from '../../src/entries/qat';
+import {toTFLite} from '../../src/entries/tflite';
 import {quantized} from '../../src/import/graph/fake_quant';
 import {gridOfWeight} from '../../src/import/graph/weight_grids';
 import {QuantizedInput} from '../../src/qat/quantized_layers/quantized_input';
@@ -74,6 +75,12 @@ describe('gridOfWeight', () => {
     const values = tf.tidy(() => tf.randomNormal([36], 0, 1, 'float32', 5).dataSync());
     expect(gridOfWeight(values, CHANNELS, [4, 8])).toBeUndefined();
     expect(gridOfWeight([NaN, 1], undefined, [8])).toBeUndefined();
+  });
+
+  it('takes weights of millions', () => {
+    const values = Float32Array.from({length: 2 ** 20}, (_, i) => ((i % 255) - 127) * 0.01);
+    const {numBits, max} = gridOfWeight(values, CHANNELS, [4])!;
+    expect([numBits, max.length]).toEqual([8, 1]);
   });
 
   it('tells no width from a few values', () => {
@@ -353,6 +360,35 @@ describe('importModel, of nodes that round,', () => {
       for (const each of [q, again]) each.dispose();
     });
   }
+
+  it('leaves weights float that the graph does, until they are to be rounded', async () => {
+    const ones = {list: {i: ['1', '1', '1', '1']}};
+    const kernel = tf.tidy(() => tf.randomNormal([16], 0, 1, 'float32', 17).dataSync());
+    const nodes = {
+      rounded: ['FakeQuantWithMinMaxVars', ['x', 'low', 'high']],
+      conv: ['Conv2D', ['rounded', 'kernel'], {strides: ones, dilations: ones, padding: {s: btoa('SAME')}}],
+      y: ['FakeQuantWithMinMaxArgs', ['conv']],
+    } as const;
+    const x = tf.randomUniform([3, 2, 2, 4], -2, 4, 'float32', 18);
+    const [difference, q] = await differenceOf(
+      graphOf([2, 2, 4], nodes, {...RANGES, kernel: [[1, 1, 4, 4], kernel]}),
+      x,
+    );
+    expect(difference).toBeLessThan(1e-5);
+    await expectAsync(toTFLite(q)).toBeRejectedWithError(/layer conv: the rounding of its kernel is off.*setFakeQuant/);
+    setFakeQuant(q, true);
+    expect((await toTFLite(q)).length).toBeGreaterThan(0);
+    q.dispose();
+  });
+
+  it('leaves nothing behind but the model', async () => {
+    const before = tf.memory().numTensors;
+    const q = await importModel(network(8));
+    const weights = new Set(q.weights).size;
+    expect(tf.memory().numTensors - before).toBe(weights);
+    q.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
 
   it('trains the network on', async () => {
     needsTraining();

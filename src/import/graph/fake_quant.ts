@@ -106,13 +106,30 @@ async function gridsOf(layer: Layer, widths: readonly number[]): Promise<WeightG
 export async function quantized(model: LayersModel): Promise<LayersModel> {
   const roundings = new Roundings(model);
   if (roundings.all.length === 0) return model;
-  const widths = [4, ...roundings.all.map(({quantizer}) => quantizer.numBits).filter(numBits => numBits <= 8)];
-  const grids = new Map<Layer, WeightGrid[]>();
-  for (const layer of roundings.layers) {
+  try {
+    return rebuilt(model, roundings, await gridsIn(roundings));
+  } finally {
+    model.dispose();
+  }
+}
+
+/** The grids of the weights of those layers that have some. */
+async function gridsIn({layers, all}: Roundings): Promise<ReadonlyMap<Layer, readonly WeightGrid[]>> {
+  const widths = [4, ...all.map(({quantizer}) => quantizer.numBits).filter(numBits => numBits <= 8)];
+  const grids = new Map<Layer, readonly WeightGrid[]>();
+  for (const layer of layers) {
     const own = await gridsOf(layer, widths);
     if (own) grids.set(layer, own);
   }
-  const wrappers = new Map<QuantizedLayer, WeightGrid[]>();
+  return grids;
+}
+
+function rebuilt(
+  model: LayersModel,
+  roundings: Roundings,
+  grids: ReadonlyMap<Layer, readonly WeightGrid[]>,
+): LayersModel {
+  const wrappers = new Map<QuantizedLayer, readonly WeightGrid[]>();
   const replace = (layer: Layer): Replacement | undefined => {
     if (roundings.merged.has(layer)) return undefined;
     const copy = cloneLayer(layer);
@@ -128,7 +145,6 @@ export async function quantized(model: LayersModel): Promise<LayersModel> {
   const made = rebuild(model, {replace});
   for (const [wrapper, own] of wrappers) hold(wrapper, own);
   remember(made, originsIn(made, recalled(model), roundings));
-  model.dispose();
   return made;
 }
 

@@ -36,7 +36,8 @@ const ENOUGH = 8;
 
 /** The widest step that all values are multiples of; undefined if there is none. */
 function stepsOf(values: readonly number[]): Steps | undefined {
-  const [lowest, highest] = [Math.min(0, ...values), Math.max(0, ...values)];
+  const lowest = values.reduce((least, value) => Math.min(least, value), 0);
+  const highest = values.reduce((most, value) => Math.max(most, value), 0);
   const extent = Math.max(-lowest, highest);
   if (extent === 0) return {step: 0, lowest: 0, highest: 0};
   for (let top = 1; top <= MOST; ++top) {
@@ -65,8 +66,8 @@ function fitted(values: readonly number[], perUnit: number): number {
 
 /** The narrowest grid that holds all levels: symmetric without its lowest level or, for want of that, about where they are. */
 function gridFor(channels: readonly Steps[], widths: readonly number[]): WeightGrid | undefined {
-  const top = Math.max(...channels.map(({lowest, highest}) => Math.max(-lowest, highest)));
-  const span = Math.max(...channels.map(({lowest, highest}) => highest - lowest));
+  const top = channels.reduce((most, {lowest, highest}) => Math.max(most, -lowest, highest), 0);
+  const span = channels.reduce((most, {lowest, highest}) => Math.max(most, highest - lowest), 0);
   for (const numBits of widths) {
     const half = 2 ** (numBits - 1) - 1;
     // A channel whose levels happen to be even has them on the finer grid that its range was of.
