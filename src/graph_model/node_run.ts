@@ -113,7 +113,7 @@ function ownNode(node: NodeDef, library: Library): OwnNode | undefined {
 }
 
 /** The nodes that the outputs hang on, each after those that it takes from. */
-function neededNodes(
+export function neededNodes(
   outputs: readonly string[],
   nodes: ReadonlyMap<string, NodeDef>,
   isGiven: (reference: string) => boolean,
@@ -135,6 +135,13 @@ function neededNodes(
   return [...needed.values()];
 }
 
+/** The nodes of a set, less those that are given, with their loops and conditions as functions. */
+export function functionalGraph({nodes, library, inputs}: NodeSet): GraphDef {
+  const given = new Set(inputs.map(reference => reference.replace(/:0$/, '')));
+  const node = nodes.map(each => (given.has(each.name) ? {name: each.name, op: 'Placeholder'} : each));
+  return withFunctions({node, ...(library && {library})});
+}
+
 /** A NodeSet that is ready to run. */
 export class NodeRun {
   readonly #model: GraphModel<io.IOHandlerSync>;
@@ -152,7 +159,7 @@ export class NodeRun {
    */
   constructor(set: NodeSet, constants: ReadonlyMap<string, Constant>, library?: Library) {
     registerOwnOp();
-    const graph = withFunctions({node: [...set.nodes], ...(set.library && {library: set.library})});
+    const graph = functionalGraph(set);
     this.#library = library ?? new Library(graph.library, constants);
     this.#ownsLibrary = !library;
     const nodes = new Map(graph.node.map(node => [node.name, node]));
