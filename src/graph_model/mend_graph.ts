@@ -13,6 +13,7 @@ import {
   LAYERS_MODEL,
   type NodeDef,
   type OpRules,
+  returnsOf,
 } from './check_graph';
 import {handlerOf} from './model_source';
 
@@ -234,7 +235,7 @@ function mendFunction(body: FunctionDef): FunctionDef {
   const nodes = body.nodeDef ?? [];
   const names = new Set(nodes.map(({name}) => name));
   const outputs = new Map(nodes.flatMap(({name, op}) => (OPS[op]?.outputs ? [[name, OPS[op].outputs] as const] : [])));
-  const ret = {...body.ret};
+  const ret = returnsOf(body);
   const returned: NodeDef[] = [];
   for (const [key, reference] of Object.entries(ret)) {
     // An argument that is passed on has no colon.

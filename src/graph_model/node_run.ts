@@ -2,7 +2,7 @@
 import {type GraphModel, loadGraphModelSync, registerOp} from '@tensorflow/tfjs-converter';
 import {clone, type io, type Tensor, tidy} from '@tensorflow/tfjs-core';
 import {isRecord} from '../check/rules';
-import type {FunctionDef, GraphDef, NodeDef} from './check_graph';
+import {type FunctionDef, type GraphDef, type NodeDef, returnsOf} from './check_graph';
 import {type Constant, tensorOf} from './constant';
 import {withFunctions} from './control_flow';
 import {quantizationOp} from './mend_graph';
@@ -83,7 +83,9 @@ class Library {
   }
 }
 
-function nodesOf({signature, nodeDef = [], ret = {}}: FunctionDef): NodeSet {
+function nodesOf(body: FunctionDef): NodeSet {
+  const {signature, nodeDef = []} = body;
+  const ret = returnsOf(body);
   const inputs = (signature?.inputArg ?? []).map(({name}) => name);
   const outputs = (signature?.outputArg ?? []).map(({name}) => ret[name] ?? name);
   return {nodes: nodeDef, inputs, outputs};
