@@ -1,9 +1,9 @@
 /** Some nodes of a graph on their own, run by tfjs, and at once: a layer cannot wait. */
 import {type GraphModel, loadGraphModelSync, registerOp} from '@tensorflow/tfjs-converter';
-import {clone, type io, type Tensor, tidy} from '@tensorflow/tfjs-core';
+import {clone, type io, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
 import {isRecord} from '../check/rules';
 import {type FunctionDef, type GraphDef, type NodeDef, returnsOf} from './check_graph';
-import {type Constant, tensorOf} from './constant';
+import {type Constant, variableOf} from './constant';
 import {withFunctions} from './control_flow';
 import {quantizationOp} from './mend_graph';
 import type {GraphFunction, Op, OpNode, Value} from './own_op';
@@ -151,7 +151,7 @@ export class NodeRun {
   readonly #outputs: readonly string[];
   readonly #nodes: readonly {readonly where: string; readonly reference: string}[];
   readonly #own: OwnNode[] = [];
-  readonly #constants: Record<string, Tensor> = {};
+  readonly #constants: Record<string, Variable> = {};
   readonly #library: Library;
   readonly #ownsLibrary: boolean;
 
@@ -228,7 +228,7 @@ export class NodeRun {
     if (op === 'Const') {
       const constant = constants.get(name);
       if (!constant) throw new Error(`node '${name}' (Const): its value is missing.`);
-      this.#constants[id] = tensorOf(constant);
+      this.#constants[id] = variableOf(constant);
       return {name: id, op: 'Placeholder', attr: {}};
     }
     const input = (node.input ?? []).filter(reference => !isControl(reference)).map(translate);

@@ -269,6 +269,19 @@ describe('NodeRun of what tfjs runs asynchronously', () => {
       run.dispose();
     });
   }
+  it('takes what a loop holds from outside, where it is given', async () => {
+    needsTraining();
+    if (onWebGPU) skip('its conditions are computed on the device');
+    const {set, constants} = readGraph(models['condition_in_loop']!.graphs['frames']!);
+    const {name} = set.nodes.find(node => constants.get(node.name)?.shape.join() === '3,3')!;
+    const others = new Map([...constants].filter(([other]) => other !== name));
+    const run = new NodeRun({...set, inputs: [...set.inputs, name]}, others);
+    const [x, steps, kernel] = [tensor([1, 2, 3], [1, 3]), tensor(1, [], 'int32'), tensorOf(constants.get(name)!)];
+    const gradient = grad((weight: Tensor) => sum(run.run([x, steps, weight])[0]!))(kernel);
+    expect(await valuesOf([gradient])).toEqual([[1, 1, 1, 2, 2, 2, 3, 3, 3]]);
+    dispose([x, steps, kernel]);
+    run.dispose();
+  });
 });
 
 describe('segmentProblems', () => {
