@@ -180,6 +180,14 @@ function checked(opName: string, {inputs: names, attrs: rules, run}: GraphOp): O
   };
 }
 
+/** What computes one of TensorFlow's quantization ops, and the names of its outputs if it has several. */
+export function quantizationOp(
+  opName: string,
+): {readonly run: OpExecutor; readonly outputs?: readonly string[]} | undefined {
+  const row = Object.hasOwn(GRAPH_OPS, opName) ? GRAPH_OPS[opName] : undefined;
+  return row && {run: checked(opName, row), ...(row.outputs && {outputs: row.outputs})};
+}
+
 /**
  * Makes `tf.loadGraphModel` execute TensorFlow's quantization ops: FakeQuantWithMinMaxArgs, Vars, VarsPerChannel and
  * their Gradient ops, QuantizeAndDequantizeV2, V3, V4 and V4Grad, with TensorFlow's numbers, defaults and outputs.

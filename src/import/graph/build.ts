@@ -5,7 +5,7 @@ import {GraphSegment} from '../../graph_model/segment';
 import type {Ends} from './ends';
 import {type Facts, tensorOf} from './facts';
 import {type Edge, EdgeMap} from './graph_reader';
-import {isLayers, type LayerUnit, type Plan} from './plan';
+import {called, isLayers, type LayerUnit, type Plan} from './plan';
 import type {Segment} from './segments';
 
 /** A name for each thing, made longer where it is taken. */
@@ -105,23 +105,19 @@ class Builder {
   }
 
   /** Calls the layers of a unit, and gives them their weights at once, so that few are there twice. */
-  #callLayers({match, layers, before, takes, gives}: LayerUnit): void {
-    let values = this.#taken(takes).map((value, i) => {
-      const first = before[i];
-      if (!first) return value;
-      first.name = this.#names.take(first.name);
-      return first.apply(value) as SymbolicTensor;
-    });
-    layers.forEach((layer, i) => {
+  #callLayers({match, layers, takes, gives}: LayerUnit): void {
+    const value = called(match, this.#taken(takes), (i, given) => {
+      const layer = layers[i]!;
       const own = i === layers.length - 1 ? this.#named.get(gives) : undefined;
       layer.name = own ?? this.#names.take(layer.name);
       layer.setFastWeightInitDuringBuild(true);
-      values = [layer.apply(values.length === 1 ? values[0]! : values) as SymbolicTensor];
+      const result = layer.apply(given.length === 1 ? given[0]! : [...given]) as SymbolicTensor;
       const weights = (match.layers[i]!.weights ?? []).map(tensorOf);
       if (weights.length > 0) layer.setWeights(weights);
       for (const weight of weights) weight.dispose();
+      return result;
     });
-    this.#tensors.set(gives, values[0]!);
+    this.#tensors.set(gives, value);
   }
 
   #callSegment({graph, constants, weights, reasons, takes, gives}: Segment): void {

@@ -20,8 +20,16 @@ function depthAfter({op}: GraphNode, {loops, branches}: Depth): Depth {
 
 const isDeep = ({loops, branches}: Depth) => loops > 0 || branches > 0;
 
-/** What it gives or takes first is known to tfjs by a number, for as long as a graph runs. */
-const HOLDS = /^Tensor(List|Array)/;
+/** Lists of tensors are known to tfjs by a number, for as long as a graph runs: what hands it on must not be parted from them. */
+const LISTS = /^(EmptyTensorList|Tensor(List|Array))/;
+const MAKES_LIST = /^(EmptyTensorList|TensorList(Reserve|FromTensor)|TensorArrayV\d)$/;
+const GIVES_VALUES = /(Stack|GetItem|Gather|Concat|Length|PopBack|Shape|Read|Size)(V\d)?$/;
+
+/** Whether a node takes the number of a list from another. */
+function handsOnList(from: GraphNode, to: GraphNode): boolean {
+  if (LISTS.test(from.op) && !GIVES_VALUES.test(from.op)) return true;
+  return LISTS.test(to.op) && !MAKES_LIST.test(to.op) && to.inputs[0]!.node === from;
+}
 
 /** Sets of nodes that are joined. */
 export class Joined<T> {
@@ -49,7 +57,6 @@ export class Joined<T> {
 export function inseparable(graph: Graph): (readonly GraphNode[])[] {
   const depths = new Map<GraphNode, Depth>();
   const within = new Set<GraphNode>();
-  const joined = new Joined<GraphNode>();
   for (const node of graph.nodes) {
     const taken = node.inputs.map(({node: from}) => depths.get(from) ?? OUTSIDE);
     const depth = {
@@ -59,12 +66,12 @@ export function inseparable(graph: Graph): (readonly GraphNode[])[] {
     const after = depthAfter(node, depth);
     depths.set(node, after);
     if (isDeep(depth) || isDeep(after)) within.add(node);
-    if (HOLDS.test(node.op) && node.inputs[0]) joined.join(node, node.inputs[0].node);
   }
-  for (const node of within) {
+  const joined = new Joined<GraphNode>();
+  for (const node of graph.nodes) {
     for (const {node: from} of node.inputs) {
-      const leaves = within.has(from) && !isDeep(depths.get(from)!);
-      if ((within.has(from) && !leaves) || HOLDS.test(from.op)) joined.join(node, from);
+      const isInside = within.has(node) && within.has(from) && isDeep(depths.get(from)!);
+      if (isInside || handsOnList(from, node)) joined.join(node, from);
     }
   }
   const sets = new Map<GraphNode, GraphNode[]>();

@@ -15,9 +15,8 @@ const IMPURE =
 /** Ops that ask for no more than a shape. */
 const ASKS_SHAPE = /^(Shape|Rank|Size)$/;
 
-/** Ops that hand on what they take. FakeQuant rounds it: that becomes of the model, once it is made. */
-const PASSES =
-  /^(Identity|IdentityN|StopGradient|PreventGradient|Snapshot|CheckNumerics|FakeQuantWithMinMax(Args|Vars|VarsPerChannel))$/;
+/** Ops that hand on what they take. */
+const PASSES = /^(Identity|IdentityN|StopGradient|PreventGradient|Snapshot|CheckNumerics)$/;
 
 /** What stands for open dimensions. */
 export interface Sizes {

@@ -9,12 +9,10 @@ import {Probe} from './probe';
 
 type Layer = layers.Layer;
 
-/** Layers called one after the other, which give one value. */
+/** Layers that give one value. */
 export interface LayerUnit {
   readonly match: Match;
   readonly layers: readonly Layer[];
-  /** What each value that is taken passes first. */
-  readonly before: readonly (Layer | undefined)[];
   readonly takes: readonly Edge[];
   readonly gives: Edge;
 }
@@ -40,14 +38,25 @@ function madeOf({make, of, suffix = ''}: LayerPlan): Layer {
   return make({name: of.name + suffix});
 }
 
-/** The shape that layers give, called one after the other. */
-function shapeAfter(made: readonly Layer[], takes: readonly Edge[], facts: Facts): (number | null)[] {
-  let shapes = takes.map(edge => [...facts.shape(edge)!]);
-  for (const layer of made) {
-    const shape = layer.computeOutputShape(shapes.length === 1 ? shapes[0]! : shapes);
-    shapes = [shape as (number | null)[]];
-  }
-  return shapes[0]!;
+/**
+ * What comes of calling the layers of a match one after the other.
+ *
+ * @param values - for what the match takes.
+ * @param call - calls the layer that is the so many-th.
+ */
+export function called<T>(
+  {takes, layers}: Match,
+  values: readonly T[],
+  call: (index: number, given: readonly T[]) => T,
+): T {
+  const known = new Map<Edge | LayerPlan, T>(takes.map((edge, i) => [edge, values[i]!]));
+  let given = values;
+  layers.forEach((plan, i) => {
+    const value = call(i, plan.takes?.map(each => known.get(each)!) ?? given);
+    known.set(plan, value);
+    given = [value];
+  });
+  return given[0]!;
 }
 
 /** Nodes that hand on all that they take, one by one. */
@@ -82,11 +91,20 @@ class Planner {
   plan(onNode: (done: number) => void): Plan {
     let done = 0;
     for (const set of inseparable(this.#graph)) {
-      if (set.length > 1) this.#units.push({nodes: set, reasons: reasonsOf(set)});
+      if (set.length > 1) this.#keep(set);
       else this.#place(set[0]!);
       onNode((done += set.length));
     }
     return {units: this.#units, source: this.source};
+  }
+
+  /** Leaves nodes together as they are. */
+  #keep(nodes: readonly GraphNode[]): void {
+    this.#units.push({nodes, reasons: reasonsOf(nodes)});
+    for (const node of nodes) {
+      const stacked = this.#probe.stacked(node);
+      if (stacked) this.#facts.note({node, output: 0}, stacked.shape, stacked.dtype);
+    }
   }
 
   #place(node: GraphNode): void {
@@ -123,9 +141,12 @@ class Planner {
       if (takes.some(edge => this.#facts.kind(edge.node) !== 'values'))
         return 'takes what hangs on shapes or constants';
       const made = match.layers.map(madeOf);
-      const before = (match.before ?? []).map(plan => plan && madeOf(plan));
-      this.#facts.note(gives, shapeAfter(made, takes, this.#facts), 'float32');
-      this.#units.push({match, layers: made, before, takes, gives});
+      const shapes = takes.map(edge => [...this.#facts.shape(edge)!]);
+      const shape = called(match, shapes, (i, given) => {
+        return made[i]!.computeOutputShape(given.length === 1 ? given[0]! : [...given]) as (number | null)[];
+      });
+      this.#facts.note(gives, shape, 'float32');
+      this.#units.push({match, layers: made, takes, gives});
     }
     for (const each of match.nodes) {
       this.#placed.add(each);

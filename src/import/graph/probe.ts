@@ -10,9 +10,13 @@ export interface Given {
   readonly dtype: DataType;
 }
 
-/** Ops that give as much as the values ask for that they take. */
-const GIVES_BY_VALUE =
-  /^(Where|NonMaxSuppression|Unique|ListDiff|Fill|Range|LinSpace|Reshape|Slice|StridedSlice|Tile|Resize|BroadcastTo|Pad|MirrorPad|OneHot|SpaceToBatch|BatchToSpace|CropAndResize|DynamicPartition|Sparse|Ragged|String|Bincount|TensorList|TensorArray)/;
+/** Ops that give as much as there is of something in what they take. */
+const GIVES_ANY = /^(Where|NonMaxSuppression|Unique|ListDiff|DynamicPartition|Sparse|Ragged|String)/;
+
+/** Ops that give as much as is asked for by what they take: all of it, or all but the first. */
+const ASKED_BY_ALL = /^(Fill|Range|LinSpace)$/;
+const ASKED_BY_OTHERS =
+  /^(Reshape|Slice|StridedSlice|Tile|Resize\w+|BroadcastTo|(Mirror)?Pad(V2)?|OneHot|SpaceToBatchND|BatchToSpaceND|CropAndResize|(Dense)?Bincount)$/;
 
 /** What a node takes: values that are known for any sizes of open dimensions, or a shape. */
 type Taken = ((sizes: Sizes) => Constant | undefined) | Given;
@@ -26,6 +30,15 @@ export class Probe {
 
   constructor(facts: Facts) {
     this.#facts = facts;
+  }
+
+  /** What a list of tensors is as one tensor, as far as the node says. */
+  stacked(node: GraphNode): Given | undefined {
+    const element = this.#facts.integers(node.inputs[1]);
+    const dtype = node.attrs.dtype('element_dtype');
+    if (node.op !== 'TensorListStack' || !element || !dtype) return undefined;
+    const length = node.attrs.int('num_elements', -1);
+    return {shape: [length, ...element].map(size => (size !== null && size >= 0 ? size : null)), dtype};
   }
 
   /** What the outputs of a node are of which something is taken; none if that cannot be seen. */
@@ -65,14 +78,16 @@ function lastOutput(node: GraphNode): number {
   return edges.reduce((last, {output}) => Math.max(last, output), 0);
 }
 
-/** Whether a value may tell how much is given: a few numbers that are not known. */
-function asksFor(taken: Taken): boolean {
-  return !isKnown(taken) && (taken.dtype !== 'float32' || taken.shape.length < 2);
+/** Whether how much a node gives is known no sooner than it is run. */
+function givesAny({op}: GraphNode, taken: readonly Taken[]): boolean {
+  if (GIVES_ANY.test(op)) return true;
+  const asking = ASKED_BY_ALL.test(op) ? taken : ASKED_BY_OTHERS.test(op) ? taken.slice(1) : [];
+  return !asking.every(isKnown);
 }
 
 function look(node: GraphNode, taken: readonly Taken[]): readonly (Given | undefined)[] {
   const [first, second] = SMALL_SIZES.map(sizes => ranOnZeros(node, taken, sizes));
-  const anyLength = GIVES_BY_VALUE.test(node.op) && taken.some(asksFor);
+  const anyLength = givesAny(node, taken);
   return (first ?? []).map((given, i) => {
     const other = second?.[i]?.shape;
     if (other?.length !== given.shape.length) return undefined;
