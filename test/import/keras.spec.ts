@@ -36,7 +36,7 @@ describe('mendLayers', () => {
       try {
         const model = await load(artifactsOf(stored));
         console.log(name, await difference(model, stored), model.layers.length);
-        model.dispose();
+        for (const weight of model.weights) weight.dispose();
         if (memory().numTensors !== before) console.log('LEAK', name, memory().numTensors - before);
       } catch (error) {
         console.log(name, 'FAILED', String((error as Error).stack).slice(0, 900));

@@ -38,6 +38,11 @@ def fill(model, generator):
             weight.assign(value.astype(weight.dtype if isinstance(weight.dtype, str) else weight.dtype.as_numpy_dtype))
 
 
+    for layer in model.layers:
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
+
+
 def inputs_of(model, generator):
     def values(tensor):
         shape = [2, *tensor.shape[1:]]
@@ -54,7 +59,7 @@ def inputs_of(model, generator):
 
 def flat(outputs):
     if isinstance(outputs, dict):
-        return [outputs[key] for key in outputs]
+        return [outputs[key] for key in sorted(outputs)]
     return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
 
 

@@ -29,7 +29,7 @@ def of(keras, is_keras3):
         y = layers.GlobalMaxPooling2D()(x)
         x = layers.Concatenate()([layers.Flatten()(x), y])
         x = layers.Dropout(0.3)(x)
-        x = layers.Dense(7, activation="softplus", kernel_constraint="max_norm")(x)
+        x = layers.Dense(7, activation="softplus")(x)
         return Model(image, layers.Dense(4, activation="softmax", bias_initializer="random_normal")(x))
 
     def sequences():

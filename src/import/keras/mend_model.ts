@@ -6,7 +6,7 @@ import {dtypeOf} from './fields';
 import {applyOperator, operatorOf} from './operators';
 import type {Part} from './parts';
 import {ALL, applyRule} from './rules';
-import {type Call, type KerasLayer, type KerasModel, KerasTensor, type Shape, tensorsOf} from './topology';
+import {type Call, type Config, type KerasLayer, type KerasModel, KerasTensor, type Shape, tensorsOf} from './topology';
 
 /** A layer, and what it becomes. */
 export interface MendedLayer {
@@ -82,6 +82,43 @@ function shapeThrough(part: Part, given: readonly Shape[]): Shape[] | undefined 
   }
 }
 
+type Known = readonly (Shape | undefined)[];
+
+/** The shapes of what a part takes. */
+function takenBy({takes}: Part, inputs: Known, made: ReadonlyMap<string, Shape[] | undefined>): Known {
+  return takes.flatMap(source =>
+    source === ALL ? inputs : [typeof source === 'number' ? inputs[source] : made.get(source)?.[0]],
+  );
+}
+
+/** The shapes of what a part gives. */
+function shapesOf(part: MendedPart, taken: Known): Shape[] | undefined {
+  if (part.within && part.className !== 'TimeDistributed') {
+    const {outputs} = new Shapes(part.within.model, part.within.layers);
+    return outputs.every(shape => shape !== undefined) ? (outputs as Shape[]) : undefined;
+  }
+  return taken.every(shape => shape !== undefined) ? shapeThrough(part, taken as Shape[]) : undefined;
+}
+
+/** Which of a Reshape's sizes are left open. */
+function openIn({target_shape: target}: Config): number[] {
+  const sizes = Array.isArray(target) ? (target as (number | null)[]) : [];
+  return sizes.flatMap((size, i) => (size === null || size < 0 ? [i] : []));
+}
+
+/** The config of a Reshape, with the size that it leaves open if its input is of a known one. */
+function closed(config: Config, given: Shape | undefined): Config {
+  const sizes = given?.slice(1);
+  if (!sizes?.every(size => size !== null)) return config;
+  const target = [...(config['target_shape'] as number[])];
+  const [open] = openIn(config);
+  const others = target.reduce((product, size, i) => (i === open ? product : product * size), 1);
+  const size = (sizes as number[]).reduce((product, each) => product * each, 1) / others;
+  if (!Number.isInteger(size)) return config;
+  target[open!] = size;
+  return {...config, target_shape: target};
+}
+
 /** The shapes of a model's tensors: as Keras 3 noted them, else as tfjs's layers compute them, as far as those are mended. */
 class Shapes {
   readonly #known = new Map<string, Shape>();
@@ -104,37 +141,54 @@ class Shapes {
     return this.#model.outputs.map(output => this.of(output));
   }
 
+  /** The layer with sizes that its Reshapes leave open, as far as they are known: tfjs does not infer those for an open batch. */
+  resolved(mended: MendedLayer): MendedLayer {
+    const {layer, parts} = mended;
+    const isOpen = ({className, config}: Part) => className === 'Reshape' && openIn(config).length === 1;
+    const [call] = layer.calls;
+    if (!call || !parts.some(isOpen)) return mended;
+    const inputs = inputsOf(call).map(tensor => this.of(tensor));
+    const whole: MendedPart[] = [];
+    const made = new Map<string, Shape[] | undefined>();
+    for (const part of parts) {
+      const taken = takenBy(part, inputs, made);
+      const known = isOpen(part) ? {...part, config: closed(part.config, taken[0])} : part;
+      whole.push(known);
+      made.set(part.name, shapesOf(known, taken));
+    }
+    return {layer, parts: whole};
+  }
+
   #compute({layer, parts}: MendedLayer): void {
     const given = layer.config['batch_shape'] ?? layer.config['batch_input_shape'];
     if (layer.className === 'InputLayer' && Array.isArray(given)) this.#known.set(`${layer.name}\n0\n0`, given as Shape);
     layer.calls.forEach((call, i) => {
-      const inputs = tensorsOf(call).map(tensor => tensor.shape ?? this.#known.get(`${tensor.layer}\n${tensor.call}\n${tensor.index}`));
+      const inputs = inputsOf(call).map(tensor => tensor.shape ?? this.#known.get(`${tensor.layer}\n${tensor.call}\n${tensor.index}`));
       const made = new Map<string, Shape[] | undefined>();
-      for (const part of parts) {
-        const taken = part.takes.flatMap(source =>
-          source === ALL ? inputs : [typeof source === 'number' ? inputs[source] : made.get(source)?.[0]],
-        );
-        const isKnown = taken.every(shape => shape !== undefined);
-        const within = part.within && part.className !== 'TimeDistributed' ? new Shapes(part.within.model, part.within.layers).outputs : undefined;
-        const shapes = within ?? (isKnown ? shapeThrough(part, taken) : undefined);
-        made.set(part.name, shapes as Shape[] | undefined);
-      }
+      for (const part of parts) made.set(part.name, shapesOf(part, takenBy(part, inputs, made)));
       made.get(layer.name)?.forEach((shape, index) => shape && this.#known.set(`${layer.name}\n${i}\n${index}`, shape));
     });
   }
 }
+/** What is another in training. */
+const TRAINED = new Set('AlphaDropout BatchNormalization Dropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D SpatialDropout3D'.split(' '));
 
-/** Fields of calls that change nothing, or that only training knows. */
+/** Refuses arguments of calls that tfjs would not hand on. */
 function refuseArguments(ask: Ask): void {
   for (const {kwargs} of ask.layer.calls) {
     for (const [name, value] of Object.entries(kwargs)) {
       if (name === 'mask' && value !== null && ask.inputsOf({args: [value], kwargs: {}}).length > 0) {
         ask.refuse('it is called with a mask of its own, and tfjs hands on only those that Masking and Embedding make');
-      } else if (name === 'training' && value === true) {
+      } else if (name === 'training' && value === true && isOtherInTraining(ask.layer)) {
         ask.refuse('it is called with training=True, and tfjs calls all layers alike', 'Call it without that');
       }
     }
   }
+}
+
+function isOtherInTraining({className, config, model}: KerasLayer): boolean {
+  const drops = Number(config['dropout'] ?? 0) + Number(config['recurrent_dropout'] ?? 0) > 0;
+  return TRAINED.has(className) || drops || (model?.layers.some(isOtherInTraining) ?? false);
 }
 
 /** Finds out what the layers of a model become. */
@@ -151,8 +205,10 @@ export function mendModel(model: KerasModel, facts: FileFacts): MendedModel {
     if (masks.has(layer.name)) continue;
     const ask = new Ask(layer, around, model.path);
     if (layer.className === 'InputLayer') inputLayer(ask);
-    else if (layer.model) ask.parts.add(layer.model.className, {}, [ALL], {model: layer.model});
-    else {
+    else if (layer.model) {
+      refuseArguments(ask);
+      ask.parts.add(layer.model.className, {}, [ALL], {model: layer.model});
+    } else {
       const operator = operatorOf(ask);
       if (operator === undefined) {
         refuseArguments(ask);
@@ -160,7 +216,7 @@ export function mendModel(model: KerasModel, facts: FileFacts): MendedModel {
       } else applyOperator(ask, operator);
     }
     const parts = ask.parts.finished().map(part => (part.model ? {...part, within: mendModel(part.model, facts)} : part));
-    layers.push({layer, parts});
+    layers.push(shapes.resolved({layer, parts}));
   }
   return {model, layers};
 }

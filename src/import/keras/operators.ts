@@ -1,9 +1,10 @@
 /** Operators and functions that stand between a model's layers: `x / 127.5 - 1`, `keras.ops.relu(x)`, `tf.nn.silu(x)`. */
+import {isRecord} from '../../check/rules';
 import {inJson} from '../../graph_model/check_graph';
 import {addActivation} from './activations';
 import type {Ask} from './ask';
 import type {Source} from './parts';
-import {type Argument, KerasTensor, tensorsIn} from './topology';
+import {type Argument, type KerasLayer, KerasTensor, tensorsIn} from './topology';
 
 /** Functions of one tensor that are activations of the same name. */
 const ACTIVATIONS = new Set(
@@ -28,6 +29,14 @@ function snake(name: string): string {
   return name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
 }
 
+/** Layers of which Keras 3 does not write whether they are trained, as of all others. */
+const LAYERS = new Set(['InputLayer', 'SpatialDropout1D', 'SpatialDropout2D', 'SpatialDropout3D']);
+
+/** Whether it is a layer, not an operation of Keras 3 between layers. */
+export function isLayer({className, config, model}: KerasLayer): boolean {
+  return model !== undefined || LAYERS.has(className) || 'trainable' in config || isRecord(config['dtype']);
+}
+
 /** The operator that a layer is, by one name; undefined if it is a layer. */
 export function operatorOf({layer, isKeras3}: Ask): string | undefined {
   const {className, config} = layer;
@@ -35,9 +44,7 @@ export function operatorOf({layer, isKeras3}: Ask): string | undefined {
   if (className === 'SlicingOpLambda' || className === 'TFOpLambda') {
     return named(String(config['function']).split('.').at(-1)!.replace(/^_+|_+$/g, ''));
   }
-  // Keras's layers say whether they are trained.
-  const isLayer = !isKeras3 || layer.model || 'trainable' in config || className === 'InputLayer';
-  return isLayer ? undefined : named(snake(className));
+  return isKeras3 && !isLayer(layer) ? named(snake(className)) : undefined;
 }
 
 class Operator {

@@ -1,6 +1,7 @@
 /** Which of a file's weights are which of tfjs's. */
 import {io, util} from '@tensorflow/tfjs-core';
 import type {MendedModel, MendedPart} from './mend_model';
+import {isLayer} from './operators';
 import type {Part, WeightSlot} from './parts';
 import type {Problems} from './problems';
 import {filed, isCustom} from './rules';
@@ -21,7 +22,7 @@ interface Target {
 function targetsOf(mended: MendedModel, folder = 'layers'): Target[] {
   const {model, layers} = mended;
   // Operators are no layers there.
-  const counted = layers.filter(({layer}) => layer.className === 'InputLayer' || layer.model || 'trainable' in layer.config);
+  const counted = layers.filter(({layer}) => isLayer(layer));
   const folders = filed(counted.map(({layer}) => layer.className));
   const own = new Map(counted.map(({layer}, i) => [layer.name, folders[i]!]));
   return layers.flatMap(({layer, parts}) => {
@@ -36,7 +37,7 @@ function targetsOf(mended: MendedModel, folder = 'layers'): Target[] {
 }
 
 const isCustomWithin = ({layers}: MendedModel): boolean =>
-  layers.some(({layer, parts}) => (!layer.model && 'trainable' in layer.config && isCustom(layer.className)) || parts.some(({within}) => within && isCustomWithin(within)));
+  layers.some(({layer, parts}) => (!layer.model && isLayer(layer) && isCustom(layer.className)) || parts.some(({within}) => within && isCustomWithin(within)));
 
 /** The name of a weight in tfjs. */
 export function nameIn(part: Part, to: string, renamed: ReadonlyMap<Part, string>): string {
