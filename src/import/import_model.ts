@@ -1,6 +1,12 @@
 /** Models of any kind as LayersModels. */
 import type {io} from '@tensorflow/tfjs-core';
-import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {type LayersModel, loadLayersModel} from '@tensorflow/tfjs-layers';
+import {loadModel} from '../graph_model/model_source';
+import {isLayersModel, openGraph, openLayers} from '../graph_model/open_model';
+import {allOrNothing} from '../layers/all_or_nothing';
+import {quantized} from './graph/fake_quant';
+import {layersOfGraph} from './graph/layers_of_graph';
+import {mendLayers} from './keras/mend_layers';
 
 /** How far {@link importModel} is. */
 export interface ImportProgress {
@@ -19,6 +25,16 @@ export interface ImportOptions extends Omit<io.LoadOptions, 'onProgress' | 'stri
 export type ModelSource =
   string | io.IOHandler | io.IOHandlerSync | io.ModelArtifacts | [modelJSON: io.ModelJSON, weights: io.WeightData];
 
-export function importModel(source: ModelSource, options: ImportOptions = {}): Promise<LayersModel> {
-  throw new Error(`importModel: to be written for ${JSON.stringify([source, options])}`);
+/**
+ * Loads a model of any kind as a LayersModel.
+ */
+export async function importModel(source: ModelSource, options: ImportOptions = {}): Promise<LayersModel> {
+  const {onProgress, ...loading} = options;
+  const tell = (stage: ImportProgress['stage'], done: number, total: number) => onProgress?.({stage, done, total});
+  const onLoad = (fraction: number) => tell('load', fraction, 1);
+  const loaded = await loadModel('importModel', source, {...loading, onProgress: onLoad});
+  if (isLayersModel(loaded)) return loadLayersModel(mendLayers(openLayers('importModel', loaded)));
+  const {graph, weights} = openGraph('importModel', loaded);
+  const onNode = (done: number, total: number) => tell('convert', done, total);
+  return quantized(allOrNothing(() => layersOfGraph(graph, weights, loaded.artifacts, onNode)));
 }
