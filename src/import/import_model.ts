@@ -36,5 +36,5 @@ export async function importModel(source: ModelSource, options: ImportOptions = 
   if (isLayersModel(loaded)) return loadLayersModel(mendLayers(openLayers('importModel', loaded)));
   const {graph, weights} = openGraph('importModel', loaded);
   const onNode = (done: number, total: number) => tell('convert', done, total);
-  return allOrNothing(() => quantized(layersOfGraph(graph, weights, loaded.artifacts, onNode)));
+  return quantized(allOrNothing(() => layersOfGraph(graph, weights, loaded.artifacts, onNode)));
 }

@@ -6,6 +6,8 @@ import type {GraphWeights} from '../../graph_model/weights';
 import {modelOf} from './build';
 import {endsOf} from './ends';
 import {Facts} from './facts';
+import {ROUNDING_PATTERNS} from './fake_quant';
+import {withoutIslands} from './islands';
 import {PATTERNS} from './patterns';
 import {planOf} from './plan';
 import {segmentsOf} from './segments';
@@ -26,11 +28,17 @@ export function layersOfGraph(
   const facts = new Facts(graph, weights);
   for (const {node, shape, dtype} of inputs) facts.note({node, output: 0}, shape, dtype);
   const places = inputs.map(({node}) => node);
-  const plan = planOf(graph, facts, places, PATTERNS, done => onNode(done, graph.nodes.length));
+  const given = outputs.map(({edge}) => edge);
+  const patterns = {...PATTERNS, ...ROUNDING_PATTERNS};
+  const plan = withoutIslands(
+    planOf(graph, facts, places, patterns, done => onNode(done, graph.nodes.length)),
+    given,
+  );
   const segments = segmentsOf(
     plan,
     facts,
-    outputs.map(({edge}) => edge),
+    places.map(node => ({node, output: 0})),
+    given,
   );
   return modelOf(ends, plan, facts, segments);
 }
