@@ -1,4 +1,4 @@
-/** Layers that stand alone among nodes that no layer computes. */
+/** Layers that are better left as the nodes that they were. */
 import {type Edge, EdgeMap, type GraphNode} from './graph_reader';
 import {type FloatUnit, isLayers, type LayerUnit, type Plan} from './plan';
 
@@ -56,13 +56,19 @@ export function withoutIslands(plan: Plan, outputs: readonly Edge[]): Plan {
     const isBefore = takers.length > 0 && !given.has(unit) && takers.every(taker => before.has(taker));
     if (!isLayers(unit) || (isLight(unit) && isBefore)) before.add(unit);
   }
+  const reason = 'stands among nodes that have no layer';
   const units = plan.units.map(unit => {
-    return isLayers(unit) && behind.has(unit) && before.has(unit) ? asNodes(unit) : unit;
+    return isLayers(unit) && behind.has(unit) && before.has(unit) ? asNodes(unit, reason) : unit;
   });
   return {...plan, units};
 }
 
-function asNodes({match: {nodes}}: LayerUnit): FloatUnit {
+/** Leaves all nodes as they are. */
+export function withoutLayers(plan: Plan, reason: string): Plan {
+  return {...plan, units: plan.units.map(unit => (isLayers(unit) ? asNodes(unit, reason) : unit))};
+}
+
+function asNodes({match: {nodes}}: LayerUnit, reason: string): FloatUnit {
   const ops = new Set(nodes.map(({op}) => op));
-  return {nodes, reasons: [...ops].map(op => ({op, reason: 'stands among nodes that have no layer'}))};
+  return {nodes, reasons: [...ops].map(op => ({op, reason}))};
 }
