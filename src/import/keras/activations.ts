@@ -1,5 +1,5 @@
 /** Activations that tfjs has not, in terms of its layers. */
-import {inJson} from '../../graph_model/check_graph';
+import {inJson} from '../../graph_model/model_json';
 import type {Ask} from './ask';
 import {activationOf, ownActivation} from './fields';
 import type {Source} from './parts';

@@ -1,5 +1,5 @@
 /** One of Keras's layers, and what a rule may ask of it and say. */
-import {inJson} from '../../graph_model/check_graph';
+import {inJson} from '../../graph_model/model_json';
 import {Parts} from './parts';
 import type {Call, Config, KerasLayer, KerasModel, KerasTensor, Shape} from './topology';
 import {tensorsIn} from './topology';

@@ -1,7 +1,7 @@
 /** The fields of layers' configs that Keras writes otherwise than tfjs reads them: dtypes, initializers and their like, activations. */
 import {serialization} from '@tensorflow/tfjs-core';
 import {isRecord} from '../../check/rules';
-import {inJson} from '../../graph_model/check_graph';
+import {inJson} from '../../graph_model/model_json';
 import type {Config} from './topology';
 
 /** Whether a class is registered with tfjs. */

@@ -1,7 +1,7 @@
 /** What tfjs cannot read, or reads as something else, of the models of layers that Keras writes. */
 import type {io} from '@tensorflow/tfjs-core';
 import {isRecord} from '../../check/rules';
-import {inJson} from '../../graph_model/check_graph';
+import {inJson} from '../../graph_model/model_json';
 import {handlerOf} from '../../graph_model/model_source';
 import {type FileFacts, mendModel, TopologyWriter} from './mend_model';
 import type {ModelSource} from '../import_model';

@@ -1,6 +1,6 @@
 /** Operators and functions that stand between a model's layers: `x / 127.5 - 1`, `keras.ops.relu(x)`, `tf.nn.silu(x)`. */
 import {isRecord} from '../../check/rules';
-import {inJson} from '../../graph_model/check_graph';
+import {inJson} from '../../graph_model/model_json';
 import {addActivation} from './activations';
 import type {Ask} from './ask';
 import type {Source} from './parts';

@@ -1,5 +1,5 @@
 /** What each of Keras's classes of layers becomes. */
-import {inJson} from '../../graph_model/check_graph';
+import {inJson} from '../../graph_model/model_json';
 import {addActivation} from './activations';
 import type {Ask} from './ask';
 import {dtypeOf, isClassed, isRegistered, mendConstraint, mendInitializer, mendRegularizer, ownActivation, activationOf} from './fields';

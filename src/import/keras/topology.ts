@@ -1,6 +1,6 @@
 /** The topologies that Keras 2 and 3 write, read into one form: layers, their calls, and which tensors those take. */
 import {isRecord} from '../../check/rules';
-import {inJson} from '../../graph_model/check_graph';
+import {inJson} from '../../graph_model/model_json';
 import {Problems} from './problems';
 
 export type Config = Readonly<Record<string, unknown>>;
