@@ -3,7 +3,7 @@ import {type io, type ShapeMap, tensor} from '@tensorflow/tfjs-core';
 import {importModel} from '../../src/import/import_model';
 import {readFile} from '../support/environment';
 import {scoped} from '../support/scoped';
-import {classesOf, difference} from './graphs';
+import {classesOf, CLOSE, difference} from './graphs';
 
 interface Block {
   readonly topology: io.ModelArtifacts['modelTopology'];
@@ -47,7 +47,7 @@ describe('Blocks of Keras, from the converter', () => {
       });
       const [given] = [model.predict(valuesOf(input))].flat();
       const expected = tensor(new Float32Array(bytesOf(output.data)), output.shape as ShapeMap[keyof ShapeMap]);
-      expect(difference(given!, expected)).withContext(name).toBeLessThan(1e-5);
+      expect(difference(given!, expected)).withContext(name).toBeLessThan(CLOSE);
       const isWhole = !classesOf(model).includes('tfjs-quantization>GraphSegment');
       expect(isWhole)
         .withContext(`${name}: ${classesOf(model).join(', ')}`)

@@ -2,6 +2,10 @@
 import {loadGraphModel} from '@tensorflow/tfjs-converter';
 import {io, randomNormal, randomUniform, type Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {setup} from '../support/environment';
+
+/** How far two ways of computing the same are apart at most, over the largest value: GPUs round more. */
+export const CLOSE = setup.backend === 'cpu' || setup.backend === 'wasm' ? 1e-5 : 1e-3;
 
 type Attr = Readonly<Record<string, unknown>>;
 

@@ -1,10 +1,13 @@
 /** Which layers the nodes of graphs become, against tfjs's own executor of graphs. */
-import type {io, Tensor} from '@tensorflow/tfjs-core';
+import {abs, type io, square, sum, type Tensor, variableGrads} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
+import fc from 'fast-check';
+import {describeImport} from '../../src/import/describe';
 import {importModel} from '../../src/import/import_model';
-import {scoped} from '../support/scoped';
+import {needsTraining, scoped} from '../support/scoped';
 import {
   classesOf,
+  CLOSE,
   difference,
   executed,
   flag,
@@ -38,7 +41,7 @@ async function expectSame(artifacts: io.ModelArtifacts, model: LayersModel, batc
   }
   for (const given of outputs) {
     expect(given.length).toBe(expected.length);
-    given.forEach((each, i) => expect(difference(each, expected[i]!)).toBeLessThan(1e-5));
+    given.forEach((each, i) => expect(difference(each, expected[i]!)).toBeLessThan(CLOSE));
   }
 }
 
@@ -647,5 +650,188 @@ describe('Nodes of graphs become layers,', () => {
       expect(classesOf(model)).toEqual(['Embedding']);
       await expectSame(graph.artifacts(), model);
     });
+  });
+
+  describe('unless there is none, and says why:', () => {
+    const stay = (shape: Shape, build: Build, why: string) => ({shape, build, why});
+    const resized = (op: string, height: number, align: boolean, half: boolean): Build => {
+      const attrs = {align_corners: flag(align), half_pixel_centers: flag(half)};
+      return (g, x) => g.op(op, [x, g.ints(height, 12)], attrs);
+    };
+    const forms = {
+      'depthwise dilations': stay(
+        IMAGES,
+        (g, x) => g.op('DepthwiseConv2dNative', [x, g.random([2, 2, 3, 1])], {...VALID, dilations: ints(1, 2, 2, 1)}),
+        'has dilations, and no depthwise layer has',
+      ),
+      'a transposed convolution of another size': stay(
+        [null, 4, 3, 2],
+        (g, x) => {
+          const attrs = {...SAME, strides: ints(1, 2, 2, 1)};
+          g.op('Conv2DBackpropInput', [g.ints(2, 7, 5, 5), g.random([3, 3, 5, 2]), x], attrs);
+        },
+        'gives another size than a layer, or one that is open',
+      ),
+      'a filter that is computed': stay(
+        [2, 3, 3, 1],
+        (g, x) => {
+          const filter = g.op('Reshape', [g.op('Tanh', [x]), g.ints(3, 3, 1, 2)]);
+          g.op('Conv2D', [x, filter], SAME);
+        },
+        'computes its filter',
+      ),
+      'a constant that differs by pixel': stay(
+        IMAGES,
+        (g, x) => g.op('Add', [x, g.random([8, 6, 3])]),
+        'has a constant that differs by position',
+      ),
+      'a constant over x': stay(ROWS, (g, x) => g.op('RealDiv', [g.scalar(1), x]), 'divides a constant by a value'),
+      'one value over another': stay(ROWS, (g, x) => g.op('RealDiv', [x, g.op('Sigmoid', [x])]), 'divides two values'),
+      'values of several ranks': stay(
+        [2, 2, 3],
+        (g, x) => g.op('Add', [x, g.op('Mean', [x, g.ints(1)], {keep_dims: flag(false)})]),
+        'takes values of several ranks',
+      ),
+      'bounds that no layer has': stay(
+        ROWS,
+        (g, x) => g.op('ClipByValue', [x, g.scalar(-1), g.scalar(1)]),
+        'holds values between bounds that no layer has',
+      ),
+      'a batch that moves': stay([2, 3, 4], (g, x) => g.op('Transpose', [x, g.ints(1, 0, 2)]), 'moves its batch'),
+      'a batch that is joined': stay(
+        [2, 3, 4],
+        (g, x) => g.op('Reshape', [x, g.ints(6, 4)]),
+        'moves values between its batch and other dimensions',
+      ),
+      'a batch that is reduced': stay(
+        ROWS,
+        (g, x) => g.op('Mean', [x, g.ints(0)], {keep_dims: flag(true)}),
+        'reduces its batch',
+      ),
+      'batches that are joined': stay(
+        ROWS,
+        (g, x) => g.op('ConcatV2', [x, x, g.scalar(0, 'int32')], {N: int(2)}),
+        'joins batches',
+      ),
+      'a dimension before the batch': stay(
+        ROWS,
+        (g, x) => g.op('ExpandDims', [x, g.scalar(0, 'int32')]),
+        'puts a dimension before its batch',
+      ),
+      MirrorPad: stay(
+        IMAGES,
+        (g, x) =>
+          g.op('MirrorPad', [x, g.constant([0, 0, 1, 1, 1, 1, 0, 0], [4, 2], 'int32')], {mode: text('REFLECT')}),
+        'has no layer',
+      ),
+      'a PadV2 with another value': stay(
+        IMAGES,
+        (g, x) => g.op('PadV2', [x, g.constant([0, 0, 1, 1, 1, 1, 0, 0], [4, 2], 'int32'), g.scalar(-1)]),
+        'pads with another value than 0',
+      ),
+      'corners that are aligned': stay(
+        IMAGES,
+        resized('ResizeBilinear', 16, true, false),
+        'aligns corners, and no layer that resizes does',
+      ),
+      'pixels that are counted from their centers': stay(
+        IMAGES,
+        resized('ResizeBilinear', 16, false, true),
+        'counts pixels from their centers, and no layer does',
+      ),
+      'sizes that are no multiple': stay(
+        IMAGES,
+        resized('ResizeNearestNeighbor', 9, false, false),
+        'resizes to no known whole multiple',
+      ),
+      'strides of a slice': stay(
+        IMAGES,
+        (g, x) => {
+          const masks = ['begin', 'end', 'ellipsis', 'new_axis', 'shrink_axis'].map(name => [
+            `${name}_mask`,
+            int(/^(begin|end)$/.test(name) ? 1 : 0),
+          ]);
+          const [begin, end, strides] = [g.ints(0, 0), g.ints(2, 8), g.ints(1, 2)];
+          g.op(
+            'StridedSlice',
+            [x, begin, end, strides],
+            Object.fromEntries(masks) as Parameters<GraphBuilder['op']>[2],
+          );
+        },
+        'slices with strides',
+      ),
+    };
+    for (const [name, {shape, build, why}] of Object.entries(forms)) {
+      it(name, async () => {
+        const artifacts = graphOf(shape, build);
+        const model = await importModel(artifacts);
+        const notes = describeImport(model).rows.map(({note}) => note ?? '');
+        expect(notes.some(note => note.includes(why)))
+          .withContext(notes.join())
+          .toBeTrue();
+        await expectSame(artifacts, model, shape[0] ?? 2);
+        model.dispose();
+      });
+    }
+  });
+
+  it('whose weights train', async () => {
+    needsTraining();
+    const artifacts = graphOf(IMAGES, (g, x) => {
+      const scaled = g.op('AddV2', [g.op('Mul', [conv(g, x), g.random([4])]), g.random([4])]);
+      const slopes = g.op('Prelu', [scaled, g.random([4])]);
+      const depthwise = g.op('DepthwiseConv2dNative', [slopes, g.random([3, 3, 4, 1])], SAME);
+      const mean = g.op('Mean', [g.op('Relu6', [depthwise]), g.ints(1, 2)], {keep_dims: flag(false)});
+      g.op('BiasAdd', [g.op('MatMul', [mean, g.random([4, 2])], {transpose_b: flag(false)}), g.random([2])]);
+    });
+    const model = await importModel(artifacts);
+    const [x] = valuesFor(model);
+    const {grads} = variableGrads(() => sum(square(model.apply(x!) as Tensor)).asScalar());
+    expect(model.trainableWeights.length).toBe(2 + 1 + 1 + 2);
+    expect(Object.keys(grads).length).toBe(model.trainableWeights.length);
+    for (const gradient of Object.values(grads)) expect(sum(abs(gradient)).dataSync()[0]!).toBeGreaterThan(0);
+  });
+
+  it('whatever they are stacked of', async () => {
+    const channels = 3;
+    const steps: Readonly<Record<string, (g: GraphBuilder, x: string) => string>> = {
+      conv: (g, x) => g.op('Conv2D', [x, g.random([2, 3, channels, channels])], SAME),
+      depthwise: (g, x) => g.op('DepthwiseConv2dNative', [x, g.random([3, 3, channels, 1])], SAME),
+      scale: (g, x) => g.op('Mul', [x, g.random([channels], 0.5, 1.5)]),
+      bias: (g, x) => g.op('BiasAdd', [x, g.random([channels])]),
+      less: (g, x) => g.op('Sub', [g.scalar(1), x]),
+      over: (g, x) => g.op('RealDiv', [x, g.random([1, channels], 0.5, 1.5)]),
+      relu: (g, x) => g.op('Relu', [x]),
+      least: (g, x) => g.op('Maximum', [g.op('Minimum', [x, g.scalar(6)]), g.scalar(0)]),
+      most: (g, x) => g.op('Maximum', [g.scalar(0), x]),
+      tanh: (g, x) => g.op('Tanh', [x]),
+      identity: (g, x) => g.op('Identity', [x]),
+      swish: (g, x) => g.op('Mul', [g.op('Sigmoid', [x]), x]),
+      residual: (g, x) => g.op('AddV2', [x, g.op('Conv2D', [x, g.random([1, 1, channels, channels])], SAME)]),
+      pool: (g, x) => {
+        const attrs = {ksize: ints(1, 2, 2, 1), strides: ints(1, 1, 1, 1), padding: text('SAME')};
+        return g.op('AvgPool', [x], attrs);
+      },
+      norm: (g, x) => {
+        const [scale, offset, mean] = [g.random([channels]), g.random([channels]), g.random([channels])];
+        const attrs = {epsilon: float(0.001), is_training: flag(false)};
+        return g.op('FusedBatchNormV3', [x, scale, offset, mean, g.random([channels], 0.5, 2)], attrs);
+      },
+    };
+    const stacks = fc.array(fc.constantFrom(...Object.keys(steps)), {minLength: 1, maxLength: 7});
+    await fc.assert(
+      fc.asyncProperty(stacks, async names => {
+        const build: Build = (g, x) => {
+          const last = names.reduce((value, name) => steps[name]!(g, value), x);
+          g.op('Identity', [last], {}, 'out');
+        };
+        const artifacts = graphOf([null, 5, 4, channels], build);
+        const model = await importModel(artifacts);
+        expect(classesOf(model)).not.toContain('tfjs-quantization>GraphSegment');
+        await expectSame(artifacts, model);
+        model.dispose();
+      }),
+      {numRuns: 40, seed: 14},
+    );
   });
 });
