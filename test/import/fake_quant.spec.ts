@@ -4,7 +4,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {mendGraph, registerGraphOps} from '../../src/entries/graph_model';
 import {describeImport, importModel} from '../../src/entries/import';
-import {describeQuantization, freezeRanges, quantizedWeights, setFakeQuant} from '../../src/entries/qat';
+import {
+  dequantizeModel,
+  describeQuantization,
+  freezeRanges,
+  quantizedWeights,
+  setFakeQuant,
+} from '../../src/entries/qat';
 import {toTFLite} from '../../src/entries/tflite';
 import {quantized} from '../../src/import/graph/fake_quant';
 import {gridOfWeight} from '../../src/import/graph/weight_grids';
@@ -146,6 +152,7 @@ describe('A graph with FakeQuant nodes', () => {
     const q = await quantized(model);
     expect(furthest(predict(q, x), expected)).toBeLessThan(1e-5);
     expect(q.outputNames).toEqual(['scores']);
+    expect(dequantizeModel(q).outputNames).toEqual(['scores']);
     const rows = await describeQuantization(q).read();
     const found = rows.filter(({numBits}) => numBits !== undefined);
     expect(found.map(({layer, what, numBits, ranges, note}) => [layer, what, numBits, ranges, note])).toEqual([
@@ -155,13 +162,13 @@ describe('A graph with FakeQuant nodes', () => {
       ['float', 'kernel', 8, 4, 'switched off'],
       ['add', 'output', 8, 1, ''],
       ['pool', 'output', 8, 1, ''],
-      ['dense', 'kernel', 8, 1, ''],
+      ['scores', 'kernel', 8, 1, ''],
       ['scores', 'output', 4, 1, ''],
     ]);
     const minOf = (name: string, of: string) => rows.find(({layer, what}) => layer === name && what === of)!.min;
     expect(minOf('conv', 'kernel')).toBeCloseTo(-4 * 0.002 * 127, 5);
     expect(minOf('add', 'output')).toBe(-3);
-    expect(minOf('dense', 'kernel')).toBeCloseTo(-1.27, 6);
+    expect(minOf('scores', 'kernel')).toBeCloseTo(-1.27, 6);
     const again = await reloaded(q);
     expect(predict(again, x)).toEqual(predict(q, x));
     for (const each of [q, again]) each.dispose();
@@ -375,7 +382,7 @@ describe('importModel, of nodes that round,', () => {
       x,
     );
     expect(difference).toBeLessThan(1e-5);
-    await expectAsync(toTFLite(q)).toBeRejectedWithError(/layer conv: the rounding of its kernel is off.*setFakeQuant/);
+    await expectAsync(toTFLite(q)).toBeRejectedWithError(/layer y: the rounding of its kernel is off.*setFakeQuant/);
     setFakeQuant(q, true);
     expect((await toTFLite(q)).length).toBeGreaterThan(0);
     q.dispose();

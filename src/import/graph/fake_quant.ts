@@ -42,13 +42,11 @@ class Roundings {
     this.layers = calls.map(({outboundLayer}) => outboundLayer);
     this.all = this.layers.filter(layer => layer instanceof QuantizedInput);
     this.#findRounded(calls);
-    // What the model gives keeps the name that it has there.
-    const ends = new Set(model.outputs.map(({id}) => id));
     const taken = new Map<number, number>();
     const values = [...calls.flatMap(({inputTensors}) => inputTensors), ...model.outputs];
     for (const {id} of values) taken.set(id, (taken.get(id) ?? 0) + 1);
-    for (const {outboundLayer, inputTensors, outputTensors} of calls) {
-      if (!(outboundLayer instanceof QuantizedInput) || ends.has(outputTensors[0]!.id)) continue;
+    for (const {outboundLayer, inputTensors} of calls) {
+      if (!(outboundLayer instanceof QuantizedInput)) continue;
       const [{id, sourceLayer}] = inputTensors as [SymbolicTensor];
       if (isInput(sourceLayer) || !ROUNDS.has(kindOf(sourceLayer, {})) || taken.get(id) !== 1) continue;
       this.#after.set(sourceLayer, outboundLayer);
@@ -129,41 +127,46 @@ function rebuilt(
   roundings: Roundings,
   grids: ReadonlyMap<Layer, readonly WeightGrid[]>,
 ): LayersModel {
-  const wrappers = new Map<QuantizedLayer, readonly WeightGrid[]>();
+  const outputs = new Set(model.outputs.map(({sourceLayer}) => sourceLayer));
+  const sources = new Map<Layer, Layer>();
+  const copyOf = (layer: Layer): Layer => {
+    const copy = cloneLayer(layer);
+    const rounding = roundings.after(layer);
+    // What the model gives goes by the name of the layer that gave it.
+    if (rounding && outputs.has(rounding)) copy.name = rounding.name;
+    return copy;
+  };
   const replace = (layer: Layer): Replacement | undefined => {
     if (roundings.merged.has(layer)) return undefined;
-    const copy = cloneLayer(layer);
+    const copy = copyOf(layer);
     const [own, output] = [grids.get(layer), roundings.after(layer)?.quantizer ?? null];
     const isOff = !own && hasWeights(layer) && roundings.behind.has(layer);
     const weights = isOff ? UNROUNDED_WEIGHTS : own ? configOfWeights(layer, own) : null;
-    if (!weights && !output) return {layer: copy, variables: {to: copy, from: layer}};
     const reason = output ? null : {name: UNROUNDED};
-    const wrapper = new QuantizedLayer({layer: copy, weights, output, allOutputs: true, reason});
-    if (own) wrappers.set(wrapper, own);
-    return {layer: wrapper, variables: {to: copy, from: layer}};
+    const rounds = weights ?? output;
+    const made = rounds ? new QuantizedLayer({layer: copy, weights, output, allOutputs: true, reason}) : copy;
+    sources.set(made, layer);
+    return {layer: made, variables: {to: copy, from: layer}};
   };
   const made = rebuild(model, {replace});
-  for (const [wrapper, own] of wrappers) hold(wrapper, own);
-  remember(made, originsIn(made, recalled(model), roundings));
+  for (const [layer, source] of sources) {
+    const own = grids.get(source);
+    if (own && layer instanceof QuantizedLayer) hold(layer, own);
+  }
+  remember(made, originsIn(sources, recalled(model), roundings));
   return made;
 }
 
 /** Where layers come from, with what became part of them. */
-function originsIn(model: LayersModel, origins: Origins, roundings: Roundings): Origins {
-  const nodesOf = ({name}: Layer) => origins.get(name)?.nodes ?? [];
-  const before = new Map(roundings.layers.map(layer => [layer.name, layer]));
-  const found = model.layers.map((layer): [string, Origin] => {
-    const own = before.get(layer.name)!;
-    const {note} = origins.get(layer.name) ?? {};
-    if (!(layer instanceof QuantizedLayer)) return [layer.name, {nodes: nodesOf(own), note}];
-    const rounding = roundings.after(own);
-    const notes = [
-      note,
-      ...layer.weightQuantizers.map(noteOf),
-      rounding && `rounds to ${rounding.quantizer.numBits} bits`,
-    ];
-    const nodes = [...nodesOf(own), ...(rounding ? nodesOf(rounding) : [])];
-    return [layer.name, {nodes, note: notes.filter(Boolean).join('; ')}];
+function originsIn(sources: ReadonlyMap<Layer, Layer>, origins: Origins, roundings: Roundings): Origins {
+  const originOf = ({name}: Layer): Origin => origins.get(name) ?? {nodes: [], note: undefined};
+  const found = [...sources].map(([layer, source]): [string, Origin] => {
+    const {nodes, note} = originOf(source);
+    if (!(layer instanceof QuantizedLayer)) return [layer.name, {nodes, note}];
+    const rounding = roundings.after(source);
+    const own = rounding && `rounds to ${rounding.quantizer.numBits} bits`;
+    const notes = [note, ...layer.weightQuantizers.map(noteOf), own].filter(Boolean);
+    return [layer.name, {nodes: [...nodes, ...(rounding ? originOf(rounding).nodes : [])], note: notes.join('; ')}];
   });
   return new Map(found);
 }
