@@ -134,8 +134,12 @@ function importedModel(): tfl.LayersModel {
   return model;
 }
 
-function predict(model: tfl.LayersModel, x: tf.Tensor): number[] {
-  return tf.tidy(() => Array.from((model.predict(x) as tf.Tensor).dataSync()));
+/** What a model gives of x. */
+async function predict(model: Pick<tfl.LayersModel, 'predict'>, x: tf.Tensor): Promise<number[]> {
+  const y = model.predict(x) as tf.Tensor;
+  const values = await y.data();
+  y.dispose();
+  return Array.from(values);
 }
 
 function furthest(one: readonly number[], other: readonly number[]): number {
@@ -148,9 +152,9 @@ describe('A graph with FakeQuant nodes', () => {
   it('becomes a model that rounds in the layers that compute, as it did', async () => {
     const x = tf.randomUniform([3, 6, 6, 2], -1, 1, 'float32', 8);
     const model = importedModel();
-    const expected = predict(model, x);
+    const expected = await predict(model, x);
     const q = await quantized(model);
-    expect(furthest(predict(q, x), expected)).toBeLessThan(1e-5);
+    expect(furthest(await predict(q, x), expected)).toBeLessThan(1e-5);
     expect(q.outputNames).toEqual(['scores']);
     expect(dequantizeModel(q).outputNames).toEqual(['scores']);
     const rows = await describeQuantization(q).read();
@@ -170,7 +174,7 @@ describe('A graph with FakeQuant nodes', () => {
     expect(minOf('add', 'output')).toBe(-3);
     expect(minOf('scores', 'kernel')).toBeCloseTo(-1.27, 6);
     const again = await reloaded(q);
-    expect(predict(again, x)).toEqual(predict(q, x));
+    expect(await predict(again, x)).toEqual(await predict(q, x));
     for (const each of [q, again]) each.dispose();
   });
 
@@ -250,10 +254,10 @@ function graphOf(
 async function differenceOf(artifacts: tf.io.ModelArtifacts, x: tf.Tensor): Promise<[number, tfl.LayersModel]> {
   registerGraphOps();
   const graph = await loadGraphModel(mendGraph(tf.io.fromMemory(artifacts)));
-  const expected = tf.tidy(() => Array.from([graph.predict(x) as tf.Tensor].flat()[0]!.dataSync()));
+  const expected = await predict(graph as Pick<tfl.LayersModel, 'predict'>, x);
   graph.dispose();
   const model = await importModel(artifacts);
-  return [furthest(predict(model, x), expected) / Math.max(...expected.map(Math.abs)), model];
+  return [furthest(await predict(model, x), expected) / Math.max(...expected.map(Math.abs)), model];
 }
 
 const bits = (numBits: number, narrow = false) => ({num_bits: {i: numBits}, narrow_range: {b: narrow}});
@@ -363,7 +367,7 @@ describe('importModel, of nodes that round,', () => {
         ['dense', 'dense', undefined],
       ]);
       const again = await reloaded(q);
-      expect(predict(again, x)).toEqual(predict(q, x));
+      expect(await predict(again, x)).toEqual(await predict(q, x));
       for (const each of [q, again]) each.dispose();
     });
   }
@@ -402,11 +406,11 @@ describe('importModel, of nodes that round,', () => {
     const q = await importModel(network(8));
     q.compile({optimizer: 'sgd', loss: 'meanSquaredError'});
     const [x, y] = [tf.randomUniform([8, 6, 6, 2], -1, 1, 'float32', 16), tf.ones([8, 3])];
-    const before = predict(q, x);
+    const before = await predict(q, x);
     const {history} = await q.fit(x, y, {epochs: 3});
     const losses = history['loss'] as number[];
     expect(losses[2]!).toBeLessThan(losses[0]!);
-    expect(predict(q, x)).not.toEqual(before);
+    expect(await predict(q, x)).not.toEqual(before);
     q.dispose();
   });
 });
@@ -441,13 +445,13 @@ describe('importModel, of converted graphs,', () => {
         const values = model.inputNames.map(name => given[name]!);
         const found = [model.apply(values.length === 1 ? values[0]! : values)].flat() as tf.Tensor[];
         expect(found.length).toBe(expected.length);
-        found.forEach((value, i) => {
-          const [one, other] = [value.dataSync(), expected[i]!.dataSync()];
+        for (const [i, value] of found.entries()) {
+          const [one, other] = [await value.data(), await expected[i]!.data()];
           const largest = Math.max(...other.filter(Number.isFinite).map(Math.abs));
           const isOff = (each: number, j: number) =>
             !Object.is(each, other[j]) && !(Math.abs(each - other[j]!) <= 1e-5 * largest) && each !== other[j];
           expect(one.filter(isOff).length).withContext(model.outputNames[i]!).toBe(0);
-        });
+        }
       }
       graph.dispose();
       model.dispose();
