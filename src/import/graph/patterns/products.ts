@@ -1,6 +1,6 @@
 /** Convolutions and products of matrices, with what follows them folded into their weights. */
 import {layers} from '@tensorflow/tfjs-layers';
-import type {Constant} from '../../../graph_model/node_run';
+import {type Constant, lazyConstant} from '../../../graph_model/constant';
 import type {Edge, GraphNode, Known, Shape} from '../graph_reader';
 import type {LayerPlan, Match, NoLayer, Pattern} from '../pattern';
 import {activationOf, followingActivation, leakyReluOf, prelu} from './activations';
@@ -127,7 +127,7 @@ function scaled({kernel, together, shape, channelAxis}: Product, scale: readonly
   if (scale.every(each => each === 1)) return kernel;
   const channels = shape[channelAxis]!;
   const factor = (i: number) => scale[scale.length === 1 ? 0 : Math.floor(i / together) % channels]!;
-  return {...kernel, values: Float32Array.from(kernel.values, (each, i) => each * factor(i))};
+  return lazyConstant(kernel, () => kernel.values.map((each, i) => each * factor(i)));
 }
 
 /** A bias that is fused: one number per output channel. */
@@ -351,10 +351,13 @@ export const spaceToBatch: Pattern = /*#__PURE__*/ onFloats((node, known, shape,
 });
 
 /** A matrix transposed. */
-function transposed({shape, values, dtype}: Constant): Constant {
-  const [rows, columns] = shape as [number, number];
-  const turned = Float32Array.from(values, (_, i) => values[(i % rows) * columns + Math.floor(i / rows)]!);
-  return {dtype, shape: [columns, rows], values: turned};
+function transposed(matrix: Constant): Constant {
+  const {dtype} = matrix;
+  const [rows, columns] = matrix.shape as [number, number];
+  return lazyConstant({dtype, shape: [columns, rows]}, () => {
+    const {values} = matrix;
+    return values.map((_, i) => values[(i % rows) * columns + Math.floor(i / rows)]!);
+  });
 }
 
 /** The second factor of a product of matrices as the kernel of a Dense. */
@@ -368,7 +371,7 @@ export function denseKernel(node: GraphNode, known: Known): Constant | NoLayer {
   const {shape} = constant;
   if (shape.length < 2 || shape.slice(0, -2).some(dim => dim !== 1))
     return noLayer('has a matrix for each of its batch');
-  const matrix = {...constant, shape: shape.slice(-2)};
+  const matrix = lazyConstant({dtype: constant.dtype, shape: shape.slice(-2)}, () => constant.values);
   return node.attrs.flag(second) ? transposed(matrix) : matrix;
 }
 
