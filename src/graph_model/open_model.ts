@@ -14,6 +14,7 @@ import {
 import {GRAPH_OPS} from './mend_graph';
 import {inJson} from './model_json';
 import type {LoadedModel} from './model_source';
+import {OWN_OPS} from './own_ops';
 import {knownOps} from './tfjs_internals';
 import {GraphWeights, weightDataFor} from './weights';
 
