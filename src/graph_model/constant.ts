@@ -10,6 +10,17 @@ export interface Constant {
   readonly values: Float32Array | Int32Array | Uint8Array;
 }
 
+/** A constant whose values are made when they are wanted, and not kept: those of a model are many. */
+export function lazyConstant({dtype, shape}: Omit<Constant, 'values'>, values: () => Constant['values']): Constant {
+  return {
+    dtype,
+    shape,
+    get values() {
+      return values();
+    },
+  };
+}
+
 /** A constant in JSON. Under `name` text stays as it is where tfjs-layers saves it. */
 export interface SavedConstant {
   readonly name: string;

@@ -6,7 +6,7 @@ export function inJson(value: unknown): string {
   if (typeof value === 'number') return String(value);
   let text: string;
   try {
-    text = (JSON.stringify(value)) ?? typeof value;
+    text = JSON.stringify(value) ?? typeof value;
   } catch {
     // Endless, or deeper than the stack.
     return 'too deep to show';

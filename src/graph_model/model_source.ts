@@ -113,7 +113,8 @@ export function handlerOf(caller: string, source: unknown, options: io.LoadOptio
 export async function loadModel(caller: string, source: unknown, options: io.LoadOptions): Promise<LoadedModel> {
   let told = -1;
   const onProgress = (fraction: number) => {
-    if (fraction > told) options.onProgress?.((told = fraction));
+    // By the hundredth, as files come in thousands of pieces.
+    if (fraction >= told + 0.01 || (fraction === 1 && told < 1)) options.onProgress?.((told = fraction));
   };
   const {handler, files} = sourceOf(caller, source, {...options, onProgress});
   onProgress(0);

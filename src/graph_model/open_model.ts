@@ -14,6 +14,7 @@ import {
 import {GRAPH_OPS} from './mend_graph';
 import {inJson} from './model_json';
 import type {LoadedModel} from './model_source';
+import {OWN_OPS} from './own_ops';
 import {knownOps} from './tfjs_internals';
 import {GraphWeights, weightDataFor} from './weights';
 
@@ -89,6 +90,8 @@ function opProblems(graph: GraphDef, weights: GraphWeights): string[] {
     if (op === 'Const') {
       return weights.has(name) ? [] : [`${node}the weights manifest has no weight of that name.`];
     }
+    // Those of this package, which NodeRun runs.
+    if (Object.hasOwn(GRAPH_OPS, op) || Object.hasOwn(OWN_OPS, op)) return [];
     const least = known.get(op);
     if (least === undefined)
       return [`${node}tfjs has no such op. Register it (tf.registerOp) before the model is loaded.`];

@@ -2,7 +2,7 @@
 import {io} from '@tensorflow/tfjs-core';
 import {isRecord} from '../check/rules';
 import {inJson} from './model_json';
-import type {Constant} from './node_run';
+import {type Constant, lazyConstant} from './constant';
 
 /** Bytes of a value, by the dtypes of weights, and of what they are stored as. A string is its length and its bytes. */
 const BYTES = new Map([
@@ -24,6 +24,9 @@ interface Entry {
   readonly start: number;
   readonly end: number;
 }
+
+/** Bytes of a weight that is kept once it is decoded. */
+const SMALL = 4096;
 
 const isSize = (value: unknown) => Number.isInteger(value) && (value as number) >= 0;
 const isNumber = (value: unknown) => typeof value === 'number' && Number.isFinite(value);
@@ -125,6 +128,8 @@ function stringBytes(count: number, most: number, read: (at: number) => number):
 export class GraphWeights {
   readonly #data: Bytes;
   readonly #entries = new Map<string, Entry>();
+  readonly #small = new Map<Entry, Constant['values']>();
+  #last: {entry: Entry; values: Constant['values']} | undefined;
   /** What is wrong with them, as sentences. */
   readonly problems: readonly string[];
 
@@ -179,17 +184,25 @@ export class GraphWeights {
   }
 
   /**
-   * Decodes a weight. Strings and complex numbers stay the bytes of the file (lengths before strings; real and imaginary part
-   * by turns), which is what tfjs takes as weight data.
+   * A weight, decoded when its values are asked for. Strings and complex numbers stay the bytes of the file (lengths before
+   * strings; real and imaginary part by turns), which is what tfjs takes as weight data.
    *
-   * @returns a copy of its own; undefined if there is no such weight.
+   * @returns undefined if there is no such weight.
    */
   get(name: string): Constant | undefined {
     const entry = this.#entries.get(name);
-    if (!entry) return undefined;
+    return entry && lazyConstant(entry.spec, () => this.#valuesOf(entry));
+  }
+
+  /** Of large ones the last is kept, as whoever reads one often reads it twice. */
+  #valuesOf(entry: Entry): Constant['values'] {
+    const known = this.#small.get(entry) ?? (this.#last?.entry === entry ? this.#last.values : undefined);
+    if (known) return known;
     const {spec, start, end} = entry;
-    const bytes = this.#data.slice(start, end);
-    return {dtype: spec.dtype, shape: spec.shape, values: decoded(spec, bytes)};
+    const values = decoded(spec, this.#data.slice(start, end));
+    if (values.byteLength <= SMALL) this.#small.set(entry, values);
+    else this.#last = {entry, values};
+    return values;
   }
 }
 

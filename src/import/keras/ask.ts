@@ -1,6 +1,6 @@
 /** One of Keras's layers, and what a rule may ask of it and say. */
 import {inJson} from '../../graph_model/model_json';
-import {Parts} from './parts';
+import {type Part, Parts} from './parts';
 import type {Call, Config, KerasLayer, KerasModel, KerasTensor, Shape} from './topology';
 import {tensorsIn} from './topology';
 
@@ -12,8 +12,10 @@ export interface Surroundings {
   readonly shapeOf: (tensor: KerasTensor) => Shape | undefined;
   /** Whether a tensor is a mask that tfjs makes itself. */
   readonly isMask: (tensor: KerasTensor) => boolean;
-  readonly read: (className: string, config: Config, path: readonly string[]) => KerasModel | undefined;
-  readonly refuse: (problem: string) => undefined;
+  readonly read: (className: string, config: Config, path: readonly string[]) => KerasModel | null;
+  /** What a layer becomes that is within another. */
+  readonly partsOf: (layer: KerasLayer, path: readonly string[]) => Part[];
+  readonly refuse: (problem: string) => null;
 }
 
 /** What to do with a layer that tfjs lacks. */
@@ -45,11 +47,11 @@ export class Ask {
     return `layer '${this.layer.name}' (${this.layer.className})${within}`;
   }
 
-  refuse(problem: string, remedy = AS_GRAPH): undefined {
+  refuse(problem: string, remedy = AS_GRAPH): null {
     return this.around.refuse(`${this.where}: ${problem}. ${remedy}.`);
   }
 
-  refuseField(field: string, why: string, remedy = AS_GRAPH): undefined {
+  refuseField(field: string, why: string, remedy = AS_GRAPH): null {
     return this.refuse(`${field} is ${inJson(this.config[field])}, but ${why}`, remedy);
   }
 
@@ -75,7 +77,7 @@ export class Ask {
   /** The shape, all of which must be known but the batch. */
   get knownShape(): number[] | undefined {
     const known = this.shape?.slice(1);
-    return known?.every(dim => dim !== null) ? (known as number[]) : undefined;
+    return known?.every(dim => dim !== null) ? known : undefined;
   }
 
   /** How many channels there are, the last dimension. */

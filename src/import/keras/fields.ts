@@ -4,6 +4,11 @@ import {isRecord} from '../../check/rules';
 import {inJson} from '../../graph_model/model_json';
 import type {Config} from './topology';
 
+/** A field that should be text. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
 /** Whether a class is registered with tfjs. */
 export function isRegistered(className: string): boolean {
   return Object.hasOwn(serialization.SerializationMap.getMap().classNameMap, className);
@@ -27,7 +32,7 @@ export function dtypeOf(value: unknown): string | undefined {
   return typeof name === 'string' ? DTYPES.get(name) : undefined;
 }
 
-/** A field's value that is an object with a class: {class_name, config}. */
+/** A field's value that is an object with a class and a config. */
 interface Classed {
   readonly class_name: string;
   readonly config: Config;

@@ -1,13 +1,14 @@
 /** What tfjs cannot read, or reads as something else, of the models of layers that Keras writes. */
 import type {io} from '@tensorflow/tfjs-core';
 import {isRecord} from '../../check/rules';
+import {textOf} from './fields';
 import {inJson} from '../../graph_model/model_json';
 import {handlerOf} from '../../graph_model/model_source';
 import {type FileFacts, mendModel, TopologyWriter} from './mend_model';
 import type {ModelSource} from '../import_model';
 import {Problems} from './problems';
 import {type Config, type KerasModel, TopologyReader} from './topology';
-import {mendWeights, renamedParts} from './weights';
+import {makesWeights, mendWeights, renamedParts} from './weights';
 
 const CALLER = 'mendLayers';
 
@@ -19,7 +20,9 @@ function isTooDeep(topology: unknown): boolean {
   let level: unknown[] = [topology];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > DEEPEST) return true;
-    level = level.flatMap(value => (typeof value === 'object' && value !== null ? Object.values(value) : []));
+    level = level.flatMap(value =>
+      typeof value === 'object' && value !== null ? (Object.values(value) as unknown[]) : [],
+    );
   }
   return false;
 }
@@ -73,7 +76,7 @@ function hasMasks(model: KerasModel): boolean {
 function mendArtifacts(artifacts: io.ModelArtifacts): io.ModelArtifacts {
   const topology: unknown = artifacts?.modelTopology;
   const {className, config} = modelIn(topology);
-  const version = isRecord(topology) ? String(topology['keras_version'] ?? '') : '';
+  const version = isRecord(topology) ? textOf(topology['keras_version']) : '';
   const isOwn = version.startsWith('tfjs');
   const isKeras3 = Number.parseInt(version) >= 3;
   const problems = new Problems();
@@ -87,6 +90,9 @@ function mendArtifacts(artifacts: io.ModelArtifacts): io.ModelArtifacts {
   problems.refuse(CALLER);
   const renamed = renamedParts(mended);
   const {weightSpecs, weightData} = artifacts;
+  if (!(weightSpecs && weightData) && makesWeights(mended)) {
+    problems.add('the file has no weights, and some layers get weights that are made of its own. Give the weights as well.');
+  }
   const weights = weightSpecs && mendWeights(mended, renamed, weightSpecs, weightData, problems);
   problems.refuse(CALLER);
   const written = new TopologyWriter(renamed).write(mended);

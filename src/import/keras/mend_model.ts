@@ -4,8 +4,8 @@ import {isRecord} from '../../check/rules';
 import {Ask, type Surroundings} from './ask';
 import {dtypeOf} from './fields';
 import {applyOperator, operatorOf} from './operators';
-import type {Part} from './parts';
-import {ALL, applyRule} from './rules';
+import {ALL, type Part} from './parts';
+import {applyRule} from './rules';
 import {type Call, type Config, type KerasLayer, type KerasModel, KerasTensor, type Shape, tensorsOf} from './topology';
 
 /** A layer, and what it becomes. */
@@ -28,7 +28,7 @@ export interface FileFacts {
   readonly isKeras3: boolean;
   readonly hasMasks: boolean;
   readonly read: Surroundings['read'];
-  readonly refuse: (problem: string) => undefined;
+  readonly refuse: (problem: string) => null;
 }
 
 const MASKS = new Set(['NotEqual', 'Any', 'LogicalAnd']);
@@ -100,9 +100,9 @@ function takenBy({takes}: Part, inputs: Known, made: ReadonlyMap<string, Shape[]
 function shapesOf(part: MendedPart, taken: Known): Shape[] | undefined {
   if (part.within && part.className !== 'TimeDistributed') {
     const {outputs} = new Shapes(part.within.model, part.within.layers);
-    return outputs.every(shape => shape !== undefined) ? (outputs as Shape[]) : undefined;
+    return outputs.every(shape => shape !== undefined) ? outputs : undefined;
   }
-  return taken.every(shape => shape !== undefined) ? shapeThrough(part, taken as Shape[]) : undefined;
+  return taken.every(shape => shape !== undefined) ? shapeThrough(part, taken) : undefined;
 }
 
 /** Which of a Reshape's sizes are left open. */
@@ -118,7 +118,7 @@ function closed(config: Config, given: Shape | undefined): Config {
   const target = [...(config['target_shape'] as number[])];
   const [open] = openIn(config);
   const others = target.reduce((product, size, i) => (i === open ? product : product * size), 1);
-  const size = (sizes as number[]).reduce((product, each) => product * each, 1) / others;
+  const size = sizes.reduce((product, each) => product * each, 1) / others;
   if (!Number.isInteger(size)) return config;
   target[open!] = size;
   return {...config, target_shape: target};
@@ -212,6 +212,11 @@ export function mendModel(model: KerasModel, facts: FileFacts): MendedModel {
     ...facts,
     shapeOf: tensor => shapes.of(tensor),
     isMask: ({layer}) => masks.has(layer),
+    partsOf: (layer, path) => {
+      const ask = new Ask(layer, around, path);
+      applyRule(ask);
+      return ask.parts.finished();
+    },
   };
   for (const layer of model.layers) {
     if (masks.has(layer.name)) continue;

@@ -3,6 +3,7 @@ import {isRecord} from '../../check/rules';
 import {inJson} from '../../graph_model/model_json';
 import {addActivation} from './activations';
 import type {Ask} from './ask';
+import {textOf} from './fields';
 import type {Source} from './parts';
 import {type Argument, type KerasLayer, KerasTensor, tensorsIn} from './topology';
 
@@ -50,7 +51,7 @@ export function operatorOf({layer, isKeras3}: Ask): string | undefined {
   const named = (name: string) => (Object.hasOwn(ALIASES, name) ? ALIASES[name]! : name);
   if (className === 'SlicingOpLambda' || className === 'TFOpLambda') {
     return named(
-      String(config['function'])
+      textOf(config['function'])
         .split('.')
         .at(-1)!
         .replace(/^_+|_+$/g, ''),
@@ -82,14 +83,14 @@ class Operator {
     return this.ask.inputs.indexOf(tensor);
   }
 
-  refuse(why: string): undefined {
-    return this.ask.refuse(`${this.name}(${this.ask.layer.className}): ${why}`);
+  refuse(why: string): null {
+    return this.ask.refuse(`${this.name}: ${why}`);
   }
 
   /** What is a number, or a list of one for each channel. */
   numbers(value: Argument): number[] | undefined {
-    const all = [value].flat(8) as unknown[];
-    return all.length > 0 && all.every(each => typeof each === 'number') ? (all as number[]) : undefined;
+    const all: unknown[] = [value].flat(8);
+    return all.length > 0 && all.every(each => typeof each === 'number') ? all : undefined;
   }
 }
 
@@ -259,7 +260,7 @@ export function applyOperator(ask: Ask, name: string): void {
   );
   const known = Object.hasOwn(OPERATORS, name) || ACTIVATIONS.has(name);
   if (first === undefined || !known) {
-    const told = ask.layer.className.endsWith('OpLambda') ? `tf.${String(ask.config['function'] ?? 'slice')}` : name;
+    const told = ask.layer.className.endsWith('OpLambda') ? `tf.${textOf(ask.config['function']) || 'slice'}` : name;
     ask.refuse(`tfjs has no layer for the operation ${told}`);
   } else if (others.some(each => each !== first)) ask.refuse('it is called with other constants elsewhere');
   else if (Object.hasOwn(OPERATORS, name)) OPERATORS[name]!(operator);

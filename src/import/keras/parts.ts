@@ -4,6 +4,9 @@ import type {Config, KerasModel} from './topology';
 /** Where a part's input comes from: the layer's own input of that index, or another part by its name. */
 export type Source = number | string;
 
+/** All of the layer's inputs. */
+export const ALL = -1;
+
 /** A weight of Keras's layer. */
 export interface WeightSlot {
   /** The last parts of its name in Keras: of versions, one each. */

@@ -14,10 +14,10 @@ export class Problems {
   }
 
   /** Adds one, for a caller that has nothing to return then. */
-  add(problem: string): undefined {
+  add(problem: string): null {
     this.#count++;
     if (this.#told.length < MOST) this.#told.push(problem);
-    return undefined;
+    return null;
   }
 
   /** Throws if there are any. */

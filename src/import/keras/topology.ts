@@ -79,7 +79,7 @@ export function tensorsOf({args, kwargs}: Call): KerasTensor[] {
 }
 
 /** Whether a class and its config are those of a model. */
-function isModel(className: string, config: Config): boolean {
+export function isModel(className: string, config: Config): boolean {
   return className === 'Sequential' || (Array.isArray(config['layers']) && 'output_layers' in config);
 }
 
@@ -167,7 +167,7 @@ export class TopologyReader {
     this.#isKeras3 = isKeras3;
   }
 
-  model(className: string, config: Config, path: readonly string[]): KerasModel | undefined {
+  model(className: string, config: Config, path: readonly string[]): KerasModel | null {
     const name = typeof config['name'] === 'string' ? config['name'] : className;
     const here = [...path, name];
     const where = path.length > 0 ? ` of the model '${here.join("' in '")}'` : '';
@@ -181,9 +181,9 @@ export class TopologyReader {
     }
     const isSequential = className === 'Sequential' || !('output_layers' in config);
     const read = listed.map((each, i) => this.#layer(each, i, where, here, isSequential));
-    if (read.some(layer => layer === undefined)) return undefined;
+    if (read.some(layer => layer === null)) return null;
     const layers = read as KerasLayer[];
-    if (!this.#areNamesSound(layers, where)) return undefined;
+    if (!this.#areNamesSound(layers, where)) return null;
     const rest = {config: others, name, className, path: here};
     return isSequential ? this.#sequential(layers, rest) : this.#functional(layers, rest, where);
   }
@@ -194,7 +194,7 @@ export class TopologyReader {
     where: string,
     path: readonly string[],
     isInSequential: boolean,
-  ): KerasLayer | undefined {
+  ): KerasLayer | null {
     if (!isRecord(value) || typeof value['class_name'] !== 'string' || !isRecord(value['config'])) {
       return this.#problems.add(`layer ${i}${where} must have a class_name and a config, but was ${inJson(value)}.`);
     }
@@ -213,10 +213,10 @@ export class TopologyReader {
         `layer '${name}' (${className})${where}: inbound_nodes must be a list of calls, each with the layers that it takes, but had ${was}.`,
       );
     }
-    const model = isModel(className, config) ? this.model(className, {name, ...config}, path) : undefined;
-    if (isModel(className, config) && !model) return undefined;
+    const model = isModel(className, config) ? this.model(className, {name, ...config}, path) : null;
+    if (isModel(className, config) && !model) return null;
     const known = typeof registered === 'string' && registered.includes('>') ? registered : className;
-    return {className: known, name, config, calls: calls as Call[], model};
+    return {className: known, name, config, calls: calls as Call[], model: model ?? undefined};
   }
 
   /** Names that are there twice, or that tfjs's tables have already. */
@@ -238,7 +238,7 @@ export class TopologyReader {
   #sequential(
     listed: readonly KerasLayer[],
     rest: Pick<KerasModel, 'config' | 'name' | 'className' | 'path'>,
-  ): KerasModel | undefined {
+  ): KerasModel | null {
     const [first] = listed;
     if (!first) return this.#problems.add(`the model '${rest.name}' has no layers.`);
     const addsInput = first.className !== 'InputLayer';
@@ -270,7 +270,7 @@ export class TopologyReader {
     listed: readonly KerasLayer[],
     rest: Pick<KerasModel, 'config' | 'name' | 'className' | 'path'>,
     where: string,
-  ): KerasModel | undefined {
+  ): KerasModel | null {
     const inputs = endsOf(rest.config['input_layers']);
     const outputs = endsOf(rest.config['output_layers']);
     for (const [ends, field] of [
@@ -279,7 +279,7 @@ export class TopologyReader {
     ] as const) {
       if (!ends) this.#problems.add(`${field}${where} must name layers, but was ${inJson(rest.config[field])}.`);
     }
-    if (!inputs || !outputs) return undefined;
+    if (!inputs || !outputs) return null;
     const counted = this.#countedFrom0(listed, [...inputs, ...outputs]);
     const layers = this.#ordered(counted.layers, counted.ends, where);
     const ends = counted.ends;
@@ -295,7 +295,7 @@ export class TopologyReader {
     );
   }
 
-  /** Counts the calls of models within from 0: see {@link #isKeras3}. Versions of Keras differ in that, so the file decides. */
+  /** Counts the calls of models within from 0: Keras 2 has the one by which the model came to be, too. Versions of Keras differ in that, so the file decides. */
   #countedFrom0(layers: readonly KerasLayer[], ends: readonly KerasTensor[]) {
     const models = new Map(layers.filter(({model}) => model).map(layer => [layer.name, layer.calls.length] as const));
     const used = new Map<string, {last: number; isFirst: boolean}>();
@@ -328,7 +328,7 @@ export class TopologyReader {
   }
 
   /** The layers, each after those whose outputs it takes. One that is called several times may be among its own inputs. */
-  #ordered(layers: readonly KerasLayer[], ends: readonly KerasTensor[], where: string): KerasLayer[] | undefined {
+  #ordered(layers: readonly KerasLayer[], ends: readonly KerasTensor[], where: string): KerasLayer[] | null {
     const byName = new Map(layers.map(layer => [layer.name, layer]));
     const before = this.#problems.count;
     const calls = layers.flatMap(layer => layer.calls.map((call, i) => ({layer, call, key: `${layer.name}\n${i}`})));
@@ -345,7 +345,7 @@ export class TopologyReader {
     for (const end of ends) {
       if (!exists(end)) this.#problems.add(`the model${where} names the layer '${end.layer}', which is not there.`);
     }
-    if (this.#problems.count > before) return undefined;
+    if (this.#problems.count > before) return null;
     const waits = new Map<string, number>();
     const takers = new Map<string, string[]>();
     for (const {call, key} of calls) {

@@ -4,7 +4,8 @@ import type {MendedModel, MendedPart} from './mend_model';
 import {isLayer} from './operators';
 import type {Part, WeightSlot} from './parts';
 import type {Problems} from './problems';
-import {filed, isCustom} from './rules';
+import {isCustom} from './rules';
+import {filed} from './wrappers';
 
 /** A weight that a layer needs, or that Keras has and tfjs does not. */
 interface Target {
@@ -287,6 +288,11 @@ function rewritten(
   };
 }
 
+/** Whether layers get weights that Keras's have not. */
+export function makesWeights({layers}: MendedModel): boolean {
+  return layers.some(({parts}) => parts.some(({made, within}) => made !== undefined || (within && makesWeights(within))));
+}
+
 /** The weights that are made of numbers of the config and of weights of the file. */
 function madeOf(
   mended: MendedModel,
@@ -309,7 +315,7 @@ function madeOf(
         return values;
       };
       const own = (part.made ?? []).map(({to, shape, values}) => ({
-        spec: {name: nameIn(part, to, renamed), shape: [...shape], dtype: 'float32'} as io.WeightsManifestEntry,
+        spec: {name: nameIn(part, to, renamed), shape: [...shape], dtype: 'float32' as const},
         values: values(valuesOf),
       }));
       return [...own, ...inner];

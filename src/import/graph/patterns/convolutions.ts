@@ -1,6 +1,6 @@
 /** Convolutions of all kinds. */
 import {layers} from '@tensorflow/tfjs-layers';
-import type {Constant} from '../../../graph_model/node_run';
+import {type Constant, lazyConstant} from '../../../graph_model/constant';
 import type {Edge, GraphNode, Known, Shape} from '../graph_reader';
 import type {LayerPlan, Match, NoLayer, Pattern} from '../pattern';
 import {zeroPadding} from './padding';
@@ -219,7 +219,7 @@ export function conv1dFrom(node: GraphNode, x: Edge, shape: Shape, axis: number,
   };
   const product = {
     takes: x,
-    kernel: {...kernel, shape: [size!, inputs!, filters!]},
+    kernel: lazyConstant({dtype: kernel.dtype, shape: [size!, inputs!, filters!]}, () => kernel.values),
     together: 1,
     shape: [shape[0]!, null, filters!],
     channelAxis: 2,

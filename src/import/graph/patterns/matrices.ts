@@ -1,16 +1,18 @@
 /** Products of matrices. */
 import {layers} from '@tensorflow/tfjs-layers';
-import type {Constant} from '../../../graph_model/node_run';
+import {type Constant, lazyConstant} from '../../../graph_model/constant';
 import type {GraphNode, Known, Shape} from '../graph_reader';
 import type {Match, NoLayer, Pattern} from '../pattern';
 import {Chain, noLayer, onFloats} from './parts';
 import {type Config, type Product, productMatch} from './product';
 
 /** A matrix transposed. */
-function transposed({shape, values, dtype}: Constant): Constant {
-  const [rows, columns] = shape as [number, number];
-  const turned = Float32Array.from(values, (_, i) => values[(i % rows) * columns + Math.floor(i / rows)]!);
-  return {dtype, shape: [columns, rows], values: turned};
+function transposed(matrix: Constant): Constant {
+  const [rows, columns] = matrix.shape as [number, number];
+  return lazyConstant({dtype: matrix.dtype, shape: [columns, rows]}, () => {
+    const {values} = matrix;
+    return values.map((_, i) => values[(i % rows) * columns + Math.floor(i / rows)]!);
+  });
 }
 
 /** The second factor of a product of matrices as the kernel of a Dense. */
@@ -24,7 +26,7 @@ function denseKernel(node: GraphNode, known: Known): Constant | NoLayer {
   const {shape} = constant;
   if (shape.length < 2 || shape.slice(0, -2).some(dim => dim !== 1))
     return noLayer('has a matrix for each of its batch');
-  const matrix = {...constant, shape: shape.slice(-2)};
+  const matrix = lazyConstant({dtype: constant.dtype, shape: shape.slice(-2)}, () => constant.values);
   return node.attrs.flag(second) ? transposed(matrix) : matrix;
 }
 

@@ -1,6 +1,6 @@
 /** What convolutions and products of matrices share: what follows them is folded into their weights. */
 import {layers} from '@tensorflow/tfjs-layers';
-import type {Constant} from '../../../graph_model/node_run';
+import {type Constant, lazyConstant} from '../../../graph_model/constant';
 import type {Edge, GraphNode, Known, Shape} from '../graph_reader';
 import type {LayerPlan, Match, NoLayer} from '../pattern';
 import {activationOf, followingActivation, leakyReluOf, prelu} from './activations';
@@ -126,7 +126,7 @@ function scaled({kernel, together, shape, channelAxis}: Product, scale: readonly
   if (scale.every(each => each === 1)) return kernel;
   const channels = shape[channelAxis]!;
   const factor = (i: number) => scale[scale.length === 1 ? 0 : Math.floor(i / together) % channels]!;
-  return {...kernel, values: Float32Array.from(kernel.values, (each, i) => each * factor(i))};
+  return lazyConstant(kernel, () => kernel.values.map((each, i) => each * factor(i)));
 }
 
 /** A bias that is fused: one number per output channel. */
