@@ -17,8 +17,9 @@ import {gridOfWeight} from '../../src/import/graph/weight_grids';
 import {QuantizedInput} from '../../src/qat/quantized_layers/quantized_input';
 import {QuantizedLayer} from '../../src/qat/quantized_layers/quantized_layer';
 import {inputTensors, modelHandler, readExpected} from '../graph_models/models';
+import {setup} from '../support/environment';
 import {reloaded} from '../support/saved';
-import {needsTraining, scoped} from '../support/scoped';
+import {needsTraining, scoped, skip} from '../support/scoped';
 
 /** Whole numbers from -most to most, of which the first reaches it. */
 function levels(count: number, most: number, seed: number): number[] {
@@ -283,19 +284,28 @@ const ROUNDING: Readonly<Record<string, Node>> = {
   V4: ['QuantizeAndDequantizeV4', ['x', 'negative', 'high'], {...given, ...bits(6)}],
 };
 
-/** A network of FakeQuant nodes: its kernels' are not folded. */
-function network(numBits: number): tf.io.ModelArtifacts {
+const EDGES = [1, 0.5, 0.7, 1.2];
+
+/** A network of FakeQuant nodes. Converters fold that of the kernel into it. */
+function network(numBits: number, isFolded = true): tf.io.ModelArtifacts {
   const quant = bits(numBits);
   const ones = {list: {i: ['1', '1', '1', '1']}};
   const conv = {strides: ones, dilations: ones, padding: {s: btoa('SAME')}};
   const random = (count: number, seed: number) =>
     tf.tidy(() => tf.randomNormal([count], 0, 0.5, 'float32', seed).dataSync());
+  const weights = random(72, 11);
+  const most = 2 ** (numBits - 1) - 1;
+  const folded = weights.map((value, i) => {
+    const step = EDGES[i % 4]! / most;
+    return Math.max(-most, Math.min(most, Math.round(value / step))) * step;
+  });
+  const kernel: Node = ['FakeQuantWithMinMaxVarsPerChannel', ['weights', 'lows', 'highs'], bits(numBits, true)];
   return graphOf(
     [6, 6, 2],
     {
       rounded: ['FakeQuantWithMinMaxVars', ['x', 'low', 'high'], quant],
-      kernel: ['FakeQuantWithMinMaxVarsPerChannel', ['weights', 'lows', 'highs'], bits(numBits, true)],
-      conv: ['Conv2D', ['rounded', 'kernel'], conv],
+      ...(!isFolded && {kernel}),
+      conv: ['Conv2D', ['rounded', isFolded ? 'folded' : 'kernel'], conv],
       biased: ['BiasAdd', ['conv', 'bias']],
       relu: ['Relu', ['biased']],
       first: ['FakeQuantWithMinMaxVars', ['relu', 'zero', 'high'], quant],
@@ -309,9 +319,10 @@ function network(numBits: number): tf.io.ModelArtifacts {
     },
     {
       ...RANGES,
-      weights: [[3, 3, 2, 4], random(72, 11)],
-      lows: [[4], [-1, -0.5, -0.7, -1.2]],
-      highs: [[4], [1, 0.5, 0.7, 1.2]],
+      weights: [[3, 3, 2, 4], weights],
+      folded: [[3, 3, 2, 4], folded],
+      lows: [[4], EDGES.map(edge => -edge)],
+      highs: [[4], EDGES],
       bias: [[4], [0.1, -0.2, 0.3, 0]],
       floats: [[1, 1, 4, 4], random(16, 12)],
       axes: [[2], [1, 2], 'int32'],
@@ -333,10 +344,14 @@ describe('importModel, of nodes that round,', () => {
     });
   }
 
-  for (const numBits of [4, 8]) {
-    it(`quantizes a network to ${numBits} bits where the graph is, and nowhere else`, async () => {
+  const networks = [4, 8].flatMap(numBits => [true, false].map(isFolded => ({numBits, isFolded})));
+  for (const {numBits, isFolded} of networks) {
+    const which = `${numBits} bits${isFolded ? '' : ', not folded,'}`;
+    it(`quantizes a network to ${which} where the graph is, and nowhere else`, async () => {
+      if (!isFolded && setup.backend === 'webgpu')
+        skip('WebGPU cannot be waited for: constants are not computed there');
       const x = tf.randomUniform([3, 6, 6, 2], -2, 4, 'float32', 15);
-      const [difference, q] = await differenceOf(network(numBits), x);
+      const [difference, q] = await differenceOf(network(numBits, isFolded), x);
       expect(difference).toBeLessThan(1e-5);
       const rows = await describeQuantization(q).read();
       const found = rows.map(({layer, what, numBits: own, ranges}) => [layer, what, own, ranges]);
