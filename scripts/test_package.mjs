@@ -133,6 +133,33 @@ const CHECKS = {
     );
   },
 
+  'imports graph models, as an ES module and in CommonJS': async () => {
+    const text = `
+       const node = [{name: 'x', op: 'Placeholder', attr: {dtype: {type: 'DT_FLOAT'}, shape: {shape: {dim: [{size: '-1'}, {size: '2'}]}}}},
+         {name: 'w', op: 'Const', attr: {dtype: {type: 'DT_FLOAT'}}},
+         {name: 'y', op: 'MatMul', input: ['x', 'w'], attr: {T: {type: 'DT_FLOAT'}}}];
+       const weightSpecs = [{name: 'w', shape: [2, 1], dtype: 'float32'}];
+       const weightData = new Float32Array([1, -1]).buffer;
+       importModel({modelTopology: {node, versions: {}}, weightSpecs, weightData}).then(model => {
+         check('imported', model.predict(tf.tensor2d([[3, 1]])), '2');
+         if (describeImport(model).rows[0].className !== 'Dense') throw new Error('no Dense');
+       });`;
+    await script(
+      'import.mjs',
+      `import * as tf from '@tensorflow/tfjs';
+       import {describeImport, importModel} from 'tfjs-quantization/import';
+       ${EXPECT}
+       ${text}`,
+    );
+    return script(
+      'import.cjs',
+      `const tf = require('@tensorflow/tfjs');
+       const {describeImport, importModel} = require('tfjs-quantization/import');
+       ${EXPECT}
+       ${text}`,
+    );
+  },
+
   'registers graph ops': () =>
     script(
       'graph.mjs',
@@ -211,7 +238,14 @@ const CHECKS = {
     await Promise.all(Object.entries(RESOLUTIONS).map(([name, options]) => checkTypes(name, peers, all, options)));
   },
   'is typed where only its peers are installed': async () => {
-    const peersOf = {index: [], 'graph-model': ['tfjs-converter'], qat: ['tfjs-layers'], tflite: ['tfjs-layers']};
+    const both = ['tfjs-converter', 'tfjs-layers'];
+    const peersOf = {
+      index: [],
+      'graph-model': ['tfjs-converter'],
+      qat: ['tfjs-layers'],
+      import: both,
+      tflite: ['tfjs-layers'],
+    };
     for (const [entry, peers] of Object.entries(peersOf)) {
       await checkTypes(entry, ['tfjs-core', ...peers], [entry], RESOLUTIONS.nodenext);
     }
@@ -233,7 +267,7 @@ const CHECKS = {
   },
 
   'documents every member of its types': () => {
-    const entries = ['index', 'qat', 'tflite', 'graph-model'].map(name => `${ROOT}dist/${name}.d.mts`);
+    const entries = ['index', 'qat', 'import', 'tflite', 'graph-model'].map(name => `${ROOT}dist/${name}.d.mts`);
     const program = ts.createProgram(entries, {module: ts.ModuleKind.NodeNext, skipLibCheck: true});
     const checker = program.getTypeChecker();
     const hasNone = symbol => symbol.getDocumentationComment(checker).length === 0;
@@ -381,6 +415,9 @@ const BUNDLED = [
   ['', 'minMax', MOST_BYTES],
   ['/tflite', 'packInt4', 700],
   ['/tflite', 'toTFLite', 58_000],
+  ['/import', 'cutModel', 75_000],
+  ['/import', 'mendLayers', 75_000],
+  ['/import', 'importModel', 75_000],
   ['/qat', 'calibrate', 45_000],
   ['/qat', 'quantizeModel', 50_000],
 ];
@@ -406,6 +443,7 @@ async function bundledEffects() {
     "import 'tfjs-quantization';": x,
     "import 'tfjs-quantization/tf';": x,
     "import 'tfjs-quantization/qat';": x + classes,
+    "import 'tfjs-quantization/import';": x + classes,
     "import {toTFLite} from 'tfjs-quantization/tflite'; if (!toTFLite) throw new Error();": x + classes,
     "import {quantizedSaveHandler} from 'tfjs-quantization/qat'; quantizedSaveHandler({save: () => undefined});":
       x + classes,
@@ -605,6 +643,28 @@ new FakeQuantizer({}, {});
 FakeQuantizer.over;
 // @ts-expect-error no such option
 quantizeModel(q, {weight: {numBits: 4}});`,
+  import: `
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {loadLayersModel} from '@tensorflow/tfjs-layers';
+import {io} from '@tensorflow/tfjs-core';
+import {cutModel, describeImport, importModel, type ImportProgress, mendLayers} from 'tfjs-quantization/import';
+declare const artifacts: io.ModelArtifacts;
+declare const json: io.ModelJSON;
+const onProgress = ({stage, done, total}: ImportProgress) => console.log(stage === 'load', done / total);
+export const models: Promise<LayersModel>[] = [
+  importModel('model.json', {onProgress, requestInit: {}}),
+  importModel(io.fromMemory(artifacts)),
+  importModel(io.fromMemorySync(artifacts)),
+  importModel(artifacts),
+  importModel([json, new ArrayBuffer(4)]),
+  loadLayersModel(mendLayers('model.json')),
+];
+declare const model: LayersModel;
+describeImport(cutModel(model, {outputs: ['features']})).print();
+// @ts-expect-error nothing to load from
+importModel(7);
+// @ts-expect-error what to cut at has a name
+cutModel(model, {outputs: [7]});`,
   tflite: `
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {packInt4, toTFLite} from 'tfjs-quantization/tflite';
