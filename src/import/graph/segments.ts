@@ -184,7 +184,9 @@ class Segmenter {
         if (multiplied.includes(i) && value.dtype === 'float32') weights.add(name);
         return name;
       });
-      return {...node.def, input};
+      if (node.op === 'Const') constants.set(node.name, this.#facts.constant({node, output: 0})!);
+      const branches = node.branches.filter(each => nodes.has(each)).map(({name}) => `^${name}`);
+      return {...node.def, input: [...input, ...branches]};
     });
     const values = takes.values();
     const functions = calledFunctions(defs, this.#library);
