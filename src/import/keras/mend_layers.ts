@@ -2,9 +2,8 @@
 import type {io} from '@tensorflow/tfjs-core';
 import {isRecord} from '../../check/rules';
 import {inJson} from '../../graph_model/model_json';
-import {handlerOf} from '../../graph_model/model_source';
+import {handlerOf, type ModelSource} from '../../graph_model/model_source';
 import {type FileFacts, mendModel, TopologyWriter} from './mend_model';
-import type {ModelSource} from '../import_model';
 import {Problems} from './problems';
 import {type Config, type KerasModel, TopologyReader} from './topology';
 import {mendWeights, renamedParts} from './weights';
