@@ -1,7 +1,7 @@
 /** Models of any kind as LayersModels. */
 import type {io} from '@tensorflow/tfjs-core';
 import {type LayersModel, loadLayersModel} from '@tensorflow/tfjs-layers';
-import {loadModel} from '../graph_model/model_source';
+import {loadModel, type ModelSource} from '../graph_model/model_source';
 import {isLayersModel, openGraph, openLayers} from '../graph_model/open_model';
 import {allOrNothing} from '../layers/all_or_nothing';
 import {quantized} from './graph/fake_quant';
@@ -20,10 +20,6 @@ export interface ImportProgress {
 export interface ImportOptions extends Omit<io.LoadOptions, 'onProgress' | 'strict' | 'streamWeights'> {
   readonly onProgress?: (progress: ImportProgress) => void;
 }
-
-/** What importModel and mendLayers load: what tf.loadLayersModel and tf.loadGraphModel take, the synchronous ones included. */
-export type ModelSource =
-  string | io.IOHandler | io.IOHandlerSync | io.ModelArtifacts | [modelJSON: io.ModelJSON, weights: io.WeightData];
 
 /**
  * Loads a model of any kind as a LayersModel, which trains, is quantized, calibrated, saved and exported as any other: a graph

@@ -2,6 +2,7 @@
 import {type io, memory, ones, tensor, type Tensor} from '@tensorflow/tfjs-core';
 import {type LayersModel, loadLayersModel} from '@tensorflow/tfjs-layers';
 import {describeImport, importModel} from '../../src/entries/import';
+import {readModels, tensorOf, unpack} from '../graph_model/control_flow_models';
 import {scoped} from '../support/scoped';
 import {classesOf, difference, executed, flag, GraphBuilder, int, ints, text, type, valuesFor} from './graphs';
 
@@ -287,6 +288,33 @@ describe('importModel of a graph', () => {
       const model = await importedModel(graph.artifacts());
       const given = model.predict(ones([1, 2])) as Tensor;
       expect([...given.dataSync()]).toEqual(what === 'layers' ? [20001, 20001] : [1, 1]);
+    });
+  }
+});
+
+describe("importModel of TensorFlow's loops, conditions and lists", () => {
+  scoped();
+  afterEach(disposeModels);
+
+  for (const kind of ['functions', 'frames']) {
+    it(`computes what TensorFlow did, written as ${kind}`, async () => {
+      for (const [name, {graphs, cases}] of Object.entries(await readModels())) {
+        const packed = graphs[kind];
+        if (!packed) continue;
+        const {modelTopology, weightSpecs, weightData, outputs} = packed;
+        const data = Uint8Array.from(atob(weightData), char => char.charCodeAt(0)).buffer;
+        const ends = Object.entries(outputs).map(([key, node]) => [key, {name: node}] as const);
+        const signature = {outputs: Object.fromEntries(ends)};
+        const model = await importedModel({modelTopology, weightSpecs, weightData: data, signature});
+        for (const {inputs, outputs: expected} of cases) {
+          const values = model.inputNames.map(each => tensorOf(unpack(inputs[each]!)));
+          const given = [model.apply(values.length === 1 ? values[0]! : values)].flat() as Tensor[];
+          given.forEach((value, i) => {
+            const of = tensorOf(unpack(expected[Object.keys(outputs)[i]!]!));
+            expect(difference(value, of)).withContext(`${name} ${model.outputNames[i]}`).toBeLessThan(1e-5);
+          });
+        }
+      }
     });
   }
 });

@@ -113,16 +113,21 @@ class Builder {
 
   /** A layer by the name of an output, for a value that goes by another. Behind a segment it is one, as what those give is not rounded. */
   #giveAgain(name: string, value: SymbolicTensor): SymbolicTensor {
-    this.#origins.set(name, {nodes: [], note: 'gives a value by the name of an output'});
+    const reason = 'gives a value by the name of an output';
+    this.#origins.set(name, {nodes: [], note: reason});
     const {sourceLayer, dtype, shape} = value;
     if (!(sourceLayer instanceof GraphSegment)) {
       return tfLayers.activation({name, activation: 'linear'}).apply(value) as SymbolicTensor;
     }
     const taken = `${name}/value`;
     const graph = {nodes: [{name, op: 'Identity', input: [taken]}], inputs: [taken], outputs: [name]};
-    return new GraphSegment({name, graph, outputs: [{shape, dtype}], constants: new Map()}).apply(
-      value,
-    ) as SymbolicTensor;
+    return new GraphSegment({
+      name,
+      graph,
+      outputs: [{shape, dtype}],
+      constants: new Map(),
+      reasons: [{op: 'Identity', reason}],
+    }).apply(value) as SymbolicTensor;
   }
 
   #taken(edges: readonly Edge[]): SymbolicTensor[] {

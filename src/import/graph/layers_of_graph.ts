@@ -37,6 +37,7 @@ export function layersOfGraph(
     segmentsOf(
       plan,
       facts,
+      def.library,
       places.map(node => ({node, output: 0})),
       given,
     );
