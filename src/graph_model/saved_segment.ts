@@ -5,6 +5,7 @@ import {graphProblems} from './check_graph';
 import {loadedConstant, type SavedConstant, savedValues} from './constant';
 import type {NodeSet} from './node_run';
 import type {GraphSegmentArgs} from './segment';
+import {segmentProblems} from './segment_problems';
 
 /** The class of segments, named as Keras names those of packages. */
 export const SEGMENT = 'tfjs-quantization>GraphSegment';
@@ -95,6 +96,11 @@ function weightProblems(weights: readonly SavedConstant[], {nodes}: NodeSet): st
   ]);
 }
 
+function outputProblems(told: readonly SegmentOutput[], {outputs}: NodeSet): string[] {
+  if (told.length === outputs.length) return [];
+  return [`outputs must tell of ${outputs.length} outputs, as the graph has them, but tells of ${told.length}.`];
+}
+
 /** Says what is wrong with a saved segment, and which it is. */
 function refuse(config: object, problems: readonly string[]): void {
   throwProblems(`Layer ${(config as SavedSegment).name} cannot be loaded`, problems);
@@ -116,11 +122,8 @@ export function argsOf(config: object): GraphSegmentArgs {
   refuse(config, graphProblemsOf(graph, new Set(all.map(each => each.name))));
   refuse(config, [
     ...weightProblems(saved.weights, graph),
-    ...(outputs.length === graph.outputs.length
-      ? []
-      : [
-          `outputs must tell of ${graph.outputs.length} outputs, as the graph has them, but tell of ${outputs.length}.`,
-        ]),
+    ...outputProblems(outputs, graph),
+    ...segmentProblems(graph).map(problem => `graph: ${problem}`),
   ]);
   return {
     name,

@@ -70,13 +70,13 @@ export class GraphSegment extends tfLayers.Layer {
 
   constructor({graph, outputs, constants, weights = [], reasons = [], ...args}: GraphSegmentArgs) {
     super(args);
-    const all = [...constants];
+    const isWeight = new Set(weights);
     this.graph = graph;
     this.outputTypes = outputs;
-    this.constants = new Map(all.filter(([name]) => !weights.includes(name)));
+    this.constants = new Map([...constants].filter(([name]) => !isWeight.has(name)));
     this.weightNames = weights;
     this.reasons = reasons;
-    this.#initial = new Map(all.filter(([name]) => weights.includes(name)));
+    this.#initial = new Map([...constants].filter(([name]) => isWeight.has(name)));
   }
 
   override build(): void {

@@ -233,6 +233,11 @@ describe('GraphSegment', () => {
       [config => (config['outputs'] = [{shape: ['a'], dtype: 'float32'}] as never), /outputs\[0\]\.shape\[0\]/],
       [config => (config['outputs'] = [] as never), /2 outputs/],
       [config => (config['version'] = 2 as never), /newer version/],
+      [
+        config =>
+          (config['graph'] = {name: JSON.stringify(PRODUCT.graph).replace('"op":"ArgMax"', '"op":"Odd"')} as never),
+        /graph: node 'ArgMax' \(Odd\): tfjs has no op Odd/,
+      ],
     ];
     const model = modelOf(PRODUCT);
     for (const [damage, message] of damages) {
