@@ -6,9 +6,9 @@ import {type FunctionDef, type GraphDef, type NodeDef, returnsOf} from './check_
 import {type Constant, variableOf} from './constant';
 import {withFunctions} from './control_flow';
 import {quantizationOp} from './mend_graph';
-import type {GraphFunction, Op, OpNode, Value} from './own_op';
+import type {GraphFunction, Op, OpNode} from './own_op';
 import {OUTPUT_NAMES, OWN_OPS} from './own_ops';
-import {TensorList} from './tensor_list';
+import {TensorList, type Value} from './tensor_list';
 
 export type {Constant} from './constant';
 

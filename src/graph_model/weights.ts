@@ -2,7 +2,7 @@
 import {io} from '@tensorflow/tfjs-core';
 import {isRecord} from '../check/rules';
 import {inJson} from './model_json';
-import type {Constant} from './node_run';
+import type {Constant} from './constant';
 
 /** Bytes of a value, by the dtypes of weights, and of what they are stored as. A string is its length and its bytes. */
 const BYTES = new Map([
