@@ -1,9 +1,7 @@
 /** Graph models become models of layers. */
 import type {io} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {throwProblems} from '../../check/rules';
 import type {GraphDef} from '../../graph_model/check_graph';
-import {segmentProblems} from '../../graph_model/segment_problems';
 import type {GraphWeights} from '../../graph_model/weights';
 import {modelOf} from './build';
 import {endsOf} from './ends';
@@ -49,9 +47,5 @@ export function layersOfGraph(
     plan = withoutLayers(plan, `is one of ${count} layers, of which tfjs takes no more than some thousands`);
     segments = gather();
   }
-  throwProblems(
-    'importModel',
-    segments.flatMap(segment => segmentProblems(segment.graph)),
-  );
   return modelOf(ends, plan, facts, segments);
 }
