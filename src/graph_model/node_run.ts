@@ -6,9 +6,9 @@ import {type FunctionDef, type GraphDef, type NodeDef, returnsOf} from './check_
 import {type Constant, variableOf} from './constant';
 import {withFunctions} from './control_flow';
 import {quantizationOp} from './mend_graph';
-import type {GraphFunction, Op, OpNode, Value} from './own_op';
+import type {GraphFunction, Op, OpNode} from './own_op';
 import {OUTPUT_NAMES, OWN_OPS} from './own_ops';
-import {TensorList} from './tensor_list';
+import {TensorList, type Value} from './tensor_list';
 
 export type {Constant} from './constant';
 
@@ -144,6 +144,47 @@ export function functionalGraph({nodes, library, inputs}: NodeSet): GraphDef {
   return withFunctions({node, ...(library && {library})});
 }
 
+/** Names for tfjs, which keeps what it knows in objects by name: it never sees those of a file. */
+class Names {
+  /** Of what is given. */
+  readonly inputs: readonly string[];
+  readonly #nodes: ReadonlyMap<string, NodeDef>;
+  readonly #given: ReadonlyMap<string, string>;
+  readonly #names = new Map<string, string>();
+
+  constructor(inputs: readonly string[], nodes: ReadonlyMap<string, NodeDef>) {
+    this.#nodes = nodes;
+    this.inputs = inputs.map((_, i) => `input${i}`);
+    this.#given = new Map(inputs.map((reference, i) => [this.#key(reference), this.inputs[i]!]));
+  }
+
+  isGiven(reference: string): boolean {
+    return this.#given.has(this.#key(reference));
+  }
+
+  set({name}: NodeDef, named: string): void {
+    this.#names.set(name, named);
+  }
+
+  /** What tfjs calls a value. */
+  of(reference: string): string {
+    const {node, output} = this.#parsed(reference);
+    const name = this.#given.get(this.#key(reference)) ?? this.#names.get(node);
+    if (name === undefined) throw new Error(`'${reference}' is neither one of the nodes nor given to them.`);
+    return output === 0 || this.isGiven(reference) ? name : `${name}:${output}`;
+  }
+
+  /** The same for all references to a value. */
+  #key(reference: string): string {
+    const {node, output} = this.#parsed(reference);
+    return `${output} ${node}`;
+  }
+
+  #parsed(reference: string): {node: string; output: number} {
+    return parsed(reference, name => this.#nodes.get(name)?.op);
+  }
+}
+
 /** A NodeSet that is ready to run. */
 export class NodeRun {
   readonly #model: GraphModel<io.IOHandlerSync>;
@@ -165,25 +206,17 @@ export class NodeRun {
     this.#library = library ?? new Library(graph.library, constants);
     this.#ownsLibrary = !library;
     const nodes = new Map(graph.node.map(node => [node.name, node]));
-    const {key} = keysOf(nodes);
-    // tfjs never sees the names of a file: it keeps what it knows in objects by name.
-    this.#inputs = set.inputs.map((_, i) => `input${i}`);
-    const given = new Map(set.inputs.map((reference, i) => [key(reference), this.#inputs[i]!]));
-    const needed = neededNodes(set.outputs, nodes, reference => given.has(key(reference)));
-    const ids = new Map(needed.map(({name}, i) => [name, `node${i}`]));
-    const translate = (reference: string): string => {
-      const found = given.get(key(reference));
-      if (found !== undefined) return found;
-      const [name = '', output = '0'] = key(reference).split('\n');
-      const id = ids.get(name);
-      if (id === undefined) throw new Error(`'${reference}' is neither a node nor an input.`);
-      return output === '0' ? id : `${id}:${output}`;
-    };
-    const placeholder = (name: string) => ({name, op: 'Placeholder', attr: {}});
+    const names = new Names(set.inputs, nodes);
+    const needed = neededNodes(set.outputs, nodes, reference => names.isGiven(reference));
+    needed.forEach((node, i) => names.set(node, `node${i}`));
+    this.#inputs = names.inputs;
+    this.#nodes = needed.map(({name, op}, i) => ({where: `node '${name}' (${op})`, reference: `node${i}`}));
     try {
-      const node = needed.map(each => this.#nodeOf(each, ids.get(each.name)!, translate, constants));
+      this.#outputs = set.outputs.map(reference => names.of(reference));
+      const placeholders = this.#inputs.map(name => ({name, op: 'Placeholder', attr: {}}));
+      const node = [...placeholders, ...needed.map(each => this.#nodeOf(each, names, constants))];
       this.#model = loadGraphModelSync({
-        modelTopology: {node: [...this.#inputs.map(placeholder), ...node], versions: {producer: 0, minConsumer: 0}},
+        modelTopology: {node, versions: {producer: 0, minConsumer: 0}},
         weightSpecs: [],
         weightData: new ArrayBuffer(0),
       });
@@ -191,18 +224,21 @@ export class NodeRun {
       this.#disposeOwn();
       throw error;
     }
-    this.#outputs = set.outputs.map(translate);
-    this.#nodes = needed.map(({name, op}, i) => ({where: `node '${name}' (${op})`, reference: `node${i}`}));
   }
 
-  /** The outputs for these inputs, in the order of the set: tensors of the caller's own. */
+  /**
+   * The outputs for these inputs, in the order of the set: tensors of the caller's own.
+   *
+   * @throws if a node fails, or waits for values that WebGPU has computed: the error names the node and its op.
+   */
   run(inputs: readonly Tensor[]): Tensor[] {
     return tidy(() => {
       const given = {...this.#constants, ...Object.fromEntries(this.#inputs.map((name, i) => [name, inputs[i]!]))};
       try {
         const found = this.#execute(given, this.#outputs);
         const foreign = new Set<Tensor>(Object.values(given));
-        return found.map(value => {
+        return found.map((value, i) => {
+          if (this.#ownsLibrary && value instanceof TensorList) throw new Error(`output ${i} is a list of tensors.`);
           const isFree = value instanceof TensorList || !foreign.has(value);
           foreign.add(value);
           return isFree ? value : clone(value);
@@ -218,20 +254,16 @@ export class NodeRun {
     this.#disposeOwn();
   }
 
-  #nodeOf(
-    node: NodeDef,
-    id: string,
-    translate: (reference: string) => string,
-    constants: ReadonlyMap<string, Constant>,
-  ): NodeDef {
+  #nodeOf(node: NodeDef, names: Names, constants: Constants): NodeDef {
     const {name, op, attr = {}} = node;
+    const id = names.of(name);
     if (op === 'Const') {
       const constant = constants.get(name);
       if (!constant) throw new Error(`node '${name}' (Const): its value is missing.`);
       this.#constants[id] = variableOf(constant);
       return {name: id, op: 'Placeholder', attr: {}};
     }
-    const input = (node.input ?? []).filter(reference => !isControl(reference)).map(translate);
+    const input = (node.input ?? []).filter(each => !isControl(each)).map(each => names.of(each));
     const own = ownNode(node, this.#library);
     if (!own) return {name: id, op, input, attr};
     const at = this.#own.push(own) - 1;
@@ -275,15 +307,4 @@ export class NodeRun {
     for (const constant of Object.values(this.#constants)) constant.dispose();
     if (this.#ownsLibrary) this.#library.dispose();
   }
-}
-
-/** Names of values, the same for all references to the same one. */
-function keysOf(nodes: ReadonlyMap<string, NodeDef>): {key: (reference: string) => string} {
-  const opOf = (name: string) => nodes.get(name)?.op;
-  return {
-    key: reference => {
-      const {node, output} = parsed(reference, opOf);
-      return `${node}\n${output}`;
-    },
-  };
 }

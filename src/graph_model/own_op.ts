@@ -1,10 +1,7 @@
 /** What the ops have in common that this package runs in tfjs's executor of graphs. */
 import {cast, type Tensor, type TypedArray} from '@tensorflow/tfjs-core';
 import {isOnHost} from '../ops/tfjs_internals';
-import type {TensorList} from './tensor_list';
-
-/** What nodes give to each other. */
-export type Value = Tensor | TensorList;
+import type {Value} from './tensor_list';
 
 /** A function of the graph's library. */
 export type GraphFunction = (inputs: readonly Value[]) => Value[];

@@ -3,8 +3,9 @@
  * control flow.
  */
 import {cast, clone, kernel_impls, scalar, type Tensor, tensor1d} from '@tensorflow/tfjs-core';
-import {type GraphFunction, holds, type Op, readNumber, readNumbers, readValues, type Value} from './own_op';
-import {LIST_OPS, tensorsIn} from './tensor_list';
+import {LIST_OPS} from './list_ops';
+import {type GraphFunction, holds, type Op, readNumber, readNumbers, readValues} from './own_op';
+import {tensorsIn, type Value} from './tensor_list';
 
 /** Boxes that do not overlap: their places, their scores, and how many they are. Padded, where that is asked. */
 const nonMaxSuppression: Op = ([boxes, scores, most, iou, lowest, sigma], node) => {

@@ -1,10 +1,11 @@
 /** Segments as models save them: checked, so that a damaged file is told by the layer and the place. */
 import type {DataType} from '@tensorflow/tfjs-core';
+import type {Shape} from '@tensorflow/tfjs-layers';
 import {between, isRecord, listOf, must, objectOf, oneOf, orNull, text, throwProblems} from '../check/rules';
 import {graphProblems} from './check_graph';
-import {loadedConstant, type SavedConstant, savedValues} from './constant';
+import {type Constant, loadedConstant, type SavedConstant, savedValues} from './constant';
 import type {NodeSet} from './node_run';
-import type {GraphSegmentArgs} from './segment';
+import {segmentProblems} from './segment_problems';
 
 /** The class of segments, named as Keras names those of packages. */
 export const SEGMENT = 'tfjs-quantization>GraphSegment';
@@ -23,6 +24,23 @@ export interface SegmentOutput {
 export interface Reason {
   readonly op: string;
   readonly reason: string;
+}
+
+/** What a segment is made of. */
+export interface GraphSegmentArgs {
+  readonly name: string;
+  /** What it runs. It is called on the inputs, in their order, and gives the outputs. */
+  readonly graph: NodeSet;
+  /** What it gives, for each output of the graph. */
+  readonly outputs: readonly SegmentOutput[];
+  /** By the names of the nodes of op Const, in functions too. */
+  readonly constants: ReadonlyMap<string, Constant>;
+  /** Constants, nodes of the graph, that are the layer's weights, of float32: they are trained. */
+  readonly weights?: readonly string[];
+  /** Why there is no layer for what it runs. */
+  readonly reasons?: readonly Reason[];
+  readonly trainable?: boolean;
+  readonly batchInputShape?: Shape;
 }
 
 /** A config, once tfjs-layers has read it. */
@@ -95,6 +113,11 @@ function weightProblems(weights: readonly SavedConstant[], {nodes}: NodeSet): st
   ]);
 }
 
+function outputProblems(told: readonly SegmentOutput[], {outputs}: NodeSet): string[] {
+  if (told.length === outputs.length) return [];
+  return [`outputs must tell of ${outputs.length} outputs, as the graph has them, but tells of ${told.length}.`];
+}
+
 /** Says what is wrong with a saved segment, and which it is. */
 function refuse(config: object, problems: readonly string[]): void {
   throwProblems(`Layer ${(config as SavedSegment).name} cannot be loaded`, problems);
@@ -116,11 +139,8 @@ export function argsOf(config: object): GraphSegmentArgs {
   refuse(config, graphProblemsOf(graph, new Set(all.map(each => each.name))));
   refuse(config, [
     ...weightProblems(saved.weights, graph),
-    ...(outputs.length === graph.outputs.length
-      ? []
-      : [
-          `outputs must tell of ${graph.outputs.length} outputs, as the graph has them, but tell of ${outputs.length}.`,
-        ]),
+    ...outputProblems(outputs, graph),
+    ...segmentProblems(graph).map(problem => `graph: ${problem}`),
   ]);
   return {
     name,

@@ -3,27 +3,13 @@ import {type DataType, type serialization, type Tensor, tensor, tidy} from '@ten
 import {type initializers, layers as tfLayers, type LayerVariable, type Shape} from '@tensorflow/tfjs-layers';
 import {type Constant, savedConstant} from './constant';
 import {NodeRun, type NodeSet} from './node_run';
-import {argsOf, type Reason, SEGMENT, type SegmentOutput, VERSION} from './saved_segment';
+import {argsOf, type GraphSegmentArgs, type Reason, SEGMENT, type SegmentOutput, VERSION} from './saved_segment';
+import {calledFunctions} from './segment_problems';
+
+export type {GraphSegmentArgs} from './saved_segment';
 
 type Tensors = Tensor | Tensor[];
 type Initializer = ReturnType<typeof initializers.zeros>;
-
-/** What a {@link GraphSegment} is made of. */
-export interface GraphSegmentArgs {
-  readonly name: string;
-  /** What it runs. It is called on the inputs, in their order, and gives the outputs. */
-  readonly graph: NodeSet;
-  /** What it gives, for each output of the graph. */
-  readonly outputs: readonly SegmentOutput[];
-  /** By the names of the nodes of op Const, in functions too. */
-  readonly constants: ReadonlyMap<string, Constant>;
-  /** Constants, nodes of the graph, that are the layer's weights, of float32: they are trained. */
-  readonly weights?: readonly string[];
-  /** Why there is no layer for what it runs. */
-  readonly reasons?: readonly Reason[];
-  readonly trainable?: boolean;
-  readonly batchInputShape?: Shape;
-}
 
 /** Characters that a variable's name must not have, as tfjs has it. */
 const NO_NAME = /^[^A-Za-z0-9]|[^-A-Za-z0-9._/]/g;
@@ -70,13 +56,16 @@ export class GraphSegment extends tfLayers.Layer {
 
   constructor({graph, outputs, constants, weights = [], reasons = [], ...args}: GraphSegmentArgs) {
     super(args);
-    const all = [...constants];
-    this.graph = graph;
+    const isWeight = new Set(weights);
+    const {library, ...others} = graph;
+    const called = calledFunctions(graph.nodes, library);
+    // A library is that of the whole graph.
+    this.graph = {...others, ...(called.length > 0 && {library: {function: called}})};
     this.outputTypes = outputs;
-    this.constants = new Map(all.filter(([name]) => !weights.includes(name)));
+    this.constants = new Map([...constants].filter(([name]) => !isWeight.has(name)));
     this.weightNames = weights;
     this.reasons = reasons;
-    this.#initial = new Map(all.filter(([name]) => weights.includes(name)));
+    this.#initial = new Map([...constants].filter(([name]) => isWeight.has(name)));
   }
 
   override build(): void {

@@ -51,7 +51,8 @@ export function calledFunctions(nodes: readonly NodeDef[], library: NodeSet['lib
 export function segmentProblems(set: NodeSet): string[] {
   const graph = functionalGraph(set);
   const nodes = new Map(graph.node.map(node => [node.name, node]));
-  const needed = neededNodes(set.outputs, nodes, reference => set.inputs.includes(reference));
+  const given = new Set(set.inputs);
+  const needed = neededNodes(set.outputs, nodes, reference => given.has(reference));
   const functions = calledFunctions(needed, graph.library);
   const places = [
     ...needed.map(node => ({node, where: ''})),

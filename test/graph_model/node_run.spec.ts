@@ -13,6 +13,7 @@ import {
   tensor1d,
   tidy,
 } from '@tensorflow/tfjs-core';
+import {importModel} from '../../src/entries/import';
 import type {NodeDef} from '../../src/graph_model/check_graph';
 import type {Constant} from '../../src/graph_model/constant';
 import {NodeRun, type NodeSet} from '../../src/graph_model/node_run';
@@ -314,5 +315,23 @@ describe('segmentProblems', () => {
       "node 'table' (HashTableV2)",
     ]);
     for (const problem of problems) expect(problem).toContain('cutModel');
+  });
+
+  it('is what importModel refuses a model for, of which nothing is left', async () => {
+    const table = {s: 'dGFibGU='};
+    const node = [
+      {name: 'x', op: 'Placeholder', attr: {dtype: {type: 'DT_INT32'}, shape: {shape: {dim: [{size: '2'}]}}}},
+      {name: 'other', op: 'Const', attr: {dtype: {type: 'DT_INT32'}}},
+      {name: 'table', op: 'HashTableV2', attr: {shared_name: table}},
+      {name: 'find', op: 'LookupTableFindV2', input: ['table', 'x', 'other'], attr: {}},
+    ];
+    const artifacts = {
+      modelTopology: {node, versions: {producer: 0, minConsumer: 0}},
+      weightSpecs: [{name: 'other', shape: [], dtype: 'int32' as const}],
+      weightData: new Int32Array(1).buffer,
+    };
+    const failed = await importModel(artifacts).catch((error: unknown) => error);
+    expect(String(failed)).toMatch(/importModel: .*node 'find' \(LookupTableFindV2\): .*cutModel/s);
+    expect(memory().numTensors).toBe(0);
   });
 });

@@ -200,17 +200,17 @@ describe('GraphSegment', () => {
     const args: GraphSegmentArgs = {
       name: 'gather',
       graph: {
-        nodes: [konst('one'), {name: 'gather', op: 'GatherV2', input: ['a', 'b', 'one'], attr: {batch_dims: {i: '1'}}}],
+        nodes: [konst('axis'), {name: 'gather', op: 'GatherV2', input: ['a', 'b', 'axis']}],
         inputs: ['a', 'b'],
         outputs: ['gather'],
       },
-      outputs: [{shape: [null, 1], dtype: 'float32'}],
-      constants: new Map([['one', ints([], 1)]]),
+      outputs: [{shape: [null, 1, 3], dtype: 'float32'}],
+      constants: new Map([['axis', ints([], 0)]]),
     };
     const model = newModel({inputs, outputs: new GraphSegment(args).apply(inputs) as SymbolicTensor});
-    const given = [tensor([1, 2, 3, 4, 5, 6], [2, 3]), tensor([2, 0], [2, 1], 'int32')];
+    const given = [tensor([1, 2, 3, 4, 5, 6], [2, 3]), tensor([1, 0], [2, 1], 'int32')];
     const y = model.predict(given) as Tensor;
-    expect(Array.from(await y.data())).toEqual([3, 4]);
+    expect(Array.from(await y.data())).toEqual([4, 5, 6, 1, 2, 3]);
   });
 
   it('says what is wrong with a damaged file, by layer and place', async () => {
@@ -233,6 +233,11 @@ describe('GraphSegment', () => {
       [config => (config['outputs'] = [{shape: ['a'], dtype: 'float32'}] as never), /outputs\[0\]\.shape\[0\]/],
       [config => (config['outputs'] = [] as never), /2 outputs/],
       [config => (config['version'] = 2 as never), /newer version/],
+      [
+        config =>
+          (config['graph'] = {name: JSON.stringify(PRODUCT.graph).replace('"op":"ArgMax"', '"op":"Odd"')} as never),
+        /graph: node 'ArgMax' \(Odd\): tfjs has no op Odd/,
+      ],
     ];
     const model = modelOf(PRODUCT);
     for (const [damage, message] of damages) {
