@@ -7,6 +7,7 @@ import {allOrNothing} from '../layers/all_or_nothing';
 import {quantized} from './graph/fake_quant';
 import {layersOfGraph} from './graph/layers_of_graph';
 import {mendLayers} from './keras/mend_layers';
+import type {ModelSource} from './source';
 
 /** How far {@link importModel} is. */
 export interface ImportProgress {
@@ -21,9 +22,7 @@ export interface ImportOptions extends Omit<io.LoadOptions, 'onProgress' | 'stri
   readonly onProgress?: (progress: ImportProgress) => void;
 }
 
-/** What importModel and mendLayers load: what tf.loadLayersModel and tf.loadGraphModel take, the synchronous ones included. */
-export type ModelSource =
-  string | io.IOHandler | io.IOHandlerSync | io.ModelArtifacts | [modelJSON: io.ModelJSON, weights: io.WeightData];
+export type {ModelSource};
 
 /**
  * Loads a model of any kind as a LayersModel, which trains, is quantized, calibrated, saved and exported as any other: a graph

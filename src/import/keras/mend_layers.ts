@@ -5,7 +5,7 @@ import {textOf} from './fields';
 import {inJson} from '../../graph_model/model_json';
 import {handlerOf} from '../../graph_model/model_source';
 import {type FileFacts, mendModel, TopologyWriter} from './mend_model';
-import type {ModelSource} from '../import_model';
+import type {ModelSource} from '../source';
 import {Problems} from './problems';
 import {type Config, type KerasModel, TopologyReader} from './topology';
 import {makesWeights, mendWeights, renamedParts} from './weights';
@@ -91,7 +91,9 @@ function mendArtifacts(artifacts: io.ModelArtifacts): io.ModelArtifacts {
   const renamed = renamedParts(mended);
   const {weightSpecs, weightData} = artifacts;
   if (!(weightSpecs && weightData) && makesWeights(mended)) {
-    problems.add('the file has no weights, and some layers get weights that are made of its own. Give the weights as well.');
+    problems.add(
+      'the file has no weights, and some layers get weights that are made of its own. Give the weights as well.',
+    );
   }
   const weights = weightSpecs && mendWeights(mended, renamed, weightSpecs, weightData, problems);
   problems.refuse(CALLER);

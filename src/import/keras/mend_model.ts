@@ -3,6 +3,7 @@ import {makeLayer} from '../../layers/tfjs_internals';
 import {isRecord} from '../../check/rules';
 import {Ask, type Surroundings} from './ask';
 import {dtypeOf} from './fields';
+import {MaskFollower} from './masks';
 import {applyOperator, operatorOf} from './operators';
 import {ALL, type Part} from './parts';
 import {applyRule} from './rules';
@@ -208,6 +209,7 @@ export function mendModel(model: KerasModel, facts: FileFacts): MendedModel {
   const layers: MendedLayer[] = [];
   const shapes = new Shapes(model, layers);
   const masks = masksOf(model);
+  const follower = new MaskFollower();
   const around: Surroundings = {
     ...facts,
     shapeOf: tensor => shapes.of(tensor),
@@ -235,7 +237,10 @@ export function mendModel(model: KerasModel, facts: FileFacts): MendedModel {
     const parts = ask.parts
       .finished()
       .map(part => (part.model ? {...part, within: mendModel(part.model, facts)} : part));
-    layers.push(shapes.resolved({layer, parts}));
+    const whole = shapes.resolved({layer, parts});
+    const problem = follower.problem(whole);
+    if (problem !== undefined) ask.refuse(problem);
+    layers.push(whole);
   }
   return {model, layers};
 }
