@@ -1,5 +1,5 @@
 /** Masks: where Keras hands them on and tfjs does not, a model would predict something else. */
-import type {MendedLayer} from './mend_model';
+import type {MendedLayer} from './parts';
 import {tensorsOf} from './topology';
 
 /** tfjs's classes that hand on the mask of what they are given: those with supportsMasking. */

@@ -5,24 +5,9 @@ import {Ask, type Surroundings} from './ask';
 import {dtypeOf} from './fields';
 import {MaskFollower} from './masks';
 import {applyOperator, operatorOf} from './operators';
-import {ALL, type Part} from './parts';
+import {ALL, type MendedLayer, type MendedModel, type MendedPart, type Part} from './parts';
 import {applyRule} from './rules';
 import {type Call, type Config, type KerasLayer, type KerasModel, KerasTensor, type Shape, tensorsOf} from './topology';
-
-/** A layer, and what it becomes. */
-export interface MendedLayer {
-  readonly layer: KerasLayer;
-  readonly parts: readonly MendedPart[];
-}
-
-export interface MendedPart extends Part {
-  readonly within?: MendedModel;
-}
-
-export interface MendedModel {
-  readonly model: KerasModel;
-  readonly layers: readonly MendedLayer[];
-}
 
 /** What all models of a file have in common. */
 export interface FileFacts {

@@ -1,8 +1,7 @@
 /** Which of a file's weights are which of tfjs's. */
 import {io, util} from '@tensorflow/tfjs-core';
-import type {MendedModel, MendedPart} from './mend_model';
 import {isLayer} from './operators';
-import type {Part, WeightSlot} from './parts';
+import type {MendedModel, MendedPart, Part, WeightSlot} from './parts';
 import type {Problems} from './problems';
 import {isCustom} from './rules';
 import {filed} from './wrappers';
