@@ -9,12 +9,12 @@ import {scoped} from '../support/scoped';
 
 const FAMILY =
   'images sequences volumes merges recurrent states cells conv_lstm words masked frozen shared steps without_input noise rescaled ' +
-  'normalized padded1d relus activations operators stand_ins pooled3d causal_tensor_names dictionary';
+  'normalized masked_between compiled functions padded1d relus activations operators stand_ins pooled3d causal_tensor_names dictionary';
 const NAMES = [
   ...['keras3', 'keras2'].flatMap(framework => [
     ...FAMILY.split(' ').map(network => `${framework}/${network}.h5`),
     // The converter's other format. It has no names of weights, and tells models within apart.
-    ...['images', 'words', 'nested', 'recurrent', 'normalized', 'shared'].map(
+    ...['images', 'words', 'nested', 'recurrent', 'normalized', 'shared', 'compiled'].map(
       network => `${framework}/${network}.keras`,
     ),
   ]),
@@ -149,6 +149,7 @@ describe('What mendLayers cannot mend', () => {
     ['MultiHeadAttention', {num_heads: 2}, /layer 'odd' \(MultiHeadAttention\): tfjs has no such class. .*graph model/],
     ['Lambda', {}, /layer 'odd' \(Lambda\): tfjs has no such class/],
     ['StringLookup', {}, /layer 'odd' \(StringLookup\): tfjs has no such class/],
+    ['CategoryEncoding', {num_tokens: 5}, /layer 'odd' \(CategoryEncoding\): tfjs has no such class/],
     ['Resizing', {height: 2, width: 2}, /layer 'odd' \(Resizing\): tfjs has no such class/],
     [
       'GRU',
@@ -219,6 +220,28 @@ describe('What mendLayers cannot mend', () => {
     );
     await expectAsync(mended(dropout({mask: tensor3('x')}))).toBeRejectedWithError(/called with a mask of its own/);
     await expectAsync(mended(dropout({training: false, mask: null}))).toBeResolved();
+  });
+
+  it('are masks that tfjs loses on their way', async () => {
+    const words = (...behind: Json[]) =>
+      model3(
+        [
+          input3('x', [null, 7]),
+          layer3('Embedding', 'e', [tensor3('x', [null, 7])], {input_dim: 9, output_dim: 5, mask_zero: true}),
+          ...behind,
+        ],
+        'last',
+      );
+    const embedded = tensor3('e', [null, 7, 5]);
+    const pooled = words(layer3('GlobalAveragePooling1D', 'last', [embedded]));
+    await expectAsync(mended(pooled)).toBeRejectedWithError(
+      /'last' \(GlobalAveragePooling1D\): in Keras it leaves out steps/,
+    );
+    const convolved = words(
+      layer3('Conv1D', 'c', [embedded], {filters: 3, kernel_size: [2]}),
+      layer3('LSTM', 'last', [tensor3('c', [null, 6, 3])], {units: 2}),
+    );
+    await expectAsync(mended(convolved)).toBeRejectedWithError(/'last' \(LSTM\): .*tfjs loses the mask in 'c'/);
   });
 
   it('are operations without a layer, by name', async () => {

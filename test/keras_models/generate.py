@@ -24,7 +24,7 @@ from tensorflowjs.converters import converter
 import networks
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-IN_KERAS_FORMAT = ("images", "words", "nested", "recurrent", "normalized", "shared")
+IN_KERAS_FORMAT = ("images", "words", "nested", "recurrent", "normalized", "shared", "compiled")
 
 
 def fill(model, generator):
@@ -106,15 +106,15 @@ def main():
                 outputs = flat(model(given if isinstance(given, dict) or len(inputs) > 1 else inputs[0], training=False))
                 io = {"inputs": [stored(x) for x in inputs], "outputs": [stored(y) for y in outputs]}
             except Exception as error:
-                print(name, network, "NOT BUILT:", str(error)[:300], file=sys.stderr)
-                continue
+                raise RuntimeError(f"{name} does not build {network}") from error
             for suffix in (".h5", ".keras"):
                 if suffix == ".keras" and network not in IN_KERAS_FORMAT:
                     continue
                 try:
                     written[f"{name}/{network}{suffix}"] = {**converted(model, suffix), **io}
-                except BaseException as error:
-                    print(name, network, suffix, "NOT CONVERTED:", str(error)[:300], file=sys.stderr)
+                except Exception as error:
+                    # It refuses models within that have layers of the same name.
+                    print(name, network, suffix, "is not converted:", str(error)[:300], file=sys.stderr)
     with open(os.path.join(HERE, "models.json.gz"), "wb") as file:
         file.write(gzip.compress(json.dumps(written).encode(), 9, mtime=0))
     print(len(written), "models")

@@ -103,6 +103,37 @@ def of(keras, is_keras3):
         x = layers.LSTM(3)(x)
         return Model(text, layers.Dense(2)(x))
 
+    def masked_between():
+        x = text = Input((7,), dtype="int32")
+        x = layers.Embedding(11, 5, mask_zero=True)(x)
+        x = layers.Dropout(0.1)(layers.Dense(3)(x))
+        x = layers.TimeDistributed(layers.Dense(4))(x)
+        return Model(text, layers.LSTM(2)(x))
+
+    def compiled():
+        """With the states of an optimizer and of metrics."""
+        model = Sequential([Input((4,)), layers.Dense(3, kernel_regularizer=keras.regularizers.L1L2(0.1, 0.2)), layers.Activation("hard_sigmoid")])
+        model.compile("adam", "mse", metrics=["mae"])
+        return model
+
+    def functions():
+        """Of keras.ops, and of tf."""
+        x = Input((6,))
+        if is_keras3:
+            ops = keras.ops
+            outputs = [ops.gelu(x), ops.clip(x, -1, 1), ops.maximum(x, 0.1), ops.minimum(x, 0.3), ops.softmax(x)]
+            outputs += [ops.leaky_relu(x), ops.hard_sigmoid(x), ops.square(x), ops.relu6(x), ops.expand_dims(x, 1)]
+            folded = ops.reshape(x, (-1, 2, 3))
+            outputs += [folded, ops.transpose(folded, (0, 2, 1)), ops.concatenate([x, x], axis=-1), ops.mean(folded, axis=1)]
+        else:
+            import tensorflow as tf
+
+            outputs = [tf.nn.gelu(x, approximate=True), tf.clip_by_value(x, -1, 1), tf.maximum(x, 0.1), tf.minimum(x, 0.3)]
+            outputs += [tf.nn.softmax(x), tf.nn.leaky_relu(x), tf.square(x), tf.nn.relu6(x), tf.expand_dims(x, 1)]
+            folded = tf.reshape(x, (-1, 2, 3))
+            outputs += [folded, tf.transpose(folded, (0, 2, 1)), tf.concat([x, x], -1), tf.reduce_mean(folded, axis=1)]
+        return Model(x, outputs)
+
     def masked():
         x = layers.Masking(0.0)(sequence := Input((5, 3)))
         return Model(sequence, layers.SimpleRNN(4)(x))
@@ -195,7 +226,7 @@ def of(keras, is_keras3):
     def activations():
         x = a = Input((6,))
         names = "elu selu relu relu6 linear sigmoid hard_sigmoid softplus softsign tanh softmax log_softmax gelu mish silu"
-        names += " leaky_relu exponential"[:11]
+        names += " leaky_relu"
         if is_keras3:
             names += " hard_silu hard_tanh celu log_sigmoid tanh_shrink"
         return Model(a, [layers.Dense(3, activation=name)(x) for name in names.split()])

@@ -90,7 +90,9 @@ function mendArtifacts(artifacts: io.ModelArtifacts): io.ModelArtifacts {
   const renamed = renamedParts(mended);
   const {weightSpecs, weightData} = artifacts;
   if (!(weightSpecs && weightData) && makesWeights(mended)) {
-    problems.add('the file has no weights, and some layers get weights that are made of its own. Give the weights as well.');
+    problems.add(
+      'the file has no weights, and some layers get weights that are made of its own. Give the weights as well.',
+    );
   }
   const weights = weightSpecs && mendWeights(mended, renamed, weightSpecs, weightData, problems);
   problems.refuse(CALLER);

@@ -3,25 +3,11 @@ import {makeLayer} from '../../layers/tfjs_internals';
 import {isRecord} from '../../check/rules';
 import {Ask, type Surroundings} from './ask';
 import {dtypeOf} from './fields';
+import {MaskFollower} from './masks';
 import {applyOperator, operatorOf} from './operators';
-import {ALL, type Part} from './parts';
+import {ALL, type MendedLayer, type MendedModel, type MendedPart, type Part} from './parts';
 import {applyRule} from './rules';
 import {type Call, type Config, type KerasLayer, type KerasModel, KerasTensor, type Shape, tensorsOf} from './topology';
-
-/** A layer, and what it becomes. */
-export interface MendedLayer {
-  readonly layer: KerasLayer;
-  readonly parts: readonly MendedPart[];
-}
-
-export interface MendedPart extends Part {
-  readonly within?: MendedModel;
-}
-
-export interface MendedModel {
-  readonly model: KerasModel;
-  readonly layers: readonly MendedLayer[];
-}
 
 /** What all models of a file have in common. */
 export interface FileFacts {
@@ -208,6 +194,7 @@ export function mendModel(model: KerasModel, facts: FileFacts): MendedModel {
   const layers: MendedLayer[] = [];
   const shapes = new Shapes(model, layers);
   const masks = masksOf(model);
+  const follower = new MaskFollower();
   const around: Surroundings = {
     ...facts,
     shapeOf: tensor => shapes.of(tensor),
@@ -235,7 +222,10 @@ export function mendModel(model: KerasModel, facts: FileFacts): MendedModel {
     const parts = ask.parts
       .finished()
       .map(part => (part.model ? {...part, within: mendModel(part.model, facts)} : part));
-    layers.push(shapes.resolved({layer, parts}));
+    const whole = shapes.resolved({layer, parts});
+    const problem = follower.problem(whole);
+    if (problem !== undefined) ask.refuse(problem);
+    layers.push(whole);
   }
   return {model, layers};
 }

@@ -24,7 +24,6 @@ const ALIASES: Readonly<Record<string, string>> = {
   reduce_mean: 'mean',
   clip_by_value: 'clip',
   neg: 'negative',
-  stop_gradient: 'stop_gradient',
 };
 const MERGES: Readonly<Record<string, string>> = {
   add: 'Add',

@@ -1,5 +1,5 @@
 /** What a layer becomes: one of tfjs's or several, whose last gives what the layer gave. */
-import type {Config, KerasModel} from './topology';
+import type {Config, KerasLayer, KerasModel} from './topology';
 
 /** Where a part's input comes from: the layer's own input of that index, or another part by its name. */
 export type Source = number | string;
@@ -74,4 +74,19 @@ export class Parts {
     if (last) last.name = this.#name;
     return this.#parts;
   }
+}
+
+/** A layer, and what it becomes. */
+export interface MendedLayer {
+  readonly layer: KerasLayer;
+  readonly parts: readonly MendedPart[];
+}
+
+export interface MendedPart extends Part {
+  readonly within?: MendedModel;
+}
+
+export interface MendedModel {
+  readonly model: KerasModel;
+  readonly layers: readonly MendedLayer[];
 }

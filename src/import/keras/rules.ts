@@ -88,7 +88,6 @@ const ROWS: Readonly<Record<string, Row>> = {
     rule: batchNormalization,
   },
   Bidirectional: {reads: 'layer merge_mode backward_layer', rule: bidirectional},
-  CategoryEncoding: {reads: 'num_tokens output_mode'},
   CenterCrop: {reads: 'height width data_format', rule: standIns.centerCrop},
   Concatenate: {reads: 'axis'},
   Conv1D: {reads: CONV.replace(' data_format', ''), rule: standIns.conv1d},
@@ -215,7 +214,7 @@ const AUGMENTING = new Set(
 );
 
 /** tfjs's classes that compute something else than Keras's of the same name. */
-const OTHERS = new Set(['Resizing']);
+const OTHERS = new Set(['CategoryEncoding', 'Resizing']);
 
 /** Makes the parts of a layer. */
 export function applyRule(ask: Ask): void {

@@ -1,8 +1,7 @@
 /** Which of a file's weights are which of tfjs's. */
 import {io, util} from '@tensorflow/tfjs-core';
-import type {MendedModel, MendedPart} from './mend_model';
 import {isLayer} from './operators';
-import type {Part, WeightSlot} from './parts';
+import type {MendedModel, MendedPart, Part, WeightSlot} from './parts';
 import type {Problems} from './problems';
 import {isCustom} from './rules';
 import {filed} from './wrappers';
@@ -194,8 +193,10 @@ function bytesOf(spec: io.WeightsManifestEntry): number {
   return size * (width[dtype] ?? NaN);
 }
 
-/** What Keras keeps besides weights: the states of random generators. */
-const isSeed = ({name}: io.WeightsManifestEntry) => name.split('/').some(part => part.startsWith('seed_generator'));
+/** What Keras keeps besides weights: the states of random generators, optimizers and metrics. */
+const isState = ({name}: io.WeightsManifestEntry) =>
+  /(^|\/)seed_generator/.test(name) ||
+  /(^|\/)_?(optimizer|(compile_)?metrics|loss_tracker)\/(.*\/)?vars\/\d+$/.test(name);
 
 export interface MendedWeights {
   readonly specs: io.WeightsManifestEntry[];
@@ -211,7 +212,7 @@ export function mendWeights(
   data: io.WeightData | undefined,
   problems: Problems,
 ): MendedWeights {
-  const isWeight = (spec: io.WeightsManifestEntry) => spec.group !== 'optimizer' && !isSeed(spec);
+  const isWeight = (spec: io.WeightsManifestEntry) => spec.group !== 'optimizer' && !isState(spec);
   const matcher = new Matcher(targetsOf(mended), specs.filter(isWeight));
   const names = new Map<string, string[]>();
   for (const {layer, className, slot} of matcher.missing) {
@@ -261,7 +262,7 @@ function rewritten(
     const target = targets.get(spec);
     const end = at + bytesOf(spec);
     places.set(spec, [at, end]);
-    if (isSeed(spec) || (target && target.slot.to === undefined)) isChanged = true;
+    if (isState(spec) || (target && target.slot.to === undefined)) isChanged = true;
     else {
       const last = pieces.at(-1);
       if (last && last[1] === at) last[1] = end;
@@ -290,7 +291,9 @@ function rewritten(
 
 /** Whether layers get weights that Keras's have not. */
 export function makesWeights({layers}: MendedModel): boolean {
-  return layers.some(({parts}) => parts.some(({made, within}) => made !== undefined || (within && makesWeights(within))));
+  return layers.some(({parts}) =>
+    parts.some(({made, within}) => made !== undefined || (within && makesWeights(within))),
+  );
 }
 
 /** The weights that are made of numbers of the config and of weights of the file. */
