@@ -79,7 +79,7 @@ export class GraphBuilder {
       format: 'graph-model',
       modelTopology: structuredClone({node: this.#nodes, versions}),
       weightSpecs: this.#specs,
-      weightData: io.concatenateArrayBuffers(this.#data.map(({buffer}) => buffer as ArrayBuffer)),
+      weightData: io.CompositeArrayBuffer.join(this.#data.map(({buffer}) => buffer as ArrayBuffer)),
     };
   }
 }
