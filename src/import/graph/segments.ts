@@ -65,9 +65,10 @@ class Segmenter {
     }
   }
 
-  /** Where a value comes from; of nodes that might have been in a layer, each on its own. */
+  /** Where a value comes from; of nodes that might have been in a layer, and of what no input changes, itself. */
   #source(edge: Edge): Edge {
-    return this.#unitOf.has(edge.node) ? edge : this.#plan.source(edge);
+    const isItself = this.#unitOf.has(edge.node) || this.#facts.kind(edge.node) !== 'values';
+    return isItself ? edge : this.#plan.source(edge);
   }
 
   /** @param outputs - what the model gives. */
