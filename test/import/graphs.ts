@@ -84,9 +84,8 @@ export class GraphBuilder {
   }
 }
 
-/** Values for each input of a model, whose open dimensions are a few. */
-export function valuesFor(model: LayersModel, batch = 2): Tensor[] {
-  const sizes = [batch, 7, 6, 5];
+/** Values for each input of a model, whose open dimensions are of these sizes. */
+export function valuesFor(model: LayersModel, sizes: readonly number[] = [2, 7, 6, 5]): Tensor[] {
   return model.inputs.map(({shape, dtype}, i) => {
     const closed = shape.map((dim, axis) => dim ?? sizes[axis]!);
     return dtype === 'int32'
