@@ -14,7 +14,7 @@ interface Block {
 }
 
 /** Those of which something has no layer. */
-const WITH_SEGMENTS = /attention|embedding$|gelu|layer_norm|repeat_keras2|up_sampling_bilinear|up_sampling1d_keras2/;
+const WITH_SEGMENTS = /attention|embedding$|gelu|layer_norm|up_sampling_bilinear|up_sampling1d_keras2/;
 
 function bytesOf(base64: string): ArrayBuffer {
   return Uint8Array.from(atob(base64), char => char.charCodeAt(0)).buffer;

@@ -456,6 +456,7 @@ describe('Nodes of graphs become layers,', () => {
         'Activation',
         'Concatenate',
       ),
+      Tile: form(IMAGES, (g, x) => g.op('Tile', [x, g.ints(1, 1, 3, 1)]), 'Concatenate'),
       'ConcatV2 of rows': form(
         IMAGES,
         (g, x) => g.op('ConcatV2', [x, g.op('Tanh', [x]), x, g.scalar(1, 'int32')], {N: int(3)}),

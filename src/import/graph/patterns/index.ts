@@ -2,7 +2,7 @@
 import type {Pattern} from '../pattern';
 import {activation, leakyRelu, parametricRelu} from './activations';
 import {biasAdd, negative} from './elementwise';
-import {add, addN, concat, divide, maximum, minimum, multiply, square, subtract} from './merging';
+import {add, addN, concat, divide, maximum, minimum, multiply, square, subtract, tile} from './merging';
 import {cast, expandDims, gather, identity, reshape, squeeze, transpose} from './moving';
 import {fusedBatchNorm} from './normalization';
 import {pad, slice, stridedSlice} from './padding';
@@ -81,5 +81,6 @@ export const PATTERNS: Readonly<Record<string, Pattern>> = {
   Slice: slice,
   Squeeze: squeeze,
   StridedSlice: stridedSlice,
+  Tile: tile,
   Transpose: transpose,
 };
