@@ -8,6 +8,47 @@ export interface Numbers {
   readonly shape: readonly number[];
 }
 
+/** What a value is that is on no grid. */
+export type ValueType = 'float32' | 'int32' | 'bool';
+
+/** A value that is known. */
+export interface Constant {
+  readonly type: ValueType;
+  readonly shape: readonly number[];
+  readonly values: Float32Array | Int32Array | Uint8Array;
+}
+
+/** The attributes of one of TensorFlow's operations, by its names; a default where it is left out. */
+export interface OperationAttrs {
+  int(name: string, byDefault?: number): number;
+  ints(name: string, byDefault?: readonly number[]): readonly number[];
+  float(name: string, byDefault?: number): number;
+  flag(name: string, byDefault?: boolean): boolean;
+  text(name: string, byDefault?: string): string;
+  texts(name: string): readonly string[];
+}
+
+/** All by default. */
+export const NO_ATTRS: OperationAttrs = {
+  int: (_, byDefault = 0) => byDefault,
+  ints: (_, byDefault = []) => byDefault,
+  float: (_, byDefault = 0) => byDefault,
+  flag: (_, byDefault = false) => byDefault,
+  text: (_, byDefault = '') => byDefault,
+  texts: () => [],
+};
+
+/** One of TensorFlow's operations, on floats, whole numbers and booleans. */
+export interface Operation {
+  /** Its name: 'StridedSlice'. */
+  readonly op: string;
+  /** The name of the node that it was in a graph. */
+  readonly name: string;
+  readonly attrs: OperationAttrs;
+  /** What it takes that is known, by its place; the inputs are the others. */
+  readonly constants: ReadonlyMap<number, Constant>;
+}
+
 /** What an operator multiplies with, and adds. */
 export interface Filter {
   /** The weights in steps, as tfjs lays them out. */
@@ -74,8 +115,12 @@ export interface Attributes {
   tanh: None;
   /** Nothing but the clamp that any operator may have. */
   clamp: None;
-  /** The same on another grid. */
+  /** The same on another grid; of floats and whole numbers, on one. */
   requantize: None;
+  /** The floats that integers on a grid stand for. */
+  dequantize: None;
+  constant: Constant;
+  operation: Operation;
 }
 
 export type Operator = keyof Attributes;

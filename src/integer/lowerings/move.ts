@@ -1,5 +1,6 @@
 /** Layers that move values, or look them up. */
 import {channelOf} from '../../quantizer/levels';
+import {attributesOf} from '../../layers/tfjs_internals';
 import type {Pair} from '../window';
 import type {Lowering} from './layer_call';
 
@@ -11,7 +12,12 @@ export const permute: Lowering = (call, x) =>
   call.graph.move('transpose', {permutation: [0, ...call.get('dims')]}, x, call.shape);
 
 export const zeroPadding2d: Lowering = (call, x) => {
-  const amounts: Pair[] = [[0, 0], ...(call.get('padding') as [Pair, Pair]), [0, 0]];
+  const padding = call.get('padding') as [Pair, Pair];
+  // With its channels in front, it pads columns and channels of images that have them last.
+  const amounts: Pair[] =
+    attributesOf(call.layer).dataFormat === 'channelsFirst'
+      ? [[0, 0], [0, 0], ...padding]
+      : [[0, 0], ...padding, [0, 0]];
   return call.graph.move('pad', {amounts}, x, call.shape);
 };
 

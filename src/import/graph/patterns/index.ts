@@ -2,6 +2,12 @@
 import type {Pattern} from '../pattern';
 import {activation, leakyRelu, parametricRelu} from './activations';
 import {biasAdd, negative} from './elementwise';
+import {
+  fakeQuantWithMinMaxArgs,
+  fakeQuantWithMinMaxVars,
+  fakeQuantWithMinMaxVarsPerChannel,
+  quantizeAndDequantize,
+} from './fake_quant';
 import {add, addN, concat, divide, maximum, minimum, multiply, square, subtract, tile} from './merging';
 import {cast, expandDims, gather, identity, reshape, squeeze, transpose} from './moving';
 import {fusedBatchNorm} from './normalization';
@@ -61,6 +67,13 @@ export const PATTERNS: Readonly<Record<string, Pattern>> = {
   Softplus: activation,
   Softsign: activation,
   Tanh: activation,
+
+  FakeQuantWithMinMaxArgs: fakeQuantWithMinMaxArgs,
+  FakeQuantWithMinMaxVars: fakeQuantWithMinMaxVars,
+  FakeQuantWithMinMaxVarsPerChannel: fakeQuantWithMinMaxVarsPerChannel,
+  QuantizeAndDequantizeV2: quantizeAndDequantize,
+  QuantizeAndDequantizeV3: quantizeAndDequantize,
+  QuantizeAndDequantizeV4: quantizeAndDequantize,
 
   AvgPool: avgPool,
   AvgPool3D: avgPool3d,
