@@ -51,6 +51,7 @@ module.exports = async config => {
       {pattern: 'test/graph_model/*.gz', included: false, watched: false},
       {pattern: 'test/graph_models/*.json', included: false, watched: false},
       {pattern: 'test/graph_models/*/*.{json,bin}', included: false, watched: false},
+      {pattern: 'test/import/*.json', included: false, watched: false},
       {pattern: 'test/qat/*.json', included: false, watched: false},
       {pattern: 'test/tfmot/*.json', included: false, watched: false},
       {pattern: 'test/tfmot/converted/*.{json,bin}', included: false, watched: false},

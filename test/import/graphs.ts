@@ -79,14 +79,13 @@ export class GraphBuilder {
       format: 'graph-model',
       modelTopology: structuredClone({node: this.#nodes, versions}),
       weightSpecs: this.#specs,
-      weightData: io.concatenateArrayBuffers(this.#data.map(({buffer}) => buffer as ArrayBuffer)),
+      weightData: io.CompositeArrayBuffer.join(this.#data.map(({buffer}) => buffer as ArrayBuffer)),
     };
   }
 }
 
-/** Values for each input of a model, whose open dimensions are a few. */
-export function valuesFor(model: LayersModel, batch = 2): Tensor[] {
-  const sizes = [batch, 7, 6, 5];
+/** Values for each input of a model, whose open dimensions are of these sizes. */
+export function valuesFor(model: LayersModel, sizes: readonly number[] = [2, 7, 6, 5]): Tensor[] {
   return model.inputs.map(({shape, dtype}, i) => {
     const closed = shape.map((dim, axis) => dim ?? sizes[axis]!);
     return dtype === 'int32'

@@ -33,7 +33,7 @@ function graphOf(shape: Shape, build: Build): io.ModelArtifacts {
 
 /** Expects a model to compute what a graph does, in training too, where it does not normalize batches. */
 async function expectSame(artifacts: io.ModelArtifacts, model: LayersModel, batch = 2): Promise<void> {
-  const values = valuesFor(model, batch);
+  const values = valuesFor(model, [batch, 7, 6, 5]);
   const expected = await executed(artifacts, model.inputNames, values);
   const outputs = [[model.predict(values)].flat()];
   if (!classesOf(model).includes('BatchNormalization')) {
@@ -456,6 +456,7 @@ describe('Nodes of graphs become layers,', () => {
         'Activation',
         'Concatenate',
       ),
+      Tile: form(IMAGES, (g, x) => g.op('Tile', [x, g.ints(1, 1, 3, 1)]), 'Concatenate'),
       'ConcatV2 of rows': form(
         IMAGES,
         (g, x) => g.op('ConcatV2', [x, g.op('Tanh', [x]), x, g.scalar(1, 'int32')], {N: int(3)}),
@@ -832,6 +833,85 @@ describe('Nodes of graphs become layers,', () => {
         model.dispose();
       }),
       {numRuns: 40, seed: 14},
+    );
+  });
+
+  it('or segments, wherever values move to', async () => {
+    const axis = fc.integer({min: -4, max: 3});
+    const margin = fc.constantFrom(0, 0, 1, 2);
+    const shapes = fc.constantFrom(
+      [-1, 24],
+      [-1, 4, 6],
+      [2, -1],
+      [2, 3, 8],
+      [6, 8],
+      [-1, 3, 4, 2],
+      [1, 2, 24],
+      [-1, 2],
+      [2, 24, 1],
+      [48],
+    );
+    const masks = fc.integer({min: 0, max: 15});
+    const move = fc.oneof(
+      shapes.map(to => (g: GraphBuilder, x: string) => g.op('Reshape', [x, g.ints(...to)])),
+      fc.array(margin, {minLength: 8, maxLength: 8}).map(margins => (g: GraphBuilder, x: string) => {
+        return g.op('Pad', [x, g.constant(margins, [4, 2], 'int32')]);
+      }),
+      fc
+        .tuple(fc.uniqueArray(axis, {minLength: 1, maxLength: 3}), fc.boolean(), fc.constantFrom('Mean', 'Max', 'Sum'))
+        .map(
+          ([axes, keeps, op]) =>
+            (g: GraphBuilder, x: string) =>
+              g.op(op, [x, g.ints(...new Set(axes.map(each => (each + 4) % 4)))], {keep_dims: flag(keeps)}),
+        ),
+      fc.shuffledSubarray([0, 1, 2, 3], {minLength: 4}).map(order => (g: GraphBuilder, x: string) => {
+        return g.op('Transpose', [x, g.ints(...order)]);
+      }),
+      axis.map(at => (g: GraphBuilder, x: string) => g.op('ExpandDims', [x, g.scalar(at, 'int32')])),
+      axis.map(
+        at => (g: GraphBuilder, x: string) =>
+          g.op('ConcatV2', [x, g.op('Tanh', [x]), g.scalar(at, 'int32')], {N: int(2)}),
+      ),
+      fc
+        .tuple(
+          fc.constantFrom('Add', 'Sub', 'Mul', 'RealDiv'),
+          fc.constantFrom(
+            [],
+            [1],
+            [2],
+            [4, 1],
+            [3, 1, 1],
+            [1, 3, 1, 1],
+            [2, 1, 1, 1],
+            [3, 4, 2],
+            [1, 1, 1, 2],
+            [1, 4, 1],
+          ),
+          fc.boolean(),
+        )
+        .map(([op, shape, isFirst]) => (g: GraphBuilder, x: string) => {
+          const constant = g.random(shape, 0.5, 1.5);
+          return g.op(op, isFirst ? [constant, x] : [x, constant]);
+        }),
+      fc
+        .tuple(masks, masks, fc.array(fc.constantFrom(0, 1, -2), {minLength: 4, maxLength: 4}), fc.constantFrom(0, 4))
+        .map(([begins, ends, from, ellipsis]) => (g: GraphBuilder, x: string) => {
+          const attrs = {begin_mask: int(begins), end_mask: int(ends), ellipsis_mask: int(ellipsis)};
+          const more = {new_axis_mask: int(0), shrink_axis_mask: int(0)};
+          return g.op('StridedSlice', [x, g.ints(...from), g.ints(2, 3, 4, 2), g.ints(1, 1, 1, 1)], {
+            ...attrs,
+            ...more,
+          });
+        }),
+    );
+    await fc.assert(
+      fc.asyncProperty(move, fc.constantFrom(2, null), async (moved, batch) => {
+        const artifacts = graphOf([batch, 3, 4, 2], (g, x) => g.op('Tanh', [moved(g, g.op('Tanh', [x]))]));
+        const model = await importModel(artifacts);
+        await expectSame(artifacts, model);
+        model.dispose();
+      }),
+      {numRuns: 150, seed: 14},
     );
   });
 });

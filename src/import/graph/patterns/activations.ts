@@ -23,7 +23,7 @@ const ACTIVATIONS: Readonly<Record<string, Activation>> = {
 };
 
 /** A function, the nodes that it stands for, and its name if a layer that multiplies can have it as its activation. */
-export interface FoundActivation {
+interface FoundActivation {
   readonly nodes: readonly GraphNode[];
   readonly make: LayerPlan['make'];
   readonly activation?: Activation;
@@ -83,7 +83,7 @@ function reluUpTo(high: number, nodes: readonly GraphNode[]): FoundActivation {
 }
 
 /** The function that begins with a node. */
-export function activationFrom(node: GraphNode, known: Known): FoundActivation | undefined {
+function activationFrom(node: GraphNode, known: Known): FoundActivation | undefined {
   const clip = clipFrom(node, known);
   if (clip) return clip;
   const activation = activationOf(node.op);

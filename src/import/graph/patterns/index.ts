@@ -8,7 +8,7 @@ import {
   fakeQuantWithMinMaxVarsPerChannel,
   quantizeAndDequantize,
 } from './fake_quant';
-import {add, addN, concat, divide, maximum, minimum, multiply, square, subtract} from './merging';
+import {add, addN, concat, divide, maximum, minimum, multiply, square, subtract, tile} from './merging';
 import {cast, expandDims, gather, identity, reshape, squeeze, transpose} from './moving';
 import {fusedBatchNorm} from './normalization';
 import {pad, slice, stridedSlice} from './padding';
@@ -94,5 +94,6 @@ export const PATTERNS: Readonly<Record<string, Pattern>> = {
   Slice: slice,
   Squeeze: squeeze,
   StridedSlice: stridedSlice,
+  Tile: tile,
   Transpose: transpose,
 };

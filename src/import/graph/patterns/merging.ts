@@ -82,3 +82,19 @@ export const concat: Pattern = (node, known) => {
   if (!fits) return noLayer('joins values whose sizes are not known to agree');
   return oneLayer(node, values, name => layers.concatenate({...name, axis}));
 };
+
+/** More copies than this are not joined one by one. */
+const MOST_COPIES = 16;
+
+/** Copies of a value, side by side. */
+export const tile: Pattern = /*#__PURE__*/ onFloats((node, known, shape, x) => {
+  const times = knownIntegers(node.inputs[1], known);
+  if (times?.length !== shape.length) return noLayer('computes how often it repeats');
+  const axes = times.flatMap((each, axis) => (each === 1 ? [] : [axis]));
+  const [axis] = axes;
+  if (axis === undefined) return unchanged(node, x);
+  const copies = times[axis]!;
+  if (axis === 0) return noLayer('repeats its batch');
+  if (axes.length > 1 || copies < 1 || copies > MOST_COPIES) return noLayer('repeats more than layers join');
+  return oneLayer(node, new Array<Edge>(copies).fill(x), name => layers.concatenate({...name, axis}));
+});
