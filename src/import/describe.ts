@@ -6,6 +6,7 @@ import {GraphSegment} from '../graph_model/segment';
 import {allLayers, asContainer, isInput, type Layer} from '../layers/graph';
 import {unwrapped} from '../layers/layer_wrapper';
 import {checkModel} from '../layers/model';
+import {QuantizedInput} from '../qat/quantized_layers/quantized_input';
 
 /** A layer of an imported model. */
 export interface ImportRow {
@@ -57,7 +58,8 @@ function originsOf(model: LayersModel, layers: readonly Layer[]): Origins | unde
     const imported = reference.deref();
     if (!imported) IMPORTED.delete(reference);
     const origins = imported && ORIGINS.get(imported);
-    if (origins && layers.every(({name}) => origins.has(name))) return origins;
+    const isKnown = (layer: Layer) => layer instanceof QuantizedInput || origins?.has(layer.name);
+    if (origins && layers.every(isKnown)) return origins;
   }
   return undefined;
 }
