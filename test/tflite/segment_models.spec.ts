@@ -290,7 +290,7 @@ describe('A graph segment in a model', () => {
   });
 });
 
-describe('toTFLite refuses', () => {
+describe('toTFLite refuses of graph segments', () => {
   scoped();
 
   async function refused(
