@@ -14,8 +14,10 @@ import {
   type NodeDef,
   type OpRules,
   refuseGraph,
+  returnsOf,
 } from './check_graph';
 import {handlerOf} from './model_source';
+import {weightDataFor} from './weights';
 
 type Attrs = GraphNode['attrs'];
 
@@ -225,7 +227,7 @@ function mendFunction(body: FunctionDef): FunctionDef {
   const outputs = new Map(
     nodes.flatMap(({name, op}) => (GRAPH_OPS[op]?.outputs ? [[name, GRAPH_OPS[op].outputs] as const] : [])),
   );
-  const ret = {...body.ret};
+  const ret = returnsOf(body);
   const returned: NodeDef[] = [];
   for (const [key, reference] of Object.entries(ret)) {
     // An argument that is passed on has no colon.
@@ -266,7 +268,8 @@ function weightsOf({modelTopology, weightSpecs, weightData, getWeightStream}: io
       `mendGraph: weightSpecs and weightData are missing, of '${needed}' and others. Give [modelJSON, weights], or the URL.`,
     );
   }
-  return {weightSpecs: weightSpecs ?? [], weightData: weightData ?? new ArrayBuffer(0)};
+  const data = Array.isArray(weightData) ? weightDataFor(weightData) : weightData;
+  return {weightSpecs: weightSpecs ?? [], weightData: data ?? new ArrayBuffer(0)};
 }
 
 function mendArtifacts(artifacts: io.ModelArtifacts): io.ModelArtifacts {

@@ -6,11 +6,13 @@ import type {GraphWeights} from '../../graph_model/weights';
 import {modelOf} from './build';
 import {endsOf} from './ends';
 import {Facts} from './facts';
-import {ROUNDING_PATTERNS} from './fake_quant';
-import {withoutIslands} from './islands';
+import {withoutIslands, withoutLayers} from './islands';
 import {PATTERNS} from './patterns';
-import {planOf} from './plan';
+import {isLayers, planOf} from './plan';
 import {segmentsOf} from './segments';
+
+/** tfjs goes down a model by recursion, and looks through all of its layers for each. */
+const MOST_LAYERS = 2500;
 
 /**
  * Makes a model of layers that computes what a graph does.
@@ -29,16 +31,21 @@ export function layersOfGraph(
   for (const {node, shape, dtype} of inputs) facts.note({node, output: 0}, shape, dtype);
   const places = inputs.map(({node}) => node);
   const given = outputs.map(({edge}) => edge);
-  const patterns = {...PATTERNS, ...ROUNDING_PATTERNS};
-  const plan = withoutIslands(
-    planOf(graph, facts, places, patterns, done => onNode(done, graph.nodes.length)),
-    given,
-  );
-  const segments = segmentsOf(
-    plan,
-    facts,
-    places.map(node => ({node, output: 0})),
-    given,
-  );
+  const onPlaced = (done: number) => onNode(done, graph.nodes.length);
+  let plan = withoutIslands(planOf(graph, facts, places, PATTERNS, onPlaced), given);
+  const gather = () =>
+    segmentsOf(
+      plan,
+      facts,
+      def.library,
+      places.map(node => ({node, output: 0})),
+      given,
+    );
+  let segments = gather();
+  const count = plan.units.filter(isLayers).length + segments.length;
+  if (count > MOST_LAYERS) {
+    plan = withoutLayers(plan, `is one of ${count} layers, of which tfjs takes no more than some thousands`);
+    segments = gather();
+  }
   return modelOf(ends, plan, facts, segments);
 }
