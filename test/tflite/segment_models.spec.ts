@@ -363,6 +363,16 @@ describe('toTFLite refuses of graph segments', () => {
     expect(message).toContain("cutModel(model, {outputs: ['dense']})");
   });
 
+  it('another batch than the inputs have', async () => {
+    const x = tfl.input({batchShape: [1, 4], name: 'x'});
+    const y = call(
+      segmentOf('segment', [[1, 4]], graph => graph.add('Sin', ['x0'])),
+      call(layers.dense({units: 4, name: 'dense'}), x),
+    );
+    const message = await refused(y, [x], [noise([1, 4])], {batchSize: 2});
+    expect(message).toMatch(/batchSize was 2, but input x has the shape \[1,4\]\. Leave it out\./);
+  });
+
   it('batches of any size, and float outputs as integers', async () => {
     const x = tfl.input({shape: [4], name: 'x'});
     const y = call(
