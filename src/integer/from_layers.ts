@@ -3,7 +3,9 @@ import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {throwProblems} from '../check/rules';
 import {allLayers, asContainer, type FlatGraph, flatten, isInput, type Layer} from '../layers/graph';
 import {unwrapped} from '../layers/layer_wrapper';
+import {kindOf} from '../layers/kinds';
 import {withModel} from '../layers/model';
+import {opsInFloat} from '../qat/placement/demand';
 // What becomes a graph may have been saved, and loads where the layers are registered.
 import '../qat/quantized_layers/layer_classes';
 import {quantizingLayers} from '../qat/quantized_layers/quantizing';
@@ -115,15 +117,18 @@ async function buildGraph(job: Job, numbers: ReadonlyMap<Layer, LayerNumbers>): 
     const type = model.inputs[i]!.dtype as ValueType;
     values.set(tensor, graph.input(model.inputNames[i]!, shape, type, usesOf(flat, tensor)));
   });
-  for (const {layer, inputs, outputs} of flat.ops) {
-    const given = inputs.map(tensor => values.get(tensor)!);
+  const inFloat = opsInFloat(flat, ({layer}) => kindOf(unwrapped(layer), {}), {});
+  for (const op of flat.ops) {
+    const {layer, inputs, outputs} = op;
+    const taken = inputs.map(tensor => values.get(tensor)!);
+    const given = inFloat.has(op) ? taken.map(x => graph.float(x)) : taken;
     graph.layer = layer.name;
     const made = await addLayer(graph, layer, numbers.get(layer)!, given);
     outputs.forEach((output, i) => {
       const y = made[i]!;
       // A layer that adds no operator hands on the value that it took.
-      const taken = given.includes(y) || made.indexOf(y) < i ? y.uses - 1 : 0;
-      y.uses = taken + usesOf(flat, output);
+      const others = given.includes(y) || made.indexOf(y) < i ? y.uses - 1 : 0;
+      y.uses = others + usesOf(flat, output);
       if (y.producer) y.layer = layer.name;
       values.set(output, y);
     });

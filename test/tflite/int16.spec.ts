@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {type ActivationOptions, calibrate, quantizeModel} from '../../src/entries/qat';
+import {SEGMENT} from '../../src/graph_model/saved_segment';
 import {LOWERINGS} from '../../src/integer/lowerings';
 import {toTFLite, type TFLiteOptions} from '../../src/entries/tflite';
 import {scoped} from '../support/scoped';
@@ -124,8 +125,9 @@ describe('toTFLite of several widths', () => {
         for (const each of [layer, inner]) if (each) seen.add(each.getClassName());
       }
     }
-    const ofTfmot = ['QuantizeLayer'];
-    expect(Object.keys(LOWERINGS).filter(name => !seen.has(name))).toEqual(ofTfmot);
+    // Of tfmot's, and segments of their own specs.
+    const others = ['QuantizeLayer', SEGMENT];
+    expect(Object.keys(LOWERINGS).filter(name => !seen.has(name))).toEqual(others);
   });
 });
 

@@ -56,17 +56,18 @@ export class Nodes {
     return this.floats(values, shape);
   }
 
-  /** A layer that runs the nodes. */
+  /** A layer that runs the nodes; `batch`: null if the first dimension of what it gives is any. */
   segment(
     name: string,
     inputs: readonly string[],
     outputs: readonly string[],
     samples: readonly tf.Tensor[],
+    batch?: null,
   ): GraphSegment {
     const graph = {nodes: this.nodes, inputs, outputs};
     const run = new NodeRun(graph, this.constants);
     const found = run.run(samples);
-    const types = found.map(({shape, dtype}) => ({shape, dtype}));
+    const types = found.map(({shape, dtype}) => ({shape: batch === null ? [null, ...shape.slice(1)] : shape, dtype}));
     tf.dispose(found);
     run.dispose();
     return new GraphSegment({name, graph, outputs: types, constants: this.constants, weights: this.weights});

@@ -113,20 +113,24 @@ export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}):
   const problems = () => labelProblems(model, labels);
   const job = {batch: batchSize ?? 1, problems, hasOperation, onProgress};
   const graph = await integerGraph('toTFLite', model, job);
-  throwProblems('toTFLite', segmentProblems(graph, model, batchSize));
+  throwProblems('toTFLite', segmentProblems(graph, model, options.batchSize));
   return fileOf(rewritten(graph), model.name, options);
 }
 
 /** Segments whose operations are not as TensorFlow Lite has them, and of other sizes than they are asked for. */
-function segmentProblems(graph: IntegerGraph, model: LayersModel, batchSize: number | null): string[] {
+function segmentProblems(graph: IntegerGraph, model: LayersModel, batchSize: number | null | undefined): string[] {
   const refused = refusedOperations(graph);
   const layers = new Set(refused.map(({layer}) => layer));
   const [segment] = graph.nodes.filter(({operator}) => operator === 'operation');
   const isOpen = batchSize === null && segment !== undefined;
+  const others = batchSize ? graph.inputs.filter(({value}) => value.shape[0] !== batchSize) : [];
   return [
     ...refused.map(({problem}) => problem),
     ...(layers.size > 0 ? [whereToCut(model, layers)] : []),
     ...(isOpen ? [`batchSize must be a number, as the sizes in the graph segment ${segment.layer} are fixed.`] : []),
+    ...others.map(
+      ({name, value}) => `batchSize was ${batchSize}, but input ${name} has the shape [${value.shape}]. Leave it out.`,
+    ),
   ];
 }
 

@@ -50,7 +50,7 @@ export function contextOf(flat: FlatGraph, options: PlacementOptions): Context {
  * Graph segments, and what without weights of its own computes what they alone give, or what they alone are given of the
  * model's inputs.
  */
-function opsInFloat(flat: FlatGraph, kind: Context['kind'], custom: CustomLayers): ReadonlySet<Op> {
+export function opsInFloat(flat: FlatGraph, kind: Context['kind'], custom: CustomLayers): ReadonlySet<Op> {
   const isSegment = (op: Op) => kind(op) === 'segment';
   const found = new Set(flat.ops.filter(isSegment));
   if (found.size === 0) return found;

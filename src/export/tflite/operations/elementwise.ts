@@ -14,7 +14,7 @@ import {
 } from './operation_call';
 
 /** Floats of floats. */
-export function ofFloats(operator: OperatorName, options?: Options): Row {
+function ofFloats(operator: OperatorName, options?: Options): Row {
   return call => call.giveIn(operator, [call.cast(call.x, 'float32')], {type: 'float32'}, options);
 }
 
@@ -46,7 +46,7 @@ function fewerDimensions(shapes: readonly (readonly number[])[], all: readonly n
 }
 
 /** Has an operator compute of several inputs, one of which may be repeated along dimensions of the others. */
-export function broadcast(
+function broadcast(
   call: OperationCall,
   operator: OperatorName,
   inputs: readonly Operand[],
@@ -157,7 +157,7 @@ const cast: Row = call => {
 };
 
 /** The scale of negative numbers, as an attribute. */
-export function leakyRelu(call: OperationCall, name: string): Options {
+function leakyRelu(call: OperationCall, name: string): Options {
   return {alpha: call.attrs.float(name, 0.2)};
 }
 
