@@ -7,7 +7,6 @@ import {allOrNothing} from '../layers/all_or_nothing';
 import {quantized} from './graph/fake_quant';
 import {layersOfGraph} from './graph/layers_of_graph';
 import {mendLayers} from './keras/mend_layers';
-import type {ModelSource} from './source';
 
 /** How far {@link importModel} is. */
 export interface ImportProgress {
