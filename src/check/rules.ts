@@ -98,3 +98,26 @@ export const range = /*#__PURE__*/ must(
   },
   shownAll,
 );
+
+type RulesByName = Readonly<Record<string, Rule>>;
+
+/** An object that holds some things, and perhaps others. What else is there a newer version may have put there. */
+export function objectOf(needed: RulesByName, others: RulesByName = {}): Rule {
+  return (value, path) => {
+    if (!isRecord(value)) return [`${path} must be an object, but was ${shown(value)}.`];
+    return Object.entries({...others, ...needed}).flatMap(([name, rule]) => {
+      const isLeftOut = value[name] === undefined && !Object.hasOwn(needed, name);
+      return isLeftOut ? [] : rule(value[name], path ? `${path}.${name}` : name);
+    });
+  };
+}
+
+export function orNull(rule: Rule): Rule {
+  return (value, path) => (value === null ? [] : rule(value, path));
+}
+
+export function listOf(rule: Rule): Rule {
+  const list = must('a list', Array.isArray);
+  return (value, path) =>
+    Array.isArray(value) ? value.flatMap((each, i) => rule(each, `${path}[${i}]`)) : list(value, path);
+}

@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+import '../graph_model/segment_class';
 import './graph_model';
 import './qat';
 

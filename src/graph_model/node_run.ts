@@ -1,7 +1,10 @@
 /** Some nodes of a graph on their own, run by tfjs. */
 import {type GraphModel, loadGraphModelSync} from '@tensorflow/tfjs-converter';
-import {type DataType, type io, type Tensor, tidy} from '@tensorflow/tfjs-core';
+import {type io, type Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {GraphDef, NodeDef} from './check_graph';
+import type {Constant} from './constant';
+
+export type {Constant} from './constant';
 
 /** Nodes cut out of a graph. A reference is 'node', or 'node:1' for its second output. */
 export interface NodeSet {
@@ -13,13 +16,6 @@ export interface NodeSet {
   readonly inputs: readonly string[];
   /** What they give: references to nodes of the set. */
   readonly outputs: readonly string[];
-}
-
-/** A constant of a graph. */
-export interface Constant {
-  readonly dtype: DataType;
-  readonly shape: readonly number[];
-  readonly values: Float32Array | Int32Array | Uint8Array;
 }
 
 /** A NodeSet that is ready to run. */

@@ -1,6 +1,13 @@
 /** Models of any kind as LayersModels. */
 import type {io} from '@tensorflow/tfjs-core';
-import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {type LayersModel, loadLayersModel} from '@tensorflow/tfjs-layers';
+import {invalid, isRecord, throwProblems} from '../check/rules';
+import {asGraph, graphProblems} from '../graph_model/check_graph';
+import {handlerOf} from '../graph_model/model_source';
+import {GraphWeights, weightDataOf} from '../graph_model/weights';
+import {allOrNothing} from '../layers/all_or_nothing';
+import {layersOfGraph} from './graph/layers_of_graph';
+import {mendLayers} from './keras/mend_layers';
 
 /** How far {@link importModel} is. */
 export interface ImportProgress {
@@ -19,6 +26,23 @@ export interface ImportOptions extends Omit<io.LoadOptions, 'onProgress' | 'stri
 export type ModelSource =
   string | io.IOHandler | io.IOHandlerSync | io.ModelArtifacts | [modelJSON: io.ModelJSON, weights: io.WeightData];
 
-export function importModel(source: ModelSource, options: ImportOptions = {}): Promise<LayersModel> {
-  throw new Error(`importModel: to be written for ${JSON.stringify([source, options])}`);
+/**
+ * Loads a model of any kind as a LayersModel.
+ */
+export async function importModel(source: ModelSource, options: ImportOptions = {}): Promise<LayersModel> {
+  const {onProgress, ...loading} = options;
+  const tell = (stage: ImportProgress['stage'], done: number, total: number) => onProgress?.({stage, done, total});
+  const handler = handlerOf('importModel', source, {...loading, onProgress: fraction => tell('load', fraction, 1)});
+  const artifacts = await handler.load();
+  if (!isGraphModel(artifacts)) return loadLayersModel(mendLayers(artifacts));
+  const graph = asGraph(artifacts.modelTopology);
+  if (typeof graph === 'string') throw invalid('importModel', graph);
+  throwProblems('importModel', graphProblems(graph, {}));
+  const weights = new GraphWeights(artifacts.weightSpecs, await weightDataOf(artifacts));
+  throwProblems('importModel', weights.problems);
+  return allOrNothing(() => layersOfGraph(graph, weights, artifacts, (done, total) => tell('convert', done, total)));
+}
+
+function isGraphModel({modelTopology}: io.ModelArtifacts): boolean {
+  return isRecord(modelTopology) && 'node' in modelTopology;
 }

@@ -1,7 +1,8 @@
-/** A converted graph, read: nodes linked to those that they take from, their attributes, their constants. */
+/** A converted graph, read: nodes linked to those that they take from, and their attributes. */
 import type {DataType} from '@tensorflow/tfjs-core';
-import type {NodeDef} from '../../graph_model/check_graph';
+import type {GraphDef, NodeDef} from '../../graph_model/check_graph';
 import type {Constant} from '../../graph_model/node_run';
+import {Attrs} from './attrs';
 
 /** One of the outputs of a node. */
 export interface Edge {
@@ -20,16 +21,6 @@ export interface GraphNode {
   readonly def: NodeDef;
 }
 
-/** The attributes of a node, or TensorFlow's defaults, which the converter may leave out. */
-export interface Attrs {
-  int(name: string, byDefault?: number): number;
-  ints(name: string, byDefault?: readonly number[]): readonly number[];
-  float(name: string, byDefault?: number): number;
-  flag(name: string, byDefault?: boolean): boolean;
-  text(name: string, byDefault?: string): string;
-  texts(name: string): readonly string[];
-}
-
 /** A shape as far as it is known; null for a dimension that is any. */
 export type Shape = readonly (number | null)[];
 
@@ -44,4 +35,128 @@ export interface Known {
   integers(edge: Edge | undefined): readonly (number | null)[] | undefined;
   /** The one node that takes a node's (only) output; undefined if there are others, or if it is an output of the model. */
   onlyTaker(node: GraphNode): GraphNode | undefined;
+}
+
+/** Something for each output of nodes. */
+export class EdgeMap<T> {
+  readonly #byNode = new Map<GraphNode, Map<number, T>>();
+
+  get({node, output}: Edge): T | undefined {
+    return this.#byNode.get(node)?.get(output);
+  }
+
+  set({node, output}: Edge, value: T): void {
+    const own = this.#byNode.get(node);
+    if (own) own.set(output, value);
+    else this.#byNode.set(node, new Map([[output, value]]));
+  }
+}
+
+/** A reference as NodeSets have it: 'node', or 'node:1' for its second output. */
+export function referenceOf({node, output}: Edge): string {
+  return output === 0 ? node.name : `${node.name}:${output}`;
+}
+
+interface OpenNode extends GraphNode {
+  readonly inputs: Edge[];
+  readonly takers: GraphNode[];
+}
+
+/** The node and the output that a reference means: 'node', 'node:1', 'node:name:1'. */
+function parsed(reference: string): [name: string, output: number] {
+  const parts = reference.split(':');
+  return [parts[0]!, parts.length > 1 ? Number(parts.at(-1)) || 0 : 0];
+}
+
+/** What a v1 loop hands on to its next turn closes no cycle. */
+export function isBackEdge({node}: Edge): boolean {
+  return node.op === 'NextIteration';
+}
+
+/** A graph without the nodes that nothing needs. */
+export class Graph {
+  readonly #nodes: ReadonlyMap<string, OpenNode>;
+  /** Those needed, each after those that it takes from. */
+  readonly nodes: readonly GraphNode[];
+  /** What the model gives. */
+  readonly outputs: readonly Edge[];
+  readonly #given: ReadonlySet<GraphNode>;
+
+  /**
+   * @param def - a graph without problems.
+   * @param outputs - references to what the model gives; undefined for whatever nothing takes.
+   */
+  constructor(def: GraphDef, outputs?: readonly string[]) {
+    this.#nodes = linked(def);
+    const ends = [...this.#nodes.values()].filter(({takers, op}) => takers.length === 0 && op !== 'NoOp');
+    this.outputs = outputs?.map(each => this.edge(each)!) ?? ends.map(node => ({node, output: 0}));
+    this.nodes = sorted(this.outputs);
+    const needed = new Set(this.nodes);
+    for (const node of this.#nodes.values()) {
+      const {takers} = node;
+      if (takers.every(each => needed.has(each))) continue;
+      takers.splice(0, takers.length, ...takers.filter(each => needed.has(each)));
+    }
+    this.#given = new Set(this.outputs.map(({node}) => node));
+  }
+
+  /** Where a reference leads; undefined if there is no such node. */
+  edge(reference: string): Edge | undefined {
+    const [name, output] = parsed(reference);
+    const node = this.#nodes.get(name);
+    return node && {node, output};
+  }
+
+  /** All nodes of the file. */
+  all(): Iterable<GraphNode> {
+    return this.#nodes.values();
+  }
+
+  /** Whether the model gives something of a node. */
+  isGiven(node: GraphNode): boolean {
+    return this.#given.has(node);
+  }
+}
+
+function linked({node: defs}: GraphDef): Map<string, OpenNode> {
+  const nodes = new Map<string, OpenNode>(
+    defs.map(def => [def.name, {name: def.name, op: def.op, inputs: [], takers: [], attrs: new Attrs(def.attr), def}]),
+  );
+  for (const node of nodes.values()) {
+    for (const reference of node.def.input ?? []) {
+      if (reference.startsWith('^')) continue;
+      const [name, output] = parsed(reference);
+      const from = nodes.get(name)!;
+      node.inputs.push({node: from, output});
+      from.takers.push(node);
+    }
+  }
+  return nodes;
+}
+
+/** The nodes that outputs hang on, each after those that it takes from: without recursion, as graphs may be deep. */
+function sorted(outputs: readonly Edge[]): GraphNode[] {
+  const order: GraphNode[] = [];
+  const opened = new Set<GraphNode>();
+  const closed = new Set<GraphNode>();
+  const starts = outputs.map(({node}) => node);
+  for (const start of starts) {
+    const path = [start];
+    while (path.length > 0) {
+      const node = path.at(-1)!;
+      if (opened.has(node)) {
+        path.pop();
+        if (!closed.has(node)) order.push(node);
+        closed.add(node);
+        continue;
+      }
+      opened.add(node);
+      for (let i = node.inputs.length - 1; i >= 0; i--) {
+        const edge = node.inputs[i]!;
+        if (isBackEdge(edge)) starts.push(edge.node);
+        else if (!opened.has(edge.node)) path.push(edge.node);
+      }
+    }
+  }
+  return order;
 }

@@ -5,12 +5,14 @@ import {
   flag,
   integer,
   isRecord,
+  listOf,
   must,
   number,
+  objectOf,
   oneOf,
+  orNull,
   range,
   type Rule,
-  shown,
   text,
   throwProblems,
 } from '../../check/rules';
@@ -23,29 +25,6 @@ export const VERSION = 1;
 
 /** In front of class names, as Keras has it: who loads a model without this package is told what is missing. */
 export const PACKAGE = 'tfjs-quantization';
-
-type RulesByName = Readonly<Record<string, Rule>>;
-
-/** An object that holds some things, and perhaps others. What else is there a newer version may have put there. */
-function objectOf(needed: RulesByName, others: RulesByName = {}): Rule {
-  return (value, path) => {
-    if (!isRecord(value)) return [`${path} must be an object, but was ${shown(value)}.`];
-    return Object.entries({...others, ...needed}).flatMap(([name, rule]) => {
-      const isLeftOut = value[name] === undefined && !Object.hasOwn(needed, name);
-      return isLeftOut ? [] : rule(value[name], path ? `${path}.${name}` : name);
-    });
-  };
-}
-
-function orNull(rule: Rule): Rule {
-  return (value, path) => (value === null ? [] : rule(value, path));
-}
-
-function listOf(rule: Rule): Rule {
-  const list = must('a list', Array.isArray);
-  return (value, path) =>
-    Array.isArray(value) ? value.flatMap((each, i) => rule(each, `${path}[${i}]`)) : list(value, path);
-}
 
 const named = objectOf({name: text});
 const folded = objectOf({name: text}, {gain: listOf(number)});
