@@ -80,7 +80,11 @@ export async function compareFiles(
     const scores = outputs.map(([row]) => row as Float32Array);
     return sameClasses(scores, float) / count;
   };
-  const report = {photos: count, theirs: [] as number[], ours: {minMax: [], percentile: [], mse: []} as Record<string, number[]>};
+  const report = {
+    photos: count,
+    theirs: [] as number[],
+    ours: {minMax: [], percentile: [], mse: []} as Record<string, number[]>,
+  };
   for (let i = 0; i < SETS; ++i) {
     report.theirs.push(await agreement(theirs[i]!));
     const images = tf.slice4d(sets, [i * SET, 0, 0, 0], [SET, -1, -1, -1]);
