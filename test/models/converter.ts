@@ -26,8 +26,8 @@ export interface ConverterReport {
   readonly ours: Readonly<Record<(typeof METHODS)[number], number[]>>;
 }
 
-/** The images of the sets, as the model takes them, one after the other. */
-async function setsOf(model: LayersModel, name: string, photos: Uint8Array): Promise<tf.Tensor4D> {
+/** Photos as the model takes them. */
+function imagesOf(model: LayersModel, name: string, photos: Uint8Array): tf.Tensor4D {
   const published = PUBLISHED.find(each => each.name === name)!;
   return inputsOf(photos, model.inputs[0]!, published);
 }
@@ -40,7 +40,7 @@ async function open(artifacts: tf.io.ModelArtifacts): Promise<LayersModel> {
 /** What the converter is to be given. */
 export async function calibrationSets(name: string, artifacts: tf.io.ModelArtifacts, photos: Uint8Array) {
   const model = await open(artifacts);
-  const sets = await setsOf(model, name, photos.subarray(0, SETS * SET * PHOTO_BYTES));
+  const sets = imagesOf(model, name, photos.subarray(0, SETS * SET * PHOTO_BYTES));
   const values = await sets.data<'float32'>();
   sets.dispose();
   model.dispose();
@@ -64,8 +64,8 @@ export async function compareFiles(
   onProgress: OnProgress,
 ): Promise<ConverterReport> {
   const model = await open(artifacts);
-  const sets = await setsOf(model, name, photos.subarray(0, SETS * SET * PHOTO_BYTES));
-  const x = await setsOf(model, name, photos.subarray(SETS * SET * PHOTO_BYTES));
+  const sets = imagesOf(model, name, photos.subarray(0, SETS * SET * PHOTO_BYTES));
+  const x = imagesOf(model, name, photos.subarray(SETS * SET * PHOTO_BYTES));
   const [count, ...shape] = x.shape;
   const size = shape.reduce((product, length) => product * length);
   const values = await x.data<'float32'>();

@@ -9,7 +9,7 @@ import {describeImport, importModel} from '../../src/entries/import';
 import {calibrate, quantizeModel} from '../../src/entries/qat';
 import {toTFLite} from '../../src/entries/tflite';
 import {runInTurn, stopRuntimes} from '../tflite/runtimes';
-import {inputsOf, PHOTO_BYTES, type Published} from './published';
+import {inputsOf, PHOTO_BYTES, type Published, type Taken} from './published';
 
 /** Photos for the ranges; the others are predicted. */
 const CALIBRATION = 64;
@@ -68,23 +68,54 @@ const byGraph =
   batch =>
     [model.execute(batch)].flat();
 
+/** Photos, a batch at a time as a model takes them. */
+class Photos {
+  readonly count: number;
+  readonly #bytes: Uint8Array;
+  readonly #taken: Taken;
+  readonly #published: Published;
+
+  constructor(bytes: Uint8Array, taken: Taken, published: Published) {
+    this.count = bytes.length / PHOTO_BYTES;
+    this.#bytes = bytes;
+    this.#taken = taken;
+    this.#published = published;
+  }
+
+  batch(from: number, count: number): tf.Tensor4D {
+    const bytes = this.#bytes.subarray(from * PHOTO_BYTES, (from + count) * PHOTO_BYTES);
+    return inputsOf(bytes, this.#taken, this.#published);
+  }
+
+  /** The first `count`. Each batch lives until the next is asked for. */
+  *batches(size: number, count = this.count): Generator<tf.Tensor4D> {
+    for (let from = 0; from < count; from += size) {
+      const batch = this.batch(from, size);
+      try {
+        yield batch;
+      } finally {
+        batch.dispose();
+      }
+    }
+  }
+}
+
 async function outputsOf(
   predict: Predict,
-  x: tf.Tensor4D,
-  batch: number,
-  onDone: (done: number) => void,
+  batches: Iterable<tf.Tensor4D>,
+  onDone: (done: number) => void = () => undefined,
 ): Promise<Outputs> {
   const outputs: Float32Array[][] = [];
-  for (let done = 0; done < x.shape[0]; done += batch) {
-    const part = tf.slice4d(x, [done, 0, 0, 0], [batch, -1, -1, -1]);
-    const found = await predict(part);
+  for (const batch of batches) {
+    const found = await predict(batch);
+    const count = batch.shape[0];
     for (const [i, each] of found.entries()) {
       const values = Float32Array.from(await each.data());
-      const size = values.length / batch;
-      for (let at = 0; at < batch; ++at) (outputs[i] ??= []).push(values.subarray(at * size, (at + 1) * size));
+      const size = values.length / count;
+      for (let at = 0; at < count; ++at) (outputs[i] ??= []).push(values.subarray(at * size, (at + 1) * size));
     }
-    tf.dispose([part, found]);
-    onDone(done + batch);
+    tf.dispose(found);
+    onDone(outputs[0]!.length);
     await tf.nextFrame(); // lets the bar be drawn
   }
   return outputs;
@@ -154,50 +185,52 @@ async function measureImport(artifacts: tf.io.ModelArtifacts, tell: Tell): Promi
 async function measureGraph(
   artifacts: tf.io.ModelArtifacts,
   predict: Predict,
-  x: tf.Tensor4D,
+  photos: Photos,
   batch: number,
   tell: Tell,
 ): Promise<void> {
   const [graph, loadMs] = await shortest(() => loadGraphModel(tf.io.fromMemory(artifacts)));
   tell({loadMs});
-  const few = tf.slice4d(x, [0, 0, 0, 0], [batch, -1, -1, -1]);
-  const ours = await outputsOf(predict, few, batch, () => undefined);
-  const theirs = await outputsOf(byGraph(graph), few, batch, () => undefined);
+  const ours = await outputsOf(predict, photos.batches(batch, batch));
+  const theirs = await outputsOf(byGraph(graph), photos.batches(batch, batch));
   tell({difference: Math.max(...ours.map((each, i) => largestDifference(each, theirs[i]!)))});
-  tell({slower: await ratioOf(predict, byGraph(graph), few)});
-  few.dispose();
+  const x = photos.batch(0, batch);
+  tell({slower: await ratioOf(predict, byGraph(graph), x)});
+  x.dispose();
   graph.dispose();
+}
+
+/** What LiteRT gives, one photo at a time. */
+async function outputsOfFile(file: Uint8Array, photos: Photos, onDone: (done: number) => void): Promise<Outputs> {
+  const runs = Array.from(photos.batches(1), image => [image.dataSync<'float32'>().slice()]);
+  const byPhoto = await runInTurn(file, 'xnnpack', runs, onDone);
+  return byPhoto[0]!.map((_, i) => byPhoto.map(outputs => Float32Array.from(outputs[i]!)));
 }
 
 /** Everything that a row holds, told as it is found. */
 async function measureAll(
   published: Published,
   artifacts: tf.io.ModelArtifacts,
-  photos: Uint8Array,
+  bytes: Uint8Array,
   onProgress: OnProgress,
   tell: Tell,
 ): Promise<void> {
   const model = await measureImport(artifacts, tell);
   const [input] = model.inputs;
   const batch = input!.shape[0] ?? BATCH;
-  const samples = inputsOf(photos.subarray(0, CALIBRATION * PHOTO_BYTES), input!, published);
-  const x = inputsOf(photos.subarray(CALIBRATION * PHOTO_BYTES), input!, published);
-  const count = x.shape[0];
-  const telling = (what: string) => (done: number) => onProgress(`${published.name}: ${what}`, done, count);
+  const samples = new Photos(bytes.subarray(0, CALIBRATION * PHOTO_BYTES), input!, published);
+  const photos = new Photos(bytes.subarray(CALIBRATION * PHOTO_BYTES), input!, published);
+  const telling = (what: string) => (done: number) => onProgress(`${published.name}: ${what}`, done, photos.count);
   const predict = byLayers(model);
-  if ('node' in artifacts.modelTopology!) await measureGraph(artifacts, predict, x, batch, tell);
-  const float = await outputsOf(predict, x, batch, telling('float'));
+  if ('node' in artifacts.modelTopology!) await measureGraph(artifacts, predict, photos, batch, tell);
+  const float = await outputsOf(predict, photos.batches(batch), telling('float'));
   const q = quantizeModel(model);
-  await calibrate(q, samples, {batchSize: batch, onProgress: ({done}) => telling('calibrating')(done)});
-  const quantized = await outputsOf(byLayers(q), x, batch, telling('quantized'));
+  await calibrate(q, samples.batches(batch), {onProgress: ({done}) => telling('calibrating')(done)});
+  const quantized = await outputsOf(byLayers(q), photos.batches(batch), telling('quantized'));
   tell({quantized: agreementOf(quantized, float, published.scores)});
   const file = await toTFLite(q);
   tell({fileBytes: file.length, fileByFloat: file.length / (4 * model.countParams())});
-  const values = await x.data();
-  const size = values.length / count;
-  const runs = Array.from({length: count}, (_, i) => [values.slice(i * size, (i + 1) * size)]);
-  const byPhoto = await runInTurn(file, 'xnnpack', runs, telling('LiteRT'));
-  const found = quantized.map((_, i) => byPhoto.map(outputs => Float32Array.from(outputs[i]!)));
+  const found = await outputsOfFile(file, photos, telling('LiteRT'));
   tell({file: agreementOf(found, quantized, published.scores)});
 }
 
