@@ -108,8 +108,14 @@ class Builder {
   }
 
   /** Calls the layers of a unit, and gives them their weights at once, so that few are there twice. */
-  #call({match, layers, takes, gives}: LayerUnit, name: string | undefined): void {
-    let values = takes.map(edge => this.#tensors.get(edge)!);
+  #call({match, layers, before, takes, gives}: LayerUnit, name: string | undefined): void {
+    let values = takes.map((edge, i) => {
+      const value = this.#tensors.get(edge)!;
+      const first = before[i];
+      if (!first) return value;
+      first.name = this.#names.take(first.name);
+      return first.apply(value) as SymbolicTensor;
+    });
     layers.forEach((layer, i) => {
       layer.name = name !== undefined && i === layers.length - 1 ? name : this.#names.take(layer.name);
       layer.setFastWeightInitDuringBuild(true);

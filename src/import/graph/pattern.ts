@@ -20,6 +20,8 @@ export interface LayerPlan {
 export interface Match {
   /** What the first layer is called on: several values if it merges. */
   readonly takes: readonly Edge[];
+  /** Layers without weights that what is taken passes first, for each. */
+  readonly before?: readonly (LayerPlan | undefined)[];
   /** Called one after the other; none if the value is what is taken. */
   readonly layers: readonly LayerPlan[];
   /** All nodes that they stand for. The last one's output is theirs. */

@@ -2,7 +2,7 @@
 import type {layers} from '@tensorflow/tfjs-layers';
 import type {Facts} from './facts';
 import {type Edge, EdgeMap, type Graph, type GraphNode} from './graph_reader';
-import type {Match, Pattern} from './pattern';
+import type {LayerPlan, Match, Pattern} from './pattern';
 
 type Layer = layers.Layer;
 
@@ -10,6 +10,8 @@ type Layer = layers.Layer;
 export interface LayerUnit {
   readonly match: Match;
   readonly layers: readonly Layer[];
+  /** What each value that is taken passes first. */
+  readonly before: readonly (Layer | undefined)[];
   readonly takes: readonly Edge[];
   readonly gives: Edge;
 }
@@ -30,6 +32,10 @@ export interface Plan {
 
 export function isLayers(unit: LayerUnit | FloatUnit): unit is LayerUnit {
   return 'match' in unit;
+}
+
+function madeOf({make, of, suffix = ''}: LayerPlan): Layer {
+  return make({name: of.name + suffix});
 }
 
 /** The shape that layers give, called one after the other. */
@@ -99,9 +105,10 @@ class Planner {
       this.#alias(gives, takes[0]!);
     } else {
       if (takes.some(edge => !this.#facts.shape(edge))) return 'of what it takes, not even the rank is known';
-      const made = match.layers.map(({make, of, suffix = ''}) => make({name: of.name + suffix}));
+      const made = match.layers.map(madeOf);
+      const before = (match.before ?? []).map(plan => plan && madeOf(plan));
       this.#facts.note(gives, shapeAfter(made, takes, this.#facts), 'float32');
-      this.#units.push({match, layers: made, takes, gives});
+      this.#units.push({match, layers: made, before, takes, gives});
     }
     for (const each of match.nodes) this.#absorbed.add(each);
     return undefined;

@@ -1,47 +1,83 @@
-/** The patterns, by the op of the node that they begin with. */
-import {layers} from '@tensorflow/tfjs-layers';
+/** What layers compute, by op. */
 import type {Pattern} from '../pattern';
-
-const identity: Pattern = node => ({takes: [node.inputs[0]!], layers: [], nodes: [node]});
-
-const conv: Pattern = (node, known) => {
-  const kernel = known.constant(node.inputs[1]);
-  const fused = node.attrs.texts('fused_ops');
-  const bias = fused[0] === 'BiasAdd' ? known.constant(node.inputs[2]) : undefined;
-  if (!kernel || (fused.length > 0 && !bias)) return {reason: 'its filter is computed'};
-  const activations: Record<string, 'relu' | 'relu6'> = {Relu: 'relu', Relu6: 'relu6'};
-  const activation = activations[fused[1] ?? ''];
-  const [, rows = 1, columns = 1] = node.attrs.ints('strides');
-  return {
-    takes: [node.inputs[0]!],
-    layers: [
-      {
-        of: node,
-        make: named =>
-          layers.conv2d({
-            ...named,
-            filters: kernel.shape[3]!,
-            kernelSize: [kernel.shape[0]!, kernel.shape[1]!],
-            strides: [rows, columns],
-            padding: node.attrs.text('padding') === 'SAME' ? 'same' : 'valid',
-            useBias: bias !== undefined,
-            ...(activation && {activation}),
-          }),
-        weights: bias ? [kernel, bias] : [kernel],
-      },
-    ],
-    nodes: [node],
-  };
-};
+import {activation, leakyRelu, parametricRelu} from './activations';
+import {biasAdd, negative} from './elementwise';
+import {add, addN, concat, divide, maximum, minimum, multiply, square, subtract} from './merging';
+import {cast, expandDims, gather, identity, reshape, resize, squeeze, transpose} from './moving';
+import {fusedBatchNorm} from './normalization';
+import {pad, slice, stridedSlice} from './padding';
+import {PASSING_ON} from './parts';
+import {avgPool, avgPool3d, maxPool, maxPool3d, reduction} from './pooling';
+import {conv2d, conv2dTranspose, conv3d, depthwiseConv2d, matMul, spaceToBatch} from './products';
 
 export const PATTERNS: Readonly<Record<string, Pattern>> = {
-  Identity: identity,
-  _FusedConv2D: conv,
-  Conv2D: conv,
-  Relu: node => ({takes: [node.inputs[0]!], layers: [{of: node, make: named => layers.reLU(named)}], nodes: [node]}),
-  Softmax: node => ({
-    takes: [node.inputs[0]!],
-    layers: [{of: node, make: named => layers.softmax(named)}],
-    nodes: [node],
-  }),
+  ...Object.fromEntries([...PASSING_ON].map(op => [op, identity])),
+  Cast: cast,
+
+  Conv2D: conv2d,
+  _FusedConv2D: conv2d,
+  DepthwiseConv2dNative: depthwiseConv2d,
+  FusedDepthwiseConv2dNative: depthwiseConv2d,
+  Conv3D: conv3d,
+  Conv2DBackpropInput: conv2dTranspose,
+  SpaceToBatchND: spaceToBatch,
+  MatMul: matMul,
+  _FusedMatMul: matMul,
+  BatchMatMul: matMul,
+  BatchMatMulV2: matMul,
+  BatchMatMulV3: matMul,
+
+  FusedBatchNorm: fusedBatchNorm,
+  FusedBatchNormV2: fusedBatchNorm,
+  FusedBatchNormV3: fusedBatchNorm,
+
+  Add: add,
+  AddV2: add,
+  AddN: addN,
+  BiasAdd: biasAdd,
+  Sub: subtract,
+  Mul: multiply,
+  RealDiv: divide,
+  Div: divide,
+  Neg: negative,
+  Square: square,
+  Maximum: maximum,
+  Minimum: minimum,
+  Concat: concat,
+  ConcatV2: concat,
+
+  ClipByValue: activation,
+  Elu: activation,
+  LeakyRelu: leakyRelu,
+  LogSoftmax: activation,
+  Prelu: parametricRelu,
+  Relu: activation,
+  Relu6: activation,
+  Selu: activation,
+  Sigmoid: activation,
+  Softmax: activation,
+  Softplus: activation,
+  Softsign: activation,
+  Tanh: activation,
+
+  AvgPool: avgPool,
+  AvgPool3D: avgPool3d,
+  MaxPool: maxPool,
+  MaxPool3D: maxPool3d,
+  Max: reduction,
+  Mean: reduction,
+  Sum: reduction,
+
+  ExpandDims: expandDims,
+  Gather: gather,
+  GatherV2: gather,
+  Pad: pad,
+  PadV2: pad,
+  Reshape: reshape,
+  ResizeBilinear: resize,
+  ResizeNearestNeighbor: resize,
+  Slice: slice,
+  Squeeze: squeeze,
+  StridedSlice: stridedSlice,
+  Transpose: transpose,
 };
