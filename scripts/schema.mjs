@@ -10,32 +10,75 @@ import prettier from 'prettier';
 
 /** Tables of the union BuiltinOptions. */
 const OPTIONS = {
+  AbsOptions: '',
   AddOptions: 'fusedActivationFunction potScaleInt16',
+  ArgMaxOptions: 'outputType',
+  ArgMinOptions: 'outputType',
+  BatchMatMulOptions: 'adjX adjY',
+  BatchToSpaceNDOptions: '',
+  BroadcastToOptions: '',
   CastOptions: 'inDataType outDataType',
   ConcatenationOptions: 'axis fusedActivationFunction',
   Conv2DOptions: 'padding strideW strideH fusedActivationFunction dilationWFactor dilationHFactor',
+  CosOptions: '',
+  CumsumOptions: 'exclusive reverse',
+  DepthToSpaceOptions: 'blockSize',
   DepthwiseConv2DOptions:
     'padding strideW strideH depthMultiplier fusedActivationFunction dilationWFactor dilationHFactor',
   DequantizeOptions: '',
+  DivOptions: 'fusedActivationFunction',
+  EqualOptions: '',
+  ExpOptions: '',
+  FillOptions: '',
+  FloorDivOptions: '',
+  FloorModOptions: '',
   FullyConnectedOptions: 'fusedActivationFunction keepNumDims',
-  GatherOptions: 'axis',
+  GatherNdOptions: '',
+  GatherOptions: 'axis batchDims',
+  GreaterEqualOptions: '',
+  GreaterOptions: '',
   LeakyReluOptions: 'alpha',
+  LessEqualOptions: '',
+  LessOptions: '',
+  LogSoftmaxOptions: '',
+  LogicalAndOptions: '',
+  LogicalNotOptions: '',
+  LogicalOrOptions: '',
   MaximumMinimumOptions: '',
+  MirrorPadOptions: 'mode',
   MulOptions: 'fusedActivationFunction',
-  PackOptions: 'valuesCount',
+  NegOptions: '',
+  NotEqualOptions: '',
+  OneHotOptions: 'axis',
+  PackOptions: 'valuesCount axis',
   PadOptions: '',
+  PadV2Options: '',
   Pool2DOptions: 'padding strideW strideH filterWidth filterHeight fusedActivationFunction',
+  PowOptions: '',
   QuantizeOptions: '',
   ReducerOptions: 'keepDims',
   ReshapeOptions: '',
   ResizeBilinearOptions: 'alignCorners halfPixelCenters',
   ResizeNearestNeighborOptions: 'alignCorners halfPixelCenters',
+  ReverseV2Options: '',
+  ScatterNdOptions: '',
+  SelectV2Options: '',
   ShapeOptions: 'outType',
+  SignOptions: '',
   SliceOptions: '',
   SoftmaxOptions: 'beta',
-  StridedSliceOptions: 'shrinkAxisMask',
+  SpaceToBatchNDOptions: '',
+  SpaceToDepthOptions: 'blockSize',
+  SplitVOptions: 'numSplits',
+  SquareOptions: '',
+  SquaredDifferenceOptions: '',
+  StridedSliceOptions: 'beginMask endMask shrinkAxisMask',
+  SubOptions: 'fusedActivationFunction potScaleInt16',
+  TileOptions: '',
+  TopKV2Options: '',
   TransposeConvOptions: 'padding strideW strideH fusedActivationFunction',
   TransposeOptions: '',
+  UnpackOptions: 'num axis',
 };
 
 /** Of each module: the fields of tables, the names in enums, and the table that a file begins with. */
@@ -58,12 +101,18 @@ const USED = [
     enums: {
       ActivationFunctionType: 'NONE RELU RELU_N1_TO_1 RELU6',
       BuiltinOperator:
-        'ADD AVERAGE_POOL_2D CAST CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEQUANTIZE ELU FULLY_CONNECTED GATHER ' +
-        'LEAKY_RELU LOGISTIC MAXIMUM MAX_POOL_2D MEAN MINIMUM MUL PACK PAD PRELU QUANTIZE REDUCE_MAX RELU RESHAPE ' +
-        'RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR SHAPE SLICE SOFTMAX STRIDED_SLICE TANH TRANSPOSE TRANSPOSE_CONV',
+        'ABS ADD ARG_MAX ARG_MIN AVERAGE_POOL_2D BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_TO CAST CEIL ' +
+        'CONCATENATION CONV_2D COS CUMSUM DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE DIV ELU EQUAL EXP FILL ' +
+        'FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED GATHER GATHER_ND GREATER GREATER_EQUAL LEAKY_RELU LESS ' +
+        'LESS_EQUAL LOG LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC LOG_SOFTMAX MAXIMUM MAX_POOL_2D MEAN MINIMUM ' +
+        'MIRROR_PAD MUL NEG NOT_EQUAL ONE_HOT PACK PAD PADV2 POW PRELU QUANTIZE REDUCE_ALL REDUCE_ANY REDUCE_MAX ' +
+        'REDUCE_MIN REDUCE_PROD RELU RELU6 RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_V2 ROUND RSQRT ' +
+        'SCATTER_ND SELECT_V2 SHAPE SIGN SIN SLICE SOFTMAX SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT_V SQRT SQUARE ' +
+        'SQUARED_DIFFERENCE STRIDED_SLICE SUB SUM TANH TILE TOPK_V2 TRANSPOSE TRANSPOSE_CONV UNPACK',
       BuiltinOptions: Object.keys(OPTIONS).join(' '),
+      MirrorPadMode: 'REFLECT SYMMETRIC',
       Padding: 'SAME VALID',
-      TensorType: 'FLOAT32 INT32 UINT8 INT64 INT16 INT8 INT4',
+      TensorType: 'FLOAT32 INT32 UINT8 INT64 BOOL INT16 INT8 INT4',
     },
     root: 'Model',
   },
