@@ -1,11 +1,11 @@
 /** `npm run mobilenet`: a pretrained MobileNet v2 of full size, quantized, written and run. See --help. */
-import {mkdir, readFile, writeFile} from 'node:fs/promises';
+import {mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import Table from 'cli-table3';
 import {readOptions, ROOT, runCommand, withBar} from '../../lab/command.mjs';
 import {bundleForPage, importTypeScript, openPage} from '../../scripts/page.mjs';
-import {fetchModels, MODELS} from '../models/fetch.mjs';
+import {readModel} from '../models/fetch.mjs';
 import {loadPhotos} from './photos.mjs';
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
@@ -24,13 +24,6 @@ training, writes it as .tflite and runs that. Prints a table and writes out/mobi
            writes out/mobilenet-step.json
   --help   this text
 `;
-
-/** The network as its files have it. */
-async function readNetwork() {
-  fetchModels([NETWORK]);
-  const read = (ending, encoding) => readFile(join(MODELS, `${NETWORK}.${ending}`), encoding);
-  return {manifest: JSON.parse(await read('json', 'utf8')), weights: await read('bin', 'base64')};
-}
 
 /** The figures of a few steps of training; those that were reached, if time ran out. */
 async function trainSteps(network, pixels) {
@@ -97,7 +90,8 @@ async function main() {
   if (options.help) return console.log(HELP);
   process.chdir(ROOT);
   await mkdir('out', {recursive: true});
-  const network = await readNetwork();
+  const {json: manifest, weights} = readModel(NETWORK);
+  const network = {manifest, weights: weights.toString('base64')};
   const pixels = await loadPhotos(IMAGES);
   if (options.step)
     return write('mobilenet-step', await trainSteps(network, pixels.toString('base64', 0, IMAGE_BYTES)));

@@ -3,14 +3,14 @@
  * weights beside it. Run by itself, it fetches those that the specs read. Imports nothing but Node.
  */
 import {execFileSync} from 'node:child_process';
-import {copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync} from 'node:fs';
+import {copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {ROOT} from '../../lab/command.mjs';
 import {npmPackage, pythonOf} from '../../lab/packages.mjs';
 
-export const MODELS = join(ROOT, '.cache', 'models');
+const MODELS = join(ROOT, '.cache', 'models');
 
 const HUMAN = '@vladmandic/human@3.3.5';
 const NSFWJS = 'nsfwjs@4.4.0';
@@ -51,6 +51,20 @@ const TESTED = ['blazeface', 'emotion', 'facemesh', 'movenet-lightning', 'mobile
 export function fetchModels(names = TESTED) {
   mkdirSync(MODELS, {recursive: true});
   for (const name of names) if (!existsSync(join(MODELS, `${name}.json`))) (SOURCES[name] ?? fromHuman)(name);
+}
+
+/** The path of a model's model.json. */
+export function pathOf(name) {
+  fetchModels([name]);
+  return join(MODELS, `${name}.json`);
+}
+
+/** A model's model.json, and all its weights. */
+export function readModel(name) {
+  const path = pathOf(name);
+  const json = JSON.parse(readFileSync(path, 'utf8'));
+  const parts = json.weightsManifest.flatMap(({paths}) => paths).map(file => readFileSync(join(MODELS, file)));
+  return {json, weights: Buffer.concat(parts)};
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) fetchModels();

@@ -11,6 +11,8 @@ import {toTFLite} from '../../src/entries/tflite';
 import {runInTurn, stopRuntimes} from '../tflite/runtimes';
 import {inputsOf, PHOTO_BYTES, type Published, type Taken} from './published';
 
+export {PUBLISHED} from './published';
+
 /** Photos for the ranges; the others are predicted. */
 const CALIBRATION = 64;
 const BATCH = 8;
