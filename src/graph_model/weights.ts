@@ -1,5 +1,5 @@
 /** The weights of a model's files, decoded one at a time. */
-import {io, tidy} from '@tensorflow/tfjs-core';
+import {io} from '@tensorflow/tfjs-core';
 import {isRecord} from '../check/rules';
 import {inJson} from './check_graph';
 import type {Constant} from './node_run';
@@ -159,9 +159,12 @@ export class GraphWeights {
 }
 
 function decoded(spec: io.WeightsManifestEntry, bytes: ArrayBuffer): Constant['values'] {
-  // tfjs's own arithmetic, under a name that is none of an object's own.
   if (spec.quantization) {
-    return tidy(() => io.decodeWeights(bytes, [{...spec, name: 'weight'}])['weight']!.dataSync<'float32'>());
+    // tfjs's own arithmetic, under a name that is none of an object's own. Not in a tidy: that would look at each value returned.
+    const weight = io.decodeWeights(bytes, [{...spec, name: 'weight'}])['weight']!;
+    const values = weight.dataSync<'float32'>();
+    weight.dispose();
+    return values;
   }
   if (spec.dtype === 'float32' || spec.dtype === 'complex64') return new Float32Array(bytes);
   return spec.dtype === 'int32' ? new Int32Array(bytes) : new Uint8Array(bytes);

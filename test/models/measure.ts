@@ -188,11 +188,12 @@ async function measureGraph(
   artifacts: tf.io.ModelArtifacts,
   predict: Predict,
   photos: Photos,
-  batch: number,
   tell: Tell,
 ): Promise<void> {
   const [graph, loadMs] = await shortest(() => loadGraphModel(tf.io.fromMemory(artifacts)));
   tell({loadMs});
+  const size = graph.inputs[0]!.shape?.[0] ?? -1;
+  const batch = size > 0 ? size : BATCH; // as layers, a batch of one may have become any
   const ours = await outputsOf(predict, photos.batches(batch, batch));
   const theirs = await outputsOf(byGraph(graph), photos.batches(batch, batch));
   tell({difference: Math.max(...ours.map((each, i) => largestDifference(each, theirs[i]!)))});
@@ -224,7 +225,7 @@ async function measureAll(
   const photos = new Photos(bytes.subarray(CALIBRATION * PHOTO_BYTES), input!, published);
   const telling = (what: string) => (done: number) => onProgress(`${published.name}: ${what}`, done, photos.count);
   const predict = byLayers(model);
-  if ('node' in artifacts.modelTopology!) await measureGraph(artifacts, predict, photos, batch, tell);
+  if ('node' in artifacts.modelTopology!) await measureGraph(artifacts, predict, photos, tell);
   const float = await outputsOf(predict, photos.batches(batch), telling('float'));
   const q = quantizeModel(model);
   await calibrate(q, samples.batches(batch), {onProgress: ({done}) => telling('calibrating')(done)});
