@@ -1,14 +1,21 @@
 /** What is wrong with a converted graph: tfjs trusts it, and fails far from what is amiss. */
-import {isRecord, type Rule} from '../check/rules';
+import {isRecord, type Rule, throwProblems} from '../check/rules';
+import {inJson} from './model_json';
 
 /** A value as protocol buffers write it in JSON: 64-bit integers as strings, bytes in base64 or as codes. */
 interface AttrValue {
+  readonly [kind: string]: unknown;
   i?: number | string;
-  f?: number;
+  f?: number | string;
   b?: boolean;
-  s?: string | number[];
+  s?: Bytes;
+  list?: {i?: (number | string)[]; f?: (number | string)[]; s?: Bytes[]};
+  type?: string | number;
+  shape?: {dim?: {size?: number | string}[]; unknownRank?: boolean};
   func?: {name?: string};
 }
+
+type Bytes = string | number[];
 
 export interface NodeDef {
   name: string;
@@ -38,6 +45,8 @@ export interface GraphDef {
 export interface OpRules {
   readonly inputs: readonly string[];
   readonly attrs: Readonly<Record<string, Rule>>;
+  /** The attributes that have no default. */
+  readonly needs?: readonly string[];
 }
 
 /** The attributes that name a function. */
@@ -47,15 +56,44 @@ const isName = (value: unknown): value is string => typeof value === 'string' &&
 const isListOf = <T>(value: unknown, holds: (each: unknown) => each is T): value is T[] =>
   Array.isArray(value) && value.every(holds);
 
-/** A value of a file, as errors show it. */
-export function inJson(value: unknown): string {
-  if (typeof value === 'number') return String(value);
-  const text = (JSON.stringify(value) as string | undefined) ?? typeof value;
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+const isInteger = (value: unknown) =>
+  (typeof value === 'number' || isName(value)) && Number.isSafeInteger(Number(value));
+const isFloat = (value: unknown) =>
+  typeof value === 'number' || (isName(value) && (/^(NaN|-?Infinity)$/.test(value) || !Number.isNaN(Number(value))));
+const isBytes = (value: unknown) => typeof value === 'string' || (Array.isArray(value) && value.every(isInteger));
+const isFlag = (value: unknown) => typeof value === 'boolean';
+const isType = (value: unknown) => typeof value === 'number' || isName(value);
+const isShape = (value: unknown) => {
+  if (!isRecord(value)) return false;
+  const {dim = []} = value;
+  return Array.isArray(dim) && dim.every(each => isRecord(each) && isInteger(each['size'] ?? 0));
+};
+
+/** What each kind of attribute must be. */
+const KINDS: Readonly<Record<string, (value: unknown) => boolean>> = {
+  i: isInteger,
+  f: isFloat,
+  b: isFlag,
+  s: isBytes,
+  type: isType,
+  shape: isShape,
+  func: value => isRecord(value) && isName(value['name']),
+};
+
+/** Whether all kinds of values that there are are so. */
+function areKinds(values: unknown, holds: (value: unknown, isKind: (each: unknown) => boolean) => boolean): boolean {
+  if (!isRecord(values)) return false;
+  return Object.entries(KINDS).every(([kind, isKind]) => values[kind] === undefined || holds(values[kind], isKind));
+}
+
+function isAttr(value: AttrValue): boolean {
+  const isListed = (values: unknown, isKind: (each: unknown) => boolean) =>
+    Array.isArray(values) && values.every(isKind);
+  return areKinds(value, (each, isKind) => isKind(each)) && areKinds(value.list ?? {}, isListed);
 }
 
 /** The node that an input names: without '^' (only wait for it), output name and index. */
-function nodeOf(reference: string): string {
+export function nodeOf(reference: string): string {
   return reference.replace(/^\^/, '').split(':')[0]!;
 }
 
@@ -67,28 +105,36 @@ export function attrProblems(attrs: Readonly<Record<string, unknown>>, rules: Op
   });
 }
 
-/** An attribute as tfjs hands it to an op. */
-function valueOf({i, f, b, s}: AttrValue): unknown {
-  if (i !== undefined) return Number(i);
-  if (s === undefined) return f ?? b;
+function textOf(bytes: Bytes): unknown {
   try {
-    return (typeof s === 'string' ? atob(s) : String.fromCharCode(...s)).toLowerCase();
+    return (typeof bytes === 'string' ? atob(bytes) : String.fromCharCode(...bytes)).toLowerCase();
   } catch {
-    return s;
+    return bytes;
   }
 }
 
-export const LAYERS_MODEL =
-  'this is a layers model, not a graph model. Load it with tf.loadLayersModel(…), without mendGraph.';
+/** An attribute as tfjs hands it to an op; of one that is none, something that no rule takes. */
+function valueOf(value: AttrValue): unknown {
+  if (!isAttr(value)) return value.i !== undefined ? Number(value.i) : value;
+  const {i, f, b, s, list, shape} = value;
+  if (i !== undefined) return Number(i);
+  if (s !== undefined) return textOf(s);
+  if (shape !== undefined) return shape.unknownRank ? undefined : (shape.dim ?? []).map(({size = 0}) => Number(size));
+  if (list === undefined) return f ?? b;
+  return list.s?.map(textOf) ?? (list.i ?? list.f ?? []).map(Number);
+}
+
+/** Whether a topology is one of layers, of Keras or of tfjs. */
+export function isOfLayers(topology: unknown): boolean {
+  return isRecord(topology) && ['model_config', 'class_name', 'layers'].some(key => Object.hasOwn(topology, key));
+}
 
 /** The topology, checked for what it must be to be looked at further: see {@link graphProblems}. */
 export function asGraph(topology: unknown): GraphDef | string {
   if (topology === undefined || topology === null) return 'there is no model topology. Give all of a model.json.';
   if (topology instanceof ArrayBuffer) return 'the model topology is binary. Convert the model to a model.json.';
   if (!isRecord(topology)) return `the model topology must be that of a model.json, but was ${inJson(topology)}.`;
-  if ('model_config' in topology || 'class_name' in topology || 'layers' in topology) {
-    return LAYERS_MODEL;
-  }
+  if (isOfLayers(topology)) return 'this is a layers model, not a graph model.';
   return Array.isArray(topology['node'])
     ? (topology as unknown as GraphDef)
     : `the model topology must have a list 'node', but that was ${inJson(topology['node'])}. Convert the model anew.`;
@@ -150,6 +196,8 @@ function bodyProblems(
   const problems: string[] = [];
   for (const {name} of sound) {
     if (names.has(name)) problems.push(`two nodes${where} are called '${name}'.`);
+    // tfjs finds such names where nothing is yet.
+    else if (name in {}) problems.push(`a node${where} is called '${name}', which tfjs cannot run. Rename it.`);
     names.add(name);
   }
   for (const {name, op, input = [], attr = {}} of sound) {
@@ -162,16 +210,29 @@ function bodyProblems(
       if (func && !functions.has(func.name ?? ''))
         says(`${call} is the function ${inJson(func.name)}, not in the library.`);
     }
-    const rule = rules[op];
+    const rule = Object.hasOwn(rules, op) ? rules[op] : undefined;
     if (!rule) continue;
     const given = input.filter(reference => !reference.startsWith('^')).length;
     if (given < rule.inputs.length) says(`it takes ${rule.inputs.join(', ')}, but has ${given} inputs.`);
     const values = Object.fromEntries(Object.entries(attr).map(([key, value]) => [key, valueOf(value)]));
     for (const problem of attrProblems(values, rule.attrs)) says(problem);
+    for (const need of rule.needs ?? []) if (!Object.hasOwn(attr, need)) says(`${need} is missing.`);
   }
   const cyclic = problems.length === 0 ? onCycle(sound) : undefined;
   if (cyclic !== undefined) problems.push(`node '${cyclic}'${where} is among its own inputs: the graph has a cycle.`);
   return problems;
+}
+
+/** Attributes that are none, of whatever op. */
+export function attrKindProblems({node, library}: GraphDef): string[] {
+  const bodies = (library?.function ?? []).flatMap(({nodeDef = []}) => nodeDef);
+  return [...node, ...bodies]
+    .filter(isNode)
+    .flatMap(({name, op, attr = {}}) =>
+      Object.entries(attr).flatMap(([key, value]) =>
+        isAttr(value) ? [] : [`node '${name}' (${op}): its attribute ${key} is none: ${inJson(value)}.`],
+      ),
+    );
 }
 
 function isArg(value: unknown): value is ArgDef {
@@ -192,7 +253,7 @@ function isFunction(value: unknown): value is FunctionDef {
 function returnProblems({signature, nodeDef = [], ret = {}}: FunctionDef, where: string): string[] {
   const names = new Set([...nodeDef, ...(signature?.inputArg ?? [])].map(({name}) => name));
   return (signature?.outputArg ?? []).flatMap(({name}) => {
-    const reference = ret[name];
+    const reference = Object.hasOwn(ret, name) ? ret[name] : undefined;
     if (reference !== undefined && names.has(nodeOf(reference))) return [];
     return [`${where.trim()} returns '${name}', which is ${inJson(reference)}, no node there.`];
   });
@@ -220,4 +281,16 @@ export function graphProblems(graph: GraphDef, rules: Readonly<Record<string, Op
       return problems.length > 0 ? problems : returnProblems(body, where.replace(' of ', ''));
     }),
   ];
+}
+
+/** A broken graph may be so in thousands of places. */
+const MOST_PROBLEMS = 10;
+
+/** Throws if there are problems with a graph. */
+export function refuseGraph(caller: string, problems: readonly string[]): void {
+  if (problems.length === 0) return;
+  const told = problems.slice(0, MOST_PROBLEMS);
+  if (problems.length > told.length) told.push(`and ${problems.length - told.length} more.`);
+  const last = told.pop()!;
+  throwProblems(caller, [...told, `${last} Convert the model anew, or correct its model.json.`]);
 }

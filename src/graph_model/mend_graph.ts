@@ -1,7 +1,7 @@
 /** The ops for tfjs's executor of graph models, and what its files need mended so that it finds their outputs. */
 import {type GraphNode, type OpExecutor, registerOp} from '@tensorflow/tfjs-converter';
 import {customGrad, io, type Scalar, type Tensor, type Tensor1D, util} from '@tensorflow/tfjs-core';
-import {between, bits, flag, must, number, oneOf, throwProblems} from '../check/rules';
+import {between, bits, flag, must, number, oneOf} from '../check/rules';
 import * as ops from '../ops/ops';
 import {isOnHost} from '../ops/tfjs_internals';
 import {
@@ -10,9 +10,10 @@ import {
   type FunctionDef,
   type GraphDef,
   graphProblems,
-  LAYERS_MODEL,
+  isOfLayers,
   type NodeDef,
   type OpRules,
+  refuseGraph,
 } from './check_graph';
 import {handlerOf} from './model_source';
 
@@ -86,7 +87,7 @@ const QUANTIZE = {
 
 const FAKE_QUANT_GRADIENTS = ['backprops_wrt_input', 'backprop_wrt_min', 'backprop_wrt_max'];
 
-const OPS: Readonly<Record<string, GraphOp>> = {
+export const GRAPH_OPS: Readonly<Record<string, GraphOp>> = {
   FakeQuantWithMinMaxArgs: {
     inputs: ['inputs'],
     attrs: ARGS,
@@ -169,25 +170,21 @@ const OPS: Readonly<Record<string, GraphOp>> = {
   },
 };
 
-/** A broken graph may be so in thousands of places. */
-const MOST_PROBLEMS = 10;
-
-/** Throws if there are problems. */
-function refuse(caller: string, problems: readonly string[]): void {
-  if (problems.length === 0) return;
-  const told = problems.slice(0, MOST_PROBLEMS);
-  if (problems.length > told.length) told.push(`and ${problems.length - told.length} more.`);
-  const last = told.pop()!;
-  throwProblems(caller, [...told, `${last} Convert the model anew, or correct its model.json.`]);
-}
-
 /** Says what is wrong with a node, in place of what would come of it. */
 function checked(opName: string, {inputs: names, attrs: rules, run}: GraphOp): OpExecutor {
   return node => {
     const missing = names.filter((_, i) => !node.inputs[i]).map(name => `its input ${name} is missing.`);
-    refuse(opName, [...missing, ...attrProblems(node.attrs, rules)]);
+    refuseGraph(opName, [...missing, ...attrProblems(node.attrs, rules)]);
     return run(node);
   };
+}
+
+/** What computes one of TensorFlow's quantization ops, and the names of its outputs if it has several. */
+export function quantizationOp(
+  opName: string,
+): {readonly run: OpExecutor; readonly outputs?: readonly string[]} | undefined {
+  const row = Object.hasOwn(OPS, opName) ? OPS[opName] : undefined;
+  return row && {run: checked(opName, row), ...(row.outputs && {outputs: row.outputs})};
 }
 
 /**
@@ -208,7 +205,7 @@ function checked(opName: string, {inputs: names, attrs: rules, run}: GraphOp): O
  * ```
  */
 export function registerGraphOps(): void {
-  for (const [opName, row] of Object.entries(OPS)) registerOp(opName, checked(opName, row));
+  for (const [opName, row] of Object.entries(GRAPH_OPS)) registerOp(opName, checked(opName, row));
 }
 
 /** Our 'node:output name:0' as 'node:index'. tfjs resolves those of its own ops. */
@@ -225,7 +222,9 @@ function byIndex(reference: string, outputs: ReadonlyMap<string, readonly string
 function mendFunction(body: FunctionDef): FunctionDef {
   const nodes = body.nodeDef ?? [];
   const names = new Set(nodes.map(({name}) => name));
-  const outputs = new Map(nodes.flatMap(({name, op}) => (OPS[op]?.outputs ? [[name, OPS[op].outputs] as const] : [])));
+  const outputs = new Map(
+    nodes.flatMap(({name, op}) => (GRAPH_OPS[op]?.outputs ? [[name, GRAPH_OPS[op].outputs] as const] : [])),
+  );
   const ret = {...body.ret};
   const returned: NodeDef[] = [];
   for (const [key, reference] of Object.entries(ret)) {
@@ -244,11 +243,14 @@ function mendFunction(body: FunctionDef): FunctionDef {
   return {...body, signature: {...body.signature, inputArg, outputArg}, nodeDef, ret};
 }
 
+const LAYERS_MODEL =
+  'this is a layers model, not a graph model. Load it with tf.loadLayersModel(…), without mendGraph.';
+
 /** The graph with all its functions mended; itself if there is nothing to mend. */
 function mendTopology(topology: unknown): GraphDef {
-  const graph = asGraph(topology);
+  const graph = isOfLayers(topology) ? LAYERS_MODEL : asGraph(topology);
   if (typeof graph === 'string') throw new Error(`mendGraph: ${graph}`);
-  refuse('mendGraph', graphProblems(graph, OPS));
+  refuseGraph('mendGraph', graphProblems(graph, GRAPH_OPS));
   const versions = graph.versions ?? {producer: 0, minConsumer: 0};
   const functions = graph.library?.function;
   if (!functions) return graph.versions ? graph : {...graph, versions};

@@ -1,51 +1,107 @@
 /** Where models are loaded from. */
 import {io} from '@tensorflow/tfjs-core';
-import {inJson} from './check_graph';
+import {isRecord} from '../check/rules';
+import {type FetchedFile, FileFetcher} from './fetch_files';
+import {inJson, jsonProblem} from './model_json';
+import {weightDataOf} from './weights';
 
 /** What hands over a model. */
 export interface Handler {
   load(): io.ModelArtifacts | Promise<io.ModelArtifacts>;
 }
 
+/** A model that was loaded, its weights in no stream any more. */
+export interface LoadedModel {
+  readonly artifacts: io.ModelArtifacts;
+  /** What to call the bytes of its weights in errors. */
+  readonly files: string;
+}
+
+/** Also of another realm, as test runners give them. */
 function isBuffer(weights: unknown): weights is io.WeightData {
-  return weights instanceof ArrayBuffer || (Array.isArray(weights) && weights.every(isBuffer));
+  const isOne = {}.toString.call(weights) === '[object ArrayBuffer]';
+  return isOne || (Array.isArray(weights) && weights.every(isBuffer));
 }
 
 /** As tf.loadGraphModelSync puts them together. */
-function artifactsOf(caller: string, modelJSON: io.ModelJSON, weights: io.WeightData): io.ModelArtifacts {
-  if (typeof modelJSON !== 'object' || modelJSON === null) {
+function artifactsOf(caller: string, modelJSON: unknown, weights: unknown): io.ModelArtifacts {
+  const problem = jsonProblem(modelJSON);
+  if (problem) throw new Error(`${caller}: the first of [modelJSON, weights] ${problem}`);
+  if (!isBuffer(weights)) {
     throw new Error(
-      `${caller}: the first of [modelJSON, weights] must be a parsed model.json, but was ${inJson(modelJSON)}.`,
+      `${caller}: the second of [modelJSON, weights] must be an ArrayBuffer with all the weights. Of a Buffer or Uint8Array ` +
+        `give new Uint8Array(bytes).buffer.`,
     );
   }
-  if (!isBuffer(weights)) {
-    throw new Error(`${caller}: the second of [modelJSON, weights] must be an ArrayBuffer with all the weights.`);
-  }
-  return io.getModelArtifactsForJSONSync(modelJSON, io.getWeightSpecs(modelJSON.weightsManifest ?? []), weights);
+  const json = modelJSON as io.ModelJSON;
+  return io.getModelArtifactsForJSONSync(json, io.getWeightSpecs(json.weightsManifest ?? []), weights);
+}
+/** A source, and what to call the bytes of its weights once it is loaded. */
+interface Source {
+  readonly handler: Handler;
+  readonly files: () => string;
+}
+
+/** Names weight files; of many the first and the last. */
+function shownFiles(files: readonly FetchedFile[]): string {
+  const names = files.map(({url, length}) => `'${url}' (${length} bytes)`);
+  return (names.length > 3 ? [names[0], `${names.length - 2} files`, names.at(-1)] : names).join(', ');
 }
 
 /** Where tf.loadGraphModel looks for the model of a URL. */
-function handlerOfUrl(caller: string, source: string, options: io.LoadOptions): io.IOHandler {
+function sourceOfUrl(caller: string, source: string, options: io.LoadOptions): Source {
   const url = options.fromTFHub ? `${source.replace(/\/?$/, '/')}model.json?tfjs-format=file` : source;
-  const handlers = options.requestInit ? [] : io.getLoadHandlers(url, options);
+  const {onProgress, ...others} = options;
+  const fetcher = new FileFetcher(caller, options.fetchFunc, onProgress);
+  // Without tfjs's own progress, which fails on models without weights and where a file is not there.
+  const toFetch: io.LoadOptions = {...others, fetchFunc: fetcher.fetch as typeof fetch};
+  const isHttp = /^https?:\/\//.test(url);
+  const handlers = options.requestInit ? [] : io.getLoadHandlers(url, isHttp ? toFetch : options);
   if (handlers.length > 1) throw new Error(`${caller}: ${handlers.length} load handlers claim the URL '${url}'.`);
-  return handlers[0] ?? io.browserHTTPRequest(url, options);
+  const handler = (handlers[0] ?? io.browserHTTPRequest(url, toFetch)) as Handler;
+  return {handler, files: () => shownFiles(fetcher.files) || `'${url}'`};
 }
 
-/** What loads a model from whatever tf.loadGraphModel and tf.loadLayersModel take, the synchronous ones included. */
-export function handlerOf(caller: string, source: unknown, options: io.LoadOptions): Handler {
-  if (typeof source === 'string' && source !== '') return handlerOfUrl(caller, source, options) as Handler;
+function sourceOf(caller: string, source: unknown, options: io.LoadOptions): Source {
+  if (typeof source === 'string' && source !== '') return sourceOfUrl(caller, source, options);
+  const handling = (handler: Handler) => ({handler, files: () => 'the weight data'});
   if (Array.isArray(source) && source.length === 2) {
-    const artifacts = artifactsOf(caller, ...(source as [io.ModelJSON, io.WeightData]));
-    return {load: () => artifacts};
+    const artifacts = artifactsOf(caller, source[0], source[1]);
+    return handling({load: () => artifacts});
   }
   if (typeof source === 'object' && source !== null) {
-    if ('load' in source && typeof source.load === 'function') return source as Handler;
-    if ('modelTopology' in source) return {load: () => source as io.ModelArtifacts};
+    if ('predict' in source) throw new Error(`${caller}: source is a loaded model. Give what it was loaded from.`);
+    if ('load' in source && typeof source.load === 'function') return handling(source as Handler);
+    if ('modelTopology' in source) return handling({load: () => source as io.ModelArtifacts});
   }
   const was = typeof source === 'object' && source !== null ? 'an object without load()' : inJson(source);
   throw new Error(
     `${caller}: source must be the model's URL, an IOHandler with a load method (as tf.io.browserFiles makes of files), ` +
       `ModelArtifacts, or [modelJSON, weights], but was ${was}.`,
   );
+}
+
+/** What loads a model from whatever tf.loadGraphModel and tf.loadLayersModel take, the synchronous ones included. */
+export function handlerOf(caller: string, source: unknown, options: io.LoadOptions): Handler {
+  return sourceOf(caller, source, options).handler;
+}
+
+/**
+ * Loads a model, each of its files once.
+ *
+ * @param options - may have an onProgress, which is given fractions that grow, from 0 to 1.
+ * @throws if it is not there or is none: the error names the URL, or the file, and what to do.
+ */
+export async function loadModel(caller: string, source: unknown, options: io.LoadOptions): Promise<LoadedModel> {
+  let told = -1;
+  const onProgress = (fraction: number) => {
+    if (fraction > told) options.onProgress?.((told = fraction));
+  };
+  const {handler, files} = sourceOf(caller, source, {...options, onProgress});
+  onProgress(0);
+  const loaded = (await handler.load()) as io.ModelArtifacts | null | undefined;
+  if (!isRecord(loaded)) throw new Error(`${caller}: load() must give ModelArtifacts, but gave ${inJson(loaded)}.`);
+  const weightData = await weightDataOf(loaded);
+  onProgress(1);
+  return {artifacts: {...loaded, ...(weightData && {weightData})}, files: files()};
 }

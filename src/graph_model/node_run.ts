@@ -1,8 +1,14 @@
-/** Some nodes of a graph on their own, run by tfjs. */
-import {type GraphModel, loadGraphModelSync} from '@tensorflow/tfjs-converter';
-import {type io, type Tensor, tidy} from '@tensorflow/tfjs-core';
-import type {GraphDef, NodeDef} from './check_graph';
-import type {Constant} from './constant';
+/** Some nodes of a graph on their own, run by tfjs, and at once: a layer cannot wait. */
+import {type GraphModel, loadGraphModelSync, registerOp} from '@tensorflow/tfjs-converter';
+import {clone, type io, type Tensor, tidy} from '@tensorflow/tfjs-core';
+import {isRecord} from '../check/rules';
+import type {FunctionDef, GraphDef, NodeDef} from './check_graph';
+import {type Constant, tensorOf} from './constant';
+import {withFunctions} from './control_flow';
+import {quantizationOp} from './mend_graph';
+import type {GraphFunction, Op, OpNode, Value} from './own_op';
+import {OUTPUT_NAMES, OWN_OPS} from './own_ops';
+import {TensorList} from './tensor_list';
 
 export type {Constant} from './constant';
 
@@ -18,47 +24,257 @@ export interface NodeSet {
   readonly outputs: readonly string[];
 }
 
+type Constants = ReadonlyMap<string, Constant>;
+type Attrs = OpNode['attrs'];
+type OwnNode = (inputs: readonly Value[], attrs: Attrs) => Value | Value[];
+
+/** The one op that tfjs knows of this package's: a node of the run that is under way, by its place among those. */
+const OWN_OP = 'tfjs-quantization>OwnOp';
+
+/** The runs that are under way: a node runs functions, which are runs of their own. */
+const running: OwnNode[][] = [];
+
+function registerOwnOp(): void {
+  registerOp(OWN_OP, ({inputs, attrs}) => {
+    const node = running.at(-1)![(attrs as unknown as {at: number}).at]!;
+    return node(inputs, attrs) as Tensor | Tensor[];
+  });
+}
+
+const isControl = (reference: string) => reference.startsWith('^');
+
+/** A reference as node and output, by the name of the output or its place. */
+function parsed(reference: string, opOf: (node: string) => string | undefined): {node: string; output: number} {
+  const [node = '', ...rest] = reference.split(':');
+  const place = Number(rest.at(-1) ?? 0);
+  if (rest.length < 2) return {node, output: place};
+  const op = opOf(node) ?? '';
+  const names = quantizationOp(op)?.outputs ?? OUTPUT_NAMES[op] ?? [];
+  return {node, output: Math.max(0, names.indexOf(rest[0]!)) + place};
+}
+
+/** The functions of a library, each ready to run once it is asked for. */
+class Library {
+  readonly #constants: Constants;
+  readonly #bodies: ReadonlyMap<string, FunctionDef>;
+  readonly #made = new Map<string, NodeRun | undefined>();
+
+  constructor(library: GraphDef['library'], constants: Constants) {
+    this.#constants = constants;
+    this.#bodies = new Map((library?.function ?? []).map(body => [body.signature?.name ?? '', body]));
+  }
+
+  function(name: string, where: string): GraphFunction {
+    const body = this.#bodies.get(name);
+    if (!body) throw new Error(`${where} calls the function '${name}', which is not in the library.`);
+    if (!this.#made.has(name)) {
+      // While it is made it is there, and is nothing.
+      this.#made.set(name, undefined);
+      this.#made.set(name, new NodeRun(nodesOf(body), this.#constants, this));
+    }
+    const run = this.#made.get(name);
+    if (!run) throw new Error(`${where} calls the function '${name}' within itself.`);
+    return inputs => run.run(inputs as Tensor[]);
+  }
+
+  dispose(): void {
+    for (const run of this.#made.values()) run?.dispose();
+    this.#made.clear();
+  }
+}
+
+function nodesOf({signature, nodeDef = [], ret = {}}: FunctionDef): NodeSet {
+  const inputs = (signature?.inputArg ?? []).map(({name}) => name);
+  const outputs = (signature?.outputArg ?? []).map(({name}) => ret[name] ?? name);
+  return {nodes: nodeDef, inputs, outputs};
+}
+
+/** The functions that a node's attributes name. */
+function functionsOf({attr = {}}: NodeDef, where: string, library: Library): Record<string, GraphFunction> {
+  const named = Object.entries(attr).flatMap(([key, value]) => {
+    const list = (value as {list?: {func?: {name?: string}[]}}).list?.func;
+    if (list) return list.map((func, i) => [`${key} ${i}`, func.name] as const);
+    return isRecord(value.func) ? [[key, value.func.name] as const] : [];
+  });
+  return Object.fromEntries(named.map(([key, name]) => [key, library.function(name ?? '', where)]));
+}
+
+/** What computes a node in this package; undefined of one that tfjs does. */
+function ownNode(node: NodeDef, library: Library): OwnNode | undefined {
+  const where = `node '${node.name}' (${node.op})`;
+  const quantization = quantizationOp(node.op);
+  if (quantization) {
+    return (inputs, attrs) => quantization.run({inputs, attrs} as never) as Tensor | Tensor[];
+  }
+  const op: Op | undefined = Object.hasOwn(OWN_OPS, node.op) ? OWN_OPS[node.op] : undefined;
+  if (!op) return undefined;
+  const functions = functionsOf(node, where, library);
+  return (inputs, attrs) => tidy(() => op(inputs, {where, attrs, functions}) as Tensor);
+}
+
+/** The nodes that the outputs hang on, each after those that it takes from. */
+function neededNodes(
+  outputs: readonly string[],
+  nodes: ReadonlyMap<string, NodeDef>,
+  isGiven: (reference: string) => boolean,
+): NodeDef[] {
+  const needed = new Map<string, NodeDef>();
+  const open = [...outputs].reverse().map(reference => ({reference, done: false}));
+  const seen = new Set<string>();
+  for (let next = open.pop(); next; next = open.pop()) {
+    const {reference, done} = next;
+    const name = reference.split(':')[0]!;
+    const node = nodes.get(name);
+    if (done) needed.set(name, node!);
+    else if (!isGiven(reference) && node && !seen.has(name)) {
+      seen.add(name);
+      open.push({reference, done: true});
+      for (const input of node.input ?? []) if (!isControl(input)) open.push({reference: input, done: false});
+    }
+  }
+  return [...needed.values()];
+}
+
 /** A NodeSet that is ready to run. */
 export class NodeRun {
   readonly #model: GraphModel<io.IOHandlerSync>;
-  readonly #names: readonly string[];
+  readonly #inputs: readonly string[];
   readonly #outputs: readonly string[];
+  readonly #nodes: readonly {readonly where: string; readonly reference: string}[];
+  readonly #own: OwnNode[] = [];
+  readonly #constants: Record<string, Tensor> = {};
+  readonly #library: Library;
+  readonly #ownsLibrary: boolean;
 
-  /** @param constants - by the names of the nodes of op Const. */
-  constructor({nodes, library, inputs, outputs}: NodeSet, constants: ReadonlyMap<string, Constant>) {
-    const taken = new Set(nodes.map(({name}) => name));
-    this.#names = inputs.map((_, i) => {
-      let name = `input_${i}`;
-      while (taken.has(name)) name += '_';
-      return name;
-    });
-    this.#outputs = outputs;
-    const renamed = new Map(inputs.map((reference, i) => [reference, this.#names[i]!]));
-    const placeholders = this.#names.map(name => ({name, op: 'Placeholder', attr: {}}));
-    const own = nodes.map(node => ({...node, input: (node.input ?? []).map(each => renamed.get(each) ?? each)}));
-    const versions = {producer: 0, minConsumer: 0};
-    const topology = {node: [...placeholders, ...own], versions, ...(library && {library})};
-    const weights = own.flatMap(({name}) => {
-      const constant = constants.get(name);
-      return constant ? [{name, ...constant}] : [];
-    });
-    this.#model = loadGraphModelSync({
-      modelTopology: topology,
-      weightSpecs: weights.map(({name, dtype, shape}) => ({name, dtype, shape}) as io.WeightsManifestEntry),
-      weightData: weights.map(({values}) => values.slice().buffer),
-    });
+  /**
+   * @param constants - by the names of the nodes of op Const, in functions too.
+   * @throws if a constant or a function is missing: the error names the node.
+   */
+  constructor(set: NodeSet, constants: ReadonlyMap<string, Constant>, library?: Library) {
+    registerOwnOp();
+    const graph = withFunctions({node: [...set.nodes], ...(set.library && {library: set.library})});
+    this.#library = library ?? new Library(graph.library, constants);
+    this.#ownsLibrary = !library;
+    const nodes = new Map(graph.node.map(node => [node.name, node]));
+    const {key} = keysOf(nodes);
+    // tfjs never sees the names of a file: it keeps what it knows in objects by name.
+    this.#inputs = set.inputs.map((_, i) => `input${i}`);
+    const given = new Map(set.inputs.map((reference, i) => [key(reference), this.#inputs[i]!]));
+    const needed = neededNodes(set.outputs, nodes, reference => given.has(key(reference)));
+    const ids = new Map(needed.map(({name}, i) => [name, `node${i}`]));
+    const translate = (reference: string): string => {
+      const found = given.get(key(reference));
+      if (found !== undefined) return found;
+      const [name = '', output = '0'] = key(reference).split('\n');
+      const id = ids.get(name);
+      if (id === undefined) throw new Error(`'${reference}' is neither a node nor an input.`);
+      return output === '0' ? id : `${id}:${output}`;
+    };
+    const placeholder = (name: string) => ({name, op: 'Placeholder', attr: {}});
+    try {
+      const node = needed.map(each => this.#nodeOf(each, ids.get(each.name)!, translate, constants));
+      this.#model = loadGraphModelSync({
+        modelTopology: {node: [...this.#inputs.map(placeholder), ...node], versions: {producer: 0, minConsumer: 0}},
+        weightSpecs: [],
+        weightData: new ArrayBuffer(0),
+      });
+    } catch (error) {
+      this.#disposeOwn();
+      throw error;
+    }
+    this.#outputs = set.outputs.map(translate);
+    this.#nodes = needed.map(({name, op}, i) => ({where: `node '${name}' (${op})`, reference: `node${i}`}));
   }
 
-  /** The outputs for these inputs, in the order of the set. */
+  /** The outputs for these inputs, in the order of the set: tensors of the caller's own. */
   run(inputs: readonly Tensor[]): Tensor[] {
     return tidy(() => {
-      const given = Object.fromEntries(this.#names.map((name, i) => [name, inputs[i]!]));
-      const found = this.#model.execute(given, [...this.#outputs]);
-      return [found].flat();
+      const given = {...this.#constants, ...Object.fromEntries(this.#inputs.map((name, i) => [name, inputs[i]!]))};
+      try {
+        const found = this.#execute(given, this.#outputs);
+        const foreign = new Set<Tensor>(Object.values(given));
+        return found.map(value => {
+          const isFree = value instanceof TensorList || !foreign.has(value);
+          foreign.add(value);
+          return isFree ? value : clone(value);
+        });
+      } catch (error) {
+        throw this.#placed(error as Error, given);
+      }
     });
   }
 
   dispose(): void {
     this.#model.dispose();
+    this.#disposeOwn();
   }
+
+  #nodeOf(
+    node: NodeDef,
+    id: string,
+    translate: (reference: string) => string,
+    constants: ReadonlyMap<string, Constant>,
+  ): NodeDef {
+    const {name, op, attr = {}} = node;
+    if (op === 'Const') {
+      const constant = constants.get(name);
+      if (!constant) throw new Error(`node '${name}' (Const): its value is missing.`);
+      this.#constants[id] = tensorOf(constant);
+      return {name: id, op: 'Placeholder', attr: {}};
+    }
+    const input = (node.input ?? []).filter(reference => !isControl(reference)).map(translate);
+    const own = ownNode(node, this.#library);
+    if (!own) return {name: id, op, input, attr};
+    const at = this.#own.push(own) - 1;
+    return {name: id, op: OWN_OP, input, attr: {...attr, at: {i: at}}};
+  }
+
+  #execute(given: Record<string, Tensor>, outputs: readonly string[]): Tensor[] {
+    running.push(this.#own);
+    try {
+      return [this.#model.execute(given, [...outputs])].flat();
+    } finally {
+      running.pop();
+    }
+  }
+
+  /** An error with the node that throws it: the first one that fails, as those before it do not. */
+  #placed(error: Error, given: Record<string, Tensor>): Error {
+    if (/^node '/.test(error.message)) return error;
+    let [works, fails] = [0, this.#nodes.length];
+    while (works < fails) {
+      const middle = (works + fails) >> 1;
+      if (this.#runs(middle + 1, given)) works = middle + 1;
+      else fails = middle;
+    }
+    const node = this.#nodes[works];
+    return node ? new Error(`${node.where}: ${error.message}`, {cause: error}) : error;
+  }
+
+  /** Whether so many of the nodes run. */
+  #runs(count: number, given: Record<string, Tensor>): boolean {
+    const references = this.#nodes.slice(0, count).map(({reference}) => reference);
+    try {
+      tidy(() => void this.#execute(given, references));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #disposeOwn(): void {
+    for (const constant of Object.values(this.#constants)) constant.dispose();
+    if (this.#ownsLibrary) this.#library.dispose();
+  }
+}
+
+/** Names of values, the same for all references to the same one. */
+function keysOf(nodes: ReadonlyMap<string, NodeDef>): {key: (reference: string) => string} {
+  const opOf = (name: string) => nodes.get(name)?.op;
+  return {
+    key: reference => {
+      const {node, output} = parsed(reference, opOf);
+      return `${node}\n${output}`;
+    },
+  };
 }

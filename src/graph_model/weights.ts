@@ -1,7 +1,7 @@
 /** The weights of a model's files, decoded one at a time. */
 import {io} from '@tensorflow/tfjs-core';
 import {isRecord} from '../check/rules';
-import {inJson} from './check_graph';
+import {inJson} from './model_json';
 import type {Constant} from './node_run';
 
 /** Bytes of a value, by the dtypes of weights, and of what they are stored as. A string is its length and its bytes. */
@@ -108,7 +108,6 @@ export class GraphWeights {
     if (problems.length > 0) return problems;
     let start = 0;
     for (const spec of specs as io.WeightsManifestEntry[]) {
-      if (this.#entries.has(spec.name)) problems.push(`two weights are called '${spec.name}'.`);
       const end = start + this.#bytesOf(spec, start, length);
       // Once, since those behind it cannot be found either.
       if (end > length) {

@@ -1,10 +1,8 @@
 /** Models of any kind as LayersModels. */
 import type {io} from '@tensorflow/tfjs-core';
 import {type LayersModel, loadLayersModel} from '@tensorflow/tfjs-layers';
-import {invalid, isRecord, throwProblems} from '../check/rules';
-import {asGraph, graphProblems} from '../graph_model/check_graph';
-import {handlerOf} from '../graph_model/model_source';
-import {GraphWeights, weightDataOf} from '../graph_model/weights';
+import {loadModel} from '../graph_model/model_source';
+import {isLayersModel, openGraph, openLayers} from '../graph_model/open_model';
 import {allOrNothing} from '../layers/all_or_nothing';
 import {layersOfGraph} from './graph/layers_of_graph';
 import {mendLayers} from './keras/mend_layers';
@@ -32,17 +30,11 @@ export type ModelSource =
 export async function importModel(source: ModelSource, options: ImportOptions = {}): Promise<LayersModel> {
   const {onProgress, ...loading} = options;
   const tell = (stage: ImportProgress['stage'], done: number, total: number) => onProgress?.({stage, done, total});
-  const handler = handlerOf('importModel', source, {...loading, onProgress: fraction => tell('load', fraction, 1)});
-  const artifacts = await handler.load();
-  if (!isGraphModel(artifacts)) return loadLayersModel(mendLayers(artifacts));
-  const graph = asGraph(artifacts.modelTopology);
-  if (typeof graph === 'string') throw invalid('importModel', graph);
-  throwProblems('importModel', graphProblems(graph, {}));
-  const weights = new GraphWeights(artifacts.weightSpecs, await weightDataOf(artifacts));
-  throwProblems('importModel', weights.problems);
-  return allOrNothing(() => layersOfGraph(graph, weights, artifacts, (done, total) => tell('convert', done, total)));
-}
-
-function isGraphModel({modelTopology}: io.ModelArtifacts): boolean {
-  return isRecord(modelTopology) && 'node' in modelTopology;
+  const onLoad = (fraction: number) => tell('load', fraction, 1);
+  const loaded = await loadModel('importModel', source, {...loading, onProgress: onLoad});
+  if (isLayersModel(loaded)) return loadLayersModel(mendLayers(openLayers('importModel', loaded)));
+  const {graph, weights} = openGraph('importModel', loaded);
+  return allOrNothing(() =>
+    layersOfGraph(graph, weights, loaded.artifacts, (done, total) => tell('convert', done, total)),
+  );
 }

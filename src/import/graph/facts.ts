@@ -19,8 +19,26 @@ const ASKS_SHAPE = /^(Shape|Rank|Size)$/;
 const PASSES =
   /^(Identity|IdentityN|StopGradient|PreventGradient|Snapshot|CheckNumerics|FakeQuantWithMinMax(Args|Vars|VarsPerChannel))$/;
 
-/** What stands for open dimensions: two numbers, so that one sees what hangs on them, far from each other because of what is clipped. */
-const PROBES = [3, 640] as const;
+/** What stands for open dimensions. */
+export interface Sizes {
+  /** The first dimension. */
+  readonly batch: number;
+  readonly other: number;
+}
+
+/** So often something is computed to see what hangs on open dimensions: at last far from before, because of what is clipped. */
+const SIZES = [
+  {batch: 1, other: 32},
+  {batch: 2, other: 40},
+  {batch: 3, other: 640},
+] as const satisfies Sizes[];
+
+/** For what takes as long as there are values. */
+export const SMALL_SIZES = /*#__PURE__*/ SIZES.slice(0, 2);
+
+export function sized(shape: Shape, {batch, other}: Sizes): number[] {
+  return shape.map((size, i) => size ?? (i === 0 ? batch : other));
+}
 
 /** A node as NodeSets have it: without what it waits for, and each reference in one form. */
 export function defOf({def, inputs}: GraphNode): NodeDef {
@@ -62,6 +80,7 @@ function isShapeOfValue({op}: GraphNode, kind: Kind): boolean {
 export class Facts implements Known {
   readonly #graph: Graph;
   readonly #weights: GraphWeights;
+  readonly #decoded = new Map<string, WeakRef<Constant>>();
   readonly #kinds = new Map<GraphNode, Kind>();
   readonly #shapes = new EdgeMap<Shape>();
   readonly #dtypes = new EdgeMap<DataType>();
@@ -104,13 +123,18 @@ export class Facts implements Known {
     if (!edge || this.kind(edge.node) !== 'constant') return undefined;
     let source = edge;
     while (PASSES.test(source.node.op)) source = source.node.inputs[source.output]!;
-    // Weights are not kept: each is decoded when it is wanted.
-    if (source.node.op === 'Const') return this.#weights.get(source.node.name);
-    const known = this.#constants.get(source);
+    if (source.node.op === 'Const') return this.#weightOf(source.node);
+    if (!this.#constants.has(source)) this.#constants.set(source, this.#evaluate(source, undefined));
+    return this.#constants.get(source);
+  }
+
+  /** A weight, which is decoded when it is wanted, and not kept from the collector. */
+  #weightOf({name}: GraphNode): Constant | undefined {
+    const known = this.#decoded.get(name)?.deref();
     if (known) return known;
-    const value = this.#evaluate(source, undefined);
-    this.#constants.set(source, value);
-    return value;
+    const weight = this.#weights.get(name);
+    if (weight) this.#decoded.set(name, new WeakRef(weight));
+    return weight;
   }
 
   /** What a value is for any input: of constants, and of what hangs on known dimensions. */
@@ -128,35 +152,39 @@ export class Facts implements Known {
       return constant?.dtype === 'int32' ? [...constant.values] : undefined;
     }
     if (this.kind(edge.node) !== 'sizes') return undefined;
-    const known = this.#integers.get(edge);
-    if (known) return known;
-    const [a, b] = PROBES.map(probe => this.#evaluate(edge, probe)) as [Constant | undefined, Constant | undefined];
-    if (a?.dtype !== 'int32' || a.shape.join() !== b?.shape.join()) return undefined;
-    const integers = Array.from(a.values, (each, i) => (each === b.values[i] ? each : null));
-    this.#integers.set(edge, integers);
-    this.note(edge, a.shape, 'int32');
-    return integers;
+    if (!this.#integers.has(edge)) this.#integers.set(edge, this.#integersOf(edge));
+    return this.#integers.get(edge);
   }
 
-  /** What is there before anything runs, for an open dimension of this size; undefined of what is to be computed. */
-  #leaf(edge: Edge, open: number | undefined): Constant | undefined {
+  #integersOf(edge: Edge): (number | null)[] | undefined {
+    const [first, ...others] = SIZES.map(sizes => this.#evaluate(edge, sizes));
+    if (first?.dtype !== 'int32' || others.some(each => each?.shape.join() !== first.shape.join())) return undefined;
+    this.note(edge, first.shape, 'int32');
+    return Array.from(first.values, (each, i) => (others.every(other => other!.values[i] === each) ? each : null));
+  }
+
+  /** What a value that hangs on shapes is if open dimensions are of these sizes. */
+  valueAt(edge: Edge, sizes: Sizes): Constant | undefined {
+    return this.kind(edge.node) === 'sizes' ? this.#evaluate(edge, sizes) : undefined;
+  }
+
+  /** What is there before anything runs; undefined of what is to be computed. */
+  #leaf(edge: Edge, sizes: Sizes | undefined): Constant | undefined {
     const {node} = edge;
-    if (node.op === 'Const') return this.#weights.get(node.name);
+    if (node.op === 'Const') return this.#weightOf(node);
     if (this.kind(node) === 'constant') return this.#constants.get(edge);
-    if (!ASKS_SHAPE.test(node.op) || open === undefined) return undefined;
-    const shape = this.#shapes.get(node.inputs[edge.output]!);
+    if (!ASKS_SHAPE.test(node.op) || !sizes) return undefined;
+    const shape = this.shape(node.inputs[0]!);
     if (!shape) return undefined;
-    const sizes = shape.map((size, i) => size ?? open + 32 * i);
-    if (node.op === 'Rank') return {dtype: 'int32', shape: [], values: Int32Array.of(sizes.length)};
-    if (node.op === 'Size') {
-      return {dtype: 'int32', shape: [], values: Int32Array.of(sizes.reduce((all, each) => all * each, 1))};
-    }
-    return {dtype: 'int32', shape: [sizes.length], values: Int32Array.from(sizes)};
+    const values = Int32Array.from(sized(shape, sizes));
+    if (node.op === 'Shape') return {dtype: 'int32', shape: [values.length], values};
+    const one = node.op === 'Rank' ? values.length : values.reduce((all, each) => all * each, 1);
+    return {dtype: 'int32', shape: [], values: Int32Array.of(one)};
   }
 
   /** Runs what a value hangs on, down to what is known. Undefined where tfjs cannot. */
-  #evaluate(edge: Edge, open: number | undefined): Constant | undefined {
-    const own = this.#leaf(edge, open);
+  #evaluate(edge: Edge, sizes: Sizes | undefined): Constant | undefined {
+    const own = this.#leaf(edge, sizes);
     if (own) return own;
     const nodes = new Map<string, NodeDef>();
     const given = new Map<string, Constant>();
@@ -164,7 +192,7 @@ export class Facts implements Known {
     while (path.length > 0) {
       const next = path.pop()!;
       const {node} = next;
-      const leaf = this.#leaf(next, open);
+      const leaf = this.#leaf(next, sizes);
       if (leaf) given.set(referenceOf(next), leaf);
       if (leaf || nodes.has(node.name)) continue;
       if (this.kind(node) === 'values' || node.op === 'Const' || isShapeOfValue(node, this.kind(node)))

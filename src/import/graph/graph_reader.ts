@@ -45,10 +45,18 @@ export class EdgeMap<T> {
     return this.#byNode.get(node)?.get(output);
   }
 
+  has({node, output}: Edge): boolean {
+    return this.#byNode.get(node)?.has(output) ?? false;
+  }
+
   set({node, output}: Edge, value: T): void {
     const own = this.#byNode.get(node);
     if (own) own.set(output, value);
     else this.#byNode.set(node, new Map([[output, value]]));
+  }
+
+  values(): T[] {
+    return [...this.#byNode.values()].flatMap(own => [...own.values()]);
   }
 }
 

@@ -11,6 +11,8 @@ export interface LayerPlan {
   readonly of: GraphNode;
   /** Where several layers go by one node: what stands behind its name. */
   readonly suffix?: string;
+  /** What it is called on: by default what the one before gives, the first all that the match takes. */
+  readonly takes?: readonly (Edge | LayerPlan)[];
   readonly make: (named: {readonly name: string}) => Layer;
   /** Its weights, in the order of `getWeights`. */
   readonly weights?: readonly Constant[];
@@ -18,11 +20,9 @@ export interface LayerPlan {
 
 /** A match: layers that compute what some nodes do. */
 export interface Match {
-  /** What the first layer is called on: several values if it merges. */
+  /** What comes from other nodes. */
   readonly takes: readonly Edge[];
-  /** Layers without weights that what is taken passes first, for each. */
-  readonly before?: readonly (LayerPlan | undefined)[];
-  /** Called one after the other; none if the value is what is taken. */
+  /** Called one after the other, of which the last gives the value; none if that is what is taken. */
   readonly layers: readonly LayerPlan[];
   /** All nodes that they stand for. The last one's output is theirs. */
   readonly nodes: readonly GraphNode[];

@@ -1,26 +1,26 @@
 /** What becomes of each node: it is in a layer, or stays as it is. */
 import type {layers} from '@tensorflow/tfjs-layers';
+import type {Reason} from '../../graph_model/saved_segment';
+import {inseparable} from './control_flow';
 import type {Facts} from './facts';
 import {type Edge, EdgeMap, type Graph, type GraphNode} from './graph_reader';
 import type {LayerPlan, Match, Pattern} from './pattern';
+import {Probe} from './probe';
 
 type Layer = layers.Layer;
 
-/** Layers called one after the other, which give one value. */
+/** Layers that give one value. */
 export interface LayerUnit {
   readonly match: Match;
   readonly layers: readonly Layer[];
-  /** What each value that is taken passes first. */
-  readonly before: readonly (Layer | undefined)[];
   readonly takes: readonly Edge[];
   readonly gives: Edge;
 }
 
-/** A node that no layer computes. */
+/** Nodes that no layer computes: one, or some that cannot be run apart. */
 export interface FloatUnit {
-  readonly node: GraphNode;
-  /** Why, as words that follow its name. */
-  readonly reason: string;
+  readonly nodes: readonly GraphNode[];
+  readonly reasons: readonly Reason[];
 }
 
 export interface Plan {
@@ -38,30 +38,48 @@ function madeOf({make, of, suffix = ''}: LayerPlan): Layer {
   return make({name: of.name + suffix});
 }
 
-/** The shape that layers give, called one after the other. */
-function shapeAfter(made: readonly Layer[], takes: readonly Edge[], facts: Facts): (number | null)[] {
-  let shapes = takes.map(edge => [...facts.shape(edge)!]);
-  for (const layer of made) {
-    const shape = layer.computeOutputShape(shapes.length === 1 ? shapes[0]! : shapes);
-    shapes = [shape as (number | null)[]];
-  }
-  return shapes[0]!;
+/**
+ * What comes of calling the layers of a match one after the other.
+ *
+ * @param values - for what the match takes.
+ * @param call - calls the layer that is the so many-th.
+ */
+export function called<T>(
+  {takes, layers}: Match,
+  values: readonly T[],
+  call: (index: number, given: readonly T[]) => T,
+): T {
+  const known = new Map<Edge | LayerPlan, T>(takes.map((edge, i) => [edge, values[i]!]));
+  let given = values;
+  layers.forEach((plan, i) => {
+    const value = call(i, plan.takes?.map(each => known.get(each)!) ?? given);
+    known.set(plan, value);
+    given = [value];
+  });
+  return given[0]!;
 }
+
+/** Nodes that hand on all that they take, one by one. */
+const HANDS_ON = /^(IdentityN|PlaceholderWithDefault)$/;
+
+/** Nodes that give another shape than what they take, so that it matters whose shape something asks for. */
+const RESHAPES = /Pad|Space|Reshape|Squeeze|ExpandDims|Transpose|Mean|Pool/;
 
 class Planner {
   readonly #graph: Graph;
   readonly #facts: Facts;
-  readonly #inputs: ReadonlySet<GraphNode>;
   readonly #patterns: Readonly<Record<string, Pattern>>;
+  readonly #probe: Probe;
   readonly #aliases = new EdgeMap<Edge>();
-  readonly #absorbed = new Set<GraphNode>();
+  readonly #placed: Set<GraphNode>;
   readonly #units: (LayerUnit | FloatUnit)[] = [];
 
-  constructor(graph: Graph, facts: Facts, inputs: ReadonlySet<GraphNode>, patterns: Readonly<Record<string, Pattern>>) {
+  constructor(graph: Graph, facts: Facts, inputs: Iterable<GraphNode>, patterns: Readonly<Record<string, Pattern>>) {
     this.#graph = graph;
     this.#facts = facts;
-    this.#inputs = inputs;
     this.#patterns = patterns;
+    this.#probe = new Probe(facts);
+    this.#placed = new Set(inputs);
   }
 
   readonly source = (edge: Edge): Edge => {
@@ -71,21 +89,36 @@ class Planner {
   };
 
   plan(onNode: (done: number) => void): Plan {
-    this.#graph.nodes.forEach((node, i) => {
-      if (this.#facts.kind(node) === 'values' && !this.#absorbed.has(node) && !this.#inputs.has(node))
-        this.#place(node);
-      onNode(i + 1);
-    });
+    let done = 0;
+    for (const set of inseparable(this.#graph)) {
+      if (set.length > 1) this.#keep(set);
+      else this.#place(set[0]!);
+      onNode((done += set.length));
+    }
     return {units: this.#units, source: this.source};
   }
 
+  /** Leaves nodes together as they are. */
+  #keep(nodes: readonly GraphNode[]): void {
+    this.#units.push({nodes, reasons: reasonsOf(nodes)});
+    for (const node of nodes) {
+      const stacked = this.#probe.stacked(node);
+      if (stacked) this.#facts.note({node, output: 0}, stacked.shape, stacked.dtype);
+    }
+  }
+
   #place(node: GraphNode): void {
-    if (/^(IdentityN|PlaceholderWithDefault)$/.test(node.op)) {
+    if (this.#facts.kind(node) !== 'values' || this.#placed.has(node)) return;
+    if (HANDS_ON.test(node.op)) {
       node.inputs.forEach((edge, output) => this.#alias({node, output}, edge));
       return;
     }
     const reason = this.#match(node);
-    if (reason !== undefined) this.#units.push({node, reason});
+    if (reason === undefined) return;
+    this.#units.push({nodes: [node], reasons: [{op: node.op, reason}]});
+    this.#probe.outputsOf(node).forEach((given, output) => {
+      if (given) this.#facts.note({node, output}, given.shape, given.dtype);
+    });
   }
 
   #alias(edge: Edge, of: Edge): void {
@@ -96,7 +129,7 @@ class Planner {
 
   /** Makes the layers of a node; or tells why there are none. */
   #match(node: GraphNode): string | undefined {
-    if (!Object.hasOwn(this.#patterns, node.op)) return 'no layer computes it';
+    if (!Object.hasOwn(this.#patterns, node.op)) return 'has no layer';
     const match = this.#patterns[node.op]!(node, this.#facts);
     if ('reason' in match) return match.reason;
     const takes = match.takes.map(this.source);
@@ -104,15 +137,29 @@ class Planner {
     if (match.layers.length === 0) {
       this.#alias(gives, takes[0]!);
     } else {
-      if (takes.some(edge => !this.#facts.shape(edge))) return 'of what it takes, not even the rank is known';
+      if (takes.some(edge => !this.#facts.shape(edge))) return 'takes what may have any rank';
+      if (takes.some(edge => this.#facts.kind(edge.node) !== 'values'))
+        return 'takes what hangs on shapes or constants';
       const made = match.layers.map(madeOf);
-      const before = (match.before ?? []).map(plan => plan && madeOf(plan));
-      this.#facts.note(gives, shapeAfter(made, takes, this.#facts), 'float32');
-      this.#units.push({match, layers: made, before, takes, gives});
+      const shapes = takes.map(edge => [...this.#facts.shape(edge)!]);
+      const shape = called(match, shapes, (i, given) => {
+        return made[i]!.computeOutputShape(given.length === 1 ? given[0]! : [...given]) as (number | null)[];
+      });
+      this.#facts.note(gives, shape, 'float32');
+      this.#units.push({match, layers: made, takes, gives});
     }
-    for (const each of match.nodes) this.#absorbed.add(each);
+    for (const each of match.nodes) {
+      this.#placed.add(each);
+      // Of those within, something may still ask for the shape.
+      if (each !== gives.node && !RESHAPES.test(each.op)) this.#alias({node: each, output: 0}, gives);
+    }
     return undefined;
   }
+}
+
+function reasonsOf(nodes: readonly GraphNode[]): Reason[] {
+  const ops = new Set(nodes.map(({op}) => op));
+  return [...ops].map(op => ({op, reason: 'is in a loop or a branch'}));
 }
 
 /**
@@ -123,7 +170,7 @@ class Planner {
 export function planOf(
   graph: Graph,
   facts: Facts,
-  inputs: ReadonlySet<GraphNode>,
+  inputs: Iterable<GraphNode>,
   patterns: Readonly<Record<string, Pattern>>,
   onNode: (done: number) => void,
 ): Plan {

@@ -11,7 +11,7 @@ import {avgPool, avgPool3d, maxPool, maxPool3d, reduction} from './pooling';
 import {conv2d, conv2dTranspose, conv3d, depthwiseConv2d, matMul, spaceToBatch} from './products';
 
 export const PATTERNS: Readonly<Record<string, Pattern>> = {
-  ...Object.fromEntries([...PASSING_ON].map(op => [op, identity])),
+  .../*#__PURE__*/ Object.fromEntries([...PASSING_ON].map(op => [op, identity])),
   Cast: cast,
 
   Conv2D: conv2d,

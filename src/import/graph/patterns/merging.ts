@@ -46,12 +46,17 @@ export const square: Pattern = (node, known) => {
 
 /** What is subtracted is turned first. */
 export const subtract = /*#__PURE__*/ binary((node, known) => {
-  const found = merged(node, known, name => layers.add(name));
-  if ('reason' in found) return found;
-  return {
-    ...found,
-    before: [undefined, {of: node, suffix: '/negative', make: name => layers.rescaling({...name, scale: -1})}],
+  const reason = whyNoMerge(node.inputs, known);
+  if (reason) return noLayer(reason);
+  const [from, value] = node.inputs as [Edge, Edge];
+  const negative: LayerPlan = {
+    of: node,
+    suffix: '/negative',
+    takes: [value],
+    make: name => layers.rescaling({...name, scale: -1}),
   };
+  const sum: LayerPlan = {of: node, takes: [from, negative], make: name => layers.add(name)};
+  return {takes: [from, value], layers: [negative, sum], nodes: [node]};
 });
 
 /** The larger or the smaller of two values; with a constant, an activation. */

@@ -4,7 +4,7 @@ import type {Constant} from '../../../graph_model/node_run';
 import type {Edge, GraphNode, Known, Shape} from '../graph_reader';
 import type {LayerPlan, Match, NoLayer, Pattern} from '../pattern';
 import {activationOf, followingActivation, leakyReluOf, prelu} from './activations';
-import {Affine, perChannel, spreadOf} from './affine';
+import {Affine, perChannel} from './affine';
 import {normalized} from './normalization';
 import {Chain, inSpace, type Layout, layoutOf, noLayer, onFloats, knownIntegers, whyNoFloat} from './parts';
 import {zeroPadding} from './padding';
@@ -34,45 +34,90 @@ interface Product {
   readonly nodes?: readonly GraphNode[];
 }
 
-/** What an op that is fused computes behind its product. */
-interface Fused {
-  readonly bias?: Constant;
-  readonly activation?: Activation;
-  /** Layers of their own. */
-  readonly behind: readonly Pick<LayerPlan, 'make' | 'weights'>[];
+/** A layer behind a product, whose name is not settled yet. */
+interface Behind {
+  of: GraphNode;
+  suffix?: string;
+  make: LayerPlan['make'];
+  weights?: readonly Constant[];
+  takes?: readonly (Edge | LayerPlan)[];
 }
 
-const NOTHING_FUSED: Fused = {behind: []};
+/** What an op that is fused computes behind its product. */
+interface Fused {
+  bias?: Constant;
+  activation?: Activation;
+  /** A value that is added. */
+  side?: Edge;
+  /** Layers of their own; those that take more than the one before are told what that is. */
+  readonly behind: ((before: LayerPlan, of: GraphNode) => readonly Behind[])[];
+}
 
-/** The fused ops by name, with those of their arguments that are constants. */
-function fusedOf(node: GraphNode, {shape, channelAxis}: Product, known: Known): Fused | NoLayer {
-  const args = node.inputs.slice(2);
-  let fused = NOTHING_FUSED;
-  for (const op of node.attrs.texts('fused_ops')) {
-    const take = () => known.constant(args.shift());
-    if (op === 'BiasAdd') {
+function alone(plan: Pick<LayerPlan, 'make' | 'weights'>): Fused['behind'][number] {
+  return (_, of) => [{...plan, of}];
+}
+
+/** x * relu6(x + 3) / 6, as the converter fuses it. */
+function hardSwish(x: LayerPlan, of: GraphNode): readonly Behind[] {
+  const shifted: Behind = {of, make: name => layers.rescaling({...name, scale: 1, offset: 3})};
+  const gate: Behind = {of, make: name => layers.activation({...name, activation: 'relu6'})};
+  const gated: Behind = {of, takes: [x, gate], make: name => layers.multiply(name)};
+  return [shifted, gate, gated, {of, make: name => layers.rescaling({...name, scale: 1 / 6})}];
+}
+
+/** Takes up one op that is fused; or tells why that is none that layers do. */
+function fuse(op: string, fused: Fused, node: GraphNode, args: Edge[], {shape, channelAxis}: Product, known: Known) {
+  const take = () => known.constant(args.shift());
+  switch (op) {
+    case 'BiasAdd':
+    case 'Add': {
+      const [edge] = args;
       const bias = take();
-      if (!bias) return noLayer('computes its bias');
-      fused = {...fused, bias};
-    } else if (op === 'FusedBatchNorm') {
+      // The converter also fuses the sum with another branch.
+      if (bias) fused.bias = bias;
+      else if (edge && !whyNoFloat(edge, known) && known.shape(edge)!.length === shape.length) fused.side = edge;
+      else return noLayer('computes its bias');
+      if (!bias) fused.behind.push((before, of) => [{of, takes: [before, edge!], make: name => layers.add(name)}]);
+      return undefined;
+    }
+    case 'FusedBatchNorm': {
       const [scale, offset, mean, variance] = [take(), take(), take(), take()];
       const epsilon = node.attrs.float('epsilon', 1e-4);
       const norm = normalized({scale, offset, mean, variance, epsilon}, shape, channelAxis);
       if ('reason' in norm) return norm;
-      fused = {...fused, behind: [...fused.behind, norm]};
-    } else if (op === 'LeakyRelu') {
-      fused = {...fused, behind: [...fused.behind, {make: leakyReluOf(node.attrs.float('leakyrelu_alpha', 0.2))}]};
-    } else if (op === 'Prelu') {
+      fused.behind.push(alone(norm));
+      return undefined;
+    }
+    case 'LeakyRelu':
+      fused.behind.push(alone({make: leakyReluOf(node.attrs.float('leakyrelu_alpha', 0.2))}));
+      return undefined;
+    case 'Prelu': {
       const alpha = take();
       const plan = alpha && prelu(alpha, shape);
       if (!plan) return noLayer(alpha ? 'has slopes that do not fit' : 'computes its slopes');
-      fused = {...fused, behind: [...fused.behind, plan]};
-    } else {
+      fused.behind.push(alone(plan));
+      return undefined;
+    }
+    case '_FusedHardSwish':
+      fused.behind.push(hardSwish);
+      return undefined;
+    default: {
       const activation = activationOf(op);
       if (!activation) return noLayer(`ends with ${op}, which is no activation of a layer`);
-      if (fused.behind.length === 0) fused = {...fused, activation};
-      else fused = {...fused, behind: [...fused.behind, {make: name => layers.activation({...name, activation})}]};
+      if (fused.behind.length === 0) fused.activation = activation;
+      else fused.behind.push(alone({make: name => layers.activation({...name, activation})}));
+      return undefined;
     }
+  }
+}
+
+/** What is fused behind a product. */
+function fusedOf(node: GraphNode, product: Product, known: Known): Fused | NoLayer {
+  const args = node.inputs.slice(2);
+  const fused: Fused = {behind: []};
+  for (const op of node.attrs.texts('fused_ops')) {
+    const problem = fuse(op, fused, node, args, product, known);
+    if (problem) return problem;
   }
   return fused;
 }
@@ -85,19 +130,20 @@ function scaled({kernel, together, shape, channelAxis}: Product, scale: readonly
   return {...kernel, values: Float32Array.from(kernel.values, (each, i) => each * factor(i))};
 }
 
+/** A bias that is fused: one number per output channel. */
+function addBias(affine: Affine, bias: Constant, {shape, channelAxis}: Product): boolean {
+  const {values} = bias;
+  const isWhole = values.length === 1 || (values.length === shape[channelAxis] && bias.shape.includes(values.length));
+  return isWhole && affine.add({values, ...(values.length > 1 && {axis: channelAxis})});
+}
+
 /** The layers of a product and of what follows it. */
 function productMatch(node: GraphNode, product: Product, known: Known): Match | NoLayer {
   const {shape, channelAxis, padding, nodes = [node]} = product;
-  const isFused = node.attrs.texts('fused_ops').length > 0;
-  const fused = isFused ? fusedOf(node, product, known) : NOTHING_FUSED;
+  const fused = fusedOf(node, product, known);
   if ('reason' in fused) return fused;
   const affine = new Affine(shape, channelAxis);
-  if (fused.bias) {
-    const spread = spreadOf(fused.bias, [null, ...fused.bias.shape.map(() => null), shape[channelAxis]!]);
-    if (!spread || !affine.add({...spread, ...(spread.axis !== undefined && {axis: channelAxis})})) {
-      return noLayer('has a bias that differs by position');
-    }
-  }
+  if (fused.bias && !addBias(affine, fused.bias, product)) return noLayer('has a bias that differs by position');
   const chain = new Chain(nodes.at(-1)!, known);
   let {activation} = fused;
   if (!activation && fused.behind.length === 0) {
@@ -105,20 +151,20 @@ function productMatch(node: GraphNode, product: Product, known: Known): Match | 
     activation = followingActivation(chain, known);
   }
   const useBias = affine.adds;
-  const bias = perChannel(affine.offset, shape[channelAxis]!);
-  const plans: (Pick<LayerPlan, 'make' | 'weights'> & {suffix: string})[] = [
-    ...(padding ? [{make: padding, suffix: '/padding'}] : []),
-    {
-      suffix: '/product',
-      make: name => product.make({...name, useBias, ...(activation && {activation})}),
-      weights: [scaled(product, affine.scale), ...(useBias ? [bias] : [])],
-    },
-    ...fused.behind.map((plan, i) => ({...plan, suffix: `/fused_${i}`})),
-  ];
   const of = chain.named;
+  const multiplied: Behind = {
+    of,
+    make: name => product.make({...name, useBias, ...(activation && {activation})}),
+    weights: [scaled(product, affine.scale), ...(useBias ? [perChannel(affine.offset, shape[channelAxis]!)] : [])],
+  };
+  const plans: Behind[] = [...(padding ? [{of, make: padding}] : []), multiplied];
+  // Of several, the first is called on all that the match takes, unless it says otherwise.
+  if (fused.side) plans[0]!.takes = [product.takes];
+  for (const behind of fused.behind) plans.push(...behind(plans.at(-1)!, of));
+  plans.slice(0, -1).forEach((plan, i) => (plan.suffix = `/part_${i}`));
   return {
-    takes: [product.takes],
-    layers: plans.map(({suffix, ...plan}, i) => ({of, ...plan, ...(i < plans.length - 1 && {suffix})})),
+    takes: [product.takes, ...(fused.side ? [fused.side] : [])],
+    layers: plans,
     nodes: [...nodes.slice(0, -1), ...chain.nodes],
   };
 }

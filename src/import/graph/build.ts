@@ -1,0 +1,137 @@
+/** The model of layers that a plan is for. */
+import {input, layers as tfLayers, type LayersModel, model, type SymbolicTensor} from '@tensorflow/tfjs-layers';
+import type {SegmentOutput} from '../../graph_model/saved_segment';
+import {GraphSegment} from '../../graph_model/segment';
+import type {Ends} from './ends';
+import {type Facts, tensorOf} from './facts';
+import {type Edge, EdgeMap} from './graph_reader';
+import {called, isLayers, type LayerUnit, type Plan} from './plan';
+import type {Segment} from './segments';
+
+/** A name for each thing, made longer where it is taken. */
+class Names {
+  readonly #taken = new Set<string>();
+
+  /** Takes a name, or the next that is free. */
+  take(wanted: string): string {
+    let name = wanted;
+    for (let i = 1; this.#taken.has(name); i++) name = `${wanted}_${i}`;
+    this.#taken.add(name);
+    return name;
+  }
+}
+
+/** What is called at once. */
+type Part = LayerUnit | Segment;
+
+/** The values that a part gives. */
+function givenBy(part: Part): readonly Edge[] {
+  return 'match' in part ? [part.gives] : part.gives;
+}
+
+/** Parts in an order in which each stands behind those that it takes from. */
+function inOrder(parts: readonly Part[]): Part[] {
+  const givers = new EdgeMap<Part>();
+  for (const part of parts) for (const edge of givenBy(part)) givers.set(edge, part);
+  const waiting = new Map<Part, Part[]>();
+  const missing = new Map<Part, number>();
+  for (const part of parts) {
+    const before = new Set(part.takes.flatMap(edge => givers.get(edge) ?? []));
+    missing.set(part, before.size);
+    for (const each of before) waiting.set(each, [...(waiting.get(each) ?? []), part]);
+  }
+  const order = parts.filter(part => missing.get(part) === 0);
+  for (const part of order) {
+    for (const each of waiting.get(part) ?? []) {
+      missing.set(each, missing.get(each)! - 1);
+      if (missing.get(each) === 0) order.push(each);
+    }
+  }
+  return order;
+}
+
+class Builder {
+  readonly #names = new Names();
+  readonly #tensors = new EdgeMap<SymbolicTensor>();
+  readonly #named = new EdgeMap<string>();
+  readonly #ends: Ends;
+  readonly #plan: Plan;
+  readonly #facts: Facts;
+
+  constructor(ends: Ends, plan: Plan, facts: Facts) {
+    this.#ends = ends;
+    this.#plan = plan;
+    this.#facts = facts;
+  }
+
+  build(segments: readonly Segment[]): LayersModel {
+    const {inputs, outputs} = this.#ends;
+    // Layers take any batch; nodes as they are may not.
+    const anyBatch = segments.length === 0 && inputs.every(({shape}) => shape[0] === 1 || shape[0] === null);
+    const places = inputs.map(({name, node, shape, dtype}) => {
+      const batchShape = anyBatch ? [null, ...shape.slice(1)] : [...shape];
+      const place = input({name: this.#names.take(name), batchShape, dtype});
+      this.#tensors.set({node, output: 0}, place);
+      return place;
+    });
+    const parts = inOrder([...this.#plan.units.filter(isLayers), ...segments]);
+    const nameable = new EdgeMap<true>();
+    for (const part of parts) {
+      const [edge, ...others] = givenBy(part);
+      if (edge && others.length === 0) nameable.set(edge, true);
+    }
+    const ownNames = outputs.map(({name, edge}) => {
+      const source = this.#plan.source(edge);
+      if (!nameable.has(source) || this.#named.has(source)) return false;
+      this.#named.set(source, this.#names.take(name));
+      return true;
+    });
+    const behind = outputs.map(({name}, i) => (ownNames[i] ? undefined : this.#names.take(name)));
+    for (const part of parts) {
+      if ('match' in part) this.#callLayers(part);
+      else this.#callSegment(part);
+    }
+    const given = outputs.map(({edge}, i) => {
+      const value = this.#tensors.get(this.#plan.source(edge))!;
+      const name = behind[i];
+      if (name === undefined) return value;
+      return tfLayers.activation({name, activation: 'linear'}).apply(value) as SymbolicTensor;
+    });
+    return model({inputs: places, outputs: given});
+  }
+
+  #taken(edges: readonly Edge[]): SymbolicTensor[] {
+    return edges.map(edge => this.#tensors.get(edge)!);
+  }
+
+  /** Calls the layers of a unit, and gives them their weights at once, so that few are there twice. */
+  #callLayers({match, layers, takes, gives}: LayerUnit): void {
+    const value = called(match, this.#taken(takes), (i, given) => {
+      const layer = layers[i]!;
+      const own = i === layers.length - 1 ? this.#named.get(gives) : undefined;
+      layer.name = own ?? this.#names.take(layer.name);
+      layer.setFastWeightInitDuringBuild(true);
+      const result = layer.apply(given.length === 1 ? given[0]! : [...given]) as SymbolicTensor;
+      const weights = (match.layers[i]!.weights ?? []).map(tensorOf);
+      if (weights.length > 0) layer.setWeights(weights);
+      for (const weight of weights) weight.dispose();
+      return result;
+    });
+    this.#tensors.set(gives, value);
+  }
+
+  #callSegment({graph, constants, weights, reasons, takes, gives}: Segment): void {
+    const [first] = gives as [Edge];
+    const name = this.#named.get(first) ?? this.#names.take(first.node.name);
+    const outputs = gives.map((edge): SegmentOutput => {
+      return {shape: this.#facts.shape(edge) ?? [null], dtype: this.#facts.dtype(edge) ?? 'float32'};
+    });
+    const layer = new GraphSegment({name, graph, outputs, constants, weights, reasons});
+    const given = [layer.apply(this.#taken(takes)) as SymbolicTensor | SymbolicTensor[]].flat();
+    gives.forEach((edge, i) => this.#tensors.set(edge, given[i]!));
+  }
+}
+
+export function modelOf(ends: Ends, plan: Plan, facts: Facts, segments: readonly Segment[]): LayersModel {
+  return new Builder(ends, plan, facts).build(segments);
+}
