@@ -183,7 +183,7 @@ function checked(opName: string, {inputs: names, attrs: rules, run}: GraphOp): O
 export function quantizationOp(
   opName: string,
 ): {readonly run: OpExecutor; readonly outputs?: readonly string[]} | undefined {
-  const row = Object.hasOwn(OPS, opName) ? OPS[opName] : undefined;
+  const row = Object.hasOwn(GRAPH_OPS, opName) ? GRAPH_OPS[opName] : undefined;
   return row && {run: checked(opName, row), ...(row.outputs && {outputs: row.outputs})};
 }
 
