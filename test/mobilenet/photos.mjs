@@ -8,13 +8,14 @@ import {ROOT} from '../../lab/command.mjs';
 import {pythonOf} from '../../lab/packages.mjs';
 
 const SCRIPT = fileURLToPath(new URL('images.py', import.meta.url));
-const FOLDER = join(ROOT, '.cache', 'photos');
+/** Where they lie, as COUNT.bin. */
+export const PHOTOS = join(ROOT, '.cache', 'photos');
 
 /** So many photos, of 224 by 224 pixels of three bytes each. */
 export async function loadPhotos(count) {
-  const file = join(FOLDER, `${count}.bin`);
+  const file = join(PHOTOS, `${count}.bin`);
   if (!existsSync(file)) {
-    await mkdir(FOLDER, {recursive: true});
+    await mkdir(PHOTOS, {recursive: true});
     execFileSync(pythonOf('test/mobilenet'), [SCRIPT, String(count), file], {stdio: ['ignore', 'inherit', 'inherit']});
   }
   return readFile(file);

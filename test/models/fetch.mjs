@@ -10,7 +10,7 @@ import {fileURLToPath} from 'node:url';
 import {ROOT} from '../../lab/command.mjs';
 import {npmPackage, pythonOf} from '../../lab/packages.mjs';
 
-const MODELS = join(ROOT, '.cache', 'models');
+export const MODELS = join(ROOT, '.cache', 'models');
 
 const HUMAN = '@vladmandic/human@3.3.5';
 const NSFWJS = 'nsfwjs@4.4.0';
@@ -32,6 +32,13 @@ function fromNsfwjs(name) {
   writeFileSync(join(MODELS, `${name}.bin`), Buffer.concat(bytes));
   const manifest = [{...group, paths: [`${name}.bin`]}];
   writeFileSync(join(MODELS, `${name}.json`), JSON.stringify({...json, weightsManifest: manifest}));
+}
+
+/** The Keras model of fer, which is written as HDF5. */
+export function hdf5OfFer() {
+  const script =
+    'from importlib.metadata import distribution; print(distribution("fer").locate_file("fer/data/emotion_model.hdf5"))';
+  return execFileSync(pythonOf('test/models'), ['-c', script], {encoding: 'utf8'}).trim();
 }
 
 function fromFer() {

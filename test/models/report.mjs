@@ -4,17 +4,16 @@ import {mkdir, readFile, rm, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {checkAmong, listOf, readOptions, ROOT, runCommand, withBar} from '../../lab/command.mjs';
-import {npmPackage, pythonOf} from '../../lab/packages.mjs';
+import {pythonOf} from '../../lab/packages.mjs';
 import {bundleForPage, importTypeScript, openPage} from '../../scripts/page.mjs';
-import {loadPhotos} from '../mobilenet/photos.mjs';
-import {hdf5OfFer, pathOf, readModel} from './fetch.mjs';
+import {loadPhotos, PHOTOS} from '../mobilenet/photos.mjs';
+import {fetchModels, hdf5OfFer, MODELS, pathOf, readModel} from './fetch.mjs';
 import {print, writeDocument} from './document.mjs';
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
-const PHOTO_BYTES = 224 * 224 * 3;
 
 /** How many photos each part is given. */
-const PHOTOS = {table: 192, converter: 400, training: 400};
+const COUNTS = {table: 192, converter: 400, training: 400};
 
 const HELP = `npm run models -- [options]
 
@@ -56,7 +55,7 @@ async function measureModels(only) {
   checkAmong('only', only, names);
   const chosen = PUBLISHED.filter(({name}) => only?.includes(name) ?? true);
   const before = (await readResults('table')) ?? [];
-  const photos = await loadPhotos(PHOTOS.table);
+  const photos = await loadPhotos(COUNTS.table);
   const measured = await withBar(async onProgress => {
     const rows = [];
     for (const each of chosen) rows.push(await measure(each, artifactsOf(each.name), photos, onProgress));
@@ -70,7 +69,7 @@ const KERAS = {fer: hdf5OfFer, mobilenet_v2: () => pathOf('mobilenet_v2')};
 
 async function compareWithConverter() {
   const {calibrationSets, compareFiles, SET, SETS} = await importTypeScript(join(FOLDER, 'converter.ts'));
-  const photos = await loadPhotos(PHOTOS.converter);
+  const photos = await loadPhotos(COUNTS.converter);
   const folder = join(ROOT, '.cache', 'converter');
   await mkdir(folder, {recursive: true});
   try {
@@ -94,17 +93,17 @@ async function compareWithConverter() {
 }
 
 async function train() {
-  const {json, weights} = readModel('emotion');
-  const photos = await loadPhotos(PHOTOS.training);
-  const {page, close} = await openPage(await bundleForPage(join(FOLDER, 'page.ts')), 'trainEmotion');
+  fetchModels(['emotion']);
+  await loadPhotos(COUNTS.training);
+  const script = await bundleForPage(join(FOLDER, 'page.ts'));
+  const {page, close} = await openPage(script, 'trainEmotion', {'/models/': MODELS, '/photos/': PHOTOS});
   try {
     return await withBar(async onProgress => {
       await page.exposeFunction('onTraining', onProgress);
       return page.evaluate(
-        (...given) => globalThis.trainEmotion(...given),
-        json,
-        weights.toString('base64'),
-        photos.toString('base64'),
+        (...urls) => globalThis.trainEmotion(...urls),
+        '/models/emotion.json',
+        `/photos/${COUNTS.training}.bin`,
       );
     });
   } finally {
@@ -123,7 +122,7 @@ async function main() {
   ];
   await writeResults(part, await work());
   const results = Object.fromEntries(
-    await Promise.all(Object.keys(PHOTOS).map(async part => [part, await readResults(part)])),
+    await Promise.all(Object.keys(COUNTS).map(async part => [part, await readResults(part)])),
   );
   print(part, results[part]);
   await writeDocument(results);
