@@ -4,6 +4,7 @@ import {type LayersModel, loadLayersModel} from '@tensorflow/tfjs-layers';
 import {loadModel} from '../graph_model/model_source';
 import {isLayersModel, openGraph, openLayers} from '../graph_model/open_model';
 import {allOrNothing} from '../layers/all_or_nothing';
+import {quantized} from './graph/fake_quant';
 import {layersOfGraph} from './graph/layers_of_graph';
 import {mendLayers} from './keras/mend_layers';
 
@@ -34,7 +35,6 @@ export async function importModel(source: ModelSource, options: ImportOptions = 
   const loaded = await loadModel('importModel', source, {...loading, onProgress: onLoad});
   if (isLayersModel(loaded)) return loadLayersModel(mendLayers(openLayers('importModel', loaded)));
   const {graph, weights} = openGraph('importModel', loaded);
-  return allOrNothing(() =>
-    layersOfGraph(graph, weights, loaded.artifacts, (done, total) => tell('convert', done, total)),
-  );
+  const onNode = (done: number, total: number) => tell('convert', done, total);
+  return quantized(allOrNothing(() => layersOfGraph(graph, weights, loaded.artifacts, onNode)));
 }

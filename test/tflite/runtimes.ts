@@ -22,6 +22,8 @@ export interface SchemaTensor {
   readonly zeroPoint: number[];
   readonly axis: number;
   readonly bytes: number;
+  /** Tells data that differ; empty where there are none. */
+  readonly digest: string;
 }
 
 /** A file as a reader of the published schema sees it. */

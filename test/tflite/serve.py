@@ -8,6 +8,7 @@
 """
 
 import base64
+import hashlib
 import json
 import os
 import sys
@@ -74,6 +75,10 @@ def names_of(cls):
     return {number: name for name, number in vars(cls).items() if isinstance(number, int)}
 
 
+def digest(buffer):
+    return hashlib.sha256(buffer.DataAsNumpy().tobytes()).hexdigest() if buffer.DataLength() else ""
+
+
 def schema(model):
     import tflite
 
@@ -95,6 +100,7 @@ def schema(model):
                 "zeroPoint": listed(quantization.ZeroPointAsNumpy()) if quantization else [],
                 "axis": quantization.QuantizedDimension() if quantization else 0,
                 "bytes": root.Buffers(tensor.Buffer()).DataLength(),
+                "digest": digest(root.Buffers(tensor.Buffer())),
             }
         )
     codes = [root.OperatorCodes(i) for i in range(root.OperatorCodesLength())]

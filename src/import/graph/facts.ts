@@ -15,9 +15,11 @@ const IMPURE =
 /** Ops that ask for no more than a shape. */
 const ASKS_SHAPE = /^(Shape|Rank|Size)$/;
 
-/** Ops that hand on what they take. FakeQuant rounds it: that becomes of the model, once it is made. */
-const PASSES =
-  /^(Identity|IdentityN|StopGradient|PreventGradient|Snapshot|CheckNumerics|FakeQuantWithMinMax(Args|Vars|VarsPerChannel))$/;
+/** Ops that hand on what they take. */
+const PASSES = /^(Identity|IdentityN|StopGradient|PreventGradient|Snapshot|CheckNumerics)$/;
+
+/** Nodes that give another shape than what they take, so that it matters of which of them a shape is asked for. */
+export const RESHAPES = /Pad|Space|Reshape|Squeeze|ExpandDims|Transpose|Mean|Pool/;
 
 /** What stands for open dimensions. */
 export interface Sizes {
@@ -207,7 +209,7 @@ export class Facts implements Known {
 
   onlyTaker(node: GraphNode): GraphNode | undefined {
     if (this.#graph.isGiven(node)) return undefined;
-    const takers = node.takers.filter(({op}) => !ASKS_SHAPE.test(op));
+    const takers = node.takers.filter(({op}) => RESHAPES.test(node.op) || !ASKS_SHAPE.test(op));
     return takers.length === 1 ? takers[0] : undefined;
   }
 }

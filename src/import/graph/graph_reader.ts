@@ -96,8 +96,7 @@ export class Graph {
    */
   constructor(def: GraphDef, outputs?: readonly string[]) {
     this.#nodes = linked(def);
-    const ends = [...this.#nodes.values()].filter(({takers, op}) => takers.length === 0 && op !== 'NoOp');
-    this.outputs = outputs?.map(each => this.edge(each)!) ?? ends.map(node => ({node, output: 0}));
+    this.outputs = outputs?.map(each => this.edge(each)!) ?? ends(this.#nodes).map(node => ({node, output: 0}));
     this.nodes = sorted(this.outputs);
     const needed = new Set(this.nodes);
     for (const node of this.#nodes.values()) {
@@ -140,6 +139,14 @@ function linked({node: defs}: GraphDef): Map<string, OpenNode> {
     }
   }
   return nodes;
+}
+
+/** Nodes for which nothing waits, and which compute something. */
+function ends(nodes: ReadonlyMap<string, GraphNode>): GraphNode[] {
+  const awaited = new Set(
+    [...nodes.values()].flatMap(({def}) => (def.input ?? []).map(each => parsed(each.replace(/^\^/, ''))[0])),
+  );
+  return [...nodes.values()].filter(({name, op}) => !awaited.has(name) && !/^(Const|Placeholder|NoOp)$/.test(op));
 }
 
 /** The nodes that outputs hang on, each after those that it takes from: without recursion, as graphs may be deep. */

@@ -6,9 +6,14 @@ import type {GraphWeights} from '../../graph_model/weights';
 import {modelOf} from './build';
 import {endsOf} from './ends';
 import {Facts} from './facts';
+import {ROUNDING_PATTERNS} from './fake_quant';
+import {withoutIslands, withoutLayers} from './islands';
 import {PATTERNS} from './patterns';
-import {planOf} from './plan';
+import {isLayers, planOf} from './plan';
 import {segmentsOf} from './segments';
+
+/** tfjs goes down a model by recursion, and looks through all of its layers for each. */
+const MOST_LAYERS = 2500;
 
 /**
  * Makes a model of layers that computes what a graph does.
@@ -26,11 +31,22 @@ export function layersOfGraph(
   const facts = new Facts(graph, weights);
   for (const {node, shape, dtype} of inputs) facts.note({node, output: 0}, shape, dtype);
   const places = inputs.map(({node}) => node);
-  const plan = planOf(graph, facts, places, PATTERNS, done => onNode(done, graph.nodes.length));
-  const segments = segmentsOf(
-    plan,
-    facts,
-    outputs.map(({edge}) => edge),
-  );
+  const given = outputs.map(({edge}) => edge);
+  const patterns = {...PATTERNS, ...ROUNDING_PATTERNS};
+  const onPlaced = (done: number) => onNode(done, graph.nodes.length);
+  let plan = withoutIslands(planOf(graph, facts, places, patterns, onPlaced), given);
+  const gather = () =>
+    segmentsOf(
+      plan,
+      facts,
+      places.map(node => ({node, output: 0})),
+      given,
+    );
+  let segments = gather();
+  const count = plan.units.filter(isLayers).length + segments.length;
+  if (count > MOST_LAYERS) {
+    plan = withoutLayers(plan, `is one of ${count} layers, of which tfjs takes no more than some thousands`);
+    segments = gather();
+  }
   return modelOf(ends, plan, facts, segments);
 }

@@ -2,7 +2,7 @@
 import type {layers} from '@tensorflow/tfjs-layers';
 import type {Reason} from '../../graph_model/saved_segment';
 import {inseparable} from './control_flow';
-import type {Facts} from './facts';
+import {type Facts, RESHAPES} from './facts';
 import {type Edge, EdgeMap, type Graph, type GraphNode} from './graph_reader';
 import type {LayerPlan, Match, Pattern} from './pattern';
 import {Probe} from './probe';
@@ -62,9 +62,6 @@ export function called<T>(
 /** Nodes that hand on all that they take, one by one. */
 const HANDS_ON = /^(IdentityN|PlaceholderWithDefault)$/;
 
-/** Nodes that give another shape than what they take, so that it matters whose shape something asks for. */
-const RESHAPES = /Pad|Space|Reshape|Squeeze|ExpandDims|Transpose|Mean|Pool/;
-
 class Planner {
   readonly #graph: Graph;
   readonly #facts: Facts;
@@ -95,7 +92,20 @@ class Planner {
       else this.#place(set[0]!);
       onNode((done += set.length));
     }
+    for (const edge of this.#graph.outputs) this.#give(edge);
     return {units: this.#units, source: this.source};
+  }
+
+  /** Has a node give what is the same for all inputs, or hangs on their shapes alone. */
+  #give(edge: Edge): void {
+    const {node} = this.source(edge);
+    if (this.#facts.kind(node) === 'values') return;
+    const name = `${node.name}/given`;
+    const giver = {...node, name, op: 'Identity', inputs: [edge], takers: [], def: {name, op: 'Identity'}};
+    const gives = {node: giver, output: 0};
+    this.#facts.note(gives, this.#facts.shape(edge), this.#facts.dtype(edge));
+    this.#aliases.set(edge, gives);
+    this.#units.push({nodes: [giver], reasons: [{op: node.op, reason: 'hangs on no value of an input'}]});
   }
 
   /** Leaves nodes together as they are. */

@@ -49,18 +49,25 @@ interface Needs {
 class Segmenter {
   readonly #plan: Plan;
   readonly #facts: Facts;
+  readonly #anyInput: Edge;
   readonly #givers = new EdgeMap<LayerUnit>();
   readonly #unitOf = new Map<GraphNode, FloatUnit>();
   readonly #needs = new Map<FloatUnit, Needs>();
   readonly #joined = new Joined<FloatUnit>();
 
-  constructor(plan: Plan, facts: Facts) {
+  constructor(plan: Plan, facts: Facts, anyInput: Edge) {
+    this.#anyInput = anyInput;
     this.#plan = plan;
     this.#facts = facts;
     for (const unit of plan.units) {
       if (isLayers(unit)) this.#givers.set(unit.gives, unit);
       else for (const node of unit.nodes) this.#unitOf.set(node, unit);
     }
+  }
+
+  /** Where a value comes from; of nodes that might have been in a layer, each on its own. */
+  #source(edge: Edge): Edge {
+    return this.#unitOf.has(edge.node) ? edge : this.#plan.source(edge);
   }
 
   /** @param outputs - what the model gives. */
@@ -86,7 +93,7 @@ class Segmenter {
     const values = new EdgeMap<Edge>();
     const path = unit.nodes.flatMap(({inputs}) => inputs);
     while (path.length > 0) {
-      const edge = this.#plan.source(path.pop()!);
+      const edge = this.#source(path.pop()!);
       const {node} = edge;
       if (this.#facts.kind(node) === 'values') {
         if (this.#unitOf.get(node) !== unit) values.set(edge, edge);
@@ -154,13 +161,15 @@ class Segmenter {
         if (!giver || this.#joined.of(giver) !== root) takes.set(edge, edge);
       }
     }
+    // A layer is called on something.
+    if (takes.values().length === 0) takes.set(this.#anyInput, this.#anyInput);
     const constants = new Map<string, Constant>();
     const weights = new Set<string>();
     const constantNodes = new Map<string, NodeDef>();
     const defs = [...nodes].map(node => {
       const multiplied = Object.hasOwn(MULTIPLIES, node.op) ? MULTIPLIES[node.op]! : [];
       const input = node.inputs.map((each, i) => {
-        const edge = this.#plan.source(each);
+        const edge = this.#source(each);
         const isComputed = this.#facts.kind(edge.node) === 'values' || nodes.has(edge.node);
         const value = isComputed ? undefined : this.#facts.value(edge);
         if (!value) return referenceOf(edge);
@@ -193,7 +202,12 @@ function distinct(reasons: readonly Reason[]): Reason[] {
   return [...new Map(reasons.map(each => [`${each.op} ${each.reason}`, each])).values()];
 }
 
-/** The segments of a plan, in no order. */
-export function segmentsOf(plan: Plan, facts: Facts, outputs: readonly Edge[]): Segment[] {
-  return new Segmenter(plan, facts).segments(outputs);
+/**
+ * The segments of a plan, in no order.
+ *
+ * @param inputs - of the model.
+ * @param outputs - what it gives.
+ */
+export function segmentsOf(plan: Plan, facts: Facts, inputs: readonly Edge[], outputs: readonly Edge[]): Segment[] {
+  return new Segmenter(plan, facts, inputs[0]!).segments(outputs);
 }

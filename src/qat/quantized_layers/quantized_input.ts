@@ -14,23 +14,24 @@ export class QuantizedInput extends tfLayers.Layer {
   static className = `${PACKAGE}>QuantizedInput`;
 
   outputQuantizer: FakeQuantizer | undefined;
-  readonly #quantizer: SavedQuantizer;
+  /** How it rounds, as it was built. */
+  readonly quantizer: SavedQuantizer;
 
   constructor(args: {name: string; quantizer: SavedQuantizer}) {
     super({name: args.name});
-    this.#quantizer = args.quantizer;
+    this.quantizer = args.quantizer;
     this.supportsMasking = true;
   }
 
   /** What the layer rounds. */
   get roundings(): Rounding[] {
-    return roundingOf(NAME_OF_SITE.output, this.outputQuantizer, this.#quantizer.fixed);
+    return roundingOf(NAME_OF_SITE.output, this.outputQuantizer, this.quantizer.fixed);
   }
 
   override build(inputShape: Shape | Shape[]): void {
     const newCell: NewCell = (name, shape, trainable) =>
       this.addWeight(`output_${name}`, shape, 'float32', initializers.zeros(), undefined, trainable);
-    const config = {...this.#quantizer, offTies: !this.#quantizer.fixed};
+    const config = {...this.quantizer, offTies: !this.quantizer.fixed};
     this.outputQuantizer = quantizerFrom(config, newCell, this.name);
     super.build(inputShape);
   }
@@ -41,7 +42,7 @@ export class QuantizedInput extends tfLayers.Layer {
   }
 
   override getConfig(): serialization.ConfigDict {
-    const quantizer = savedQuantizer(this.#quantizer, this.outputQuantizer);
+    const quantizer = savedQuantizer(this.quantizer, this.outputQuantizer);
     return {...super.getConfig(), version: VERSION, quantizer} as serialization.ConfigDict;
   }
 
