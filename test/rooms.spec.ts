@@ -12,7 +12,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/import': ['src/check', 'src/graph_model', 'src/layers', 'src/qat'],
   'src/quantizer': ['kernels', 'src/check', 'src/ops'],
   'src/qat': ['kernels', 'src/check', 'src/layers', 'src/quantizer'],
-  'src/integer': ['src/check', 'src/layers', 'src/qat', 'src/quantizer'],
+  'src/integer': ['src/check', 'src/graph_model', 'src/layers', 'src/qat', 'src/quantizer'],
   'src/export/tflite': ['src/check', 'src/integer'],
   'src/export/tfjs': ['src/check', 'src/integer', 'src/layers', 'src/qat', 'src/quantizer'],
 };

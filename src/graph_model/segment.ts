@@ -86,8 +86,7 @@ export class GraphSegment extends tfLayers.Layer {
       const initializer = {apply: () => tensor(values as Float32Array, [...shape])} as unknown as Initializer;
       this.#variables.push(this.addWeight(names[i]!, [...shape], 'float32', initializer));
     });
-    const inputs = [...this.graph.inputs, ...this.weightNames];
-    this.#run = new NodeRun({...this.graph, inputs}, this.constants);
+    this.#run = this.#runOf(this.graph.outputs);
     this.#initial.clear();
     this.built = true;
   }
@@ -102,11 +101,18 @@ export class GraphSegment extends tfLayers.Layer {
   }
 
   override call(inputs: Tensors): Tensors {
-    return tidy(() => {
-      const weights = this.#variables.map(variable => variable.read());
-      const outputs = this.#run!.run([...[inputs].flat(), ...weights]);
-      return outputs.length === 1 ? outputs[0]! : outputs;
-    });
+    const outputs = this.#outputsOf(this.#run!, [inputs].flat());
+    return outputs.length === 1 ? outputs[0]! : outputs;
+  }
+
+  /** What nodes of its graph give for these inputs, by references. */
+  valuesOf(references: readonly string[], inputs: readonly Tensor[]): Tensor[] {
+    const run = this.#runOf(references);
+    try {
+      return this.#outputsOf(run, inputs);
+    } finally {
+      run.dispose();
+    }
   }
 
   override computeOutputShape(): Shape | Shape[] {
@@ -145,5 +151,14 @@ export class GraphSegment extends tfLayers.Layer {
   protected override disposeWeights(): number {
     this.#run?.dispose();
     return super.disposeWeights();
+  }
+
+  #runOf(outputs: readonly string[]): NodeRun {
+    const inputs = [...this.graph.inputs, ...this.weightNames];
+    return new NodeRun({...this.graph, inputs, outputs}, this.constants);
+  }
+
+  #outputsOf(run: NodeRun, inputs: readonly Tensor[]): Tensor[] {
+    return tidy(() => run.run([...inputs, ...this.#variables.map(variable => variable.read())]));
   }
 }

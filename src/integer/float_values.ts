@@ -1,5 +1,5 @@
-/** What of a graph is not computed in integers, for formats in which all is. */
-import {inputOf, type IntegerGraph, type Value} from './graph';
+/** What of a graph is neither computed in integers, nor in float as graph segments are. */
+import {inputOf, type IntegerGraph, typeOf, type Value} from './graph';
 import type {Operator} from './operators';
 
 /** Operators that take an input as it is given. */
@@ -7,15 +7,19 @@ const TAKES_INPUTS: ReadonlySet<Operator> = new Set(['lookup', 'requantize', 're
 
 /** Values without a grid, but for inputs whose numbers are only moved, or the numbers of rows. */
 export function floatProblems({nodes, outputs}: IntegerGraph): string[] {
-  const isUnrounded = (value: Value) => !value.grid;
-  const given = outputs.filter(({value}) => isUnrounded(value) && inputOf(value));
+  const isUnrounded = (value: Value) => !value.grid && !typeOf(value);
+  const given = outputs.filter(({value}) => inputOf(value));
   const without = [...nodes.map(({output}) => output), ...outputs.map(({value}) => value)].filter(
     value => isUnrounded(value) && !inputOf(value),
   );
   const layers = [...new Set(without.map(({layer}) => layer))];
   const takers = nodes.filter(({operator}) => !TAKES_INPUTS.has(operator));
-  const unrounded = new Set(takers.flatMap(({inputs}) => inputs.flatMap(value => inputOf(value)?.layer ?? [])));
-  const lookups = nodes.filter(({operator, inputs}) => operator === 'lookup' && !inputOf(inputs[0]!));
+  const unrounded = new Set(
+    takers.flatMap(({inputs}) => inputs.flatMap(value => (isUnrounded(value) && inputOf(value)?.layer) || [])),
+  );
+  const lookups = nodes.filter(
+    ({operator, inputs}) => operator === 'lookup' && !typeOf(inputs[0]!) && !inputOf(inputs[0]!),
+  );
   return [
     ...lookups.map(
       ({layer}) =>

@@ -8,12 +8,13 @@ import {withModel} from '../layers/model';
 import '../qat/quantized_layers/layer_classes';
 import {quantizingLayers} from '../qat/quantized_layers/quantizing';
 import type {IntegerGrid} from '../quantizer/levels';
-import type {IntegerGraph, Value} from './graph';
+import type {IntegerGraph, Value, ValueType} from './graph';
 import {GraphBuilder} from './graph_builder';
 import {classProblems, levelProblems, quantizerProblems, unsetProblems} from './layer_problems';
 import {loweringOf} from './lowerings';
 import {LayerCall} from './lowerings/layer_call';
 import {type LayerNumbers, LayerReader} from './read_layers';
+import {asSegment, operationProblems} from './segments';
 
 /** What {@link integerGraph} takes. */
 export interface GraphOptions {
@@ -21,6 +22,8 @@ export interface GraphOptions {
   readonly batch: number;
   /** What the caller finds wrong itself, once the model is one: it is told in the same message. */
   readonly problems: () => readonly string[];
+  /** Whether the caller has an operator for one of TensorFlow's operations. */
+  readonly hasOperation: (op: string) => boolean;
   /** Called after each layer. */
   readonly onProgress: ((progress: {readonly done: number; readonly total: number}) => void) | undefined;
 }
@@ -43,10 +46,17 @@ export async function integerGraph(caller: string, model: LayersModel, options: 
   });
 }
 
-async function readModel({caller, model, problems, onProgress}: Job): Promise<ReadonlyMap<Layer, LayerNumbers>> {
+async function readModel({
+  caller,
+  model,
+  problems,
+  hasOperation,
+  onProgress,
+}: Job): Promise<ReadonlyMap<Layer, LayerNumbers>> {
   const layers = allLayers(asContainer(model)).filter(layer => !isInput(layer));
   const reader = new LayerReader();
   const wrong = [...problems(), ...classProblems(layers), ...quantizerProblems(layers)];
+  wrong.push(...operationProblems(model, hasOperation));
   wrong.push(...(await reader.nonFiniteProblems(layers)));
   const grids = new Map<Layer, ReadonlyMap<string, IntegerGrid | undefined>>();
   for (const layer of layers) grids.set(layer, await reader.grids(layer));
@@ -71,7 +81,10 @@ function usesOf({consumers, outputs}: FlatGraph, tensor: number): number {
 }
 
 function inputShapes({caller, model, batch}: Job): number[][] {
+  const hasSegments = allLayers(asContainer(model)).some(layer => asSegment(unwrapped(layer)));
   return model.inputs.map(({shape}, i) => {
+    // Segments are of the sizes of the graph that they come from.
+    if (hasSegments && !shape.includes(null)) return shape.map(Number);
     const unknown = shape.slice(1).some(dim => dim == null);
     if (!unknown) return [batch, ...shape.slice(1).map(Number)];
     throw new Error(
@@ -81,33 +94,55 @@ function inputShapes({caller, model, batch}: Job): number[][] {
   });
 }
 
-function buildGraph(job: Job, numbers: ReadonlyMap<Layer, LayerNumbers>): IntegerGraph {
+/** Names told apart: tfjs calls all outputs of a layer by the layer's name. */
+function uniqueNames(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  for (const name of names) {
+    let unique = name;
+    for (let i = 1; taken.has(unique); ++i) unique = `${name}_${i}`;
+    taken.add(unique);
+  }
+  return [...taken];
+}
+
+async function buildGraph(job: Job, numbers: ReadonlyMap<Layer, LayerNumbers>): Promise<IntegerGraph> {
   const {model} = job;
   const flat = flatten(asContainer(model));
   const [graph, values] = [new GraphBuilder(), new Map<number, Value>()];
   inputShapes(job).forEach((shape, i) => {
     const tensor = flat.inputs[i]!;
-    values.set(tensor, graph.input(model.inputNames[i]!, shape, usesOf(flat, tensor)));
+    const type = model.inputs[i]!.dtype as ValueType;
+    values.set(tensor, graph.input(model.inputNames[i]!, shape, type, usesOf(flat, tensor)));
   });
   for (const {layer, inputs, outputs} of flat.ops) {
     const given = inputs.map(tensor => values.get(tensor)!);
     graph.layer = layer.name;
-    const y = addLayer(graph, layer, numbers.get(layer)!, given);
-    // A layer that adds no operator hands on the value that it took.
-    const taken = given.includes(y) ? y.uses - 1 : 0;
-    y.uses = taken + usesOf(flat, outputs[0]!);
-    if (y.producer) y.layer = layer.name;
-    values.set(outputs[0]!, y);
+    const made = await addLayer(graph, layer, numbers.get(layer)!, given);
+    outputs.forEach((output, i) => {
+      const y = made[i]!;
+      // A layer that adds no operator hands on the value that it took.
+      const taken = given.includes(y) || made.indexOf(y) < i ? y.uses - 1 : 0;
+      y.uses = taken + usesOf(flat, output);
+      if (y.producer) y.layer = layer.name;
+      values.set(output, y);
+    });
   }
-  flat.outputs.forEach((tensor, i) => graph.outputs.push({name: model.outputNames[i]!, value: values.get(tensor)!}));
+  const names = uniqueNames(model.outputNames);
+  flat.outputs.forEach((tensor, i) => graph.outputs.push({name: names[i]!, value: values.get(tensor)!}));
   graph.settle();
   return graph;
 }
 
-function addLayer(graph: GraphBuilder, layer: Layer, numbers: LayerNumbers, inputs: readonly Value[]): Value {
+async function addLayer(
+  graph: GraphBuilder,
+  layer: Layer,
+  numbers: LayerNumbers,
+  inputs: readonly Value[],
+): Promise<readonly Value[]> {
   const inner = unwrapped(layer);
   const shapes = inputs.map(({shape}) => [...shape]);
   const shape = inner.computeOutputShape(shapes.length === 1 ? shapes[0]! : shapes) as number[];
   const call = new LayerCall(graph, inner, numbers, inputs, shape);
-  return call.round(loweringOf(inner)!(call, ...inputs), 'output');
+  const made = await loweringOf(inner)!(call, ...inputs);
+  return made instanceof Array ? made : [call.round(made, 'output')];
 }

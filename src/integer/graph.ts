@@ -1,6 +1,12 @@
-/** What a quantized model computes: operators on values, most of them integers on grids. It knows no layer and no format. */
+/**
+ * What a quantized model computes: operators on values, most of them integers on grids, others of the types that tfjs has. It
+ * knows no layer and no format.
+ */
 import {EVERYTHING, type Interval, needsInt16, sameGrid, type ValueGrid} from './grids';
 import type {Attributes, Filter, Operator} from './operators';
+
+/** What a value is that is on no grid. */
+export type ValueType = 'float32' | 'int32' | 'bool';
 
 /** A tensor that is computed. */
 export interface Value {
@@ -11,12 +17,20 @@ export interface Value {
   uses: number;
   /** Undefined of floats, and of whole numbers as the caller gives them; while a graph is built, of what nobody has rounded yet. */
   grid: ValueGrid | undefined;
+  /**
+   * What it is, of what is never on a grid: what graph segments give, and what is computed of that. Of an input, where a
+   * segment takes it as it is.
+   */
+  type: ValueType | undefined;
   /** The operator that it was made by; undefined of an input. */
   readonly producer: Node | undefined;
 }
 
-/** On which grid an operator's output is: any; its inputs', as it only moves values or chooses among them; or a given one. */
-type GridRule = 'own' | 'same' | ValueGrid;
+/**
+ * On which grid an operator's output is: any; its inputs', as it only moves values or chooses among them; or a given one.
+ * Or of which type it is, on none.
+ */
+type GridRule = 'own' | 'same' | ValueGrid | ValueType;
 
 /** Between which numbers the outcome for any two numbers of two intervals lies. */
 export type Reach = (one: Interval, other: Interval) => Interval;
@@ -70,8 +84,9 @@ export function nodeOf<Of extends Operator>(
 ): Node {
   const call = {layer, operator, attributes, inputs, rule, clamp, ...(reach && {reach})};
   const node = call as unknown as Node & {output: Value};
-  const grid = rule === 'same' ? commonGrid(inputs) : rule === 'own' ? undefined : rule;
-  node.output = {shape, layer, uses: 1, grid, producer: node};
+  const grid = rule === 'same' ? commonGrid(inputs) : typeof rule === 'string' ? undefined : rule;
+  const type = typeof rule === 'string' && rule !== 'own' && rule !== 'same' ? rule : undefined;
+  node.output = {shape, layer, uses: 1, grid, type, producer: node};
   return node;
 }
 
@@ -98,6 +113,11 @@ export function inputOf(value: Value): Value | undefined {
   const {grid, producer} = value;
   if (grid || !producer) return grid ? undefined : value;
   return MOVING.has(producer.operator) ? inputOf(producer.inputs[0]!) : undefined;
+}
+
+/** What a value is that is never on a grid; undefined of others. */
+export function typeOf(value: Value): ValueType | undefined {
+  return value.type ?? inputOf(value)?.type;
 }
 
 /** The inputs that are rounded for some, while others look rows up by them, or have grids of their own. */

@@ -14,10 +14,20 @@ import {
   nodeOf,
   type Reach,
   sizeOf,
+  typeOf,
   type Value,
+  type ValueType,
 } from './graph';
 import {EVERYTHING, gridOver, type Interval, isWithin, reachOf, type ValueGrid} from './grids';
-import {type Attributes, diagonal, type Operator, scaleChannels} from './operators';
+import {
+  type Attributes,
+  type Constant,
+  diagonal,
+  NO_ATTRS,
+  type Operation,
+  type Operator,
+  scaleChannels,
+} from './operators';
 import {NO_PADDING} from './window';
 
 /** Operators that clamp what they computed. */
@@ -30,6 +40,22 @@ const CLAMPING: ReadonlySet<Operator> = new Set([
   'transposedConv2d',
 ]);
 
+/** Operators that take values of any type, and give what they say. */
+const OF_ANY_TYPE: ReadonlySet<Operator> = new Set(['lookup', 'requantize', 'dequantize', 'operation']);
+
+/** Operators that give whole numbers if they are given nothing else; others give floats. */
+const OF_WHOLE_NUMBERS: ReadonlySet<Operator> = new Set([
+  'add',
+  'concat',
+  'maximum',
+  'minimum',
+  'multiply',
+  'pad',
+  'reshape',
+  'slice',
+  'transpose',
+]);
+
 /** A graph that grows. */
 export class GraphBuilder implements IntegerGraph {
   readonly nodes: Node[] = [];
@@ -38,17 +64,66 @@ export class GraphBuilder implements IntegerGraph {
   readonly problems: string[] = [];
   /** The layer that is being added. */
   layer = '';
+  /** What the inputs are where they are taken as they are. */
+  readonly #types = new Map<Value, ValueType>();
+  readonly #floats = new Map<Value, Value>();
 
-  input(name: string, shape: readonly number[], uses: number): Value {
-    const value: Value = {shape, layer: name, uses, grid: undefined, producer: undefined};
+  input(name: string, shape: readonly number[], type: ValueType, uses: number): Value {
+    const value: Value = {shape, layer: name, uses, grid: undefined, type: undefined, producer: undefined};
+    this.#types.set(value, type);
     this.inputs.push({name, value});
     return value;
   }
 
   add<Of extends Operator>(operator: Of, attributes: Attributes[Of], args: NodeArgs): Value {
-    const node = nodeOf(this.layer, operator, attributes, args);
+    const isFloat = !OF_ANY_TYPE.has(operator) && args.inputs.some(typeOf);
+    const node = nodeOf(this.layer, operator, attributes, isFloat ? this.#inFloat(operator, args) : args);
     this.nodes.push(node);
     return node.output;
+  }
+
+  /** One of TensorFlow's operations, with the shapes and types of what it gives. */
+  operation(call: Omit<Operation, 'outputs'>, outputs: readonly Pick<Value, 'shape' | 'type'>[]): readonly Value[] {
+    const inputs = call.operands.filter((each): each is Value => 'layer' in each);
+    const all: Value[] = [];
+    const [first, ...others] = outputs;
+    all[0] = this.add('operation', {...call, outputs: all}, {inputs, shape: first!.shape, rule: first!.type!});
+    for (const {shape, type} of others) all.push({...all[0], shape, type});
+    return all;
+  }
+
+  constant(value: Constant): Value {
+    return this.add('constant', value, {inputs: [], shape: value.shape, rule: value.type});
+  }
+
+  /** A value as it is where it is on no grid, or else in floats. */
+  float(x: Value): Value {
+    if (typeOf(x)) return x;
+    const input = inputOf(x);
+    if (input) {
+      input.type = this.#types.get(input);
+      return x;
+    }
+    const known = this.#floats.get(x);
+    if (known) return known;
+    const y = this.add('dequantize', {}, {inputs: [x], shape: x.shape, rule: 'float32'});
+    this.#floats.set(x, y);
+    return y;
+  }
+
+  /** A call on values of which some are on no grid: on none of them, and of one type. */
+  #inFloat(operator: Operator, {inputs, ...args}: NodeArgs): NodeArgs {
+    const values = inputs.map(x => this.float(x));
+    const isWhole = OF_WHOLE_NUMBERS.has(operator) && values.every(x => typeOf(x) === 'int32');
+    return isWhole
+      ? {...args, inputs: values, rule: 'int32'}
+      : {...args, inputs: values.map(x => this.#cast(x)), rule: 'float32'};
+  }
+
+  #cast(x: Value): Value {
+    if (typeOf(x) === 'float32') return x;
+    const call = {op: 'Cast', name: this.layer, attrs: NO_ATTRS, operands: [x]};
+    return this.operation(call, [{shape: x.shape, type: 'float32'}])[0]!;
   }
 
   /** An operator that moves values, or chooses among them. */
@@ -96,7 +171,7 @@ export class GraphBuilder implements IntegerGraph {
     if (!grid || (x.grid && isWithin(x.grid, grid))) return x;
     // Of an input that others take as it is, it is a copy that is rounded.
     const isShared = x.uses > 1 && inputOf(x) !== undefined;
-    if (x.grid || isShared) return this.add('requantize', {}, {inputs: [x], shape: x.shape, rule: grid});
+    if (x.grid || isShared || typeOf(x)) return this.add('requantize', {}, {inputs: [x], shape: x.shape, rule: grid});
     if (x.uses > 1) {
       this.problems.push(
         `layer ${x.layer}: its output goes to ${x.uses} places, and layer ${this.layer} alone rounds it, to a range of its ` +
@@ -111,7 +186,7 @@ export class GraphBuilder implements IntegerGraph {
   settle(): void {
     for (const node of this.nodes) {
       const {output, operator, rule, reach, inputs} = node;
-      if (output.grid) continue;
+      if (output.grid || output.type) continue;
       if (rule === 'same' || operator === 'clamp') output.grid = commonGrid(inputs);
       if (reach) output.grid = this.#gridOver(node, reach);
     }

@@ -3,7 +3,7 @@ import {type Layer, steppedLayer} from '../layers/graph';
 import type {LoweredClass} from '../layers/specs';
 import {attributesOf} from '../layers/tfjs_internals';
 import {activated, leakyRelu, objectionToActivation, prelu, relu} from './lowerings/activation';
-import type {Lowering} from './lowerings/layer_call';
+import type {Lowering, LoweringOfMany} from './lowerings/layer_call';
 import {add, concatenate, maximum, minimum, multiply} from './lowerings/merge';
 import {cropping2d, embedding, permute, reshape, unchanged, zeroPadding2d} from './lowerings/move';
 import {globalAverage, globalMax, pool, upSampling2d} from './lowerings/pooling';
@@ -18,6 +18,7 @@ import {
   separableConv2d,
   timeDistributed,
 } from './lowerings/product';
+import {segment} from './lowerings/segment';
 
 /** Layers of this package that only round. */
 type RoundingClass = 'QuantizeLayer' | 'tfjs-quantization>QuantizedInput';
@@ -55,6 +56,7 @@ export const LOWERINGS = {
   PReLU: prelu,
   Permute: permute,
   QuantizeLayer: unchanged,
+  'tfjs-quantization>GraphSegment': segment,
   'tfjs-quantization>QuantizedInput': unchanged,
   ReLU: relu,
   Rescaling: rescaling,
@@ -65,11 +67,11 @@ export const LOWERINGS = {
   TimeDistributed: timeDistributed,
   UpSampling2D: upSampling2d,
   ZeroPadding2D: zeroPadding2d,
-} satisfies Record<LoweredClass | RoundingClass, Lowering>;
+} satisfies Record<LoweredClass | RoundingClass, Lowering | LoweringOfMany>;
 
 /** How a layer is computed in integers; undefined of a class that is not. */
-export function loweringOf(layer: Layer): Lowering | undefined {
-  return (LOWERINGS as Readonly<Record<string, Lowering | undefined>>)[layer.getClassName()];
+export function loweringOf(layer: Layer): Lowering | LoweringOfMany | undefined {
+  return (LOWERINGS as Readonly<Record<string, Lowering | LoweringOfMany | undefined>>)[layer.getClassName()];
 }
 
 /** What is against computing a layer in integers; undefined if nothing. */

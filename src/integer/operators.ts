@@ -1,11 +1,51 @@
 /** The operators of a graph, named for what they compute on tensors whose last dimension is the channels. */
 import {channelOf} from '../quantizer/levels';
+import type {Value, ValueType} from './graph';
 import type {Pair, Window} from './window';
 
 /** Numbers that are given. */
 export interface Numbers {
   readonly values: Float32Array;
   readonly shape: readonly number[];
+}
+
+/** A value that is known. */
+export interface Constant {
+  readonly type: ValueType;
+  readonly shape: readonly number[];
+  readonly values: Float32Array | Int32Array | Uint8Array;
+}
+
+/** The attributes of one of TensorFlow's operations, by its names; a default where it is left out. */
+export interface OperationAttrs {
+  int(name: string, byDefault?: number): number;
+  ints(name: string, byDefault?: readonly number[]): readonly number[];
+  float(name: string, byDefault?: number): number;
+  flag(name: string, byDefault?: boolean): boolean;
+  text(name: string, byDefault?: string): string;
+  texts(name: string): readonly string[];
+}
+
+/** All by default. */
+export const NO_ATTRS: OperationAttrs = {
+  int: (_, byDefault = 0) => byDefault,
+  ints: (_, byDefault = []) => byDefault,
+  float: (_, byDefault = 0) => byDefault,
+  flag: (_, byDefault = false) => byDefault,
+  text: (_, byDefault = '') => byDefault,
+  texts: () => [],
+};
+
+/** One of TensorFlow's operations, on floats, whole numbers and booleans. */
+export interface Operation {
+  /** Its name: 'StridedSlice'. */
+  readonly op: string;
+  /** The name of the node that it was in a graph. */
+  readonly name: string;
+  readonly attrs: OperationAttrs;
+  readonly operands: readonly (Value | Constant)[];
+  /** All that it gives. */
+  readonly outputs: readonly Value[];
 }
 
 /** What an operator multiplies with, and adds. */
@@ -74,8 +114,12 @@ export interface Attributes {
   tanh: None;
   /** Nothing but the clamp that any operator may have. */
   clamp: None;
-  /** The same on another grid. */
+  /** The same on another grid; of floats and whole numbers, on one. */
   requantize: None;
+  /** The floats that integers on a grid stand for. */
+  dequantize: None;
+  constant: Constant;
+  operation: Operation;
 }
 
 export type Operator = keyof Attributes;

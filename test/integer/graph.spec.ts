@@ -12,7 +12,8 @@ import {scoped} from '../support/scoped';
 const {layers} = tfl;
 type Layer = tfl.layers.Layer;
 
-const graphOf = (q: tfl.LayersModel) => integerGraph('spec', q, {batch: 1, problems: () => [], onProgress: undefined});
+const graphOf = (q: tfl.LayersModel) =>
+  integerGraph('spec', q, {batch: 1, problems: () => [], hasOperation: () => true, onProgress: undefined});
 
 function roundingsOf(q: tfl.LayersModel): Rounding[] {
   return q.layers.filter(isQuantizing).flatMap(({roundings}) => roundings);

@@ -1,6 +1,7 @@
 /** The table of layer classes, against the classes that tfjs-layers has and those that have a lowering. */
 import * as tf from '@tensorflow/tfjs-core';
 import {layers} from '@tensorflow/tfjs-layers';
+import {SEGMENT} from '../../src/graph_model/saved_segment';
 import type {Layer} from '../../src/layers/graph';
 import {SPECS} from '../../src/layers/specs';
 import type {LayerSpec} from '../../src/layers/specs/layer_spec';
@@ -45,10 +46,10 @@ function built(name: string): Layer {
 describe('The table of layer classes', () => {
   scoped();
 
-  it('has a row for each class of tfjs-layers, and no other', () => {
+  it('has a row for each class of tfjs-layers and for graph segments, and no other', () => {
     const known = classesOfTfjs();
     expect(known.length).toBeGreaterThan(60);
-    expect(Object.keys(SPECS).sort()).toEqual(known.sort());
+    expect(Object.keys(SPECS).sort()).toEqual([...known, SEGMENT].sort());
   });
 
   it('names all weights of a class but its bias', () => {

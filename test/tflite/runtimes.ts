@@ -49,6 +49,7 @@ const ARRAYS = {
   uint8: Uint8Array,
   int16: Int16Array,
   int32: Int32Array,
+  bool: Uint8Array,
 } as const;
 
 interface Answer {

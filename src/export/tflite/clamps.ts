@@ -3,7 +3,7 @@ import {EVERYTHING, type Interval, type ValueGrid} from '../../integer/grids';
 import {type FusedActivation, hasOption, type OperatorName} from './schema';
 import {type Bounds, roundAway, type Storage, storageOf} from './storage';
 
-const FUSED: Readonly<Record<Exclude<FusedActivation, 'NONE'>, Interval>> = {
+export const FUSED: Readonly<Record<Exclude<FusedActivation, 'NONE'>, Interval>> = {
   RELU: [0, Infinity],
   RELU6: [0, 6],
   RELU_N1_TO_1: [-1, 1],
@@ -21,7 +21,7 @@ function storedInterval([low, high]: Interval, {scale}: ValueGrid, storage: Stor
 }
 
 /** The fused activation of an operator that has an interval's; kernels of transposed convolutions leave it out. */
-function fusedFor(operator: OperatorName, clamp: Interval): keyof typeof FUSED | undefined {
+export function fusedFor(operator: OperatorName, clamp: Interval): keyof typeof FUSED | undefined {
   if (!hasOption(operator, 'fusedActivationFunction') || operator === 'TRANSPOSE_CONV') return undefined;
   const names = Object.keys(FUSED) as (keyof typeof FUSED)[];
   return names.find(name => FUSED[name][0] === clamp[0] && FUSED[name][1] === clamp[1]);

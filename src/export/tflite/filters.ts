@@ -1,6 +1,6 @@
 /** Weights and biases as the runtimes read them: in their order, and in integers of fitting steps. */
 import {filterOf, type Node} from '../../integer/graph';
-import {channelsOf, type Filter, type Operator} from '../../integer/operators';
+import {channelsOf, type Filter, type Numbers, type Operator} from '../../integer/operators';
 import {roundAway} from './storage';
 
 /** Where int32 is left enough for the products that are added to a bias. */
@@ -18,10 +18,10 @@ export interface IntegerFilter {
 }
 
 /** The values of a tensor with its dimension `axis` in front of the others. */
-function inFront(values: Int8Array, shape: readonly number[], axis: number): Int8Array {
+export function inFront<T extends Int8Array | Float32Array>(values: T, shape: readonly number[], axis: number): T {
   const channels = shape[axis]!;
   const inner = shape.slice(axis + 1).reduce((product, dim) => product * dim, 1);
-  const moved = new Int8Array(values.length);
+  const moved = values.slice() as T;
   let to = 0;
   for (let channel = 0; channel < channels; ++channel) {
     for (let from = channel * inner; from < values.length; from += channels * inner) {
@@ -32,7 +32,7 @@ function inFront(values: Int8Array, shape: readonly number[], axis: number): Int
 }
 
 /** Kernels have their output channels first; a depthwise one is the one row of a kernel [1, height, width, channels]. */
-function laidOut(operator: Operator, levels: Int8Array, {shape, axis}: Filter) {
+function laidOut<T extends Int8Array | Float32Array>(operator: Operator, levels: T, {shape, axis}: Filter) {
   if (operator === 'depthwiseConv2d') {
     const [height, width, channels, multiplier] = shape as [number, number, number, number];
     return {levels, shape: [1, height, width, channels * multiplier], axis: 3};
@@ -91,6 +91,17 @@ export function integerFilter(node: Node, filter: Filter, inputScale: number, wi
   const isShared = node.operator === 'dense' && scale.every(step => step === scale[0]);
   const scales = isShared ? {scale: scale.slice(0, 1), biasScale: biasScale.slice(0, 1)} : {scale, biasScale};
   return {...layout, ...scales, bias};
+}
+
+/** The filter of an operator that computes in float. */
+export function floatFilter({operator}: Node, filter: Filter): {weights: Numbers; bias: Numbers} {
+  const channel = channelsOf(filter);
+  const values = Float32Array.from(filter.levels, (level, i) => level * filter.scale[channel(i)]!);
+  const {levels, shape} = laidOut(operator, values, filter);
+  return {
+    weights: {values: levels, shape},
+    bias: {values: Float32Array.from(filter.bias), shape: [filter.bias.length]},
+  };
 }
 
 /** Operators with kernels that read int4 weights: those for int8, and those for int16. */

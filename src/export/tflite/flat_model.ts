@@ -27,6 +27,8 @@ export interface FlatOperator {
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
   readonly options: Options;
+  /** The lowest version that computes it, where it is not the operator's lowest. */
+  readonly version?: number;
   /** Whether it computes on int16. */
   readonly int16: boolean;
   /** Whether its weights are int4. */
@@ -92,7 +94,8 @@ function writeTensor(to: TableWriter, tensor: FlatTensor, buffer: number): Offse
   });
 }
 
-function versionOf({operator, int16, int4}: FlatOperator): number {
+function versionOf({operator, int16, int4, version: own}: FlatOperator): number {
+  if (own !== undefined) return own;
   const {version, version16 = version, versions4} = OPERATORS[operator];
   const [in8, in16] = (int4 && versions4) || [version, version16];
   return int16 ? in16 : in8;

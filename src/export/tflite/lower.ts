@@ -7,13 +7,17 @@ import {
   mixedInputs,
   type NamedValue,
   type Node,
+  typeOf,
   type Value,
 } from '../../integer/graph';
-import {needsInt16, sameGrid, type ValueGrid} from '../../integer/grids';
-import {clampPlan} from './clamps';
-import {fitsInt4, type IntegerFilter, integerFilter} from './filters';
+import {type Interval, needsInt16, sameGrid, type ValueGrid} from '../../integer/grids';
+import {clampPlan, FUSED, fusedFor} from './clamps';
+import {fitsInt4, floatFilter, type IntegerFilter, integerFilter} from './filters';
+import type {Numbers} from '../../integer/operators';
 import type {FlatModel, FlatOperator, Port} from './flat_model';
-import {type Operand, writtenAs} from './operators';
+import {stepsOf} from './operations';
+import {isConstant} from './operations/operation_call';
+import {isPlain, type Operand, type PlainNode, writtenAs} from './operators';
 import {FUSED_ACTIVATIONS, type FusedActivation, type OperatorName, type Options, TENSOR_TYPES} from './schema';
 import {type Bounds, boundsOf, type PortType, storageOf, widened} from './storage';
 import {TensorList} from './tensor_list';
@@ -28,7 +32,7 @@ export interface LowerOptions {
 
 /** What an operator's operands are made for. */
 interface Making {
-  readonly node: Node;
+  readonly node: PlainNode;
   readonly inInt16: boolean;
   readonly asInt4: boolean;
   readonly filter: IntegerFilter | undefined;
@@ -46,6 +50,8 @@ class Emitter {
   readonly #widened = new Map<Value, number>();
   readonly #mixed: ReadonlySet<Value>;
   readonly #cast = new Map<Value, number>();
+  /** Tensors that go out as they are. */
+  readonly #given = new Set<number>();
 
   constructor(options: LowerOptions, mixed: ReadonlySet<Value>) {
     this.#options = options;
@@ -56,7 +62,7 @@ class Emitter {
   input({name, value}: NamedValue): Port {
     const {inputType} = this.#options;
     const {grid} = value;
-    if (!grid) return {name, tensor: this.#given(name, value)};
+    if (!grid) return {name, tensor: this.#asGiven(name, value)};
     const given = this.tensors.port(name, value, grid, inputType);
     if (inputType === storageOf(grid).type) this.#hold(value, grid, boundsOf(grid), given);
     else this.#bounded(value, grid, boundsOf(grid), tensor => this.#quantize(given, tensor));
@@ -65,7 +71,8 @@ class Emitter {
 
   output({name, value}: NamedValue): Port {
     const {outputType} = this.#options;
-    const grid = value.grid!;
+    const {grid} = value;
+    if (!grid) return {name, tensor: this.#outputAsItIs(name, value)};
     const {type} = storageOf(grid);
     const tensor = this.#numbers.get(value)!;
     if (outputType === type) return {name, tensor};
@@ -76,23 +83,32 @@ class Emitter {
   }
 
   node(node: Node): void {
-    const {output, clamp, rule} = node;
-    const {grid} = output;
-    const {operator, options} = writtenAs(node);
-    if (!grid) {
+    const {layer, output} = node;
+    if (node.operator === 'operation') this.#operation(node);
+    else if (node.operator === 'constant') this.#numbers.set(output, this.tensors.given(layer, node.attributes));
+    else if (!isPlain(node)) return;
+    else if (output.grid) this.#onGrid(node, output.grid);
+    else if (typeOf(output)) this.#inFloat(node);
+    else {
+      const {operator, options} = writtenAs(node);
       const moved = this.#operands(node, false);
-      this.#operator(operator, moved, this.#given(node.layer, output), false, options);
-      return;
+      this.#operator(operator, moved, this.#asGiven(layer, output), false, options);
     }
+  }
+
+  /** A value on a grid. */
+  #onGrid(node: PlainNode, grid: ValueGrid): void {
+    const {output, clamp, rule} = node;
+    const {operator} = writtenAs(node);
     const plan = clampPlan(operator, clamp, grid);
     const computesAnew = (rule === 'own' && operator !== 'GATHER') || operator === 'QUANTIZE';
     this.#bounded(output, grid, computesAnew ? plan : NO_BOUNDS, tensor => this.#compute(node, plan.fused, tensor));
   }
 
-  #compute(node: Node, fused: FusedActivation, tensor: number): void {
+  #compute(node: PlainNode, fused: FusedActivation, tensor: number): void {
     const {inputs, output} = node;
     if (node.operator === 'requantize') {
-      this.#quantize(this.#numbers.get(inputs[0]!)!, tensor);
+      this.#quantize(this.#inFloats(inputs[0]!), tensor);
       return;
     }
     const {operator, options} = writtenAs(node);
@@ -121,7 +137,85 @@ class Emitter {
     this.#operator('ADD', [above, sloping], sum, true);
   }
 
-  #operands(node: Node, inInt16: boolean): number[] {
+  /** The operators of one of TensorFlow's operations. */
+  #operation(node: Node<'operation'>): void {
+    const {layer, attributes} = node;
+    for (const {operator, inputs, outputs, options, version} of stepsOf(node)) {
+      const given = inputs.map(x => (isConstant(x) ? this.tensors.given(layer, x) : this.#numbers.get(x)!));
+      const made = outputs.map(y => this.tensors.computed(attributes.name, {type: typeOf(y)!, shape: y.shape}));
+      outputs.forEach((y, i) => this.#numbers.set(y, made[i]!));
+      const call = {operator, inputs: given, outputs: made, options, int16: false, int4: false};
+      this.operators.push({...call, ...(version !== undefined && {version})});
+    }
+  }
+
+  /** An operator on floats, or one that moves values of any type. */
+  #inFloat(node: PlainNode): void {
+    const {layer, output, clamp} = node;
+    const {operator, operands, options} = writtenAs(node);
+    const given = operands.map(operand => this.#floatOperand(operand, node));
+    if (node.operator === 'clamp') {
+      this.#numbers.set(output, this.#clamped(node, given[0]!, clamp));
+      return;
+    }
+    const fused = fusedFor(operator, clamp);
+    const computed = this.tensors.computed(layer, {type: typeOf(output)!, shape: output.shape});
+    const inInt16 = given.some(tensor => this.tensors.all[tensor]!.type === 'int16');
+    const own = {...options, fusedActivationFunction: FUSED_ACTIVATIONS[fused ?? 'NONE']};
+    this.#operator(operator, given, computed, inInt16, own);
+    this.#numbers.set(output, fused ? computed : this.#clamped(node, computed, clamp));
+  }
+
+  /** Floats held inside an interval. */
+  #clamped({layer, output: {shape}}: PlainNode, x: number, [low, high]: Interval): number {
+    const {tensors} = this;
+    const step = (operator: OperatorName, inputs: readonly number[]) => {
+      const y = tensors.computed(layer, {type: 'float32', shape});
+      this.#operator(operator, inputs, y, false);
+      return y;
+    };
+    const bound = (value: number) => tensors.given(layer, {type: 'float32', shape: [], values: Float32Array.of(value)});
+    if (low === FUSED.RELU[0] && high === FUSED.RELU[1]) return step('RELU', [x]);
+    const below = high === Infinity ? x : step('MINIMUM', [x, bound(high)]);
+    return low === -Infinity ? below : step('MAXIMUM', [below, bound(low)]);
+  }
+
+  #floatOperand(operand: Operand, node: PlainNode): number {
+    const {tensors} = this;
+    const {layer} = node;
+    const floats = ({values, shape}: Numbers) => tensors.given(layer, {type: 'float32', values, shape});
+    if (operand === 'shape') return this.#shape(node);
+    if (operand === 'weights' || operand === 'bias') return floats(floatFilter(node, filterOf(node)!)[operand]);
+    if ('int32' in operand) return tensors.int32(layer, operand.int32, operand.shape);
+    if ('table' in operand) return floats(operand.table);
+    return 'factors' in operand ? floats(operand.factors) : this.#numbers.get(operand)!;
+  }
+
+  /** A value that is quantized next, of whatever type. */
+  #inFloats(value: Value): number {
+    const tensor = this.#numbers.get(value)!;
+    const {type} = this.tensors.all[tensor]!;
+    if (type !== 'int32' && type !== 'bool') return tensor;
+    const cast = this.tensors.computed(`${value.layer}/float`, {type: 'float32', shape: value.shape});
+    const options = {inDataType: TENSOR_TYPES[type], outDataType: TENSOR_TYPES.float32};
+    this.#operator('CAST', [tensor], cast, false, options);
+    return cast;
+  }
+
+  /** A tensor of its own for an output that is on no grid. */
+  #outputAsItIs(name: string, value: Value): number {
+    const tensor = this.#numbers.get(value)!;
+    const {type, data} = this.tensors.all[tensor]!;
+    if (!data && !this.#given.has(tensor)) {
+      this.#given.add(tensor);
+      return tensor;
+    }
+    const copy = this.tensors.computed(name, {type, shape: value.shape});
+    this.#operator('RESHAPE', [tensor, this.tensors.int32(name, value.shape)], copy, false);
+    return copy;
+  }
+
+  #operands(node: PlainNode, inInt16: boolean): number[] {
     const filter = filterOf(node);
     const asInt4 = this.#options.int4 && fitsInt4(node, inInt16);
     const inputGrid = node.inputs[0]!.grid;
@@ -145,8 +239,8 @@ class Emitter {
   }
 
   /** An input as it is given, or its values moved: row numbers, unless others compute with them. */
-  #given(name: string, value: Value): number {
-    const type = this.#mixed.has(inputOf(value)!) ? 'float32' : 'int32';
+  #asGiven(name: string, value: Value): number {
+    const type = typeOf(value) ?? (this.#mixed.has(inputOf(value)!) ? 'float32' : 'int32');
     const tensor = this.tensors.computed(name, {type, shape: value.shape});
     this.#numbers.set(value, tensor);
     return tensor;
@@ -155,9 +249,10 @@ class Emitter {
   #rowNumbers(value: Value): number {
     const known = this.#cast.get(value);
     const given = this.#numbers.get(value)!;
-    if (known !== undefined || !this.#mixed.has(inputOf(value)!)) return known ?? given;
+    const {type} = this.tensors.all[given]!;
+    if (known !== undefined || type === 'int32') return known ?? given;
     const cast = this.tensors.computed(`${value.layer}/rows`, {type: 'int32', shape: value.shape});
-    this.#operator('CAST', [given], cast, false, {inDataType: TENSOR_TYPES.float32, outDataType: TENSOR_TYPES.int32});
+    this.#operator('CAST', [given], cast, false, {inDataType: TENSOR_TYPES[type], outDataType: TENSOR_TYPES.int32});
     this.#cast.set(value, cast);
     return cast;
   }
@@ -206,7 +301,7 @@ class Emitter {
   }
 
   /** The shape of an operator's output: numbers, but for a batch of any size, which is that of what the operator is given. */
-  #shape({layer, inputs, output: {shape}}: Node): number {
+  #shape({layer, inputs, output: {shape}}: PlainNode): number {
     const {tensors} = this;
     if (!this.#options.dynamicBatch) return tensors.int32(layer, shape);
     const given = inputs[0]!;

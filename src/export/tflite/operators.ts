@@ -52,7 +52,12 @@ function plain(operator: OperatorName, options?: Options): (node: Node) => Writt
   return ({inputs}) => written(operator, inputs, options);
 }
 
-const WRITTEN: {readonly [Name in Operator]: (node: Node<Name>) => Written} = {
+/** Those that are one operator in a file, too. */
+type Plain = Exclude<Operator, 'constant' | 'operation'>;
+
+export type PlainNode = Node<Plain>;
+
+const WRITTEN: {readonly [Name in Plain]: (node: Node<Name>) => Written} = {
   add: plain('ADD'),
   averagePool: ({inputs, attributes}) => written('AVERAGE_POOL_2D', inputs, ofPool(attributes)),
   // Not RELU6, which takes its input's grid to be its output's on microcontrollers.
@@ -61,6 +66,7 @@ const WRITTEN: {readonly [Name in Operator]: (node: Node<Name>) => Written} = {
   conv2d: ({inputs, attributes}) => written('CONV_2D', [...inputs, 'weights', 'bias'], ofConvolution(attributes)),
   dense: ({inputs, output}) =>
     written('FULLY_CONNECTED', [...inputs, 'weights', 'bias'], {keepNumDims: output.shape.length > 2 ? 1 : 0}),
+  dequantize: plain('DEQUANTIZE'),
   depthwiseConv2d: ({inputs, attributes}) => {
     const options = {...ofConvolution(attributes), depthMultiplier: attributes.filter.shape[3]!};
     return written('DEPTHWISE_CONV_2D', [...inputs, 'weights', 'bias'], options);
@@ -98,6 +104,11 @@ function anyBatch({shape}: Value): number[] {
 }
 
 /** An operator as it is written. */
-export function writtenAs(node: Node): Written {
+export function writtenAs(node: PlainNode): Written {
   return (WRITTEN[node.operator] as (node: Node) => Written)(node);
+}
+
+/** Whether a node is one operator in a file. */
+export function isPlain(node: Node): node is PlainNode {
+  return node.operator !== 'constant' && node.operator !== 'operation';
 }

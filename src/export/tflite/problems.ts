@@ -1,8 +1,8 @@
 /** What stands in the way of a file of TensorFlow Lite's, in a graph of integers. */
-import {computesInInt16, type IntegerGraph, mixedInputs, type NamedValue} from '../../integer/graph';
+import {computesInInt16, type IntegerGraph, mixedInputs, type NamedValue, typeOf} from '../../integer/graph';
 import {needsInt16} from '../../integer/grids';
 import type {Operator} from '../../integer/operators';
-import {writtenAs} from './operators';
+import {isPlain, writtenAs} from './operators';
 import type {PortType} from './storage';
 
 /** Operators with kernels for int8 alone. */
@@ -14,25 +14,28 @@ const LARGEST_ARGUMENT = 2 ** 17;
 
 /** Layers with an operator that does not compute on as many bits as they have, or not on such large numbers. */
 function operatorProblems({nodes}: IntegerGraph): string[] {
-  return nodes.filter(computesInInt16).flatMap(node => {
-    const {layer, inputs} = node;
-    const {operator} = writtenAs(node);
-    if (IN_INT8_ONLY.has(node.operator)) {
+  return nodes
+    .filter(isPlain)
+    .filter(computesInInt16)
+    .flatMap(node => {
+      const {layer, inputs} = node;
+      const {operator} = writtenAs(node);
+      if (IN_INT8_ONLY.has(node.operator)) {
+        return [
+          `layer ${layer}: TensorFlow Lite computes ${operator} on 8 bits only. Quantize the activations that it takes and ` +
+            'those that it gives with numBits of 8 or fewer, or use another activation.',
+        ];
+      }
+      const {grid} = inputs[0]!;
+      if (!OVERFLOWS.has(node.operator) || !grid) return [];
+      const {scale, lowest, highest} = grid;
+      const most = Math.round(scale * Math.max(-lowest, highest));
+      if (most <= LARGEST_ARGUMENT) return [];
       return [
-        `layer ${layer}: TensorFlow Lite computes ${operator} on 8 bits only. Quantize the activations that it takes and ` +
-          'those that it gives with numBits of 8 or fewer, or use another activation.',
+        `layer ${layer}: TensorFlow Lite computes ${operator} of more than 8 bits for numbers up to ${LARGEST_ARGUMENT}, ` +
+          `but it is given up to ${most}. Scale them, or quantize them with numBits of 8 or fewer.`,
       ];
-    }
-    const {grid} = inputs[0]!;
-    if (!OVERFLOWS.has(node.operator) || !grid) return [];
-    const {scale, lowest, highest} = grid;
-    const most = Math.round(scale * Math.max(-lowest, highest));
-    if (most <= LARGEST_ARGUMENT) return [];
-    return [
-      `layer ${layer}: TensorFlow Lite computes ${operator} of more than 8 bits for numbers up to ${LARGEST_ARGUMENT}, ` +
-        `but it is given up to ${most}. Scale them, or quantize them with numBits of 8 or fewer.`,
-    ];
-  });
+    });
 }
 
 /** Inputs that are to be integers on a grid, and row numbers or on other grids at the same time. */
@@ -40,11 +43,22 @@ function mixedProblems(graph: IntegerGraph, inputType: PortType): string[] {
   if (inputType === 'float32') return [];
   const mixed = mixedInputs(graph);
   return graph.inputs
-    .filter(({value}) => mixed.has(value))
+    .filter(({value}) => mixed.has(value) && !typeOf(value))
     .map(
       ({name}) =>
         `input ${name}: it goes to several places, as row numbers or on grids of their own, and ${inputType} is on one. ` +
         "Leave inputType 'float32', or build the model with an input for each.",
+    );
+}
+
+/** Inputs or outputs that are no integers on a grid, as segments take and give them. */
+function floatPorts(ports: readonly NamedValue[], type: PortType, option: string, what: string): string[] {
+  if (type === 'float32') return [];
+  return ports
+    .filter(({value}) => typeOf(value) === 'float32')
+    .map(
+      ({name}) =>
+        `${option} ${type} is on a grid, but ${what} ${name} is float, of a graph segment. Leave it 'float32'.`,
     );
 }
 
@@ -64,6 +78,8 @@ export function fileProblems(graph: IntegerGraph, inputType: PortType, outputTyp
   return [
     ...mixedProblems(graph, inputType),
     ...operatorProblems(graph),
+    ...floatPorts(graph.inputs, inputType, 'inputType', 'input'),
+    ...floatPorts(graph.outputs, outputType, 'outputType', 'output'),
     ...portProblems(graph.inputs, inputType, 'inputType', 'input'),
     ...portProblems(graph.outputs, outputType, 'outputType', 'output'),
   ];

@@ -2,7 +2,7 @@
 import type {Value} from '../../integer/graph';
 import {needsInt16, type ValueGrid} from '../../integer/grids';
 import {packInt4} from '../../integer/int4';
-import type {Numbers} from '../../integer/operators';
+import type {Constant as Given, Numbers} from '../../integer/operators';
 import type {IntegerFilter} from './filters';
 import type {FlatTensor} from './flat_model';
 import {integersOf, type PortType, storageOf} from './storage';
@@ -10,13 +10,14 @@ import {integersOf, type PortType, storageOf} from './storage';
 /** A tensor that is given. Numbers on a grid of their own have a scale. */
 interface Constant {
   readonly data: Uint8Array;
-  readonly type: 'int32' | 'int8' | 'int16';
+  readonly type: 'float32' | 'bool' | 'int32' | 'int8' | 'int16';
   readonly shape: readonly number[];
   readonly scale?: number;
   readonly zeroPoint?: number;
 }
 
-const bytesOf = ({buffer, byteOffset, byteLength}: Int8Array) => new Uint8Array(buffer, byteOffset, byteLength);
+const bytesOf = ({buffer, byteOffset, byteLength}: Int8Array | Given['values']) =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 
 export class TensorList {
   readonly all: FlatTensor[] = [];
@@ -56,6 +57,11 @@ export class TensorList {
 
   int32(layer: string, values: readonly number[], shape: readonly number[] = [values.length]): number {
     return this.#constant(layer, {data: new Uint8Array(Int32Array.from(values).buffer), type: 'int32', shape});
+  }
+
+  /** Numbers as they are. */
+  given(layer: string, {type, shape, values}: Given): number {
+    return this.#constant(layer, {data: bytesOf(values), type, shape});
   }
 
   /** Numbers on a given grid. */

@@ -17,9 +17,11 @@ import {
 import {floatProblems} from '../../integer/float_values';
 import {integerGraph} from '../../integer/from_layers';
 import type {IntegerGraph} from '../../integer/graph';
+import {whereToCut} from '../../integer/segments';
 import {writeModel} from './flat_model';
 import {lower} from './lower';
 import {withFile, writeMetadata} from './metadata';
+import {hasOperation, refusedOperations} from './operations';
 import {fileProblems} from './problems';
 import {rewritten} from './rewrite';
 import type {PortType} from './storage';
@@ -109,8 +111,23 @@ export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}):
   checkOptions('toTFLite', options, RULES);
   const {batchSize = 1, labels, onProgress} = options;
   const problems = () => labelProblems(model, labels);
-  const graph = await integerGraph('toTFLite', model, {batch: batchSize ?? 1, problems, onProgress});
+  const job = {batch: batchSize ?? 1, problems, hasOperation, onProgress};
+  const graph = await integerGraph('toTFLite', model, job);
+  throwProblems('toTFLite', segmentProblems(graph, model, batchSize));
   return fileOf(rewritten(graph), model.name, options);
+}
+
+/** Segments whose operations are not as TensorFlow Lite has them, and of other sizes than they are asked for. */
+function segmentProblems(graph: IntegerGraph, model: LayersModel, batchSize: number | null): string[] {
+  const refused = refusedOperations(graph);
+  const layers = new Set(refused.map(({layer}) => layer));
+  const [segment] = graph.nodes.filter(({operator}) => operator === 'operation');
+  const isOpen = batchSize === null && segment !== undefined;
+  return [
+    ...refused.map(({problem}) => problem),
+    ...(layers.size > 0 ? [whereToCut(model, layers)] : []),
+    ...(isOpen ? [`batchSize must be a number, as the sizes in the graph segment ${segment.layer} are fixed.`] : []),
+  ];
 }
 
 function fileOf(graph: IntegerGraph, name: string, options: TFLiteOptions): Uint8Array {

@@ -2,7 +2,7 @@
 import type {DataType} from '@tensorflow/tfjs-core';
 import type {GraphDef, NodeDef} from '../../graph_model/check_graph';
 import type {Constant} from '../../graph_model/node_run';
-import {Attrs} from './attrs';
+import {Attrs} from '../../graph_model/attrs';
 
 /** One of the outputs of a node. */
 export interface Edge {

@@ -1,7 +1,7 @@
 /** What a converted graph takes and gives, by the names that tf.loadGraphModel has for it. */
 import type {io} from '@tensorflow/tfjs-core';
 import {isRecord} from '../../check/rules';
-import {shapeOf} from './attrs';
+import {shapeOf} from '../../graph_model/attrs';
 import type {Shape} from './graph_reader';
 
 interface End {

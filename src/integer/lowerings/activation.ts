@@ -2,7 +2,7 @@
 import type {Layer} from '../../layers/graph';
 import {activationOf} from '../../layers/kinds';
 import {attributesOf, weightOf} from '../../layers/tfjs_internals';
-import type {Value} from '../graph';
+import {typeOf, type Value} from '../graph';
 import {type GridPair, SIGNED_UNIT, UNIT} from '../grids';
 import type {LayerCall, Lowering} from './layer_call';
 
@@ -19,7 +19,8 @@ const elu: Lowering = ({graph}, x) => graph.add('elu', {}, {inputs: [x], shape: 
 const hardSigmoid: Lowering = (call, x) => {
   const {graph} = call;
   const all = (value: number) => new Float64Array(x.shape[x.shape.length - 1]!).fill(value);
-  return graph.round(graph.clamp(graph.affine(x, all(0.2), all(0.5)), [0, 1]), call.fixed(x, UNIT));
+  const y = graph.clamp(graph.affine(x, all(0.2), all(0.5)), [0, 1]);
+  return typeOf(y) ? y : graph.round(y, call.fixed(x, UNIT));
 };
 
 const swish: Lowering = (call, x) => {

@@ -7,8 +7,11 @@ import {type GridPair, needsInt16, type ValueGrid, valueGridOf} from '../grids';
 import type {LayerNumbers, ValueName} from '../read_layers';
 import type {Pair} from '../window';
 
-/** What adds the operators of a layer to the graph. */
+/** What adds the operators of a layer to the graph, and gives its output. */
 export type Lowering = (call: LayerCall, ...inputs: Value[]) => Value;
+
+/** The same of a layer of several outputs, none of which it rounds itself. */
+export type LoweringOfMany = (call: LayerCall, ...inputs: Value[]) => Promise<readonly Value[]>;
 
 /** The layer, what it computes with and where in the graph it is called. */
 export class LayerCall {

@@ -1,12 +1,13 @@
-/** The table of layer classes: what this package knows of each class of tfjs-layers, in one row. */
+/** The table of layer classes: what this package knows of each class of tfjs-layers, and of its own, in one row. */
 import type {Layer} from '../graph';
 import {ELEMENTWISE} from './elementwise';
 import type {LayerSpec} from './layer_spec';
 import {PASSING} from './passing';
 import {PRODUCTS} from './products';
 import {RECURRENT} from './recurrent';
+import {SEGMENTS} from './segments';
 
-export const SPECS = {...PRODUCTS, ...RECURRENT, ...ELEMENTWISE, ...PASSING};
+export const SPECS = {...PRODUCTS, ...RECURRENT, ...ELEMENTWISE, ...PASSING, ...SEGMENTS};
 
 type Specs = typeof SPECS;
 

@@ -22,6 +22,8 @@ export type Kind =
   | 'elementwise'
   /** Moves values around, or chooses among them: what was on a grid stays on it. */
   | 'passing'
+  /** Runs operations of a graph, in float: its outputs are rounded where integers take them. */
+  | 'segment'
   /** A model called step by step. */
   | 'nested'
   /** A class of the user's own, with its weights named. */

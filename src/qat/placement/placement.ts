@@ -113,15 +113,17 @@ export const LEFT_OUT = 'left out by the options';
 const MOVES = 'moves values only';
 const CALLS = 'see the layers that it calls';
 const ON_GRID = "its rows are on the weights' grid";
+const SEGMENT = "computed in float: TensorFlow's operations, for which there is no layer";
+const IN_FLOAT = 'computed in float, as the segments around it are';
 
 /** Why the output of a layer of a kind is not rounded, whatever the options say; undefined where they have a say. */
 export function reasonOfKind(kind: Kind): string | undefined {
-  return kind === 'passing' ? MOVES : kind === 'nested' ? CALLS : undefined;
+  return kind === 'passing' ? MOVES : kind === 'nested' ? CALLS : kind === 'segment' ? SEGMENT : undefined;
 }
 
 /** Whether a reason holds whatever the options say of activations. */
 export function isLasting(reason: string): boolean {
-  return [MOVES, CALLS, ON_GRID].includes(reason);
+  return [MOVES, CALLS, ON_GRID, SEGMENT, IN_FLOAT].includes(reason);
 }
 
 /** Whether what a model called step by step gives is not rounded within. */
@@ -139,11 +141,15 @@ function endsFloat(context: Context, layer: Layer): boolean {
 function outputOf(context: Context, op: Op): Output {
   const kind = context.kind(op);
   if (kind === 'passing') return none(MOVES);
-  const {exact, rounded} = together(op.outputs.map(output => demandFor(context, output)));
+  const demand = together(op.outputs.map(output => demandFor(context, output)));
+  const {exact, rounded} = demand;
   if (kind === 'nested') {
     return rounded && endsFloat(context, op.layer) ? {...none(CALLS), later: 'measured'} : none(CALLS);
   }
-  const output = ownOutputOf(context, op, rounded);
+  if (context.inFloat.has(op)) {
+    return {...none(kind === 'segment' ? SEGMENT : IN_FLOAT), ...(rounded && {later: 'measured'})};
+  }
+  const output = ownOutputOf(context, op, demand);
   if (output.output === 'none') return output;
   const names = [...exact].map(({name}) => name);
   const later = rounded ? {later: output.output} : {};
@@ -151,14 +157,14 @@ function outputOf(context: Context, op: Op): Output {
   return context.isFloat(op) && context.options.isWithinFloat(op.layer) ? {...none(LEFT_OUT), ...later} : output;
 }
 
-function ownOutputOf(context: Context, op: Op, rounded: boolean): Output {
+function ownOutputOf(context: Context, op: Op, {rounded, float}: Demand): Output {
   const kind = context.kind(op);
   if (context.isFloat(op)) return rounded ? MEASURED : none(LEFT_OUT);
   if (kind === 'embedding' && context.options.onOneGrid(op.layer)) return none(ON_GRID);
   if (EXACT.has(kind) && kind !== 'embedding' && !rounded) return none('nobody computes with it');
   const activation = kind === 'recurrent' || kind === 'custom' ? 'linear' : activationOf(op.layer);
   if (outputRangeOf(activation)) {
-    if (rounded) return {output: 'fixed', reason: ''};
+    if (rounded || float) return {output: 'fixed', reason: ''};
     return none(`${activation} is an output${kind === 'compute' ? ': what it is given is rounded' : ''}`);
   }
   const concat = endsInConcat(context, op);
@@ -222,9 +228,14 @@ function unroundedValues(
     const moved = kind(op) === 'passing' && values.get(op.inputs[0]!);
     // If all would have it rounded, it was rounded before it was moved.
     const [output] = op.outputs as [number];
-    if (moved && demandFor(context, output).exact.size > 0) values.set(output, moved);
+    if (moved && isMixed(demandFor(context, output))) values.set(output, moved);
   }
   return values;
+}
+
+/** Whether somebody takes a value, behind what only moves it, as it was before it is rounded. */
+function isMixed({exact, float}: Demand): boolean {
+  return exact.size > 0 || float;
 }
 
 function betweenWith(
@@ -233,7 +244,8 @@ function betweenWith(
   layers: ReadonlyMap<Layer, Place>,
   isStepped: boolean,
 ): Placement['between'] {
-  const {numbers, takers} = context.flat;
+  const {flat} = context;
+  const {numbers, takers} = flat;
   const unrounded = unroundedValues(context, inputs, layers);
   const isWhole = ({dtype}: SymbolicTensor) => dtype !== 'float32';
   const demandOfCall = ({outboundLayer, inputTensors, outputTensors}: Call, id: number): Demand => {
@@ -243,16 +255,16 @@ function betweenWith(
       return together(given.map(input => ({...demandWithin(input.id), ...(isWhole(input) && {rounded: false})})));
     }
     const outputs = outputTensors.flatMap(output => numbers.get(output.id) ?? []);
-    return demandOf(context, {layer: outboundLayer, inputs: [], outputs});
+    return together(outputs.flatMap(output => flat.producer(output) ?? []).map(op => demandOf(context, op)));
   };
   const demandWithin = (id: number) => together((takers.get(id) ?? []).map(call => demandOfCall(call, id)));
   const isOutermost = ({id}: SymbolicTensor) => !isStepped && inputs.some(input => input.id === id);
   return (value, taker) => {
-    const {exact, rounded} = demandOfCall(taker, value.id);
-    if (exact.size > 0 || !rounded) return undefined;
+    const demand = demandOfCall(taker, value.id);
+    if (isMixed(demand) || !demand.rounded) return undefined;
     // A model within is given rounded values, unless one of its layers takes them as they are.
     const isGiven = isInput(value.sourceLayer) && !isOutermost(value);
-    if (isGiven && !isWhole(value) && demandWithin(value.id).exact.size === 0) return undefined;
+    if (isGiven && !isWhole(value) && !isMixed(demandWithin(value.id))) return undefined;
     return (numbers.get(value.id) ?? []).map(each => unrounded.get(each)).find(each => each !== undefined);
   };
 }

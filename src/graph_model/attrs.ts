@@ -1,6 +1,6 @@
 /** The attributes of a node, as protocol buffers write them in JSON: 64-bit integers as strings, bytes in base64 or as codes. */
 import type {DataType} from '@tensorflow/tfjs-core';
-import {isRecord} from '../../check/rules';
+import {isRecord} from '../check/rules';
 
 type Bytes = string | readonly number[];
 

@@ -1,0 +1,6 @@
+/** Classes of this package that stand in models which are not quantized. */
+import type {LayerSpec} from './layer_spec';
+
+export const SEGMENTS = {
+  'tfjs-quantization>GraphSegment': {kind: 'segment', lowered: true},
+} as const satisfies Readonly<Record<string, LayerSpec>>;
