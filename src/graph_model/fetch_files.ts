@@ -58,11 +58,10 @@ export class FileFetcher {
     const response = await this.#ask(url, init, index !== undefined);
     // What else a fetchFunc may give is tfjs's to read.
     if (typeof Response === 'undefined' || !(response instanceof Response)) return response;
-    const own =
-      index === undefined
-        ? {json: () => this.#json(url, response)}
-        : {arrayBuffer: () => this.#weights(url, response, index)};
-    return Object.assign(response, own);
+    if (index !== undefined) return Object.assign(response, {arrayBuffer: () => this.#weights(url, response, index)});
+    // At once, since tfjs has an error of its own for what json() throws.
+    const json = await this.#json(url, response);
+    return Object.assign(response, {json: () => Promise.resolve(json)});
   };
 
   #error(url: string, problem: string, cause?: unknown): Error {

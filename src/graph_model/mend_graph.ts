@@ -16,6 +16,7 @@ import {
   refuseGraph,
 } from './check_graph';
 import {handlerOf} from './model_source';
+import {weightDataFor} from './weights';
 
 type Attrs = GraphNode['attrs'];
 
@@ -266,7 +267,8 @@ function weightsOf({modelTopology, weightSpecs, weightData, getWeightStream}: io
       `mendGraph: weightSpecs and weightData are missing, of '${needed}' and others. Give [modelJSON, weights], or the URL.`,
     );
   }
-  return {weightSpecs: weightSpecs ?? [], weightData: weightData ?? new ArrayBuffer(0)};
+  const data = Array.isArray(weightData) ? weightDataFor(weightData) : weightData;
+  return {weightSpecs: weightSpecs ?? [], weightData: data ?? new ArrayBuffer(0)};
 }
 
 function mendArtifacts(artifacts: io.ModelArtifacts): io.ModelArtifacts {

@@ -48,6 +48,21 @@ function shownFiles(files: readonly FetchedFile[]): string {
   return (names.length > 3 ? [names[0], `${names.length - 2} files`, names.at(-1)] : names).join(', ');
 }
 
+/** Says of which URL an error speaks that does not. */
+function naming(caller: string, url: string, handler: Handler): Handler {
+  return {
+    load: async () => {
+      try {
+        return await handler.load();
+      } catch (error) {
+        const {message = String(error)} = error as Partial<Error>;
+        if (message.startsWith(caller)) throw error;
+        throw new Error(`${caller}: '${url}' could not be loaded: ${message}`, {cause: error});
+      }
+    },
+  };
+}
+
 /** Where tf.loadGraphModel looks for the model of a URL. */
 function sourceOfUrl(caller: string, source: string, options: io.LoadOptions): Source {
   const url = options.fromTFHub ? `${source.replace(/\/?$/, '/')}model.json?tfjs-format=file` : source;
@@ -59,7 +74,10 @@ function sourceOfUrl(caller: string, source: string, options: io.LoadOptions): S
   const handlers = options.requestInit ? [] : io.getLoadHandlers(url, isHttp ? toFetch : options);
   if (handlers.length > 1) throw new Error(`${caller}: ${handlers.length} load handlers claim the URL '${url}'.`);
   const handler = (handlers[0] ?? io.browserHTTPRequest(url, toFetch)) as Handler;
-  return {handler, files: () => shownFiles(fetcher.files) || `'${url}'`};
+  return {
+    handler: isHttp ? handler : naming(caller, url, handler),
+    files: () => shownFiles(fetcher.files) || `'${url}'`,
+  };
 }
 
 function sourceOf(caller: string, source: unknown, options: io.LoadOptions): Source {

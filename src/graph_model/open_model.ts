@@ -15,7 +15,7 @@ import {GRAPH_OPS} from './mend_graph';
 import {inJson} from './model_json';
 import type {LoadedModel} from './model_source';
 import {knownOps} from './tfjs_internals';
-import {GraphWeights} from './weights';
+import {GraphWeights, weightDataFor} from './weights';
 
 /** A graph without problems, and its weights. */
 export interface OpenGraph {
@@ -125,7 +125,8 @@ export function isLayersModel({artifacts}: LoadedModel): boolean {
  */
 export function openLayers(caller: string, {artifacts, files}: LoadedModel): io.ModelArtifacts {
   throwProblems(caller, new GraphWeights(artifacts.weightSpecs, artifacts.weightData, files).problems);
-  return artifacts;
+  const {weightData} = artifacts;
+  return Array.isArray(weightData) ? {...artifacts, weightData: weightDataFor(weightData)} : artifacts;
 }
 
 /** Weights of one name; layers tell theirs apart by their order. */

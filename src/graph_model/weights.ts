@@ -62,17 +62,53 @@ function specProblem(spec: unknown): string | undefined {
   return problem && `the weight '${name}': ${problem}`;
 }
 
-/** The buffers of weight data, as tfjs slices them: whole, and with something in them. */
-function buffersOf(data: unknown): ArrayBuffer[] {
-  const parts: readonly unknown[] = Array.isArray(data) ? data : data === undefined || data === null ? [] : [data];
-  return parts.flatMap(part => {
-    if (!ArrayBuffer.isView(part)) return (part as ArrayBuffer).byteLength > 0 ? [part as ArrayBuffer] : [];
-    if (part.byteLength === 0) return [];
-    const {buffer, byteOffset, byteLength} = part;
-    return [
-      (byteLength === buffer.byteLength ? buffer : buffer.slice(byteOffset, byteOffset + byteLength)) as ArrayBuffer,
-    ];
-  });
+/**
+ * The weight data of parts, for tfjs: it takes all for as long as the first if only the last is not, and so reads zeros from
+ * a longer one. An empty part behind it makes it look.
+ */
+export function weightDataFor(parts: readonly ArrayBuffer[]): ArrayBuffer[] {
+  return [...parts, new ArrayBuffer(0)];
+}
+
+/** Buffers as one, none of them copied. */
+class Bytes {
+  readonly #parts: {readonly start: number; readonly bytes: Uint8Array}[] = [];
+  length = 0;
+
+  constructor(data: unknown) {
+    const parts: readonly unknown[] = Array.isArray(data) ? data : data === undefined || data === null ? [] : [data];
+    for (const part of parts) {
+      const bytes = ArrayBuffer.isView(part)
+        ? new Uint8Array(part.buffer, part.byteOffset, part.byteLength)
+        : new Uint8Array(part as ArrayBuffer);
+      this.#parts.push({start: this.length, bytes});
+      this.length += bytes.length;
+    }
+  }
+
+  /** A copy of some of them. */
+  slice(start: number, end: number): ArrayBuffer {
+    const copy = new Uint8Array(end - start);
+    for (let i = this.#partOf(start); start < end; i++) {
+      const part = this.#parts[i]!;
+      const piece = part.bytes.subarray(start - part.start, end - part.start);
+      copy.set(piece, copy.length - (end - start));
+      start += piece.length;
+    }
+    return copy.buffer;
+  }
+
+  /** The last part that starts at a byte or before. */
+  #partOf(byte: number): number {
+    let low = 0;
+    let high = this.#parts.length;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (this.#parts[middle]!.start <= byte) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
 }
 
 /** The bytes of a weight's strings, each behind its length; beyond `most` if they do not end before. */
@@ -87,7 +123,7 @@ function stringBytes(count: number, most: number, read: (at: number) => number):
  * they are decoded when they are asked for, one at a time, so that memory holds the files and what has been made of them.
  */
 export class GraphWeights {
-  readonly #data: io.CompositeArrayBuffer;
+  readonly #data: Bytes;
   readonly #entries = new Map<string, Entry>();
   /** What is wrong with them, as sentences. */
   readonly problems: readonly string[];
@@ -98,8 +134,8 @@ export class GraphWeights {
    * @param files - what to call the bytes in errors.
    */
   constructor(specs: unknown, data: io.WeightData | undefined, files = 'the weight data') {
-    this.#data = new io.CompositeArrayBuffer(buffersOf(data));
-    this.problems = this.#read(specs ?? [], this.#data.byteLength || 0, files);
+    this.#data = new Bytes(data);
+    this.problems = this.#read(specs ?? [], this.#data.length, files);
   }
 
   #read(specs: unknown, length: number, files: string): string[] {

@@ -35,6 +35,7 @@ describe('GraphWeights', () => {
     'one buffer': bytes(),
     'buffers of one length': parts(5),
     'buffers of several lengths': [new ArrayBuffer(0), ...parts(40), new ArrayBuffer(0)],
+    'two buffers, the second one longer': [bytes().slice(0, 9), bytes().slice(9)],
     'views of buffers': parts(7).map(part => {
       const larger = new Uint8Array(part.byteLength + 9);
       larger.set(new Uint8Array(part), 4);

@@ -66,12 +66,11 @@ export function tinyJson(more: object = {}): io.ModelJSON {
     signature: SIGNATURE,
     weightsManifest: [{paths: ['shard1of2.bin', 'shard2of2.bin'], weights: SPECS}],
     ...more,
-  } as io.ModelJSON;
+  };
 }
 
 export function tinyArtifacts(more: object = {}): io.ModelArtifacts {
-  const {weightsManifest: _, ...json} = tinyJson();
-  return {...json, weightSpecs: SPECS, weightData: tinyWeights(), ...more} as io.ModelArtifacts;
+  return {...tinyJson(), weightSpecs: SPECS, weightData: tinyWeights(), ...more};
 }
 
 /** The files of a model by the end of their URLs, for a fetchFunc. */
