@@ -2,10 +2,12 @@
 import {input, layers as tfLayers, type LayersModel, model, type SymbolicTensor} from '@tensorflow/tfjs-layers';
 import type {SegmentOutput} from '../../graph_model/saved_segment';
 import {GraphSegment} from '../../graph_model/segment';
+import {ofSegment, type Origin, remember} from '../describe';
 import type {Ends} from './ends';
 import {type Facts, tensorOf} from './facts';
 import {type Edge, EdgeMap} from './graph_reader';
 import {called, isLayers, type LayerUnit, type Plan} from './plan';
+import type {Match} from './pattern';
 import type {Segment} from './segments';
 
 /** A name for each thing, made longer where it is taken. */
@@ -50,10 +52,18 @@ function inOrder(parts: readonly Part[]): Part[] {
   return order;
 }
 
+/** What the layers of a match stand for. */
+function originOf({layers, nodes}: Match): Origin {
+  const named = new Set(layers.map(({of}) => of));
+  const others = new Set(nodes.filter(node => !named.has(node)).map(({op}) => op));
+  return {nodes: nodes.map(({name}) => name), note: others.size > 0 ? `with ${[...others].join(', ')}` : undefined};
+}
+
 class Builder {
   readonly #names = new Names();
   readonly #tensors = new EdgeMap<SymbolicTensor>();
   readonly #named = new EdgeMap<string>();
+  readonly #origins = new Map<string, Origin>();
   readonly #ends: Ends;
   readonly #plan: Plan;
   readonly #facts: Facts;
@@ -95,9 +105,12 @@ class Builder {
       const value = this.#tensors.get(this.#plan.source(edge))!;
       const name = behind[i];
       if (name === undefined) return value;
+      this.#origins.set(name, {nodes: [], note: 'gives a value once more, by the name of an output'});
       return tfLayers.activation({name, activation: 'linear'}).apply(value) as SymbolicTensor;
     });
-    return model({inputs: places, outputs: given});
+    const made = model({inputs: places, outputs: given});
+    remember(made, this.#origins);
+    return made;
   }
 
   #taken(edges: readonly Edge[]): SymbolicTensor[] {
@@ -110,6 +123,7 @@ class Builder {
       const layer = layers[i]!;
       const own = i === layers.length - 1 ? this.#named.get(gives) : undefined;
       layer.name = own ?? this.#names.take(layer.name);
+      this.#origins.set(layer.name, originOf(match));
       layer.setFastWeightInitDuringBuild(true);
       const result = layer.apply(given.length === 1 ? given[0]! : [...given]) as SymbolicTensor;
       const weights = (match.layers[i]!.weights ?? []).map(tensorOf);
@@ -126,6 +140,7 @@ class Builder {
     const outputs = gives.map((edge): SegmentOutput => {
       return {shape: this.#facts.shape(edge) ?? [null], dtype: this.#facts.dtype(edge) ?? 'float32'};
     });
+    this.#origins.set(name, ofSegment({graph, reasons}));
     const layer = new GraphSegment({name, graph, outputs, constants, weights, reasons});
     const given = [layer.apply(this.#taken(takes)) as SymbolicTensor | SymbolicTensor[]].flat();
     gives.forEach((edge, i) => this.#tensors.set(edge, given[i]!));

@@ -34,27 +34,38 @@ class Links {
   }
 }
 
+/** What computes with places, and moves them about. */
+const ARITHMETIC =
+  /^(Add|AddV2|AddN|Sub|Mul|RealDiv|Neg|Square|Minimum|Maximum|Cast|ConcatV2|ExpandDims|Identity|Reshape|Slice|Squeeze|StridedSlice|Transpose)$/;
+
+function isArithmetic({match: {nodes}}: LayerUnit): boolean {
+  return nodes.every(({op}) => ARITHMETIC.test(op));
+}
+
+/** Whether a unit has nothing to train. */
+function isLight(unit: LayerUnit): boolean {
+  return isArithmetic(unit) || unit.match.layers.every(({weights = []}) => weights.length === 0);
+}
+
 /**
- * Leaves as they are the nodes of layers without weights that stand between nodes that no layer computes, on all sides: there
- * is nothing to train, what is rounded there is most often a place in an image, and one segment runs faster than two.
+ * Leaves as they are the nodes of light layers that stand between nodes that no layer computes, on all sides, and of
+ * arithmetic behind them all: what is rounded there is most often a place in an image, and one segment runs faster than two.
  *
  * @param outputs - what the model gives.
  */
 export function withoutIslands(plan: Plan, outputs: readonly Edge[]): Plan {
   const links = new Links(plan);
   const given = new Set(outputs.map(edge => links.giver(edge)));
-  const isLight = (unit: LayerUnit) => unit.match.layers.every(({weights = []}) => weights.length === 0);
   const behind = new Set<Unit>();
   for (const unit of plan.units) {
-    const givers = links.givers.get(unit)!;
-    const isBehind = isLayers(unit) && isLight(unit) && givers.every(giver => giver && behind.has(giver));
-    if (!isLayers(unit) || isBehind) behind.add(unit);
+    const isBehind = () => links.givers.get(unit)!.every(giver => giver && behind.has(giver));
+    if (!isLayers(unit) || (isLight(unit) && isBehind())) behind.add(unit);
   }
   const before = new Set<Unit>();
   for (const unit of [...plan.units].reverse()) {
-    const takers = links.takers.get(unit)!;
-    const isBefore = takers.length > 0 && !given.has(unit) && takers.every(taker => before.has(taker));
-    if (!isLayers(unit) || (isLight(unit) && isBefore)) before.add(unit);
+    const isBefore = () => links.takers.get(unit)!.every(taker => before.has(taker));
+    const mayEnd = !given.has(unit) || (isLayers(unit) && isArithmetic(unit));
+    if (!isLayers(unit) || (isLight(unit) && mayEnd && isBefore())) before.add(unit);
   }
   const reason = 'stands among nodes that have no layer';
   const units = plan.units.map(unit => {

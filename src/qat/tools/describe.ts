@@ -1,6 +1,7 @@
 /** What is quantized in a model, how, and what is not and why. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {callback, throwProblems} from '../../check/rules';
+import {tableOf} from '../../check/table';
 import {allLayers, asContainer, isInput, type Layer} from '../../layers/graph';
 import {kindOf, MULTIPLIES} from '../../layers/kinds';
 import {unwrapped} from '../../layers/layer_wrapper';
@@ -144,25 +145,15 @@ export function describeQuantization(model: LayersModel): QuantizationDescriptio
     read,
     print: async (printLine = console.log) => {
       throwProblems('describeQuantization', callback(printLine, 'printLine'));
-      tableOf(await read()).forEach(line => printLine(line));
+      tableOf(HEADS, (await read()).map(cellsOf)).forEach(line => printLine(line));
     },
   };
 }
+
+const HEADS = ['layer', 'class', 'what', 'bits', 'range', ''];
 
 function cellsOf({layer, className, what, numBits, ranges, min, max, note}: QuantizationRow): string[] {
   const number = (value: number | undefined) => (value === undefined ? '' : value.toPrecision(4));
   const range = min === undefined ? '' : `${number(min)} … ${number(max)}${ranges > 1 ? ` (${ranges} ranges)` : ''}`;
   return [layer, className, what, String(numBits ?? ''), range, note];
-}
-
-/** Lines of columns that stand below each other. */
-function tableOf(rows: readonly QuantizationRow[]): string[] {
-  const cells = [['layer', 'class', 'what', 'bits', 'range', ''], ...rows.map(cellsOf)];
-  const widths = cells[0]!.map((_, column) => Math.max(...cells.map(row => row[column]!.length)));
-  return cells.map(row =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd(),
-  );
 }
