@@ -389,7 +389,8 @@ describe('toTFLite of a graph segment', () => {
         outputs,
         samples,
       );
-      const q = quantizeModel(modelAround(segment, samples));
+      const model = modelAround(segment, samples);
+      const q = quantizeModel(model);
       const x = [...samples, sample([1, 3], 'float32', i => i - 1)];
       q.trainable = false;
       await calibrate(q, [x]);
@@ -413,6 +414,8 @@ describe('toTFLite of a graph segment', () => {
           if (Number.isNaN(off[0])) fail(`${runtime}: NaN`);
         });
       }
+      q.dispose();
+      model.dispose();
     });
   }
 });

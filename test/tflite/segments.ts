@@ -14,11 +14,9 @@ function attrValue(value: Attr): Readonly<Record<string, unknown>> {
   if (typeof value === 'boolean') return {b: value};
   if (typeof value === 'number') return {i: String(value)};
   if (typeof value === 'string') return {s: btoa(value)};
-  if (!Array.isArray(value)) return value;
-  const list = value as readonly (number | string)[];
-  return typeof list[0] === 'string'
-    ? {list: {s: list.map(each => btoa(String(each)))}}
-    : {list: {i: list.map(String)}};
+  if ('f' in value || 'type' in value) return value;
+  const isText = typeof value[0] === 'string';
+  return {list: isText ? {s: value.map(each => btoa(String(each)))} : {i: value.map(String)}};
 }
 
 /** The nodes of a graph, and its constants, as they are written down. */
