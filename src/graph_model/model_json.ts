@@ -4,7 +4,13 @@ import {isRecord} from '../check/rules';
 /** A value of a file, as errors show it. */
 export function inJson(value: unknown): string {
   if (typeof value === 'number') return String(value);
-  const text = (JSON.stringify(value) as string | undefined) ?? typeof value;
+  let text: string;
+  try {
+    text = (JSON.stringify(value)) ?? typeof value;
+  } catch {
+    // Endless, or deeper than the stack.
+    return 'too deep to show';
+  }
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 

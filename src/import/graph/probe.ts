@@ -74,7 +74,8 @@ function keyOf(taken: Taken): unknown {
 
 /** The last of the outputs that something is taken of. */
 function lastOutput(node: GraphNode): number {
-  const edges = node.takers.flatMap(({inputs}) => inputs.filter(({node: from}) => from === node));
+  // Each once, however often it takes it.
+  const edges = [...new Set(node.takers)].flatMap(({inputs}) => inputs.filter(({node: from}) => from === node));
   return edges.reduce((last, {output}) => Math.max(last, output), 0);
 }
 
