@@ -1,7 +1,7 @@
 /** Parts of models. */
 import {type LayersModel, model as newModel, type SymbolicTensor} from '@tensorflow/tfjs-layers';
 import {shown, throwProblems} from '../check/rules';
-import {asContainer, callsOf, type Container, graphOf, isContainer} from '../layers/graph';
+import {asContainer, callsOf, type Container, graphOf, isContainer, type Layer} from '../layers/graph';
 import {checkModel} from '../layers/model';
 import {cloneLayer, rebuild} from '../layers/rebuild';
 import {setTrainableFlag} from '../layers/tfjs_internals';
@@ -51,10 +51,24 @@ function pathTo(name: string, container: Container): string[] | undefined {
   return undefined;
 }
 
+/** The layers of a model, as its users see them and as its graph has them: what is within a Sequential's first is its own there. */
+function layersOf(model: Container): Layer[] {
+  return [...new Set([...model.layers, ...graphOf(model).layers])];
+}
+
+/** The outputs of all calls of a layer. */
+function outputsOf(name: string, model: Container): SymbolicTensor[] {
+  const graph = graphOf(model);
+  const called = callsOf(graph).filter(({outboundLayer}) => outboundLayer.name === name);
+  if (called.length > 0) return called.flatMap(({outputTensors}) => outputTensors);
+  const layer = layersOf(model).find(each => each.name === name)!;
+  return isContainer(layer) ? layer.outputs : graph.inputs.filter(({sourceLayer}) => sourceLayer === layer);
+}
+
 function nameProblem(name: unknown, i: number, outputs: readonly unknown[], model: Container): string | undefined {
   if (typeof name !== 'string') return `outputs[${i}] must be the name of a layer, but was ${shown(name)}.`;
   if (outputs.indexOf(name) < i) return `outputs names '${name}' twice. Leave one out.`;
-  const names = graphOf(model).layers.map(layer => layer.name);
+  const names = layersOf(model).map(layer => layer.name);
   if (names.includes(name)) return undefined;
   const path = pathTo(name, model);
   if (path) {
@@ -110,11 +124,7 @@ export function cutModel(model: LayersModel, options: CutOptions): LayersModel {
   checkModel('cutModel', model);
   checkOutputs(model, options);
   const graph = graphOf(asContainer(model));
-  const calls = callsOf(graph);
-  const outputs = options.outputs.flatMap(name => {
-    const made = calls.filter(({outboundLayer}) => outboundLayer.name === name).flatMap(({outputTensors}) => outputTensors);
-    return made.length > 0 ? made : graph.inputs.filter(({sourceLayer}) => sourceLayer.name === name);
-  });
+  const outputs = options.outputs.flatMap(name => outputsOf(name, asContainer(model)));
   const view = newModel({inputs: inputsOf(graph, outputs), outputs, name: model.name});
   // Of the layers it says nothing: they are the original's.
   setTrainableFlag(view, model.trainable);

@@ -180,6 +180,15 @@ function addPerChannel(ask: Ask, count: number, made: readonly MadeWeight[], wei
   return ask.parts.add('Reshape', {target_shape: target}, [scaled]);
 }
 
+/** A factor for each channel, as keras.applications' ConvNeXt has it. */
+function layerScale(ask: Ask): unknown {
+  const count = Number(ask.config['projection_dim']);
+  if (ask.shape?.length !== 4 || !Number.isInteger(count)) return ask.refuse(UNKNOWN_SHAPE);
+  const weights = slotsOf('LayerScale', ask.config);
+  const config = {kernel_size: [1, 1], depth_multiplier: 1, use_bias: false, padding: 'valid'};
+  return ask.parts.add('DepthwiseConv2D', config, [0], {weights});
+}
+
 const LEAST_DEVIATION = 1e-7;
 
 function normalization(ask: Ask): unknown {
@@ -534,6 +543,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   LSTM: {reads: RNN},
   LSTMCell: {reads: CELL},
   LayerNormalization: {reads: NORM, rule: layerNormalization},
+  LayerScale: {reads: 'init_values projection_dim', rule: layerScale},
   LeakyReLU: {reads: 'alpha negative_slope', rule: ask => {
     const {negative_slope: slope, alpha} = ask.config;
     return addOwn(ask, {changes: {negative_slope: undefined, alpha: slope ?? alpha}});
@@ -588,12 +598,12 @@ const ROWS: Readonly<Record<string, Row>> = {
   ZeroPadding2D: {reads: 'padding data_format'},
 };
 
-/** What augments images while a model is trained, and hands them on when it predicts. */
+/** What is random while a model is trained, and hands on what it is given when it predicts: augmentations of images, above all. */
 const AUGMENTING = new Set(
   ('AugMix AutoContrast CutMix Equalization MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter ' +
     'RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight RandomHue ' +
     'RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear ' +
-    'RandomTranslation RandomWidth RandomZoom').split(' '),
+    'RandomTranslation RandomWidth RandomZoom StochasticDepth').split(' '),
 );
 
 /** tfjs's classes that compute something else than Keras's of the same name. */

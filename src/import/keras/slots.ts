@@ -40,6 +40,8 @@ const WEIGHTS: Readonly<Record<string, (config: Config) => WeightSlot[]>> = {
   GRUCell: recurrent,
   LSTM: recurrent,
   LSTMCell: recurrent,
+  LayerScale: () =>
+    slots(['depthwise_kernel', ['gamma']]).map(slot => ({...slot, reshaped: ([count]: readonly number[]) => [1, 1, count!, 1]})),
   LayerNormalization: config => slots(...affine(config)),
   Normalization: ({mean}) =>
     // Of a layer that was given them, they are no weights.

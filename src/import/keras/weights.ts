@@ -68,12 +68,14 @@ export function renamedParts(mended: MendedModel): Map<Part, string> {
   return renamed;
 }
 
-/** How well a name of an .h5 file fits a weight: 0 if not at all. */
+/** How well a name of an .h5 file fits a weight: 0 if not at all. Layers of Keras 2 may have slashes in their names. */
 function fit({slot, layer, path}: Target, name: readonly string[]): number {
   const folders = name.slice(0, -1);
-  if (!slot.names.includes(name.at(-1)!) || !folders.includes(layer)) return 0;
-  if (slot.hint !== undefined && !folders.some(folder => folder === slot.hint || (slot.hint!.endsWith('_') && folder.startsWith(slot.hint!)))) return 0;
-  return 1 + path.filter(each => folders.includes(each)).length;
+  const isWithin = (part: string) => `/${folders.join('/')}/`.includes(`/${part}/`);
+  if (!slot.names.includes(name.at(-1)!) || !isWithin(layer)) return 0;
+  const {hint} = slot;
+  if (hint !== undefined && !folders.some(each => each === hint || (hint.endsWith('_') && each.startsWith(hint)))) return 0;
+  return 1 + 1000 * layer.split('/').length + path.filter(isWithin).length;
 }
 
 /** Finds the weights of a file by name, and those that go by other names by their order. */
@@ -117,7 +119,7 @@ class Matcher {
     const byLast = new Map<string, Target[]>();
     for (const target of this.missing) {
       for (const name of target.slot.names) {
-        const key = `${target.layer}/${name}`;
+        const key = `${target.layer.split('/').at(-1)!}/${name}`;
         byLast.set(key, [...(byLast.get(key) ?? []), target]);
       }
     }
