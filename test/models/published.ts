@@ -37,15 +37,22 @@ export interface Taken {
 export const PHOTO = 224;
 export const PHOTO_BYTES = PHOTO * PHOTO * 3;
 
+/** Pixels from 0 to 255 as a model takes them. */
+export function scaled(pixels: tf.Tensor4D, dtype: tf.DataType | undefined, {range}: Published): tf.Tensor4D {
+  const [dark, bright] = range;
+  return tf.tidy(() => {
+    const values = tf.add<tf.Tensor4D>(tf.mul(pixels, (bright - dark) / 255), dark);
+    return dtype === 'int32' ? tf.cast(tf.round(values), 'int32') : values;
+  });
+}
+
 /** Photos as a model takes them. Where it takes images of any size, they keep theirs. */
-export function inputsOf(photos: Uint8Array, {shape, dtype}: Taken, {range: [dark, bright]}: Published): tf.Tensor4D {
+export function inputsOf(photos: Uint8Array, {shape, dtype}: Taken, published: Published): tf.Tensor4D {
   const [, height, width, channels] = shape!.map(size => (size! > 0 ? size : undefined));
   return tf.tidy(() => {
     const count = photos.length / PHOTO_BYTES;
     const pixels = tf.tensor4d(Float32Array.from(photos), [count, PHOTO, PHOTO, 3]);
     const sized = height && width ? tf.image.resizeBilinear(pixels, [height, width]) : pixels;
-    const colored = channels === 1 ? tf.mean<tf.Tensor4D>(sized, 3, true) : sized;
-    const scaled = tf.add<tf.Tensor4D>(tf.mul(colored, (bright - dark) / 255), dark);
-    return dtype === 'int32' ? tf.cast(tf.round(scaled), 'int32') : scaled;
+    return scaled(channels === 1 ? tf.mean<tf.Tensor4D>(sized, 3, true) : sized, dtype, published);
   });
 }
