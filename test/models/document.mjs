@@ -118,7 +118,7 @@ In Node, on the wasm backend. Times are the shortest of five imports, and how ma
 graph's own prediction. The difference is the largest of any output from the graph's, by the largest of that output. \`w8a8\` is
 calibrated (\`minMax\`) with 64 photos and not trained; ${photos} others are predicted. Of models that give scores, agreement is the share of
 photos with the same best one: of the classes, and of blazeface's 512 places where a face may be, though few photos show one. ±
-is, of the output that differs most, the length of the difference by the length of what is expected. The file is what
+is the length of the difference by the length of what is expected, of all outputs together. The file is what
 \`toTFLite\` writes, run by LiteRT (XNNPACK), and its size is given by that of the float weights.`,
     markdown(cellsOf(rows)),
     ...lists,

@@ -25,7 +25,7 @@ export interface Agreement {
   readonly photos: number;
   /** Photos that get the same best score, of models that give scores. */
   readonly sameBest?: number;
-  /** Of the output that differs most: the length of the difference by the length of what is expected. */
+  /** The length of the difference by the length of what is expected, of all outputs together. */
   readonly relativeError: number;
 }
 
@@ -64,11 +64,16 @@ const byLayers =
   batch =>
     [model.predictOnBatch(batch)].flat();
 
-/** Loops make a graph asynchronous; it says so by what it throws. */
+/** What finds as many values as there are makes a graph asynchronous, which it says by throwing. */
 const byGraph =
   (model: GraphModel): Predict =>
-  batch =>
-    [model.execute(batch)].flat();
+  async batch => {
+    try {
+      return [model.execute(batch)].flat();
+    } catch {
+      return [await model.executeAsync(batch)].flat();
+    }
+  };
 
 /** Photos, a batch at a time as a model takes them. */
 class Photos {
@@ -127,7 +132,7 @@ function agreementOf(found: Outputs, expected: Outputs, scores: number | undefin
   return {
     photos: found[0]!.length,
     ...(scores !== undefined && {sameBest: sameClasses(found[scores]!, expected[scores]!)}),
-    relativeError: Math.max(...found.map((each, i) => relativeError(each, expected[i]!))),
+    relativeError: relativeError(found.flat(), expected.flat()),
   };
 }
 

