@@ -48,6 +48,7 @@ module.exports = async config => {
     files: [
       {pattern: bundle, type: 'module', watched: false},
       {pattern: 'test/golden/*.{json,gz}', included: false, watched: false},
+      {pattern: 'test/graph_model/*.gz', included: false, watched: false},
       {pattern: 'test/graph_models/*.json', included: false, watched: false},
       {pattern: 'test/graph_models/*/*.{json,bin}', included: false, watched: false},
       {pattern: 'test/models/*.json', included: false, watched: false},

@@ -10,5 +10,6 @@ import './qat';
 
 export {cutModel, type CutOptions} from '../import/cut_model';
 export {describeImport, type ImportDescription, type ImportRow} from '../import/describe';
-export {importModel, type ImportOptions, type ImportProgress, type ModelSource} from '../import/import_model';
+export type {ModelSource} from '../graph_model/model_source';
+export {importModel, type ImportOptions, type ImportProgress} from '../import/import_model';
 export {mendLayers} from '../import/keras/mend_layers';

@@ -54,7 +54,7 @@ const NUMBERED: readonly string[] = [
 ];
 
 /** What tfjs holds a type of TensorFlow in; undefined of one that it has not. */
-export function dtypeOf(type: string | number | undefined): DataType | undefined {
+function dtypeOf(type: string | number | undefined): DataType | undefined {
   const name = typeof type === 'number' ? NUMBERED[type] : type;
   return name !== undefined && Object.hasOwn(DTYPES, name) ? DTYPES[name] : undefined;
 }

@@ -249,8 +249,24 @@ function isFunction(value: unknown): value is FunctionDef {
   );
 }
 
+/**
+ * What each returned value of a function is. The converter puts the function's name in front of the names of its constants, but
+ * not where one is returned.
+ */
+export function returnsOf({signature, nodeDef = [], ret = {}}: FunctionDef): Record<string, string> {
+  const names = new Set(nodeDef.map(({name}) => name));
+  const prefix = `${signature?.name ?? ''}/`;
+  const found = (reference: string) => {
+    const name = nodeOf(reference);
+    return !names.has(name) && names.has(prefix + name) ? prefix + reference : reference;
+  };
+  return Object.fromEntries(Object.entries(ret).map(([key, reference]) => [key, found(reference)]));
+}
+
 /** What is wrong with what a function returns. */
-function returnProblems({signature, nodeDef = [], ret = {}}: FunctionDef, where: string): string[] {
+function returnProblems(body: FunctionDef, where: string): string[] {
+  const {signature, nodeDef = []} = body;
+  const ret = returnsOf(body);
   const names = new Set([...nodeDef, ...(signature?.inputArg ?? [])].map(({name}) => name));
   return (signature?.outputArg ?? []).flatMap(({name}) => {
     const reference = Object.hasOwn(ret, name) ? ret[name] : undefined;

@@ -1,5 +1,5 @@
 /** The constants of graphs: values by themselves, which files can hold. */
-import {type DataType, keep, type Tensor, tensor, util} from '@tensorflow/tfjs-core';
+import {type DataType, tensor, tidy, util, type Variable, variable} from '@tensorflow/tfjs-core';
 import {isRecord, type Rule} from '../check/rules';
 
 /** A constant of a graph. */
@@ -52,11 +52,14 @@ function stringsIn(values: Uint8Array): Uint8Array[] | undefined {
   return at === values.length ? strings : undefined;
 }
 
-/** A tensor of the constant, which no scope frees. */
-export function tensorOf({dtype, shape, values}: Constant): Tensor {
-  if (dtype !== 'string') return keep(tensor(values, [...shape], dtype));
-  // tfjs knows strings as their bytes, which its typings hide.
-  return keep(tensor(stringsIn(values as Uint8Array) as unknown as string[], [...shape], 'string'));
+/** A tensor of the constant, which lives as weights of layers do: no scope frees it, and tf.disposeVariables does. */
+export function variableOf({dtype, shape, values}: Constant): Variable {
+  return tidy(() => {
+    if (dtype !== 'string') return variable(tensor(values, [...shape], dtype), false);
+    // tfjs knows strings as their bytes, which its typings hide.
+    const strings = stringsIn(values as Uint8Array) as unknown as string[];
+    return variable(tensor(strings, [...shape], 'string'), false);
+  });
 }
 
 /** A constant in JSON; without its values where those are saved elsewhere. */

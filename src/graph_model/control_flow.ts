@@ -7,7 +7,7 @@ import type {FunctionDef, GraphDef, NodeDef} from './check_graph';
 type Attr = NonNullable<NodeDef['attr']>;
 
 /** What may not stand for itself: each is part of a loop or a condition. */
-const PARTS = ['Enter', 'Merge', 'Switch', 'NextIteration', 'LoopCond', 'Exit'];
+export const PARTS: readonly string[] = ['Enter', 'Merge', 'Switch', 'NextIteration', 'LoopCond', 'Exit'];
 
 const isPart = (node: NodeDef | undefined, ...parts: readonly string[]) =>
   node !== undefined && parts.includes(node.op.replace(/^Ref/, ''));
@@ -265,8 +265,8 @@ class Converter {
       if (known !== undefined) return known;
       const name = nameIn(reference);
       if (inside.get(name)) return reference;
-      const node = this.#nodes.get(name)!;
-      if (node.op !== 'Const') return args.of(reference);
+      const node = this.#nodes.get(name);
+      if (node?.op !== 'Const') return args.of(reference);
       nodes.set(name, {...node, input: []});
       return reference;
     };

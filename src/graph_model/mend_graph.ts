@@ -14,6 +14,7 @@ import {
   type NodeDef,
   type OpRules,
   refuseGraph,
+  returnsOf,
 } from './check_graph';
 import {handlerOf} from './model_source';
 import {weightDataFor} from './weights';
@@ -226,7 +227,7 @@ function mendFunction(body: FunctionDef): FunctionDef {
   const outputs = new Map(
     nodes.flatMap(({name, op}) => (GRAPH_OPS[op]?.outputs ? [[name, GRAPH_OPS[op].outputs] as const] : [])),
   );
-  const ret = {...body.ret};
+  const ret = returnsOf(body);
   const returned: NodeDef[] = [];
   for (const [key, reference] of Object.entries(ret)) {
     // An argument that is passed on has no colon.

@@ -5,6 +5,10 @@ import {type FetchedFile, FileFetcher} from './fetch_files';
 import {inJson, jsonProblem} from './model_json';
 import {weightDataOf} from './weights';
 
+/** What importModel and mendLayers load: what tf.loadLayersModel and tf.loadGraphModel take, the synchronous ones included. */
+export type ModelSource =
+  string | io.IOHandler | io.IOHandlerSync | io.ModelArtifacts | [modelJSON: io.ModelJSON, weights: io.WeightData];
+
 /** What hands over a model. */
 export interface Handler {
   load(): io.ModelArtifacts | Promise<io.ModelArtifacts>;

@@ -1,9 +1,9 @@
 /** Some nodes of a graph on their own, run by tfjs, and at once: a layer cannot wait. */
 import {type GraphModel, loadGraphModelSync, registerOp} from '@tensorflow/tfjs-converter';
-import {clone, type io, type Tensor, tidy} from '@tensorflow/tfjs-core';
+import {clone, type io, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
 import {isRecord} from '../check/rules';
-import type {FunctionDef, GraphDef, NodeDef} from './check_graph';
-import {type Constant, tensorOf} from './constant';
+import {type FunctionDef, type GraphDef, type NodeDef, returnsOf} from './check_graph';
+import {type Constant, variableOf} from './constant';
 import {withFunctions} from './control_flow';
 import {quantizationOp} from './mend_graph';
 import type {GraphFunction, Op, OpNode, Value} from './own_op';
@@ -83,7 +83,9 @@ class Library {
   }
 }
 
-function nodesOf({signature, nodeDef = [], ret = {}}: FunctionDef): NodeSet {
+function nodesOf(body: FunctionDef): NodeSet {
+  const {signature, nodeDef = []} = body;
+  const ret = returnsOf(body);
   const inputs = (signature?.inputArg ?? []).map(({name}) => name);
   const outputs = (signature?.outputArg ?? []).map(({name}) => ret[name] ?? name);
   return {nodes: nodeDef, inputs, outputs};
@@ -113,7 +115,7 @@ function ownNode(node: NodeDef, library: Library): OwnNode | undefined {
 }
 
 /** The nodes that the outputs hang on, each after those that it takes from. */
-function neededNodes(
+export function neededNodes(
   outputs: readonly string[],
   nodes: ReadonlyMap<string, NodeDef>,
   isGiven: (reference: string) => boolean,
@@ -135,6 +137,13 @@ function neededNodes(
   return [...needed.values()];
 }
 
+/** The nodes of a set, less those that are given, with their loops and conditions as functions. */
+export function functionalGraph({nodes, library, inputs}: NodeSet): GraphDef {
+  const given = new Set(inputs.map(reference => reference.replace(/:0$/, '')));
+  const node = nodes.map(each => (given.has(each.name) ? {name: each.name, op: 'Placeholder'} : each));
+  return withFunctions({node, ...(library && {library})});
+}
+
 /** A NodeSet that is ready to run. */
 export class NodeRun {
   readonly #model: GraphModel<io.IOHandlerSync>;
@@ -142,7 +151,7 @@ export class NodeRun {
   readonly #outputs: readonly string[];
   readonly #nodes: readonly {readonly where: string; readonly reference: string}[];
   readonly #own: OwnNode[] = [];
-  readonly #constants: Record<string, Tensor> = {};
+  readonly #constants: Record<string, Variable> = {};
   readonly #library: Library;
   readonly #ownsLibrary: boolean;
 
@@ -152,7 +161,7 @@ export class NodeRun {
    */
   constructor(set: NodeSet, constants: ReadonlyMap<string, Constant>, library?: Library) {
     registerOwnOp();
-    const graph = withFunctions({node: [...set.nodes], ...(set.library && {library: set.library})});
+    const graph = functionalGraph(set);
     this.#library = library ?? new Library(graph.library, constants);
     this.#ownsLibrary = !library;
     const nodes = new Map(graph.node.map(node => [node.name, node]));
@@ -219,7 +228,7 @@ export class NodeRun {
     if (op === 'Const') {
       const constant = constants.get(name);
       if (!constant) throw new Error(`node '${name}' (Const): its value is missing.`);
-      this.#constants[id] = tensorOf(constant);
+      this.#constants[id] = variableOf(constant);
       return {name: id, op: 'Placeholder', attr: {}};
     }
     const input = (node.input ?? []).filter(reference => !isControl(reference)).map(translate);

@@ -114,7 +114,14 @@ export function argsOf(config: object): GraphSegmentArgs {
   const all = [...saved.constants, ...saved.weights];
   const graph = parsed(saved.graph.name) as NodeSet;
   refuse(config, graphProblemsOf(graph, new Set(all.map(each => each.name))));
-  refuse(config, weightProblems(saved.weights, graph));
+  refuse(config, [
+    ...weightProblems(saved.weights, graph),
+    ...(outputs.length === graph.outputs.length
+      ? []
+      : [
+          `outputs must tell of ${graph.outputs.length} outputs, as the graph has them, but tell of ${outputs.length}.`,
+        ]),
+  ]);
   return {
     name,
     graph,

@@ -2,7 +2,7 @@
 import {io} from '@tensorflow/tfjs-core';
 import {isRecord} from '../check/rules';
 import {inJson} from './model_json';
-import type {Constant} from './node_run';
+import type {Constant} from './constant';
 
 /** Bytes of a value, by the dtypes of weights, and of what they are stored as. A string is its length and its bytes. */
 const BYTES = new Map([
@@ -194,10 +194,11 @@ export class GraphWeights {
 }
 
 function decoded(spec: io.WeightsManifestEntry, bytes: ArrayBuffer): Constant['values'] {
+  // tfjs's own arithmetic, under a name that is none of an object's own.
   if (spec.quantization) {
-    // tfjs's own arithmetic, under a name that is none of an object's own. Not in a tidy: that would look at each value returned.
     const weight = io.decodeWeights(bytes, [{...spec, name: 'weight'}])['weight']!;
     const values = weight.dataSync<'float32'>();
+    // By hand: a scope looks for tensors in what it returns, value by value.
     weight.dispose();
     return values;
   }

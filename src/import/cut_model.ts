@@ -88,7 +88,10 @@ function checkOutputs(model: LayersModel, options: unknown): void {
   }
   const container = asContainer(model);
   const problems = (outputs as unknown[]).map((name, i) => nameProblem(name, i, outputs as unknown[], container));
-  throwProblems('cutModel', problems.filter(problem => problem !== undefined));
+  throwProblems(
+    'cutModel',
+    problems.filter(problem => problem !== undefined),
+  );
 }
 
 /** The inputs that some tensors of a graph hang on, in the graph's order. */
@@ -137,4 +140,3 @@ export function cutModel(model: LayersModel, options: CutOptions): LayersModel {
     },
   });
 }
-

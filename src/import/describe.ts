@@ -44,6 +44,11 @@ export function remember(model: LayersModel, origins: Origins): void {
   IMPORTED.add(new WeakRef(model));
 }
 
+/** What was remembered of a model. */
+export function recalled(model: LayersModel): Origins {
+  return ORIGINS.get(model) ?? new Map();
+}
+
 /** Where layers come from: of a model that was imported, or was made of one and has no other layers, as quantizeModel makes them. */
 function originsOf(model: LayersModel, layers: readonly Layer[]): Origins | undefined {
   const own = ORIGINS.get(model);

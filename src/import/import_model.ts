@@ -1,7 +1,7 @@
 /** Models of any kind as LayersModels. */
 import type {io} from '@tensorflow/tfjs-core';
 import {type LayersModel, loadLayersModel} from '@tensorflow/tfjs-layers';
-import {loadModel} from '../graph_model/model_source';
+import {loadModel, type ModelSource} from '../graph_model/model_source';
 import {isLayersModel, openGraph, openLayers} from '../graph_model/open_model';
 import {allOrNothing} from '../layers/all_or_nothing';
 import {quantized} from './graph/fake_quant';
@@ -21,12 +21,28 @@ export interface ImportOptions extends Omit<io.LoadOptions, 'onProgress' | 'stri
   readonly onProgress?: (progress: ImportProgress) => void;
 }
 
-/** What importModel and mendLayers load: what tf.loadLayersModel and tf.loadGraphModel take, the synchronous ones included. */
-export type ModelSource =
-  string | io.IOHandler | io.IOHandlerSync | io.ModelArtifacts | [modelJSON: io.ModelJSON, weights: io.WeightData];
-
 /**
- * Loads a model of any kind as a LayersModel.
+ * Loads a model of any kind as a LayersModel, which trains, is quantized, calibrated, saved and exported as any other: a graph
+ * model, or a layers model of Keras 2 or 3, as {@link mendLayers} mends it.
+ *
+ * Of a graph, patterns of nodes become tfjs's own layers with their weights; what no layer computes stays as it is, in layers
+ * that run the nodes (of class GraphSegment). {@link describeImport} tells which and why. Layers go by the names of nodes; the
+ * names and the order of inputs and outputs are those of `tf.loadGraphModel`, less a ':0' at the end. Weights are trainable, and
+ * a batch norm that was folded into them stays so. Where all is layers, a graph that takes one example at a time becomes a model
+ * that takes any number. A graph with FakeQuant nodes becomes a quantized model with their ranges and widths.
+ *
+ * @example
+ * ```js
+ * const model = await importModel('https://…/model.json');
+ * describeImport(model).print();
+ * const quantized = quantizeModel(model);
+ * ```
+ *
+ * @param source - the model's URL, an IOHandler (`tf.io.browserFiles(files)`, ...), ModelArtifacts, or `[modelJSON, weights]`.
+ * @param options - how it is loaded, as `tf.loadGraphModel` takes them (`requestInit`, `fromTFHub`, ...), and `onProgress`.
+ * @returns the model, which is the caller's to dispose of.
+ * @throws if it cannot be loaded, is no model, or is malformed: the error names file, node, op and remedy, all problems at once,
+ * and no tensor is left.
  */
 export async function importModel(source: ModelSource, options: ImportOptions = {}): Promise<LayersModel> {
   const {onProgress, ...loading} = options;

@@ -8,11 +8,12 @@ import {withModel} from '../layers/model';
 import '../qat/quantized_layers/layer_classes';
 import {quantizingLayers} from '../qat/quantized_layers/quantizing';
 import type {IntegerGrid} from '../quantizer/levels';
-import type {IntegerGraph, Value, ValueType} from './graph';
+import type {IntegerGraph, Value} from './graph';
 import {GraphBuilder} from './graph_builder';
 import {classProblems, levelProblems, quantizerProblems, unsetProblems} from './layer_problems';
 import {loweringOf} from './lowerings';
 import {LayerCall} from './lowerings/layer_call';
+import type {ValueType} from './operators';
 import {type LayerNumbers, LayerReader} from './read_layers';
 import {asSegment, operationProblems} from './segments';
 

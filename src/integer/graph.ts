@@ -3,10 +3,7 @@
  * knows no layer and no format.
  */
 import {EVERYTHING, type Interval, needsInt16, sameGrid, type ValueGrid} from './grids';
-import type {Attributes, Filter, Operator} from './operators';
-
-/** What a value is that is on no grid. */
-export type ValueType = 'float32' | 'int32' | 'bool';
+import type {Attributes, Filter, Operator, ValueType} from './operators';
 
 /** A tensor that is computed. */
 export interface Value {
@@ -39,6 +36,8 @@ interface AnyNode {
   readonly layer: string;
   readonly inputs: readonly Value[];
   readonly output: Value;
+  /** What it gives beside, one after the other. */
+  readonly further: readonly Value[];
   readonly rule: GridRule;
   /** Of an operator whose output nobody measures. */
   readonly reach?: Reach;
@@ -71,6 +70,8 @@ export interface NodeArgs {
   readonly inputs: readonly Value[];
   readonly shape: readonly number[];
   readonly rule: GridRule;
+  /** What is given beside, on no grid. */
+  readonly further?: readonly Pick<Value, 'shape' | 'type'>[];
   readonly reach?: Reach | undefined;
   readonly clamp?: Interval;
 }
@@ -80,13 +81,14 @@ export function nodeOf<Of extends Operator>(
   layer: string,
   operator: Of,
   attributes: Attributes[Of],
-  {inputs, shape, rule, reach, clamp = EVERYTHING}: NodeArgs,
+  {inputs, shape, rule, further = [], reach, clamp = EVERYTHING}: NodeArgs,
 ): Node {
   const call = {layer, operator, attributes, inputs, rule, clamp, ...(reach && {reach})};
-  const node = call as unknown as Node & {output: Value};
+  const node = call as unknown as Node & {output: Value; further: Value[]};
   const grid = rule === 'same' ? commonGrid(inputs) : typeof rule === 'string' ? undefined : rule;
   const type = typeof rule === 'string' && rule !== 'own' && rule !== 'same' ? rule : undefined;
   node.output = {shape, layer, uses: 1, grid, type, producer: node};
+  node.further = further.map(each => ({...node.output, ...each}));
   return node;
 }
 

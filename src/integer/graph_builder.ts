@@ -16,7 +16,6 @@ import {
   sizeOf,
   typeOf,
   type Value,
-  type ValueType,
 } from './graph';
 import {EVERYTHING, gridOver, type Interval, isWithin, reachOf, type ValueGrid} from './grids';
 import {
@@ -27,6 +26,7 @@ import {
   type Operation,
   type Operator,
   scaleChannels,
+  type ValueType,
 } from './operators';
 import {NO_PADDING} from './window';
 
@@ -83,13 +83,16 @@ export class GraphBuilder implements IntegerGraph {
   }
 
   /** One of TensorFlow's operations, with the shapes and types of what it gives. */
-  operation(call: Omit<Operation, 'outputs'>, outputs: readonly Pick<Value, 'shape' | 'type'>[]): readonly Value[] {
-    const inputs = call.operands.filter((each): each is Value => 'layer' in each);
-    const all: Value[] = [];
-    const [first, ...others] = outputs;
-    all[0] = this.add('operation', {...call, outputs: all}, {inputs, shape: first!.shape, rule: first!.type!});
-    for (const {shape, type} of others) all.push({...all[0], shape, type});
-    return all;
+  operation(
+    call: Omit<Operation, 'constants'>,
+    operands: readonly (Value | Constant)[],
+    [first, ...further]: readonly Pick<Value, 'shape' | 'type'>[],
+  ): readonly Value[] {
+    const inputs = operands.filter((each): each is Value => 'layer' in each);
+    const constants = new Map(operands.flatMap((each, i) => ('layer' in each ? [] : [[i, each] as const])));
+    const rule = first!.type!;
+    const output = this.add('operation', {...call, constants}, {inputs, shape: first!.shape, rule, further});
+    return [output, ...output.producer!.further];
   }
 
   constant(value: Constant): Value {
@@ -122,8 +125,8 @@ export class GraphBuilder implements IntegerGraph {
 
   #cast(x: Value): Value {
     if (typeOf(x) === 'float32') return x;
-    const call = {op: 'Cast', name: this.layer, attrs: NO_ATTRS, operands: [x]};
-    return this.operation(call, [{shape: x.shape, type: 'float32'}])[0]!;
+    const call = {op: 'Cast', name: this.layer, attrs: NO_ATTRS};
+    return this.operation(call, [x], [{shape: x.shape, type: 'float32'}])[0]!;
   }
 
   /** An operator that moves values, or chooses among them. */

@@ -1,6 +1,5 @@
 /** The operators of a graph, named for what they compute on tensors whose last dimension is the channels. */
 import {channelOf} from '../quantizer/levels';
-import type {Value, ValueType} from './graph';
 import type {Pair, Window} from './window';
 
 /** Numbers that are given. */
@@ -8,6 +7,9 @@ export interface Numbers {
   readonly values: Float32Array;
   readonly shape: readonly number[];
 }
+
+/** What a value is that is on no grid. */
+export type ValueType = 'float32' | 'int32' | 'bool';
 
 /** A value that is known. */
 export interface Constant {
@@ -43,9 +45,8 @@ export interface Operation {
   /** The name of the node that it was in a graph. */
   readonly name: string;
   readonly attrs: OperationAttrs;
-  readonly operands: readonly (Value | Constant)[];
-  /** All that it gives. */
-  readonly outputs: readonly Value[];
+  /** What it takes that is known, by its place; the inputs are the others. */
+  readonly constants: ReadonlyMap<number, Constant>;
 }
 
 /** What an operator multiplies with, and adds. */

@@ -19,7 +19,10 @@ function branched(): tfl.LayersModel {
   const first = symbolic(shared.apply(symbolic(layers.dense({units: 4, name: 'widen'}).apply(pooled))));
   const second = symbolic(shared.apply(extra));
   const joined = symbolic(layers.add({name: 'joined'}).apply([first, second]));
-  return tfl.model({inputs: [image, extra], outputs: layers.dense({units: 2, name: 'head'}).apply(joined) as tfl.SymbolicTensor});
+  return tfl.model({
+    inputs: [image, extra],
+    outputs: layers.dense({units: 2, name: 'head'}).apply(joined) as tfl.SymbolicTensor,
+  });
 }
 
 const flat = (value: Tensor | Tensor[]) => [value].flat();
@@ -58,7 +61,11 @@ describe('cutModel', () => {
     const shared = model.getLayer('shared');
     const whole = tfl.model({
       inputs: model.inputs,
-      outputs: [symbolic(shared.getOutputAt(0)), symbolic(shared.getOutputAt(1)), symbolic(model.getLayer('conv').output)],
+      outputs: [
+        symbolic(shared.getOutputAt(0)),
+        symbolic(shared.getOutputAt(1)),
+        symbolic(model.getLayer('conv').output),
+      ],
     });
     const [cutOutputs, wanted] = [cut.predict(given), whole.predict(given)].map(flat);
     expect(cutOutputs!.length).toBe(3);
@@ -77,7 +84,12 @@ describe('cutModel', () => {
     expect(cut.getLayer('norm').trainableWeights.length).toBe(0);
     const x = randomUniform([1, 6, 6, 2]);
     const before = cut.predict(x) as Tensor;
-    model.getLayer('conv').setWeights(model.getLayer('conv').getWeights().map(each => each.add(1)));
+    model.getLayer('conv').setWeights(
+      model
+        .getLayer('conv')
+        .getWeights()
+        .map(each => each.add(1)),
+    );
     model.dispose();
     await expectSame(cut.predict(x), before);
   });

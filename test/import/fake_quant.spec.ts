@@ -3,13 +3,15 @@ import {loadGraphModel} from '@tensorflow/tfjs-converter';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {mendGraph, registerGraphOps} from '../../src/entries/graph_model';
-import {importModel} from '../../src/entries/import';
+import {describeImport, importModel} from '../../src/entries/import';
 import {describeQuantization, freezeRanges, quantizedWeights} from '../../src/entries/qat';
 import {quantized} from '../../src/import/graph/fake_quant';
 import {gridOfWeight} from '../../src/import/graph/weight_grids';
 import {QuantizedInput} from '../../src/qat/quantized_layers/quantized_input';
+import {QuantizedLayer} from '../../src/qat/quantized_layers/quantized_layer';
+import {inputTensors, modelHandler, readExpected} from '../graph_models/models';
 import {reloaded} from '../support/saved';
-import {scoped} from '../support/scoped';
+import {needsTraining, scoped} from '../support/scoped';
 
 /** Whole numbers from -most to most, of which the first reaches it. */
 function levels(count: number, most: number, seed: number): number[] {
@@ -138,28 +140,33 @@ describe('A graph with FakeQuant nodes', () => {
     expect(furthest(predict(q, x), expected)).toBeLessThan(1e-5);
     expect(q.outputNames).toEqual(['scores']);
     const rows = await describeQuantization(q).read();
-    expect(
-      rows.map(({layer, what, numBits, ranges, min}) => [layer, what, numBits, ranges, min && +min.toFixed(4)]),
-    ).toEqual([
-      ['image/quant', 'output', 8, 1, -1],
-      ['conv', 'kernel', 8, 4, -1.016],
-      ['conv', 'output', 8, 1, 0],
-      ['float', 'weights', undefined, 0, undefined],
-      ['float', 'output', undefined, 0, undefined],
-      ['add', 'output', 8, 1, -3],
-      ['pool', 'output', 8, 1, -1],
-      ['dense', 'kernel', 8, 1, -1.27],
-      ['dense', 'output', undefined, 0, undefined],
-      ['scores', 'output', 4, 1, -4],
+    const found = rows.filter(({numBits}) => numBits !== undefined);
+    expect(found.map(({layer, what, numBits, ranges, note}) => [layer, what, numBits, ranges, note])).toEqual([
+      ['image/quant', 'output', 8, 1, ''],
+      ['conv', 'kernel', 8, 4, ''],
+      ['conv', 'output', 8, 1, ''],
+      ['float', 'kernel', 8, 4, 'switched off'],
+      ['add', 'output', 8, 1, ''],
+      ['pool', 'output', 8, 1, ''],
+      ['dense', 'kernel', 8, 1, ''],
+      ['scores', 'output', 4, 1, ''],
     ]);
+    const minOf = (name: string, of: string) => rows.find(({layer, what}) => layer === name && what === of)!.min;
+    expect(minOf('conv', 'kernel')).toBeCloseTo(-4 * 0.002 * 127, 5);
+    expect(minOf('add', 'output')).toBe(-3);
+    expect(minOf('dense', 'kernel')).toBeCloseTo(-1.27, 6);
     const again = await reloaded(q);
     expect(predict(again, x)).toEqual(predict(q, x));
     for (const each of [q, again]) each.dispose();
   });
 
   it('keeps the grids of its weights until their ranges may move', async () => {
+    needsTraining();
     const q = await quantized(importedModel());
-    const steps = async () => (await quantizedWeights(q)).weights.flatMap(({scale}) => Array.from(scale));
+    const steps = async () => {
+      const weights = (await quantizedWeights(q)).weights.filter(({layer}) => layer !== 'float');
+      return weights.flatMap(({scale}) => Array.from(scale));
+    };
     const before = await steps();
     [0.002, 0.004, 0.006, 0.008, 0.01].forEach((step, i) => expect(before[i]! / step).toBeCloseTo(1, 6));
     q.compile({optimizer: 'sgd', loss: 'meanSquaredError'});
@@ -321,13 +328,25 @@ describe('importModel, of nodes that round,', () => {
         ['relu', 'output', undefined, 0],
         ['second', 'output', numBits, 1],
         ['first', 'output', numBits, 1],
-        ['float', 'weights', undefined, 0],
+        ['float', 'kernel', 8, 4],
         ['float', 'output', undefined, 0],
         ['sum', 'output', numBits, 1],
         ['again', 'output', 8, 1],
         ['pooled', 'output', undefined, 0],
         ['dense', 'weights', undefined, 0],
         ['dense', 'output', undefined, 0],
+      ]);
+      const origins = describeImport(q).rows.map(({layer, nodes, note}) => [layer, nodes.join(' '), note]);
+      expect(origins).toEqual([
+        ['rounded', 'rounded', undefined],
+        ['relu', 'conv biased relu', `with Conv2D, BiasAdd; kernel of ${numBits} bits`],
+        ['second', 'second', undefined],
+        ['first', 'first', undefined],
+        ['float', 'float', 'kernel that the graph does not round'],
+        ['sum', 'sum twice', `rounds to ${numBits} bits`],
+        ['again', 'again', undefined],
+        ['pooled', 'pooled', undefined],
+        ['dense', 'dense', undefined],
       ]);
       const again = await reloaded(q);
       expect(predict(again, x)).toEqual(predict(q, x));
@@ -336,6 +355,7 @@ describe('importModel, of nodes that round,', () => {
   }
 
   it('trains the network on', async () => {
+    needsTraining();
     const q = await importModel(network(8));
     q.compile({optimizer: 'sgd', loss: 'meanSquaredError'});
     const [x, y] = [tf.randomUniform([8, 6, 6, 2], -1, 1, 'float32', 16), tf.ones([8, 3])];
@@ -346,4 +366,48 @@ describe('importModel, of nodes that round,', () => {
     expect(predict(q, x)).not.toEqual(before);
     q.dispose();
   });
+});
+
+/** Of the folders of test/graph_models, the classes of what rounds. */
+const SEGMENT = 'tfjs-quantization>GraphSegment';
+const CONVERTED: Readonly<Record<string, readonly string[]>> = {
+  args: [QuantizedInput.className, SEGMENT],
+  vars: [SEGMENT],
+  vars_per_channel: [SEGMENT],
+  quantize_v2: [SEGMENT],
+  quantize_v3: [SEGMENT],
+  quantize_v3_bits: [SEGMENT],
+  quantize_v4: [SEGMENT],
+  quantize_v4_grad: [SEGMENT],
+  qat_network: [QuantizedInput.className, QuantizedLayer.className],
+};
+
+describe('importModel, of converted graphs,', () => {
+  scoped();
+
+  for (const [folder, classes] of Object.entries(CONVERTED)) {
+    it(`gives what tf.loadGraphModel gives of ${folder}`, async () => {
+      registerGraphOps();
+      const graph = await loadGraphModel(mendGraph(await modelHandler(folder)));
+      const model = await importModel(await modelHandler(folder));
+      const rounding = model.layers.map(layer => layer.getClassName()).filter(name => /Quantized|Segment/.test(name));
+      expect(new Set(rounding)).toEqual(new Set(classes));
+      for (const {inputs} of (await readExpected())[folder]!) {
+        const given = inputTensors(inputs);
+        const expected = [graph.execute(given)].flat();
+        const values = model.inputNames.map(name => given[name]!);
+        const found = [model.apply(values.length === 1 ? values[0]! : values)].flat() as tf.Tensor[];
+        expect(found.length).toBe(expected.length);
+        found.forEach((value, i) => {
+          const [one, other] = [value.dataSync(), expected[i]!.dataSync()];
+          const largest = Math.max(...other.filter(Number.isFinite).map(Math.abs));
+          const isOff = (each: number, j: number) =>
+            !Object.is(each, other[j]) && !(Math.abs(each - other[j]!) <= 1e-5 * largest) && each !== other[j];
+          expect(one.filter(isOff).length).withContext(model.outputNames[i]!).toBe(0);
+        });
+      }
+      graph.dispose();
+      model.dispose();
+    });
+  }
 });

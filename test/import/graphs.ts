@@ -2,6 +2,10 @@
 import {loadGraphModel} from '@tensorflow/tfjs-converter';
 import {io, randomNormal, randomUniform, type Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {setup} from '../support/environment';
+
+/** How far two ways of computing the same are apart at most, over the largest value: GPUs round more. */
+export const CLOSE = setup.backend === 'cpu' || setup.backend === 'wasm' ? 1e-5 : 1e-3;
 
 type Attr = Readonly<Record<string, unknown>>;
 
@@ -80,8 +84,9 @@ export class GraphBuilder {
   }
 }
 
-/** Values for each input of a model; its open dimensions are of the sizes. */
-export function valuesFor(model: LayersModel, sizes: readonly number[] = [2, 7, 6, 5]): Tensor[] {
+/** Values for each input of a model, whose open dimensions are a few. */
+export function valuesFor(model: LayersModel, batch = 2): Tensor[] {
+  const sizes = [batch, 7, 6, 5];
   return model.inputs.map(({shape, dtype}, i) => {
     const closed = shape.map((dim, axis) => dim ?? sizes[axis]!);
     return dtype === 'int32'

@@ -1,10 +1,13 @@
 /** Which layers the nodes of graphs become, against tfjs's own executor of graphs. */
-import type {io, Tensor} from '@tensorflow/tfjs-core';
+import {abs, type io, square, sum, type Tensor, variableGrads} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
+import fc from 'fast-check';
+import {describeImport} from '../../src/import/describe';
 import {importModel} from '../../src/import/import_model';
-import {scoped} from '../support/scoped';
+import {needsTraining, scoped} from '../support/scoped';
 import {
   classesOf,
+  CLOSE,
   difference,
   executed,
   flag,
@@ -29,8 +32,8 @@ function graphOf(shape: Shape, build: Build): io.ModelArtifacts {
 }
 
 /** Expects a model to compute what a graph does, in training too, where it does not normalize batches. */
-async function expectSame(artifacts: io.ModelArtifacts, model: LayersModel): Promise<void> {
-  const values = valuesFor(model);
+async function expectSame(artifacts: io.ModelArtifacts, model: LayersModel, batch = 2): Promise<void> {
+  const values = valuesFor(model, batch);
   const expected = await executed(artifacts, model.inputNames, values);
   const outputs = [[model.predict(values)].flat()];
   if (!classesOf(model).includes('BatchNormalization')) {
@@ -38,15 +41,16 @@ async function expectSame(artifacts: io.ModelArtifacts, model: LayersModel): Pro
   }
   for (const given of outputs) {
     expect(given.length).toBe(expected.length);
-    given.forEach((each, i) => expect(difference(each, expected[i]!)).toBeLessThan(1e-5));
+    given.forEach((each, i) => expect(difference(each, expected[i]!)).toBeLessThan(CLOSE));
   }
 }
 
 /** Expects a graph to become layers of these classes. */
-async function expectLayers(artifacts: io.ModelArtifacts, ...classes: readonly string[]): Promise<LayersModel> {
+async function expectLayers({shape, build, classes}: Form): Promise<LayersModel> {
+  const artifacts = graphOf(shape, build);
   const model = await importModel(artifacts);
   expect(classesOf(model)).toEqual([...classes]);
-  await expectSame(artifacts, model);
+  await expectSame(artifacts, model, shape[0] ?? 2);
   return model;
 }
 
@@ -60,9 +64,9 @@ const form = (shape: Shape, build: Build, ...classes: readonly string[]): Form =
 
 /** A spec for each form of nodes. */
 function become(forms: Readonly<Record<string, Form>>): void {
-  for (const [name, {shape, build, classes}] of Object.entries(forms)) {
-    it(`${name}: ${classes.join(', ') || 'nothing'}`, async () => {
-      await expectLayers(graphOf(shape, build), ...classes);
+  for (const [name, each] of Object.entries(forms)) {
+    it(`${name}: ${each.classes.join(', ')}`, async () => {
+      await expectLayers(each);
     });
   }
 }
@@ -341,9 +345,30 @@ describe('Nodes of graphs become layers,', () => {
         'DepthwiseConv2D',
       ),
       'a mean per channel': form(IMAGES, (g, x) => g.op('Sub', [x, g.random([1, 1, 1, 3])]), 'DepthwiseConv2D'),
-      'per channel of steps': form(STEPS, (g, x) => g.op('Mul', [x, g.random([3])]), 'BatchNormalization'),
-      'per step': form(STEPS, (g, x) => g.op('Mul', [x, g.random([7, 1])]), 'BatchNormalization'),
-      'per column': form(ROWS, (g, x) => g.op('AddV2', [g.random([5]), x]), 'BatchNormalization'),
+      'per channel of steps': form(
+        STEPS,
+        (g, x) => g.op('Mul', [x, g.random([3])]),
+        'Reshape',
+        'DepthwiseConv2D',
+        'Reshape',
+      ),
+      'per channel of steps of any number': form(
+        [null, null, 3],
+        (g, x) => g.op('Relu', [g.op('AddV2', [x, g.random([3])])]),
+        'Reshape',
+        'DepthwiseConv2D',
+        'Reshape',
+      ),
+      'per channel of volumes': form(
+        [null, 2, 3, 4, 3],
+        (g, x) => g.op('Mul', [x, g.random([3])]),
+        'Reshape',
+        'DepthwiseConv2D',
+        'Reshape',
+      ),
+      'per step': form(STEPS, (g, x) => g.op('Mul', [x, g.random([7, 1])]), 'Reshape', 'DepthwiseConv2D', 'Reshape'),
+      'per channel that comes first': form(IMAGES, (g, x) => g.op('Mul', [x, g.random([8, 1, 1])]), 'DepthwiseConv2D'),
+      'per column': form(ROWS, (g, x) => g.op('AddV2', [g.random([5]), x]), 'Reshape', 'DepthwiseConv2D', 'Reshape'),
       'hard swish': form(
         IMAGES,
         (g, x) => {
@@ -468,6 +493,21 @@ describe('Nodes of graphs become layers,', () => {
       'Sum over space': form(IMAGES, over('Sum', [1, 2], false), 'GlobalAveragePooling2D', 'Rescaling'),
       'Mean over steps': form([null, null, 3], over('Mean', [1], false), 'GlobalAveragePooling1D'),
       'Max over steps': form(STEPS, over('Max', [1], true), 'GlobalMaxPooling1D', 'Reshape'),
+      'Mean over rows': form(
+        IMAGES,
+        over('Mean', [1], true),
+        'Reshape',
+        'GlobalAveragePooling1D',
+        'Reshape',
+        'Reshape',
+      ),
+      'Max over volumes': form(
+        [null, 2, 3, 4, 5],
+        over('Max', [1, 2, 3], false),
+        'Reshape',
+        'GlobalMaxPooling1D',
+        'Reshape',
+      ),
       'Mean where channels come first': form(IMAGES, over('Mean', [2, 3], false), 'GlobalAveragePooling2D'),
     });
   });
@@ -523,18 +563,33 @@ describe('Nodes of graphs become layers,', () => {
         (g, x) => g.op('Squeeze', [x], {squeeze_dims: ints(-2)}),
         'Reshape',
       ),
-      'Conv1D as ExpandDims, Conv2D and Squeeze': form(
+      'ExpandDims, Conv2D and Squeeze': form(
         [null, null, 3],
         (g, x) => {
           const images = g.op('ExpandDims', [x, g.scalar(-3, 'int32')]);
-          const product = g.op('Conv2D', [images, g.random([1, 3, 3, 4])], SAME);
-          g.op('BiasAdd', [g.op('Squeeze', [product], {squeeze_dims: ints(-3)}), g.random([4])]);
+          const product = g.op('Conv2D', [images, g.random([1, 3, 3, 4])], {...SAME, strides: ints(1, 1, 2, 1)});
+          g.op('Relu', [g.op('BiasAdd', [g.op('Squeeze', [product], {squeeze_dims: ints(-3)}), g.random([4])])]);
         },
-        'Reshape',
-        'Conv2D',
-        'Reshape',
-        'BatchNormalization',
+        'Conv1D',
       ),
+      'ExpandDims, Conv2D of columns and Squeeze': form(
+        STEPS,
+        (g, x) => {
+          const images = g.op('ExpandDims', [x, g.scalar(2, 'int32')]);
+          const attrs = {...VALID, dilations: ints(1, 2, 1, 1)};
+          g.op('Squeeze', [g.op('Conv2D', [images, g.random([3, 1, 3, 4])], attrs)], {squeeze_dims: ints(2)});
+        },
+        'Conv1D',
+      ),
+      'ExpandDims, Tile and Reshape': form(
+        IMAGES,
+        (g, x) => {
+          const tiled = g.op('Tile', [g.op('ExpandDims', [x, g.scalar(2, 'int32')]), g.ints(1, 1, 3, 1, 1)]);
+          g.op('Reshape', [tiled, g.ints(-1, 24, 6, 3)]);
+        },
+        'UpSampling2D',
+      ),
+      ExpandDims: form(STEPS, (g, x) => g.op('ExpandDims', [x, g.scalar(-1, 'int32')]), 'Reshape'),
       Transpose: form(IMAGES, (g, x) => g.op('Transpose', [x, g.ints(0, 3, 1, 2)]), 'Permute'),
       'Pad around images': form(OPEN, space(0, 0, 1, 2, 0, 1, 0, 0), 'ZeroPadding2D'),
       'Pad where channels come first': form(IMAGES, space(0, 0, 0, 0, 1, 0, 2, 1), 'ZeroPadding2D'),
@@ -591,7 +646,192 @@ describe('Nodes of graphs become layers,', () => {
       const graph = new GraphBuilder();
       const x = graph.input('x', [null, 6], 'int32');
       graph.op('GatherV2', [graph.random([4, 5]), x, graph.scalar(0, 'int32')], {batch_dims: int(0)});
-      await expectLayers(graph.artifacts(), 'Embedding');
+      const model = await importModel(graph.artifacts());
+      expect(classesOf(model)).toEqual(['Embedding']);
+      await expectSame(graph.artifacts(), model);
     });
+  });
+
+  describe('unless there is none, and says why:', () => {
+    const stay = (shape: Shape, build: Build, why: string) => ({shape, build, why});
+    const resized = (op: string, height: number, align: boolean, half: boolean): Build => {
+      const attrs = {align_corners: flag(align), half_pixel_centers: flag(half)};
+      return (g, x) => g.op(op, [x, g.ints(height, 12)], attrs);
+    };
+    const forms = {
+      'depthwise dilations': stay(
+        IMAGES,
+        (g, x) => g.op('DepthwiseConv2dNative', [x, g.random([2, 2, 3, 1])], {...VALID, dilations: ints(1, 2, 2, 1)}),
+        'has dilations, and no depthwise layer has',
+      ),
+      'a transposed convolution of another size': stay(
+        [null, 4, 3, 2],
+        (g, x) => {
+          const attrs = {...SAME, strides: ints(1, 2, 2, 1)};
+          g.op('Conv2DBackpropInput', [g.ints(2, 7, 5, 5), g.random([3, 3, 5, 2]), x], attrs);
+        },
+        'gives another size than a layer, or one that is open',
+      ),
+      'a filter that is computed': stay(
+        [2, 3, 3, 1],
+        (g, x) => {
+          const filter = g.op('Reshape', [g.op('Tanh', [x]), g.ints(3, 3, 1, 2)]);
+          g.op('Conv2D', [x, filter], SAME);
+        },
+        'computes its filter',
+      ),
+      'a constant that differs by pixel': stay(
+        IMAGES,
+        (g, x) => g.op('Add', [x, g.random([8, 6, 3])]),
+        'has a constant that differs by position',
+      ),
+      'a constant over x': stay(ROWS, (g, x) => g.op('RealDiv', [g.scalar(1), x]), 'divides a constant by a value'),
+      'one value over another': stay(ROWS, (g, x) => g.op('RealDiv', [x, g.op('Sigmoid', [x])]), 'divides two values'),
+      'values of several ranks': stay(
+        [2, 2, 3],
+        (g, x) => g.op('Add', [x, g.op('Mean', [x, g.ints(1)], {keep_dims: flag(false)})]),
+        'takes values of several ranks',
+      ),
+      'bounds that no layer has': stay(
+        ROWS,
+        (g, x) => g.op('ClipByValue', [x, g.scalar(-1), g.scalar(1)]),
+        'holds values between bounds that no layer has',
+      ),
+      'a batch that moves': stay([2, 3, 4], (g, x) => g.op('Transpose', [x, g.ints(1, 0, 2)]), 'moves its batch'),
+      'a batch that is joined': stay(
+        [2, 3, 4],
+        (g, x) => g.op('Reshape', [x, g.ints(6, 4)]),
+        'moves values between its batch and other dimensions',
+      ),
+      'a batch that is reduced': stay(
+        ROWS,
+        (g, x) => g.op('Mean', [x, g.ints(0)], {keep_dims: flag(true)}),
+        'reduces its batch',
+      ),
+      'batches that are joined': stay(
+        ROWS,
+        (g, x) => g.op('ConcatV2', [x, x, g.scalar(0, 'int32')], {N: int(2)}),
+        'joins batches',
+      ),
+      'a dimension before the batch': stay(
+        ROWS,
+        (g, x) => g.op('ExpandDims', [x, g.scalar(0, 'int32')]),
+        'puts a dimension before its batch',
+      ),
+      MirrorPad: stay(
+        IMAGES,
+        (g, x) =>
+          g.op('MirrorPad', [x, g.constant([0, 0, 1, 1, 1, 1, 0, 0], [4, 2], 'int32')], {mode: text('REFLECT')}),
+        'has no layer',
+      ),
+      'a PadV2 with another value': stay(
+        IMAGES,
+        (g, x) => g.op('PadV2', [x, g.constant([0, 0, 1, 1, 1, 1, 0, 0], [4, 2], 'int32'), g.scalar(-1)]),
+        'pads with another value than 0',
+      ),
+      'corners that are aligned': stay(
+        IMAGES,
+        resized('ResizeBilinear', 16, true, false),
+        'aligns corners, and no layer that resizes does',
+      ),
+      'pixels that are counted from their centers': stay(
+        IMAGES,
+        resized('ResizeBilinear', 16, false, true),
+        'counts pixels from their centers, and no layer does',
+      ),
+      'sizes that are no multiple': stay(
+        IMAGES,
+        resized('ResizeNearestNeighbor', 9, false, false),
+        'resizes to no known whole multiple',
+      ),
+      'strides of a slice': stay(
+        IMAGES,
+        (g, x) => {
+          const masks = ['begin', 'end', 'ellipsis', 'new_axis', 'shrink_axis'].map(name => [
+            `${name}_mask`,
+            int(/^(begin|end)$/.test(name) ? 1 : 0),
+          ]);
+          const [begin, end, strides] = [g.ints(0, 0), g.ints(2, 8), g.ints(1, 2)];
+          g.op(
+            'StridedSlice',
+            [x, begin, end, strides],
+            Object.fromEntries(masks) as Parameters<GraphBuilder['op']>[2],
+          );
+        },
+        'slices with strides',
+      ),
+    };
+    for (const [name, {shape, build, why}] of Object.entries(forms)) {
+      it(name, async () => {
+        const artifacts = graphOf(shape, build);
+        const model = await importModel(artifacts);
+        const notes = describeImport(model).rows.map(({note}) => note ?? '');
+        expect(notes.some(note => note.includes(why)))
+          .withContext(notes.join())
+          .toBeTrue();
+        await expectSame(artifacts, model, shape[0] ?? 2);
+        model.dispose();
+      });
+    }
+  });
+
+  it('whose weights train', async () => {
+    needsTraining();
+    const artifacts = graphOf(IMAGES, (g, x) => {
+      const scaled = g.op('AddV2', [g.op('Mul', [conv(g, x), g.random([4])]), g.random([4])]);
+      const slopes = g.op('Prelu', [scaled, g.random([4])]);
+      const depthwise = g.op('DepthwiseConv2dNative', [slopes, g.random([3, 3, 4, 1])], SAME);
+      const mean = g.op('Mean', [g.op('Relu6', [depthwise]), g.ints(1, 2)], {keep_dims: flag(false)});
+      g.op('BiasAdd', [g.op('MatMul', [mean, g.random([4, 2])], {transpose_b: flag(false)}), g.random([2])]);
+    });
+    const model = await importModel(artifacts);
+    const [x] = valuesFor(model);
+    const {grads} = variableGrads(() => sum(square(model.apply(x!) as Tensor)).asScalar());
+    expect(model.trainableWeights.length).toBe(2 + 1 + 1 + 2);
+    expect(Object.keys(grads).length).toBe(model.trainableWeights.length);
+    for (const gradient of Object.values(grads)) expect(sum(abs(gradient)).dataSync()[0]!).toBeGreaterThan(0);
+  });
+
+  it('whatever they are stacked of', async () => {
+    const channels = 3;
+    const steps: Readonly<Record<string, (g: GraphBuilder, x: string) => string>> = {
+      conv: (g, x) => g.op('Conv2D', [x, g.random([2, 3, channels, channels])], SAME),
+      depthwise: (g, x) => g.op('DepthwiseConv2dNative', [x, g.random([3, 3, channels, 1])], SAME),
+      scale: (g, x) => g.op('Mul', [x, g.random([channels], 0.5, 1.5)]),
+      bias: (g, x) => g.op('BiasAdd', [x, g.random([channels])]),
+      less: (g, x) => g.op('Sub', [g.scalar(1), x]),
+      over: (g, x) => g.op('RealDiv', [x, g.random([1, channels], 0.5, 1.5)]),
+      relu: (g, x) => g.op('Relu', [x]),
+      least: (g, x) => g.op('Maximum', [g.op('Minimum', [x, g.scalar(6)]), g.scalar(0)]),
+      most: (g, x) => g.op('Maximum', [g.scalar(0), x]),
+      tanh: (g, x) => g.op('Tanh', [x]),
+      identity: (g, x) => g.op('Identity', [x]),
+      swish: (g, x) => g.op('Mul', [g.op('Sigmoid', [x]), x]),
+      residual: (g, x) => g.op('AddV2', [x, g.op('Conv2D', [x, g.random([1, 1, channels, channels])], SAME)]),
+      pool: (g, x) => {
+        const attrs = {ksize: ints(1, 2, 2, 1), strides: ints(1, 1, 1, 1), padding: text('SAME')};
+        return g.op('AvgPool', [x], attrs);
+      },
+      norm: (g, x) => {
+        const [scale, offset, mean] = [g.random([channels]), g.random([channels]), g.random([channels])];
+        const attrs = {epsilon: float(0.001), is_training: flag(false)};
+        return g.op('FusedBatchNormV3', [x, scale, offset, mean, g.random([channels], 0.5, 2)], attrs);
+      },
+    };
+    const stacks = fc.array(fc.constantFrom(...Object.keys(steps)), {minLength: 1, maxLength: 7});
+    await fc.assert(
+      fc.asyncProperty(stacks, async names => {
+        const build: Build = (g, x) => {
+          const last = names.reduce((value, name) => steps[name]!(g, value), x);
+          g.op('Identity', [last], {}, 'out');
+        };
+        const artifacts = graphOf([null, 5, 4, channels], build);
+        const model = await importModel(artifacts);
+        expect(classesOf(model)).not.toContain('tfjs-quantization>GraphSegment');
+        await expectSame(artifacts, model);
+        model.dispose();
+      }),
+      {numRuns: 40, seed: 14},
+    );
   });
 });

@@ -21,10 +21,11 @@ function bytesOf(base64: string): ArrayBuffer {
   return Uint8Array.from(atob(base64), each => each.charCodeAt(0)).buffer;
 }
 
-/** All of them, by 'framework/network.suffix'. */
+/** All of them, by 'framework/network.suffix', and three that Keras 3.15.1 wrote elsewhere. */
 export async function readModels(): Promise<Record<string, StoredModel>> {
-  const text = new TextDecoder().decode(await readFile('test/keras_models/models.json.gz'));
-  return JSON.parse(text) as Record<string, StoredModel>;
+  const texts = await Promise.all(['models', 'given'].map(name => readFile(`test/keras_models/${name}.json.gz`)));
+  const read = texts.map(text => JSON.parse(new TextDecoder().decode(text)) as Record<string, StoredModel>);
+  return Object.assign({}, ...read) as Record<string, StoredModel>;
 }
 
 /** What loads a model's files, as they are. */

@@ -30,8 +30,8 @@ function withPadding(node: Node<'conv2d' | 'depthwiseConv2d'>, taken: Set<Node>)
 /** What 'same' pads for a convolution that pads nothing, if another operator does that. */
 function samePadding({attributes}: Node<'conv2d' | 'depthwiseConv2d'>, pad: Node<'pad'>): Padding | undefined {
   const {padding, filter, strides, dilations} = attributes;
-  const padsChannels = pad.attributes.amounts[3]!.some(amount => amount > 0);
-  if (padding.rule !== 'valid' || padsChannels) return undefined;
+  const [batch, , , channels] = pad.attributes.amounts;
+  if (padding.rule !== 'valid' || ![batch, channels].flat().every(amount => amount === 0)) return undefined;
   const [, rows, columns] = pad.inputs[0]!.shape;
   const [height, width] = filter.shape;
   const [size, window]: [Pair, Pair] = [

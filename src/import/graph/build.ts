@@ -104,13 +104,30 @@ class Builder {
     const given = outputs.map(({edge}, i) => {
       const value = this.#tensors.get(this.#plan.source(edge))!;
       const name = behind[i];
-      if (name === undefined) return value;
-      this.#origins.set(name, {nodes: [], note: 'gives a value once more, by the name of an output'});
-      return tfLayers.activation({name, activation: 'linear'}).apply(value) as SymbolicTensor;
+      return name === undefined ? value : this.#giveAgain(name, value);
     });
     const made = model({inputs: places, outputs: given});
     remember(made, this.#origins);
     return made;
+  }
+
+  /** A layer by the name of an output, for a value that goes by another. Behind a segment it is one, as what those give is not rounded. */
+  #giveAgain(name: string, value: SymbolicTensor): SymbolicTensor {
+    const reason = 'gives a value by the name of an output';
+    this.#origins.set(name, {nodes: [], note: reason});
+    const {sourceLayer, dtype, shape} = value;
+    if (!(sourceLayer instanceof GraphSegment)) {
+      return tfLayers.activation({name, activation: 'linear'}).apply(value) as SymbolicTensor;
+    }
+    const taken = `${name}/value`;
+    const graph = {nodes: [{name, op: 'Identity', input: [taken]}], inputs: [taken], outputs: [name]};
+    return new GraphSegment({
+      name,
+      graph,
+      outputs: [{shape, dtype}],
+      constants: new Map(),
+      reasons: [{op: 'Identity', reason}],
+    }).apply(value) as SymbolicTensor;
   }
 
   #taken(edges: readonly Edge[]): SymbolicTensor[] {

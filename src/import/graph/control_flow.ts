@@ -1,5 +1,5 @@
 /** Nodes that run as one or not at all: loops and branches, and what is handed around in lists of tensors. */
-import type {Graph, GraphNode} from './graph_reader';
+import {type Graph, type GraphNode, neededBy} from './graph_reader';
 
 /** In how many loops and branches a value is. */
 interface Depth {
@@ -22,13 +22,13 @@ const isDeep = ({loops, branches}: Depth) => loops > 0 || branches > 0;
 
 /** Lists of tensors are known to tfjs by a number, for as long as a graph runs: what hands it on must not be parted from them. */
 const LISTS = /^(EmptyTensorList|Tensor(List|Array))/;
-const MAKES_LIST = /^(EmptyTensorList|TensorList(Reserve|FromTensor)|TensorArrayV\d)$/;
+const MAKES_LIST = /^(EmptyTensorList|TensorList(Reserve|FromTensor|Scatter(V2)?|Split)|TensorArrayV\d)$/;
 const GIVES_VALUES = /(Stack|GetItem|Gather|Concat|Length|PopBack|Shape|Read|Size)(V\d)?$/;
 
 /** Whether a node takes the number of a list from another. */
 function handsOnList(from: GraphNode, to: GraphNode): boolean {
   if (LISTS.test(from.op) && !GIVES_VALUES.test(from.op)) return true;
-  return LISTS.test(to.op) && !MAKES_LIST.test(to.op) && to.inputs[0]!.node === from;
+  return LISTS.test(to.op) && !MAKES_LIST.test(to.op) && to.inputs[0]?.node === from;
 }
 
 /** Sets of nodes that are joined. */
@@ -58,7 +58,7 @@ export function inseparable(graph: Graph): (readonly GraphNode[])[] {
   const depths = new Map<GraphNode, Depth>();
   const within = new Set<GraphNode>();
   for (const node of graph.nodes) {
-    const taken = node.inputs.map(({node: from}) => depths.get(from) ?? OUTSIDE);
+    const taken = neededBy(node).map(from => depths.get(from) ?? OUTSIDE);
     const depth = {
       loops: Math.max(0, ...taken.map(({loops}) => loops)),
       branches: Math.max(0, ...taken.map(({branches}) => branches)),
@@ -69,7 +69,7 @@ export function inseparable(graph: Graph): (readonly GraphNode[])[] {
   }
   const joined = new Joined<GraphNode>();
   for (const node of graph.nodes) {
-    for (const {node: from} of node.inputs) {
+    for (const from of neededBy(node)) {
       const isInside = within.has(node) && within.has(from) && isDeep(depths.get(from)!);
       if (isInside || handsOnList(from, node)) joined.join(node, from);
     }
@@ -105,9 +105,7 @@ function inOrder(
         continue;
       }
       opened.add(root);
-      for (const {inputs} of sets.get(root)!) {
-        for (const {node} of inputs) if (!opened.has(rootOf(node))) path.push(rootOf(node));
-      }
+      for (const from of sets.get(root)!.flatMap(neededBy)) if (!opened.has(rootOf(from))) path.push(rootOf(from));
     }
   }
   return order;

@@ -5,14 +5,14 @@ import type {GraphDef} from '../../graph_model/check_graph';
 import {type Edge, Graph, type GraphNode, type Shape} from './graph_reader';
 import {signatureOf, withoutZero} from './signature';
 
-export interface Input {
+interface Input {
   readonly name: string;
   readonly node: GraphNode;
   readonly shape: Shape;
   readonly dtype: 'float32' | 'int32';
 }
 
-export interface Output {
+interface Output {
   readonly name: string;
   readonly edge: Edge;
 }

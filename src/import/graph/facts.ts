@@ -125,13 +125,13 @@ export class Facts implements Known {
     if (!edge || this.kind(edge.node) !== 'constant') return undefined;
     let source = edge;
     while (PASSES.test(source.node.op)) source = source.node.inputs[source.output]!;
-    if (source.node.op === 'Const') return this.#weightOf(source.node);
+    if (source.node.op === 'Const') return this.weight(source.node.name);
     if (!this.#constants.has(source)) this.#constants.set(source, this.#evaluate(source, undefined));
     return this.#constants.get(source);
   }
 
   /** A weight, which is decoded when it is wanted, and not kept from the collector. */
-  #weightOf({name}: GraphNode): Constant | undefined {
+  weight(name: string): Constant | undefined {
     const known = this.#decoded.get(name)?.deref();
     if (known) return known;
     const weight = this.#weights.get(name);
@@ -173,7 +173,7 @@ export class Facts implements Known {
   /** What is there before anything runs; undefined of what is to be computed. */
   #leaf(edge: Edge, sizes: Sizes | undefined): Constant | undefined {
     const {node} = edge;
-    if (node.op === 'Const') return this.#weightOf(node);
+    if (node.op === 'Const') return this.weight(node.name);
     if (this.kind(node) === 'constant') return this.#constants.get(edge);
     if (!ASKS_SHAPE.test(node.op) || !sizes) return undefined;
     const shape = this.shape(node.inputs[0]!);

@@ -1,6 +1,6 @@
 /** FakeQuant nodes: values round where the graph rounds them, and weights stay on the grids that they were rounded to. */
 import type {LayersModel, SymbolicTensor} from '@tensorflow/tfjs-layers';
-import {asContainer, callsOf, isInput, type Layer} from '../../layers/graph';
+import {asContainer, type Call, callsOf, isInput, type Layer} from '../../layers/graph';
 import {isBatchNorm} from '../../layers/folding';
 import {kindOf, MULTIPLIES} from '../../layers/kinds';
 import {cloneLayer, rebuild, type Replacement} from '../../layers/rebuild';
@@ -10,79 +10,9 @@ import '../../qat/quantized_layers/layer_classes';
 import type {SavedQuantizer} from '../../qat/quantized_layers/layer_quantizer';
 import {QuantizedInput} from '../../qat/quantized_layers/quantized_input';
 import {QuantizedLayer} from '../../qat/quantized_layers/quantized_layer';
-import {channelsIn} from '../../qat/quantized_layers/weight_quantizer';
-import type {Constant} from '../../graph_model/node_run';
-import type {Edge, GraphNode, Known} from './graph_reader';
-import type {Match, NoLayer, Pattern} from './pattern';
+import {channelsIn, type WeightQuantizer} from '../../qat/quantized_layers/weight_quantizer';
+import {type Origin, type Origins, recalled, remember} from '../describe';
 import {type ChannelsOf, gridOfWeight, type WeightGrid} from './weight_grids';
-
-/** How a node rounds. */
-interface Rounding {
-  readonly numBits: number;
-  readonly narrowRange: boolean;
-  readonly range: readonly [min: number, max: number];
-}
-
-/** A layer that rounds as the node does. */
-function rounding(node: GraphNode, {numBits, narrowRange, range: [min, max]}: Rounding): Match | NoLayer {
-  if (numBits < 2 || numBits > 16) return {reason: `rounds to ${numBits} bits, and layers to 2 to 16`};
-  if (!(Number.isFinite(min) && Number.isFinite(max) && min < max)) {
-    return {reason: `rounds to [${min}, ${max}], which is no range`};
-  }
-  const quantizer = {numBits, narrowRange, fixed: [min, max], pinned: true} as const;
-  const make = ({name}: {readonly name: string}) => new QuantizedInput({name, quantizer});
-  return {takes: [node.inputs[0]!], layers: [{of: node, make}], nodes: [node]};
-}
-
-const COMPUTED: NoLayer = {reason: 'its range is computed'};
-const BY_CHANNEL: NoLayer = {reason: 'rounds each channel of an activation on a range of its own'};
-
-function scalarOf(known: Known, edge: Edge | undefined): number | undefined {
-  const constant: Constant | undefined = known.constant(edge);
-  return constant?.values.length === 1 ? constant.values[0] : undefined;
-}
-
-/** FakeQuantWithMinMaxArgs: its range is in its attributes. */
-const fakeQuantArgs: Pattern = node => {
-  const {attrs} = node;
-  const range = [attrs.float('min', -6), attrs.float('max', 6)] as const;
-  return rounding(node, {numBits: attrs.int('num_bits', 8), narrowRange: attrs.flag('narrow_range', false), range});
-};
-
-/** FakeQuantWithMinMaxVars: its range is given. */
-const fakeQuantVars: Pattern = (node, known) => {
-  const {attrs} = node;
-  const [min, max] = [scalarOf(known, node.inputs[1]), scalarOf(known, node.inputs[2])];
-  if (min === undefined || max === undefined) return COMPUTED;
-  const narrowRange = attrs.flag('narrow_range', false);
-  return rounding(node, {numBits: attrs.int('num_bits', 8), narrowRange, range: [min, max]});
-};
-
-/** QuantizeAndDequantizeV2, V3 and V4: on a symmetric grid, or one that begins at 0, as fine as the longer side allows. */
-const quantizeAndDequantize: Pattern = (node, known) => {
-  const {attrs} = node;
-  if (attrs.int('axis', -1) !== -1) return BY_CHANNEL;
-  if (!attrs.flag('range_given', node.op === 'QuantizeAndDequantizeV3')) return {reason: 'measures its range'};
-  const [min, max] = [scalarOf(known, node.inputs[1]), scalarOf(known, node.inputs[2])];
-  const numBits = node.op === 'QuantizeAndDequantizeV3' ? scalarOf(known, node.inputs[3]) : attrs.int('num_bits', 8);
-  if (min === undefined || max === undefined || numBits === undefined) return COMPUTED;
-  const isSigned = attrs.flag('signed_input', true);
-  const narrowRange = isSigned && attrs.flag('narrow_range', false);
-  const highest = isSigned ? 2 ** (numBits - 1) - 1 : 2 ** numBits - 1;
-  const lowest = isSigned ? -highest - (narrowRange ? 0 : 1) : 0;
-  const step = Math.max(max / highest, lowest === 0 ? 0 : min / lowest);
-  return rounding(node, {numBits, narrowRange, range: [lowest * step, highest * step]});
-};
-
-/** What rounds, of values that are no constants: by a layer that rounds, which {@link quantized} makes part of the one before. */
-export const ROUNDING_PATTERNS: Readonly<Record<string, Pattern>> = {
-  FakeQuantWithMinMaxArgs: fakeQuantArgs,
-  FakeQuantWithMinMaxVars: fakeQuantVars,
-  FakeQuantWithMinMaxVarsPerChannel: () => BY_CHANNEL,
-  QuantizeAndDequantizeV2: quantizeAndDequantize,
-  QuantizeAndDequantizeV3: quantizeAndDequantize,
-  QuantizeAndDequantizeV4: quantizeAndDequantize,
-};
 
 /** Kinds whose wrapper may round what they give: those that compute values of their own. */
 const ROUNDS: ReadonlySet<Kind> = new Set<Kind>([
@@ -96,36 +26,49 @@ const ROUNDS: ReadonlySet<Kind> = new Set<Kind>([
 
 const UNROUNDED = 'the graph does not round it';
 
-/** The rounding layers of a model that are to be part of the layers before them: what these give is taken by nobody else. */
+/** What the layers of a model that round do for the others. */
 class Roundings {
-  /** By the layer that each is behind. */
+  readonly layers: readonly Layer[];
+  /** Those that round. */
+  readonly all: readonly QuantizedInput[];
+  /** Those that are to be part of the layer before them, whose value nobody else takes. */
+  readonly merged = new Set<Layer>();
+  /** The layers that take nothing but what is rounded. */
+  readonly behind = new Set<Layer>();
   readonly #after = new Map<Layer, QuantizedInput>();
-  readonly #merged = new Set<Layer>();
 
   constructor(model: LayersModel) {
     const calls = callsOf(asContainer(model));
-    const taken = new Map<number, number>();
-    const take = ({id}: SymbolicTensor) => void taken.set(id, (taken.get(id) ?? 0) + 1);
-    for (const {inputTensors} of calls) inputTensors.forEach(take);
-    model.outputs.forEach(take);
+    this.layers = calls.map(({outboundLayer}) => outboundLayer);
+    this.all = this.layers.filter(layer => layer instanceof QuantizedInput);
+    this.#findRounded(calls);
     // What the model gives keeps the name that it has there.
     const ends = new Set(model.outputs.map(({id}) => id));
+    const taken = new Map<number, number>();
+    const values = [...calls.flatMap(({inputTensors}) => inputTensors), ...model.outputs];
+    for (const {id} of values) taken.set(id, (taken.get(id) ?? 0) + 1);
     for (const {outboundLayer, inputTensors, outputTensors} of calls) {
       if (!(outboundLayer instanceof QuantizedInput) || ends.has(outputTensors[0]!.id)) continue;
       const [{id, sourceLayer}] = inputTensors as [SymbolicTensor];
-      const rounds = !isInput(sourceLayer) && ROUNDS.has(kindOf(sourceLayer, {}));
-      if (!rounds || taken.get(id) !== 1 || sourceLayer instanceof QuantizedInput) continue;
+      if (isInput(sourceLayer) || !ROUNDS.has(kindOf(sourceLayer, {})) || taken.get(id) !== 1) continue;
       this.#after.set(sourceLayer, outboundLayer);
-      this.#merged.add(outboundLayer);
+      this.merged.add(outboundLayer);
     }
   }
 
-  isMerged(layer: Layer): boolean {
-    return this.#merged.has(layer);
+  /** What is to be part of a layer. */
+  after(layer: Layer): QuantizedInput | undefined {
+    return this.#after.get(layer);
   }
 
-  after(layer: Layer): SavedQuantizer | undefined {
-    return this.#after.get(layer)?.quantizer;
+  #findRounded(calls: readonly Call[]): void {
+    const rounded = new Set<number>();
+    for (const {outboundLayer, inputTensors, outputTensors} of calls) {
+      const isBehind = !isInput(outboundLayer) && inputTensors.every(({id}) => rounded.has(id));
+      if (isBehind) this.behind.add(outboundLayer);
+      const keeps = isBehind && kindOf(outboundLayer, {}) === 'passing';
+      if (keeps || outboundLayer instanceof QuantizedInput) outputTensors.forEach(({id}) => rounded.add(id));
+    }
   }
 }
 
@@ -139,7 +82,7 @@ function channelsOf(slot: Slot): ChannelsOf | undefined {
 
 /** The grids of a layer's weights, in the order of its slots; undefined unless all of them lie on one. */
 async function gridsOf(layer: Layer, widths: readonly number[]): Promise<WeightGrid[] | undefined> {
-  if (!MULTIPLIES.has(kindOf(layer, {}))) return undefined;
+  if (!hasWeights(layer)) return undefined;
   const grids: WeightGrid[] = [];
   for (const slot of slotsOf(layer, undefined)) {
     const values = await slot.host[slot.attr]!.read().data();
@@ -151,41 +94,79 @@ async function gridsOf(layer: Layer, widths: readonly number[]): Promise<WeightG
   const isOne = grids.every(
     ({numBits, symmetric}) => numBits === grids[0]!.numBits && symmetric === grids[0]!.symmetric,
   );
-  return grids.length > 0 && isOne ? grids : undefined;
+  return isOne ? grids : undefined;
 }
 
 /**
  * A model in which FakeQuant nodes are layers that round, as what quantizeModel gives: each is part of the layer before it
- * where there is one, and weights are rounded to the grids that they lie on. The model given is disposed of; one without
- * such nodes is returned as it is.
+ * where there is one, and weights are rounded to the grids that they lie on. Where a graph rounds what is multiplied with
+ * weights, and not these, their rounding is there, but off. The model given is disposed of; one without such nodes is
+ * returned as it is.
  */
 export async function quantized(model: LayersModel): Promise<LayersModel> {
-  const layers = callsOf(asContainer(model)).map(({outboundLayer}) => outboundLayer);
-  const rounding = layers.filter(layer => layer instanceof QuantizedInput);
-  if (rounding.length === 0) return model;
-  const widths = [4, ...rounding.map(({quantizer}) => quantizer.numBits).filter(numBits => numBits <= 8)];
+  const roundings = new Roundings(model);
+  if (roundings.all.length === 0) return model;
+  const widths = [4, ...roundings.all.map(({quantizer}) => quantizer.numBits).filter(numBits => numBits <= 8)];
   const grids = new Map<Layer, WeightGrid[]>();
-  for (const layer of layers) {
+  for (const layer of roundings.layers) {
     const own = await gridsOf(layer, widths);
     if (own) grids.set(layer, own);
   }
-  const roundings = new Roundings(model);
   const wrappers = new Map<QuantizedLayer, WeightGrid[]>();
   const replace = (layer: Layer): Replacement | undefined => {
-    if (roundings.isMerged(layer)) return undefined;
+    if (roundings.merged.has(layer)) return undefined;
     const copy = cloneLayer(layer);
-    const [own, output] = [grids.get(layer), roundings.after(layer)];
-    if (!own && !output) return {layer: copy, variables: {to: copy, from: layer}};
-    const weights = own ? configOfWeights(layer, own) : null;
+    const [own, output] = [grids.get(layer), roundings.after(layer)?.quantizer ?? null];
+    const isOff = !own && hasWeights(layer) && roundings.behind.has(layer);
+    const weights = isOff ? UNROUNDED_WEIGHTS : own ? configOfWeights(layer, own) : null;
+    if (!weights && !output) return {layer: copy, variables: {to: copy, from: layer}};
     const reason = output ? null : {name: UNROUNDED};
-    const wrapper = new QuantizedLayer({layer: copy, weights, output: output ?? null, allOutputs: true, reason});
+    const wrapper = new QuantizedLayer({layer: copy, weights, output, allOutputs: true, reason});
     if (own) wrappers.set(wrapper, own);
     return {layer: wrapper, variables: {to: copy, from: layer}};
   };
   const made = rebuild(model, {replace});
   for (const [wrapper, own] of wrappers) hold(wrapper, own);
+  remember(made, originsIn(made, recalled(model), roundings));
   model.dispose();
   return made;
+}
+
+/** Where layers come from, with what became part of them. */
+function originsIn(model: LayersModel, origins: Origins, roundings: Roundings): Origins {
+  const nodesOf = ({name}: Layer) => origins.get(name)?.nodes ?? [];
+  const before = new Map(roundings.layers.map(layer => [layer.name, layer]));
+  const found = model.layers.map((layer): [string, Origin] => {
+    const own = before.get(layer.name)!;
+    const {note} = origins.get(layer.name) ?? {};
+    if (!(layer instanceof QuantizedLayer)) return [layer.name, {nodes: nodesOf(own), note}];
+    const rounding = roundings.after(own);
+    const notes = [
+      note,
+      ...layer.weightQuantizers.map(noteOf),
+      rounding && `rounds to ${rounding.quantizer.numBits} bits`,
+    ];
+    const nodes = [...nodesOf(own), ...(rounding ? nodesOf(rounding) : [])];
+    return [layer.name, {nodes, note: notes.filter(Boolean).join('; ')}];
+  });
+  return new Map(found);
+}
+
+function noteOf({slot, quantizer: {numBits, quantizing}}: WeightQuantizer): string {
+  return quantizing ? `${slot.name} of ${numBits} bits` : `${slot.name} that the graph does not round`;
+}
+
+const UNROUNDED_WEIGHTS: SavedQuantizer = {
+  numBits: 8,
+  perChannel: true,
+  symmetric: true,
+  narrowRange: true,
+  observer: 'lastValue',
+  quantizing: false,
+};
+
+function hasWeights(layer: Layer): boolean {
+  return MULTIPLIES.has(kindOf(layer, {})) && slotsOf(layer, undefined).length > 0;
 }
 
 /** Frozen, as measuring the weights anew would move the grid. */

@@ -15,6 +15,8 @@ export interface GraphNode {
   readonly op: string;
   /** What it takes; those that it only waits for are left out. */
   readonly inputs: readonly Edge[];
+  /** Of those that it waits for, the ones that tell in which branch of a condition it is. */
+  readonly branches: readonly GraphNode[];
   /** The nodes that take something of it, each once for each time. */
   readonly takers: readonly GraphNode[];
   readonly attrs: Attrs;
@@ -67,6 +69,7 @@ export function referenceOf({node, output}: Edge): string {
 
 interface OpenNode extends GraphNode {
   readonly inputs: Edge[];
+  readonly branches: GraphNode[];
   readonly takers: GraphNode[];
 }
 
@@ -77,8 +80,8 @@ function parsed(reference: string): [name: string, output: number] {
 }
 
 /** What a v1 loop hands on to its next turn closes no cycle. */
-export function isBackEdge({node}: Edge): boolean {
-  return node.op === 'NextIteration';
+function isTurn({op}: GraphNode): boolean {
+  return op === 'NextIteration';
 }
 
 /** A graph without the nodes that nothing needs. */
@@ -125,15 +128,32 @@ export class Graph {
   }
 }
 
+/** Whether a node is the one side of a Switch, or hands that on. */
+function isBranch({op, input = []}: NodeDef, nodes: ReadonlyMap<string, GraphNode>): boolean {
+  if (op !== 'Identity') return op === 'Switch';
+  return nodes.get(parsed(input[0] ?? '')[0])?.op === 'Switch';
+}
+
+/** The nodes that one hangs on. */
+export function neededBy({inputs, branches}: GraphNode): GraphNode[] {
+  return [...inputs.map(({node}) => node), ...branches];
+}
+
 function linked({node: defs}: GraphDef): Map<string, OpenNode> {
   const nodes = new Map<string, OpenNode>(
-    defs.map(def => [def.name, {name: def.name, op: def.op, inputs: [], takers: [], attrs: new Attrs(def.attr), def}]),
+    defs.map(def => [
+      def.name,
+      {name: def.name, op: def.op, inputs: [], branches: [], takers: [], attrs: new Attrs(def.attr), def},
+    ]),
   );
   for (const node of nodes.values()) {
     for (const reference of node.def.input ?? []) {
-      if (reference.startsWith('^')) continue;
-      const [name, output] = parsed(reference);
+      const [name, output] = parsed(reference.replace('^', ''));
       const from = nodes.get(name)!;
+      if (reference.startsWith('^')) {
+        if (isBranch(from.def, nodes)) node.branches.push(from);
+        continue;
+      }
       node.inputs.push({node: from, output});
       from.takers.push(node);
     }
@@ -166,10 +186,9 @@ function sorted(outputs: readonly Edge[]): GraphNode[] {
         continue;
       }
       opened.add(node);
-      for (let i = node.inputs.length - 1; i >= 0; i--) {
-        const edge = node.inputs[i]!;
-        if (isBackEdge(edge)) starts.push(edge.node);
-        else if (!opened.has(edge.node)) path.push(edge.node);
+      for (const from of neededBy(node).reverse()) {
+        if (isTurn(from)) starts.push(from);
+        else if (!opened.has(from)) path.push(from);
       }
     }
   }

@@ -6,7 +6,6 @@ import type {GraphWeights} from '../../graph_model/weights';
 import {modelOf} from './build';
 import {endsOf} from './ends';
 import {Facts} from './facts';
-import {ROUNDING_PATTERNS} from './fake_quant';
 import {withoutIslands, withoutLayers} from './islands';
 import {PATTERNS} from './patterns';
 import {isLayers, planOf} from './plan';
@@ -32,13 +31,13 @@ export function layersOfGraph(
   for (const {node, shape, dtype} of inputs) facts.note({node, output: 0}, shape, dtype);
   const places = inputs.map(({node}) => node);
   const given = outputs.map(({edge}) => edge);
-  const patterns = {...PATTERNS, ...ROUNDING_PATTERNS};
   const onPlaced = (done: number) => onNode(done, graph.nodes.length);
-  let plan = withoutIslands(planOf(graph, facts, places, patterns, onPlaced), given);
+  let plan = withoutIslands(planOf(graph, facts, places, PATTERNS, onPlaced), given);
   const gather = () =>
     segmentsOf(
       plan,
       facts,
+      def.library,
       places.map(node => ({node, output: 0})),
       given,
     );

@@ -101,7 +101,15 @@ class Planner {
     const {node} = this.source(edge);
     if (this.#facts.kind(node) === 'values') return;
     const name = `${node.name}/given`;
-    const giver = {...node, name, op: 'Identity', inputs: [edge], takers: [], def: {name, op: 'Identity'}};
+    const giver = {
+      ...node,
+      name,
+      op: 'Identity',
+      inputs: [edge],
+      branches: [],
+      takers: [],
+      def: {name, op: 'Identity'},
+    };
     const gives = {node: giver, output: 0};
     this.#facts.note(gives, this.#facts.shape(edge), this.#facts.dtype(edge));
     this.#aliases.set(edge, gives);

@@ -1,8 +1,10 @@
 /** Nodes that no layer computes, gathered into as few layers as can be. */
-import type {NodeDef} from '../../graph_model/check_graph';
+import {throwProblems} from '../../check/rules';
+import type {GraphDef, NodeDef} from '../../graph_model/check_graph';
 import type {Constant} from '../../graph_model/constant';
 import type {NodeSet} from '../../graph_model/node_run';
 import type {Reason} from '../../graph_model/saved_segment';
+import {calledFunctions, segmentProblems} from '../../graph_model/segment_problems';
 import {Joined} from './control_flow';
 import type {Facts} from './facts';
 import {type Edge, EdgeMap, type GraphNode, referenceOf} from './graph_reader';
@@ -49,13 +51,15 @@ interface Needs {
 class Segmenter {
   readonly #plan: Plan;
   readonly #facts: Facts;
+  readonly #library: GraphDef['library'];
   readonly #anyInput: Edge;
   readonly #givers = new EdgeMap<LayerUnit>();
   readonly #unitOf = new Map<GraphNode, FloatUnit>();
   readonly #needs = new Map<FloatUnit, Needs>();
   readonly #joined = new Joined<FloatUnit>();
 
-  constructor(plan: Plan, facts: Facts, anyInput: Edge) {
+  constructor(plan: Plan, facts: Facts, library: GraphDef['library'], anyInput: Edge) {
+    this.#library = library;
     this.#anyInput = anyInput;
     this.#plan = plan;
     this.#facts = facts;
@@ -65,9 +69,10 @@ class Segmenter {
     }
   }
 
-  /** Where a value comes from; of nodes that might have been in a layer, each on its own. */
+  /** Where a value comes from; of nodes that might have been in a layer, and of what no input changes, itself. */
   #source(edge: Edge): Edge {
-    return this.#unitOf.has(edge.node) ? edge : this.#plan.source(edge);
+    const isItself = this.#unitOf.has(edge.node) || this.#facts.kind(edge.node) !== 'values';
+    return isItself ? edge : this.#plan.source(edge);
   }
 
   /** @param outputs - what the model gives. */
@@ -179,12 +184,20 @@ class Segmenter {
         if (multiplied.includes(i) && value.dtype === 'float32') weights.add(name);
         return name;
       });
-      return {...node.def, input};
+      if (node.op === 'Const') constants.set(node.name, this.#facts.constant({node, output: 0})!);
+      const branches = node.branches.filter(each => nodes.has(each)).map(({name}) => `^${name}`);
+      return {...node.def, input: [...input, ...branches]};
     });
     const values = takes.values();
+    const functions = calledFunctions(defs, this.#library);
+    for (const {name, op} of functions.flatMap(({nodeDef = []}) => nodeDef)) {
+      const value = op === 'Const' ? this.#facts.weight(name) : undefined;
+      if (value) constants.set(name, value);
+    }
     return {
       graph: {
         nodes: [...constantNodes.values(), ...defs],
+        ...(functions.length > 0 && {library: {function: functions}}),
         inputs: values.map(referenceOf),
         outputs: gives.map(referenceOf),
       },
@@ -205,9 +218,22 @@ function distinct(reasons: readonly Reason[]): Reason[] {
 /**
  * The segments of a plan, in no order.
  *
+ * @param library - the functions of the graph.
  * @param inputs - of the model.
  * @param outputs - what it gives.
+ * @throws if nodes of a segment cannot be run in a layer.
  */
-export function segmentsOf(plan: Plan, facts: Facts, inputs: readonly Edge[], outputs: readonly Edge[]): Segment[] {
-  return new Segmenter(plan, facts, inputs[0]!).segments(outputs);
+export function segmentsOf(
+  plan: Plan,
+  facts: Facts,
+  library: GraphDef['library'],
+  inputs: readonly Edge[],
+  outputs: readonly Edge[],
+): Segment[] {
+  const segments = new Segmenter(plan, facts, library, inputs[0]!).segments(outputs);
+  throwProblems(
+    'importModel',
+    segments.flatMap(({graph}) => segmentProblems(graph)),
+  );
+  return segments;
 }

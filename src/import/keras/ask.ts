@@ -56,7 +56,9 @@ export class Ask {
   /** The tensors that a call takes, in tfjs's order, but masks, which tfjs hands on itself. */
   inputsOf({args, kwargs}: Call): KerasTensor[] {
     const named = Object.entries(kwargs).filter(([name]) => name !== 'mask');
-    return [...args, ...named.map(([, value]) => value)].flatMap(tensorsIn).filter(tensor => !this.around.isMask(tensor));
+    return [...args, ...named.map(([, value]) => value)]
+      .flatMap(tensorsIn)
+      .filter(tensor => !this.around.isMask(tensor));
   }
 
   get inputs(): KerasTensor[] {

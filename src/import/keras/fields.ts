@@ -58,13 +58,20 @@ export function mendRegularizer(value: unknown): Mended {
   if (name === 'L1L2' || name === 'l1_l2') {
     return {value: isClassed(value) ? value : {class_name: 'L1L2', config: {l1, l2}}};
   }
-  return isClassed(value) && isRegistered(value.class_name) ? {value} : {problem: `${inJson(name)} is no regularizer of tfjs`};
+  return isClassed(value) && isRegistered(value.class_name)
+    ? {value}
+    : {problem: `${inJson(name)} is no regularizer of tfjs`};
 }
 
 export function mendConstraint(value: unknown): Mended {
   const name = isClassed(value) ? value.class_name : value;
   if (isDefault(value) || (typeof name === 'string' && isRegistered(name))) return {value};
-  const classes: Readonly<Record<string, string>> = {max_norm: 'MaxNorm', min_max_norm: 'MinMaxNorm', non_neg: 'NonNeg', unit_norm: 'UnitNorm'};
+  const classes: Readonly<Record<string, string>> = {
+    max_norm: 'MaxNorm',
+    min_max_norm: 'MinMaxNorm',
+    non_neg: 'NonNeg',
+    unit_norm: 'UnitNorm',
+  };
   if (typeof name === 'string' && Object.hasOwn(classes, name)) return {value: {class_name: classes[name], config: {}}};
   return {problem: `${inJson(name)} is no constraint of tfjs`};
 }

@@ -2,9 +2,8 @@
 import type {io} from '@tensorflow/tfjs-core';
 import {isRecord} from '../../check/rules';
 import {inJson} from '../../graph_model/model_json';
-import {handlerOf} from '../../graph_model/model_source';
+import {handlerOf, type ModelSource} from '../../graph_model/model_source';
 import {type FileFacts, mendModel, TopologyWriter} from './mend_model';
-import type {ModelSource} from '../import_model';
 import {Problems} from './problems';
 import {type Config, type KerasModel, TopologyReader} from './topology';
 import {mendWeights, renamedParts} from './weights';
@@ -29,20 +28,27 @@ function modelIn(topology: unknown): {className: string; config: Config} {
   const refuse = (problem: string): never => {
     throw new Error(`${CALLER}: ${problem}`);
   };
-  if (topology === undefined || topology === null) return refuse('there is no model topology. Give all of a model.json.');
-  if (!isRecord(topology)) return refuse(`the model topology must be that of a model.json, but was ${inJson(topology)}.`);
+  if (topology === undefined || topology === null)
+    return refuse('there is no model topology. Give all of a model.json.');
+  if (!isRecord(topology))
+    return refuse(`the model topology must be that of a model.json, but was ${inJson(topology)}.`);
   if ('node' in topology) {
-    return refuse('this is a graph model, not a layers model. Load it with tf.loadGraphModel(mendGraph(…)), or importModel.');
+    return refuse(
+      'this is a graph model, not a layers model. Load it with tf.loadGraphModel(mendGraph(…)), or importModel.',
+    );
   }
   if (isTooDeep(topology)) return refuse(`the model topology has values within values more than ${DEEPEST} deep.`);
   const model = topology['model_config'] ?? topology;
   if (!isRecord(model) || typeof model['class_name'] !== 'string') {
-    return refuse(`the model topology must have a class_name and a config, but was ${inJson(model)}. Convert the model anew.`);
+    return refuse(
+      `the model topology must have a class_name and a config, but was ${inJson(model)}. Convert the model anew.`,
+    );
   }
   const config = model['config'];
   // Keras before 2.2.3 wrote the layers of a Sequential alone.
   if (Array.isArray(config)) return {className: model['class_name'], config: {name: 'sequential', layers: config}};
-  if (!isRecord(config)) return refuse(`the config of the model must be an object, but was ${inJson(config)}. Convert the model anew.`);
+  if (!isRecord(config))
+    return refuse(`the config of the model must be an object, but was ${inJson(config)}. Convert the model anew.`);
   return {className: model['class_name'], config};
 }
 
@@ -57,7 +63,9 @@ function isSame(a: unknown, b: unknown): boolean {
 function hasMasks(model: KerasModel): boolean {
   return model.layers.some(
     ({className, config, model: within}) =>
-      className === 'Masking' || (className === 'Embedding' && config['mask_zero'] === true) || (within && hasMasks(within)),
+      className === 'Masking' ||
+      (className === 'Embedding' && config['mask_zero'] === true) ||
+      (within && hasMasks(within)),
   );
 }
 
@@ -86,7 +94,9 @@ function mendArtifacts(artifacts: io.ModelArtifacts): io.ModelArtifacts {
   const whole = topology as Record<string, unknown>;
   return {
     ...artifacts,
-    ...(!isUnchanged && {modelTopology: 'model_config' in whole ? {...whole, model_config: written} : {...whole, ...written}}),
+    ...(!isUnchanged && {
+      modelTopology: 'model_config' in whole ? {...whole, model_config: written} : {...whole, ...written},
+    }),
     ...(weights?.isChanged && {weightSpecs: weights.specs, ...(weights.data && {weightData: weights.data})}),
   };
 }

@@ -37,7 +37,12 @@ const MASKS = new Set(['NotEqual', 'Any', 'LogicalAnd']);
 function masksOf(model: KerasModel): Set<string> {
   const masked = new Map<string, unknown[]>();
   for (const {className, config, calls} of model.layers) {
-    const value = className === 'Masking' ? config['mask_value'] : className === 'Embedding' && config['mask_zero'] === true ? 0 : undefined;
+    const value =
+      className === 'Masking'
+        ? config['mask_value']
+        : className === 'Embedding' && config['mask_zero'] === true
+          ? 0
+          : undefined;
     if (value === undefined) continue;
     for (const {layer, call, index} of calls.flatMap(tensorsOf)) {
       const key = `${layer}\n${call}\n${index}`;
@@ -161,9 +166,12 @@ class Shapes {
 
   #compute({layer, parts}: MendedLayer): void {
     const given = layer.config['batch_shape'] ?? layer.config['batch_input_shape'];
-    if (layer.className === 'InputLayer' && Array.isArray(given)) this.#known.set(`${layer.name}\n0\n0`, given as Shape);
+    if (layer.className === 'InputLayer' && Array.isArray(given))
+      this.#known.set(`${layer.name}\n0\n0`, given as Shape);
     layer.calls.forEach((call, i) => {
-      const inputs = inputsOf(call).map(tensor => tensor.shape ?? this.#known.get(`${tensor.layer}\n${tensor.call}\n${tensor.index}`));
+      const inputs = inputsOf(call).map(
+        tensor => tensor.shape ?? this.#known.get(`${tensor.layer}\n${tensor.call}\n${tensor.index}`),
+      );
       const made = new Map<string, Shape[] | undefined>();
       for (const part of parts) made.set(part.name, shapesOf(part, takenBy(part, inputs, made)));
       made.get(layer.name)?.forEach((shape, index) => shape && this.#known.set(`${layer.name}\n${i}\n${index}`, shape));
@@ -171,7 +179,11 @@ class Shapes {
   }
 }
 /** What is another in training. */
-const TRAINED = new Set('AlphaDropout BatchNormalization Dropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D SpatialDropout3D'.split(' '));
+const TRAINED = new Set(
+  'AlphaDropout BatchNormalization Dropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D SpatialDropout3D'.split(
+    ' ',
+  ),
+);
 
 /** Refuses arguments of calls that tfjs would not hand on. */
 function refuseArguments(ask: Ask): void {
@@ -215,7 +227,9 @@ export function mendModel(model: KerasModel, facts: FileFacts): MendedModel {
         applyRule(ask);
       } else applyOperator(ask, operator);
     }
-    const parts = ask.parts.finished().map(part => (part.model ? {...part, within: mendModel(part.model, facts)} : part));
+    const parts = ask.parts
+      .finished()
+      .map(part => (part.model ? {...part, within: mendModel(part.model, facts)} : part));
     layers.push(shapes.resolved({layer, parts}));
   }
   return {model, layers};
@@ -227,12 +241,19 @@ function inputLayer(ask: Ask): void {
     ask.refuse('tfjs takes no inputs that are sparse, ragged or optional', 'Make it dense');
   }
   const own = dtypeOf(dtype);
-  if (!own || own === 'string') ask.refuseField('dtype', 'tfjs computes with numbers', 'Leave what takes text or such out of the model');
+  if (!own || own === 'string')
+    ask.refuseField('dtype', 'tfjs computes with numbers', 'Leave what takes text or such out of the model');
   const known = shape2 ?? shape;
   if (!Array.isArray(known) || !known.every(dim => dim === null || (Number.isInteger(dim) && dim >= 0))) {
     ask.refuse('it does not say its batch_shape', 'Build the model before it is saved');
   }
-  const config = {...(shape2 === undefined ? {} : ask.config), batch_input_shape: known, dtype: own, sparse: false, name};
+  const config = {
+    ...(shape2 === undefined ? {} : ask.config),
+    batch_input_shape: known,
+    dtype: own,
+    sparse: false,
+    name,
+  };
   ask.parts.add('InputLayer', config, []);
 }
 
@@ -242,7 +263,10 @@ type Json = Record<string, unknown>;
 function isChain(parts: readonly Part[]): boolean {
   return parts.every(({takes}, i) => {
     const [source, ...others] = takes;
-    return others.length === 0 && (i === 0 ? source === undefined || source === ALL || source === 0 : source === parts[i - 1]!.name);
+    return (
+      others.length === 0 &&
+      (i === 0 ? source === undefined || source === ALL || source === 0 : source === parts[i - 1]!.name)
+    );
   });
 }
 
@@ -257,13 +281,19 @@ export class TopologyWriter {
   write(mended: MendedModel): {class_name: string; config: Json} {
     const {model, layers} = mended;
     const own = Object.fromEntries(
-      Object.entries(model.config).filter(([field]) => field !== 'dtype' && field !== 'input_layers' && field !== 'output_layers'),
+      Object.entries(model.config).filter(
+        ([field]) => field !== 'dtype' && field !== 'input_layers' && field !== 'output_layers',
+      ),
     );
     if (model.isSequential && layers.every(({parts}) => isChain(parts))) {
-      const listed = layers.flatMap(({layer, parts}, i) => (i === 0 && model.addsInput && this.#knowsInput(mended) ? [] : parts.map(part => this.#classed(part, layer))));
+      const listed = layers.flatMap(({layer, parts}, i) =>
+        i === 0 && model.addsInput && this.#knowsInput(mended) ? [] : parts.map(part => this.#classed(part, layer)),
+      );
       return {class_name: 'Sequential', config: {...own, layers: listed}};
     }
-    const names = new Map(layers.flatMap(({layer, parts}) => parts.slice(-1).map(part => [layer.name, this.#nameOf(part)] as const)));
+    const names = new Map(
+      layers.flatMap(({layer, parts}) => parts.slice(-1).map(part => [layer.name, this.#nameOf(part)] as const)),
+    );
     const models = new Set(layers.filter(({layer}) => layer.model).map(({layer}) => layer.name));
     const reference = ({layer, call, index}: KerasTensor): [string, number, number] => [
       names.get(layer) ?? layer,
@@ -278,7 +308,9 @@ export class TopologyWriter {
         const inputs = inputsOf(call).filter(tensor => !isMask(tensor));
         return part.takes.flatMap(source => {
           const taken = source === ALL ? inputs : typeof source === 'number' ? [inputs[source]!] : [];
-          return typeof source === 'string' ? [[named.get(source), i, 0, {}]] : taken.map(tensor => [...reference(tensor), {}]);
+          return typeof source === 'string'
+            ? [[named.get(source), i, 0, {}]]
+            : taken.map(tensor => [...reference(tensor), {}]);
         });
       };
       return parts.map(part => ({
@@ -288,7 +320,8 @@ export class TopologyWriter {
       }));
     });
     const ends = {input_layers: model.inputs.map(reference), output_layers: model.outputs.map(reference)};
-    const className = model.isSequential || !['Model', 'Functional'].includes(model.className) ? 'Functional' : model.className;
+    const className =
+      model.isSequential || !['Model', 'Functional'].includes(model.className) ? 'Functional' : model.className;
     return {class_name: className, config: {...own, layers: listed, ...ends}};
   }
 
@@ -312,7 +345,8 @@ export class TopologyWriter {
     const {batch_shape: shape, ...config} = part.config as Json;
     if (shape !== undefined && config['batch_input_shape'] === undefined) config['batch_input_shape'] = shape;
     const within = part.within && {layer: this.write(part.within)};
-    const trainable = layer.config['trainable'] === false && config['trainable'] === undefined ? {trainable: false} : {};
+    const trainable =
+      layer.config['trainable'] === false && config['trainable'] === undefined ? {trainable: false} : {};
     return {class_name: part.className, config: {...config, ...trainable, name, ...within}};
   }
 }

@@ -8,8 +8,10 @@ import {type Argument, type KerasLayer, KerasTensor, tensorsIn} from './topology
 
 /** Functions of one tensor that are activations of the same name. */
 const ACTIVATIONS = new Set(
-  ('celu elu hard_sigmoid hard_silu hard_swish hard_tanh log_sigmoid log_softmax mish relu relu6 selu sigmoid silu softmax ' +
-    'softplus softsign swish tanh tanh_shrink').split(' '),
+  (
+    'celu elu hard_sigmoid hard_silu hard_swish hard_tanh log_sigmoid log_softmax mish relu relu6 selu sigmoid silu softmax ' +
+    'softplus softsign swish tanh tanh_shrink'
+  ).split(' '),
 );
 /** What the classes of Keras 3 and functions of TensorFlow are called, beyond their own names. */
 const ALIASES: Readonly<Record<string, string>> = {
@@ -23,7 +25,12 @@ const ALIASES: Readonly<Record<string, string>> = {
   neg: 'negative',
   stop_gradient: 'stop_gradient',
 };
-const MERGES: Readonly<Record<string, string>> = {add: 'Add', multiply: 'Multiply', maximum: 'Maximum', minimum: 'Minimum'};
+const MERGES: Readonly<Record<string, string>> = {
+  add: 'Add',
+  multiply: 'Multiply',
+  maximum: 'Maximum',
+  minimum: 'Minimum',
+};
 
 function snake(name: string): string {
   return name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
@@ -42,7 +49,12 @@ export function operatorOf({layer, isKeras3}: Ask): string | undefined {
   const {className, config} = layer;
   const named = (name: string) => (Object.hasOwn(ALIASES, name) ? ALIASES[name]! : name);
   if (className === 'SlicingOpLambda' || className === 'TFOpLambda') {
-    return named(String(config['function']).split('.').at(-1)!.replace(/^_+|_+$/g, ''));
+    return named(
+      String(config['function'])
+        .split('.')
+        .at(-1)!
+        .replace(/^_+|_+$/g, ''),
+    );
   }
   return isKeras3 && !isLayer(layer) ? named(snake(className)) : undefined;
 }
@@ -59,7 +71,9 @@ class Operator {
   /** A parameter, by its position or one of its names. */
   parameter(position: number, ...names: readonly string[]): Argument {
     const {args, kwargs} = this.ask.layer.calls[0]!;
-    const named = names.map(name => kwargs[name] ?? this.ask.config[name]).find(value => value !== undefined && value !== null);
+    const named = names
+      .map(name => kwargs[name] ?? this.ask.config[name])
+      .find(value => value !== undefined && value !== null);
     return named ?? args[position];
   }
 
@@ -155,7 +169,8 @@ function mean(operator: Operator): unknown {
   const rank = ask.shape?.length;
   const axes = operator.numbers(operator.parameter(1, 'axis'))?.map(axis => (axis < 0 ? axis + (rank ?? NaN) : axis));
   const isAll = rank !== undefined && axes?.length === rank - 2 && axes.sort().every((axis, i) => axis === i + 1);
-  if (!isAll || (rank !== 3 && rank !== 4)) return operator.refuse('tfjs has no layer for a mean but over all of space or time');
+  if (!isAll || (rank !== 3 && rank !== 4))
+    return operator.refuse('tfjs has no layer for a mean but over all of space or time');
   const pooled = ask.parts.add(rank === 4 ? 'GlobalAveragePooling2D' : 'GlobalAveragePooling1D', {}, [0]);
   if (operator.parameter(2, 'keepdims') !== true) return pooled;
   return ask.parts.add('Reshape', {target_shape: rank === 4 ? [1, 1, -1] : [1, -1]}, [pooled]);
@@ -182,7 +197,11 @@ function transpose(operator: Operator): unknown {
 function concatenate(operator: Operator): unknown {
   const axis = operator.parameter(1, 'axis') ?? 0;
   if (axis === 0) return operator.refuse('it joins batches');
-  return operator.ask.parts.add('Concatenate', {axis}, operator.ask.inputs.map((_, i) => i));
+  return operator.ask.parts.add(
+    'Concatenate',
+    {axis},
+    operator.ask.inputs.map((_, i) => i),
+  );
 }
 
 /** A shape of ones more or less, where the shape is known. */
@@ -190,7 +209,9 @@ function resized(operator: Operator, sizes: (shape: number[], axes: number[]) =>
   const {knownShape: known, shape} = operator.ask;
   const rank = shape?.length ?? NaN;
   const more = operator.name === 'expand_dims' ? 1 : 0;
-  const axes = operator.numbers(operator.parameter(1, 'axis', 'dim'))?.map(axis => (axis < 0 ? axis + rank + more : axis));
+  const axes = operator
+    .numbers(operator.parameter(1, 'axis', 'dim'))
+    ?.map(axis => (axis < 0 ? axis + rank + more : axis));
   const target = known && axes && !axes.includes(0) ? sizes(known, axes) : undefined;
   if (!target) return operator.refuse('the shape of its input is not known');
   return operator.ask.parts.add('Reshape', {target_shape: target}, [0]);
@@ -201,12 +222,15 @@ const OPERATORS: Readonly<Record<string, (operator: Operator) => unknown>> = {
   clip,
   concatenate,
   divide: arithmetic,
-  expand_dims: operator => resized(operator, (shape, [axis]) => [...shape.slice(0, axis! - 1), 1, ...shape.slice(axis! - 1)]),
+  expand_dims: operator =>
+    resized(operator, (shape, [axis]) => [...shape.slice(0, axis! - 1), 1, ...shape.slice(axis! - 1)]),
   gelu,
   identity: ({ask}) => ask.parts.add('Activation', {activation: 'linear'}, [0]),
   leaky_relu: operator => {
     const slope = operator.numbers(operator.parameter(1, 'negative_slope', 'alpha') ?? 0.2);
-    return slope?.length === 1 ? operator.ask.parts.add('LeakyReLU', {alpha: slope[0]}, [0]) : operator.refuse('its slope must be a number');
+    return slope?.length === 1
+      ? operator.ask.parts.add('LeakyReLU', {alpha: slope[0]}, [0])
+      : operator.refuse('its slope must be a number');
   },
   log_softmax: softmax,
   maximum: arithmetic,

@@ -51,7 +51,12 @@ export class Parts {
   }
 
   /** Adds a part, and returns its name. */
-  add(className: string, config: Config, takes: readonly Source[], more: Pick<Part, 'weights' | 'made' | 'model'> = {}): string {
+  add(
+    className: string,
+    config: Config,
+    takes: readonly Source[],
+    more: Pick<Part, 'weights' | 'made' | 'model'> = {},
+  ): string {
     const kind = className.replace(/[a-z](?=[A-Z])/g, '$&_').toLowerCase();
     const count = (this.#names.get(kind) ?? 0) + 1;
     this.#names.set(kind, count);

@@ -2,7 +2,16 @@
 import {inJson} from '../../graph_model/model_json';
 import {addActivation} from './activations';
 import type {Ask} from './ask';
-import {dtypeOf, isClassed, isRegistered, mendConstraint, mendInitializer, mendRegularizer, ownActivation, activationOf} from './fields';
+import {
+  dtypeOf,
+  isClassed,
+  isRegistered,
+  mendConstraint,
+  mendInitializer,
+  mendRegularizer,
+  ownActivation,
+  activationOf,
+} from './fields';
 import type {MadeWeight, Part, Source, WeightSlot} from './parts';
 import {slotsOf, slotsWithin} from './slots';
 import {Ask as AskClass} from './ask';
@@ -22,7 +31,9 @@ interface Row {
 
 /** What all layers have, and what is of training alone. */
 const COMMON = new Set(
-  'name trainable dtype batch_input_shape batch_shape input_dtype autocast seed shared_object_id registered_name module'.split(' '),
+  'name trainable dtype batch_input_shape batch_shape input_dtype autocast seed shared_object_id registered_name module'.split(
+    ' ',
+  ),
 );
 const ALWAYS: Readonly<Record<string, (value: unknown) => boolean>> = {
   implementation: () => true,
@@ -33,7 +44,13 @@ const ALWAYS: Readonly<Record<string, (value: unknown) => boolean>> = {
 };
 
 const isTelling = (value: unknown) =>
-  !(value === null || value === undefined || value === false || value === '' || (Array.isArray(value) && value.length === 0));
+  !(
+    value === null ||
+    value === undefined ||
+    value === false ||
+    value === '' ||
+    (Array.isArray(value) && value.length === 0)
+  );
 const isOne = (value: unknown): boolean => value === 1 || (Array.isArray(value) && value.every(isOne));
 const isZero = (value: unknown): boolean => Number(value ?? 0) === 0;
 
@@ -42,7 +59,12 @@ export function mendConfig(ask: Ask): {config: Config; behind: string | undefine
   const config: Record<string, unknown> = {...ask.config};
   let behind: string | undefined;
   const dtype = dtypeOf(config['dtype']);
-  if (!dtype) ask.refuseField('dtype', 'tfjs computes with float32, int32 and bool', 'Save the model with a dtype policy of float32');
+  if (!dtype)
+    ask.refuseField(
+      'dtype',
+      'tfjs computes with float32, int32 and bool',
+      'Save the model with a dtype policy of float32',
+    );
   else if ('dtype' in config) config['dtype'] = dtype;
   for (const [field, value] of Object.entries(config)) {
     if (value === null || value === undefined) continue;
@@ -71,7 +93,8 @@ function refuseUnread(ask: Ask, {reads, harmless = {}}: Row): void {
   const read = new Set(reads.split(' '));
   for (const [field, value] of Object.entries(ask.config)) {
     const rule = harmless[field];
-    if (rule ? rule(value) : read.has(field) || COMMON.has(field) || !isTelling(value) || ALWAYS[field]?.(value)) continue;
+    if (rule ? rule(value) : read.has(field) || COMMON.has(field) || !isTelling(value) || ALWAYS[field]?.(value))
+      continue;
     ask.refuseField(field, 'tfjs takes no notice of that');
   }
 }
@@ -105,7 +128,11 @@ const dims = (value: unknown, rank: number): number[] =>
   Array.isArray(value) ? value.map(Number) : Array<number>(rank).fill(Number(value));
 
 /** Adds a layer between a Reshape that gives rows of one column each, and one that takes the column away. */
-function overColumns(ask: Ask, add: (takes: readonly Source[]) => string, channels: {before: number; after?: number}): string {
+function overColumns(
+  ask: Ask,
+  add: (takes: readonly Source[]) => string,
+  channels: {before: number; after?: number},
+): string {
   const columns = ask.parts.add('Reshape', {target_shape: [-1, 1, channels.before]}, [0]);
   const made = add([columns]);
   return ask.parts.add('Reshape', {target_shape: [-1, channels.after ?? channels.before]}, [made]);
@@ -123,7 +150,9 @@ function asImages(className: string, after: (channels: number, config: Config) =
     const padding = config['padding'];
     if (padding === 'causal') return ask.refuseField('padding', 'tfjs has no such class');
     const weights = slotsOf(ask.layer.className, config).map(slot =>
-      slot.to!.endsWith('kernel') ? {...slot, reshaped: ([size, ...others]: readonly number[]) => [size!, 1, ...others]} : slot,
+      slot.to!.endsWith('kernel')
+        ? {...slot, reshaped: ([size, ...others]: readonly number[]) => [size!, 1, ...others]}
+        : slot,
     );
     const strides = dims(config['strides'] ?? 1, 1)[0]!;
     const square = className === 'SeparableConv2D' || className === 'DepthwiseConv2D';
@@ -151,7 +180,12 @@ function stepsAsImages(className: string, changesOf: (config: Config) => Config)
   };
 }
 
-const KERNEL_FIELDS = {kernel_initializer: undefined, kernel_regularizer: undefined, kernel_constraint: undefined, groups: undefined};
+const KERNEL_FIELDS = {
+  kernel_initializer: undefined,
+  kernel_regularizer: undefined,
+  kernel_constraint: undefined,
+  groups: undefined,
+};
 
 /** x * scale + offset, of numbers or lists of one for each channel. */
 function addAffine(ask: Ask, scale: unknown, offset: unknown): unknown {
@@ -160,7 +194,8 @@ function addAffine(ask: Ask, scale: unknown, offset: unknown): unknown {
   if (isUniform(a) && isUniform(b)) return ask.parts.add('Rescaling', {scale: a[0], offset: b[0]}, [0]);
   const count = Math.max(a.length, b.length);
   if (ask.channels !== count) return ask.refuse('its numbers are not one for each of the last dimension');
-  const spread = (values: number[]) => Float32Array.from({length: count}, (_, i) => values[values.length === 1 ? 0 : i]!);
+  const spread = (values: number[]) =>
+    Float32Array.from({length: count}, (_, i) => values[values.length === 1 ? 0 : i]!);
   return addPerChannel(ask, count, [
     {to: 'depthwise_kernel', shape: [1, 1, count, 1], values: () => spread(a)},
     {to: 'bias', shape: [count], values: () => spread(b)},
@@ -168,7 +203,12 @@ function addAffine(ask: Ask, scale: unknown, offset: unknown): unknown {
 }
 
 /** A factor and a summand for each channel: as a convolution of single points, it stays what it is when a model is trained. */
-function addPerChannel(ask: Ask, count: number, made: readonly MadeWeight[], weights: readonly WeightSlot[] = []): unknown {
+function addPerChannel(
+  ask: Ask,
+  count: number,
+  made: readonly MadeWeight[],
+  weights: readonly WeightSlot[] = [],
+): unknown {
   const rank = ask.shape!.length;
   const config = {kernel_size: [1, 1], depth_multiplier: 1, use_bias: true, padding: 'valid', trainable: false};
   const image = rank === 4 ? 0 : ask.parts.add('Reshape', {target_shape: [-1, 1, count]}, [0]);
@@ -197,7 +237,8 @@ function normalization(ask: Ask): unknown {
   const axes = [axis ?? []].flat() as number[];
   const isLast = axes.length === 1 && (axes[0] === -1 || axes[0] === (shape?.length ?? NaN) - 1);
   const count = axes.length === 0 ? 1 : ask.channels;
-  if (!isLast && axes.length > 0) return ask.refuseField('axis', 'only the last dimension can be put in terms of layers of tfjs');
+  if (!isLast && axes.length > 0)
+    return ask.refuseField('axis', 'only the last dimension can be put in terms of layers of tfjs');
   if (count === undefined || !shape) return ask.refuse(UNKNOWN_SHAPE);
   const given = (value: unknown) => Float32Array.from([value].flat(5) as number[]);
   const channels = ask.channels;
@@ -227,7 +268,8 @@ function relu(ask: Ask): unknown {
   const {max_value: max, negative_slope: slope, threshold} = ask.config;
   const isSloped = !isZero(slope);
   if (isZero(threshold) && !isSloped) return addOwn(ask, {changes: {}});
-  if (!isZero(threshold) && (isSloped || Number(threshold) < 0)) return ask.refuseField('threshold', 'tfjs takes no notice of that');
+  if (!isZero(threshold) && (isSloped || Number(threshold) < 0))
+    return ask.refuseField('threshold', 'tfjs takes no notice of that');
   const raw = isSloped
     ? ask.parts.add('LeakyReLU', {alpha: Number(slope)}, [0])
     : ask.parts.add('ThresholdedReLU', {theta: Number(threshold)}, [0]);
@@ -239,14 +281,16 @@ function relu(ask: Ask): unknown {
 
 /** A class inside a layer: {class_name, config}, mended, as the one part that it has to be. */
 function inner(ask: Ask, field: string, value: unknown): Part | undefined {
-  if (!isClassed(value)) return ask.refuse(`${field} must be a layer, with class_name and config, but was ${inJson(value)}`);
+  if (!isClassed(value))
+    return ask.refuse(`${field} must be a layer, with class_name and config, but was ${inJson(value)}`);
   const config = value.config;
   const name = typeof config['name'] === 'string' ? config['name'] : value.class_name;
   const layer: KerasLayer = {className: value.class_name, name, config, calls: [], model: undefined};
   const within = new AskClass(layer, ask.around, [...ask.path, ask.layer.name]);
   applyRule(within);
   const [part, ...others] = within.parts.finished();
-  if (others.length > 0) return ask.refuse(`the ${value.class_name} within becomes several layers in tfjs, which cannot be within`);
+  if (others.length > 0)
+    return ask.refuse(`the ${value.class_name} within becomes several layers in tfjs, which cannot be within`);
   return part;
 }
 
@@ -266,9 +310,12 @@ function timeDistributed(ask: Ask): unknown {
 
 /** The config of a direction, but what tells it from the other. */
 function directionless({config}: {config: Config}): string {
-  const told = Object.entries(config).filter(([field]) => !['name', 'go_backwards', 'shared_object_id', 'seed'].includes(field));
-  return JSON.stringify(told.sort(([a], [b]) => (a < b ? -1 : 1)), (key, value: unknown) =>
-    key === 'shared_object_id' || key === 'build_config' ? undefined : value,
+  const told = Object.entries(config).filter(
+    ([field]) => !['name', 'go_backwards', 'shared_object_id', 'seed'].includes(field),
+  );
+  return JSON.stringify(
+    told.sort(([a], [b]) => (a < b ? -1 : 1)),
+    (key, value: unknown) => (key === 'shared_object_id' || key === 'build_config' ? undefined : value),
   );
 }
 
@@ -277,12 +324,14 @@ function bidirectional(ask: Ask): unknown {
   const part = inner(ask, 'layer', layer);
   if (!part) return undefined;
   if (isClassed(backward)) {
-    const isSame = isClassed(layer) && backward.class_name === layer.class_name && directionless(backward) === directionless(layer);
+    const isSame =
+      isClassed(layer) && backward.class_name === layer.class_name && directionless(backward) === directionless(layer);
     if (!isSame) return ask.refuse('backward_layer is another than layer, but tfjs makes both of one');
   }
   // tfjs puts the direction in front.
   const name = part.name.replace(/^forward_/, '');
-  const direction = (prefix: string) => slotsWithin(part.weights ?? [], [`${prefix}_layer`], `${prefix}_${name}/`, `${prefix}_`);
+  const direction = (prefix: string) =>
+    slotsWithin(part.weights ?? [], [`${prefix}_layer`], `${prefix}_${name}/`, `${prefix}_`);
   const changes = {layer: {class_name: part.className, config: {...part.config, name}}, backward_layer: undefined};
   return addOwn(ask, {changes, weights: [...direction('forward'), ...direction('backward')]});
 }
@@ -319,7 +368,10 @@ function rnn(ask: Ask): unknown {
   const weights = (parts as Part[]).flatMap((part, i) =>
     slotsWithin(part.weights ?? [], ['cell', 'cells', names[i]!], `RNNCell_${i}/`, part.name),
   );
-  const stacked = {class_name: 'StackedRNNCells', config: {...(cell as {config: Config}).config, dtype: 'float32', cells: (parts as Part[]).map(written)}};
+  const stacked = {
+    class_name: 'StackedRNNCells',
+    config: {...(cell as {config: Config}).config, dtype: 'float32', cells: (parts as Part[]).map(written)},
+  };
   return addOwn(ask, {changes: {cell: stacked}, weights});
 }
 
@@ -354,7 +406,21 @@ function conv1d(ask: Ask): unknown {
   const {channels} = ask;
   if (channels === undefined) return ask.refuseField('padding', UNKNOWN_SHAPE);
   const before = (dims(size, 1)[0]! - 1) * dims(dilation ?? 1, 1)[0]!;
-  const padded = overColumns(ask, takes => ask.parts.add('ZeroPadding2D', {padding: [[before, 0], [0, 0]]}, takes), {before: channels});
+  const padded = overColumns(
+    ask,
+    takes =>
+      ask.parts.add(
+        'ZeroPadding2D',
+        {
+          padding: [
+            [before, 0],
+            [0, 0],
+          ],
+        },
+        takes,
+      ),
+    {before: channels},
+  );
   return addOwn(ask, {changes: {padding: 'valid'}, takes: [padded]});
 }
 
@@ -370,7 +436,8 @@ function pooling(rank: number): Rule {
       const flat = ask.parts.add('Reshape', {target_shape: [-1, channels]}, [0]);
       pooled = ask.parts.add(className.replace('3D', '1D'), {}, [flat]);
     } else {
-      if (rank === 1 && format === 'channels_first') return ask.refuseField('data_format', 'tfjs takes no notice of that');
+      if (rank === 1 && format === 'channels_first')
+        return ask.refuseField('data_format', 'tfjs takes no notice of that');
       pooled = addOwn(ask, {changes: {keepdims: undefined}});
     }
     if (keepdims !== true) return pooled;
@@ -383,7 +450,16 @@ function pooling(rank: number): Rule {
 /** Adds rows (or columns) like the outermost ones, `count` at either end. */
 function addEdges(ask: Ask, from: string, axis: 1 | 2, length: number, count: number): string {
   const cropped = (before: number, after: number) => {
-    const cropping = axis === 1 ? [[before, after], [0, 0]] : [[0, 0], [before, after]];
+    const cropping =
+      axis === 1
+        ? [
+            [before, after],
+            [0, 0],
+          ]
+        : [
+            [0, 0],
+            [before, after],
+          ];
     return ask.parts.add('Cropping2D', {cropping}, [from]);
   };
   return ask.parts.add('Concatenate', {axis}, [cropped(0, length - count), from, cropped(length - count, 0)]);
@@ -400,8 +476,13 @@ function upSampling(ask: Ask): unknown {
   const {interpolation, data_format: format, size} = ask.config;
   if ((interpolation ?? 'nearest') === 'nearest') return addOwn(ask);
   const known = ask.knownShape;
-  if (interpolation !== 'bilinear' || format === 'channels_first') return ask.refuseField('interpolation', 'tfjs has no such one');
-  if (!known) return ask.refuseField('interpolation', 'tfjs computes it otherwise than Keras, and the size of its input is not known');
+  if (interpolation !== 'bilinear' || format === 'channels_first')
+    return ask.refuseField('interpolation', 'tfjs has no such one');
+  if (!known)
+    return ask.refuseField(
+      'interpolation',
+      'tfjs computes it otherwise than Keras, and the size of its input is not known',
+    );
   const [height, width, channels] = known as [number, number, number];
   const [rows, columns] = dims(size ?? 2, 2) as [number, number];
   let points = ask.parts.add('UpSampling2D', {size: [rows, columns]}, [0]);
@@ -410,7 +491,13 @@ function upSampling(ask: Ask): unknown {
   const [down, across] = [triangle(rows), triangle(columns)];
   const values = () => Float32Array.from(down.flatMap(a => across.flatMap(b => Array<number>(channels).fill(a * b))));
   const shape = [down.length, across.length, channels, 1];
-  const config = {kernel_size: [down.length, across.length], depth_multiplier: 1, use_bias: false, padding: 'valid', trainable: false};
+  const config = {
+    kernel_size: [down.length, across.length],
+    depth_multiplier: 1,
+    use_bias: false,
+    padding: 'valid',
+    trainable: false,
+  };
   return ask.parts.add('DepthwiseConv2D', config, [points], {made: [{to: 'depthwise_kernel', shape, values}]});
 }
 
@@ -474,18 +561,26 @@ const batchNormalization: Rule = ask => {
 const gru: Rule = ask => {
   // Left out, it was not there: Keras before 2.1.
   if (ask.config['reset_after'] === true) {
-    return ask.refuseField('reset_after', "tfjs has no such GRU", `Train it with reset_after=False; or c${AS_GRAPH_TAIL}`);
+    return ask.refuseField(
+      'reset_after',
+      'tfjs has no such GRU',
+      `Train it with reset_after=False; or c${AS_GRAPH_TAIL}`,
+    );
   }
   return addOwn(ask);
 };
-const AS_GRAPH_TAIL = 'onvert the model to a graph model (tensorflowjs_converter --output_format=tfjs_graph_model), and import that';
+const AS_GRAPH_TAIL =
+  'onvert the model to a graph model (tensorflowjs_converter --output_format=tfjs_graph_model), and import that';
 
 const ROWS: Readonly<Record<string, Row>> = {
-  Activation: {reads: 'activation', rule: ask => {
-    const activation = activationOf(ask.config['activation']);
-    const own = activation && !activation.config ? ownActivation(activation.name, ask.isKeras3) : undefined;
-    return own === undefined ? addActivation(ask, ask.config['activation'], 0) : addOwn(ask);
-  }},
+  Activation: {
+    reads: 'activation',
+    rule: ask => {
+      const activation = activationOf(ask.config['activation']);
+      const own = activation && !activation.config ? ownActivation(activation.name, ask.isKeras3) : undefined;
+      return own === undefined ? addActivation(ask, ask.config['activation'], 0) : addOwn(ask);
+    },
+  },
   ActivityRegularization: {reads: 'l1 l2', rule: handOn},
   Add: {reads: ''},
   AlphaDropout: {reads: 'rate noise_shape'},
@@ -493,7 +588,10 @@ const ROWS: Readonly<Record<string, Row>> = {
   AveragePooling1D: {reads: POOL.replace(' data_format', '')},
   AveragePooling2D: {reads: POOL},
   AveragePooling3D: {reads: POOL},
-  BatchNormalization: {reads: `${NORM} momentum moving_mean_initializer moving_variance_initializer`, rule: batchNormalization},
+  BatchNormalization: {
+    reads: `${NORM} momentum moving_mean_initializer moving_variance_initializer`,
+    rule: batchNormalization,
+  },
   Bidirectional: {reads: 'layer merge_mode backward_layer', rule: bidirectional},
   CategoryEncoding: {reads: 'num_tokens output_mode'},
   CenterCrop: {reads: 'height width data_format', rule: centerCrop},
@@ -501,7 +599,11 @@ const ROWS: Readonly<Record<string, Row>> = {
   Conv1D: {reads: CONV.replace(' data_format', ''), rule: conv1d},
   Conv1DTranspose: {
     reads: CONV,
-    harmless: {dilation_rate: isOne, output_padding: value => value === null, data_format: value => value === 'channels_last'},
+    harmless: {
+      dilation_rate: isOne,
+      output_padding: value => value === null,
+      data_format: value => value === 'channels_last',
+    },
     rule: asImages('Conv2DTranspose', (_, {filters}) => Number(filters)),
   },
   Conv2D: {reads: CONV, rule: convolution},
@@ -544,10 +646,13 @@ const ROWS: Readonly<Record<string, Row>> = {
   LSTMCell: {reads: CELL},
   LayerNormalization: {reads: NORM, rule: layerNormalization},
   LayerScale: {reads: 'init_values projection_dim', rule: layerScale},
-  LeakyReLU: {reads: 'alpha negative_slope', rule: ask => {
-    const {negative_slope: slope, alpha} = ask.config;
-    return addOwn(ask, {changes: {negative_slope: undefined, alpha: slope ?? alpha}});
-  }},
+  LeakyReLU: {
+    reads: 'alpha negative_slope',
+    rule: ask => {
+      const {negative_slope: slope, alpha} = ask.config;
+      return addOwn(ask, {changes: {negative_slope: undefined, alpha: slope ?? alpha}});
+    },
+  },
   Masking: {reads: 'mask_value'},
   MaxPooling1D: {reads: POOL.replace(' data_format', '')},
   MaxPooling2D: {reads: POOL},
@@ -561,10 +666,13 @@ const ROWS: Readonly<Record<string, Row>> = {
   RNN: {reads: `${RNN} cell`, rule: rnn},
   ReLU: {reads: 'max_value negative_slope threshold', rule: relu},
   RepeatVector: {reads: 'n'},
-  Rescaling: {reads: 'scale offset', rule: ask => {
-    const {scale, offset} = ask.config;
-    return Array.isArray(scale) || Array.isArray(offset) ? addAffine(ask, scale, offset ?? 0) : addOwn(ask);
-  }},
+  Rescaling: {
+    reads: 'scale offset',
+    rule: ask => {
+      const {scale, offset} = ask.config;
+      return Array.isArray(scale) || Array.isArray(offset) ? addAffine(ask, scale, offset ?? 0) : addOwn(ask);
+    },
+  },
   Reshape: {reads: 'target_shape'},
   SeparableConv1D: {
     reads: SEPARABLE,
@@ -600,10 +708,12 @@ const ROWS: Readonly<Record<string, Row>> = {
 
 /** What is random while a model is trained, and hands on what it is given when it predicts: augmentations of images, above all. */
 const AUGMENTING = new Set(
-  ('AugMix AutoContrast CutMix Equalization MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter ' +
+  (
+    'AugMix AutoContrast CutMix Equalization MixUp RandAugment RandomBrightness RandomColorDegeneration RandomColorJitter ' +
     'RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight RandomHue ' +
     'RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear ' +
-    'RandomTranslation RandomWidth RandomZoom StochasticDepth').split(' '),
+    'RandomTranslation RandomWidth RandomZoom StochasticDepth'
+  ).split(' '),
 );
 
 /** tfjs's classes that compute something else than Keras's of the same name. */
@@ -624,7 +734,11 @@ export function applyRule(ask: Ask): void {
   else {
     const bare = className.split('>').at(-1)!;
     if (bare !== className && isRegistered(bare)) addOwn(ask, {className: bare});
-    else ask.refuse('tfjs has no such class', `Register it with tf.serialization.registerClass, leave it out (cut the model in Keras), or c${AS_GRAPH_TAIL}`);
+    else
+      ask.refuse(
+        'tfjs has no such class',
+        `Register it with tf.serialization.registerClass, leave it out (cut the model in Keras), or c${AS_GRAPH_TAIL}`,
+      );
   }
 }
 

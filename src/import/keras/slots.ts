@@ -41,7 +41,10 @@ const WEIGHTS: Readonly<Record<string, (config: Config) => WeightSlot[]>> = {
   LSTM: recurrent,
   LSTMCell: recurrent,
   LayerScale: () =>
-    slots(['depthwise_kernel', ['gamma']]).map(slot => ({...slot, reshaped: ([count]: readonly number[]) => [1, 1, count!, 1]})),
+    slots(['depthwise_kernel', ['gamma', 'variable']]).map(slot => ({
+      ...slot,
+      reshaped: ([count]: readonly number[]) => [1, 1, count!, 1],
+    })),
   LayerNormalization: config => slots(...affine(config)),
   Normalization: ({mean}) =>
     // Of a layer that was given them, they are no weights.

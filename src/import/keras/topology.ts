@@ -66,7 +66,10 @@ export function tensorsIn(argument: Argument): KerasTensor[] {
   if (argument instanceof KerasTensor) return [argument];
   if (Array.isArray(argument)) return argument.flatMap(tensorsIn);
   // As Keras flattens dictionaries.
-  if (isRecord(argument)) return Object.keys(argument).sort().flatMap(key => tensorsIn(argument[key]));
+  if (isRecord(argument))
+    return Object.keys(argument)
+      .sort()
+      .flatMap(key => tensorsIn(argument[key]));
   return [];
 }
 
@@ -134,14 +137,20 @@ function call2(node: readonly unknown[]): Call | undefined {
 function callOf(node: unknown): Call | undefined {
   if (Array.isArray(node)) return call2(node);
   if (!isRecord(node) || !Array.isArray(node['args']) || !isRecord(node['kwargs'] ?? {})) return undefined;
-  const kwargs = Object.entries((node['kwargs'] ?? {}) as Config).map(([key, value]) => [key, argument3(value)] as const);
+  const kwargs = Object.entries((node['kwargs'] ?? {}) as Config).map(
+    ([key, value]) => [key, argument3(value)] as const,
+  );
   return {args: (node['args'] as unknown[]).map(argument3), kwargs: Object.fromEntries(kwargs)};
 }
 
 /** The tensors that a model takes or gives: one, a list, or a dictionary of them. */
 function endsOf(value: unknown): KerasTensor[] | undefined {
   if (isHistory(value)) return [new KerasTensor(value[0], value[1], value[2])];
-  const listed = isRecord(value) ? Object.keys(value).sort().map(key => value[key]) : value;
+  const listed = isRecord(value)
+    ? Object.keys(value)
+        .sort()
+        .map(key => value[key])
+    : value;
   if (!Array.isArray(listed)) return undefined;
   const ends = listed.map(endsOf);
   return ends.every(each => each !== undefined) ? ends.flat() : undefined;
@@ -217,7 +226,9 @@ export class TopologyReader {
     for (const {name, className} of layers) {
       if (names.has(name)) this.#problems.add(`two layers${where} are called '${name}'. Rename one of them.`);
       if (TAKEN.has(name)) {
-        this.#problems.add(`layer '${name}' (${className})${where} has a name that JavaScript's objects have. Rename it.`);
+        this.#problems.add(
+          `layer '${name}' (${className})${where} has a name that JavaScript's objects have. Rename it.`,
+        );
       }
       names.add(name);
     }
@@ -233,7 +244,8 @@ export class TopologyReader {
     const addsInput = first.className !== 'InputLayer';
     let all = listed;
     if (addsInput) {
-      const shape = first.config['batch_input_shape'] ?? first.config['batch_shape'] ?? rest.config['build_input_shape'];
+      const shape =
+        first.config['batch_input_shape'] ?? first.config['batch_shape'] ?? rest.config['build_input_shape'];
       const within = first.model?.layers.find(({className}) => className === 'InputLayer')?.config;
       const known = shape ?? within?.['batch_shape'] ?? within?.['batch_input_shape'];
       if (!known) {
@@ -337,7 +349,13 @@ export class TopologyReader {
     const waits = new Map<string, number>();
     const takers = new Map<string, string[]>();
     for (const {call, key} of calls) {
-      const from = [...new Set(tensorsOf(call).filter(({layer}) => byName.get(layer)!.calls.length > 0).map(t => `${t.layer}\n${t.call}`))];
+      const from = [
+        ...new Set(
+          tensorsOf(call)
+            .filter(({layer}) => byName.get(layer)!.calls.length > 0)
+            .map(t => `${t.layer}\n${t.call}`),
+        ),
+      ];
       waits.set(key, from.length);
       for (const each of from) {
         const known = takers.get(each);
@@ -356,7 +374,9 @@ export class TopologyReader {
     if (done.length < calls.length) {
       const finished = new Set(done);
       const {layer} = calls.find(({key}) => !finished.has(key))!;
-      return this.#problems.add(`layer '${layer.name}' (${layer.className})${where} is among its own inputs: the model has a cycle.`);
+      return this.#problems.add(
+        `layer '${layer.name}' (${layer.className})${where} is among its own inputs: the model has a cycle.`,
+      );
     }
     return this.#isInOrder(layers) ? [...layers] : sortedBy(layers, done);
   }

@@ -29,15 +29,25 @@ function targetsOf(mended: MendedModel, folder = 'layers'): Target[] {
     const here = `${folder}/${own.get(layer.name) ?? layer.name}`;
     return parts.flatMap(part => {
       const common = {part, layer: layer.name, className: layer.className, path: model.path};
-      const within = part.within ? targetsOf(part.within, part.className === 'TimeDistributed' ? `${here}/layer/layers` : `${here}/layers`) : [];
-      const slots = (part.weights ?? []).map(slot => ({...common, slot, folder: [here, ...slot.within, 'vars'].join('/')}));
+      const within = part.within
+        ? targetsOf(part.within, part.className === 'TimeDistributed' ? `${here}/layer/layers` : `${here}/layers`)
+        : [];
+      const slots = (part.weights ?? []).map(slot => ({
+        ...common,
+        slot,
+        folder: [here, ...slot.within, 'vars'].join('/'),
+      }));
       return [...slots, ...within];
     });
   });
 }
 
 const isCustomWithin = ({layers}: MendedModel): boolean =>
-  layers.some(({layer, parts}) => (!layer.model && isLayer(layer) && isCustom(layer.className)) || parts.some(({within}) => within && isCustomWithin(within)));
+  layers.some(
+    ({layer, parts}) =>
+      (!layer.model && isLayer(layer) && isCustom(layer.className)) ||
+      parts.some(({within}) => within && isCustomWithin(within)),
+  );
 
 /** The name of a weight in tfjs. */
 export function nameIn(part: Part, to: string, renamed: ReadonlyMap<Part, string>): string {
@@ -68,13 +78,22 @@ export function renamedParts(mended: MendedModel): Map<Part, string> {
   return renamed;
 }
 
+/** What a weight is called in its layer. Keras 3 counts those without a name. */
+function lastOf(name: string): string {
+  return name
+    .split('/')
+    .at(-1)!
+    .replace(/^variable_\d+$/, 'variable');
+}
+
 /** How well a name of an .h5 file fits a weight: 0 if not at all. Layers of Keras 2 may have slashes in their names. */
-function fit({slot, layer, path}: Target, name: readonly string[]): number {
-  const folders = name.slice(0, -1);
+function fit({slot, layer, path}: Target, name: string): number {
+  const folders = name.split('/').slice(0, -1);
   const isWithin = (part: string) => `/${folders.join('/')}/`.includes(`/${part}/`);
-  if (!slot.names.includes(name.at(-1)!) || !isWithin(layer)) return 0;
+  if (!slot.names.includes(lastOf(name)) || !isWithin(layer)) return 0;
   const {hint} = slot;
-  if (hint !== undefined && !folders.some(each => each === hint || (hint.endsWith('_') && each.startsWith(hint)))) return 0;
+  if (hint !== undefined && !folders.some(each => each === hint || (hint.endsWith('_') && each.startsWith(hint))))
+    return 0;
   return 1 + 1000 * layer.split('/').length + path.filter(isWithin).length;
 }
 
@@ -107,7 +126,9 @@ class Matcher {
 
   /** As in .keras files: layers/dense/vars/0. */
   #byFolder(): void {
-    const byName = new Map([...this.#left].map(spec => [spec.name.replace(/^_?layer_checkpoint_dependencies\//, 'layers/'), spec]));
+    const byName = new Map(
+      [...this.#left].map(spec => [spec.name.replace(/^_?layer_checkpoint_dependencies\//, 'layers/'), spec]),
+    );
     for (const target of this.#targets) {
       const spec = byName.get(`${target.folder}/${target.slot.index}`);
       if (spec) this.#match(target, spec);
@@ -124,11 +145,11 @@ class Matcher {
       }
     }
     for (const spec of [...this.#left]) {
-      const name = spec.name.split('/');
-      const candidates = new Set(name.slice(0, -1).flatMap(folder => byLast.get(`${folder}/${name.at(-1)!}`) ?? []));
+      const folders = spec.name.split('/').slice(0, -1);
+      const candidates = new Set(folders.flatMap(folder => byLast.get(`${folder}/${lastOf(spec.name)}`) ?? []));
       let best: {target: Target; fit: number} | undefined;
       for (const target of candidates) {
-        const fits = this.found.has(target) ? 0 : fit(target, name);
+        const fits = this.found.has(target) ? 0 : fit(target, spec.name);
         if (fits > (best?.fit ?? 0)) best = {target, fit: fits};
       }
       if (best) this.#match(best.target, spec);
@@ -143,7 +164,8 @@ class Matcher {
       return x < y ? -1 : x > y ? 1 : Number(b.slot.isTrained) - Number(a.slot.isTrained);
     });
     const left = [...this.#left];
-    const isSame = missing.length === left.length && missing.every(({slot}, i) => slot.names.includes(left[i]!.name.split('/').at(-1)!));
+    const isSame =
+      missing.length === left.length && missing.every(({slot}, i) => slot.names.includes(lastOf(left[i]!.name)));
     if (isSame) missing.forEach((target, i) => this.#match(target, left[i]!));
   }
 }
@@ -154,7 +176,20 @@ const isQuantized = (spec: io.WeightsManifestEntry) => 'quantization' in spec &&
 function bytesOf(spec: io.WeightsManifestEntry): number {
   const dtype = isQuantized(spec) ? spec.quantization!.dtype : spec.dtype;
   const size = util.sizeFromShape(spec.shape);
-  const width: Readonly<Record<string, number>> = {float32: 4, int32: 4, uint32: 4, float16: 2, uint16: 2, int16: 2, uint8: 1, int8: 1, bool: 1, complex64: 8, int64: 8, float64: 8};
+  const width: Readonly<Record<string, number>> = {
+    float32: 4,
+    int32: 4,
+    uint32: 4,
+    float16: 2,
+    uint16: 2,
+    int16: 2,
+    uint8: 1,
+    int8: 1,
+    bool: 1,
+    complex64: 8,
+    int64: 8,
+    float64: 8,
+  };
   return size * (width[dtype] ?? NaN);
 }
 
@@ -183,12 +218,18 @@ export function mendWeights(
     names.set(key, [...(names.get(key) ?? []), slot.names[0]!]);
   }
   for (const [layer, missing] of names) {
-    problems.add(`${layer}: the file has no weight for its ${missing.join(', ')}. Convert the model anew, with its weights.`);
+    // 'Conv/BatchNorm' is lost below 'Conv'.
+    const remedy = layer.includes('/')
+      ? "The converter loses those of layers that are named below others: take the slashes out of the layers' names in Keras, or convert a .keras file"
+      : 'Convert the model anew, with its weights';
+    problems.add(`${layer}: the file has no weight for its ${missing.join(', ')}. ${remedy}.`);
   }
   if (!isCustomWithin(mended) && matcher.left.size > 0) {
     const told = [...matcher.left].slice(0, 8).map(({name}) => `'${name}'`);
     const more = matcher.left.size > 8 ? ` and ${matcher.left.size - 8} more` : '';
-    problems.add(`no layer has weights like ${told.join(', ')}${more} of the file. Convert the model anew: its topology and weights are of two models.`);
+    problems.add(
+      `no layer has weights like ${told.join(', ')}${more} of the file. Convert the model anew: its topology and weights are of two models.`,
+    );
   }
   if (problems.count > 0) return {specs: [...specs], data, isChanged: false};
   return rewritten(matcher, mended, renamed, specs, data);
@@ -237,7 +278,8 @@ function rewritten(
   const needsNames = renames.some(({spec, wanted}) => !finds(spec.name, wanted));
   if (!isChanged && made.length === 0 && !needsNames) return {specs: [...specs], data, isChanged: false};
   const isWhole = pieces.length === 1 && pieces[0]![0] === 0 && pieces[0]![1] === at;
-  const buffers = data === undefined ? [] : isWhole ? [data].flat() : pieces.map(([start, end]) => buffer!.slice(start, end));
+  const buffers =
+    data === undefined ? [] : isWhole ? [data].flat() : pieces.map(([start, end]) => buffer!.slice(start, end));
   return {
     specs: [...kept, ...made.map(({spec}) => spec)],
     data: data === undefined ? undefined : [...buffers, ...made.map(({values}) => values.buffer as ArrayBuffer)],

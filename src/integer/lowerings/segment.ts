@@ -3,8 +3,8 @@ import {type Tensor, tidy, zeros} from '@tensorflow/tfjs-core';
 import {Attrs} from '../../graph_model/attrs';
 import type {NodeDef} from '../../graph_model/check_graph';
 import type {GraphSegment} from '../../graph_model/segment';
-import {typeOf, type Value, type ValueType} from '../graph';
-import type {Constant} from '../operators';
+import {typeOf, type Value} from '../graph';
+import type {Constant, ValueType} from '../operators';
 import {asSegment, IDENTITIES, inputsOf, knownNodes, orderedNodes, type Reference, referenceOf} from '../segments';
 import type {LayerCall, LoweringOfMany} from './layer_call';
 
@@ -87,7 +87,7 @@ async function lowered(call: LayerCall, segment: GraphSegment, inputs: readonly 
       ? (outputs as Constant[])
       : IDENTITIES.has(op)
         ? [operands[0]!]
-        : graph.operation({op, name, attrs: new Attrs(attr), operands}, outputs);
+        : graph.operation({op, name, attrs: new Attrs(attr)}, operands, outputs);
     made.forEach((value, output) => values.set(keyOf({node: name, output}), value));
   }
   return segment.graph.outputs.map(output => {

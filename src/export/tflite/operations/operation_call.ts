@@ -1,6 +1,6 @@
 /** One of TensorFlow's operations on its way into a file: the operators that compute it there, or why none do. */
-import {type Node, sizeOf, typeOf, type Value, type ValueType} from '../../../integer/graph';
-import type {Constant, OperationAttrs} from '../../../integer/operators';
+import {type Node, sizeOf, typeOf, type Value} from '../../../integer/graph';
+import type {Constant, OperationAttrs, ValueType} from '../../../integer/operators';
 import {type OperatorName, type Options, TENSOR_TYPES} from '../schema';
 
 export type Operand = Value | Constant;
@@ -57,12 +57,14 @@ export class OperationCall {
   readonly steps: Step[] = [];
   readonly #name: string;
 
-  constructor({attributes}: Node<'operation'>) {
-    const {op, name, attrs, operands, outputs} = attributes;
+  constructor({attributes, inputs, output, further}: Node<'operation'>) {
+    const {op, name, attrs, constants} = attributes;
+    const values = inputs[Symbol.iterator]();
+    const count = inputs.length + constants.size;
     this.op = op;
     this.attrs = attrs;
-    this.operands = operands;
-    this.outputs = outputs;
+    this.operands = Array.from({length: count}, (_, i) => constants.get(i) ?? (values.next().value as Value));
+    this.outputs = [output, ...further];
     this.#name = name;
   }
 

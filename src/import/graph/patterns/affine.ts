@@ -26,13 +26,14 @@ interface Spread {
   readonly values: ArrayLike<number>;
 }
 
-/** How a constant spreads over a value; undefined if it is not one number, or one for each entry of one dimension. */
+/** How a constant spreads over a value; undefined if it is not one number, or one per channel, the last dimension or the first. */
 export function spreadOf({shape, values}: Constant, over: Shape): Spread | undefined {
   if (shape.length > over.length) return undefined;
   if (values.length === 1) return {values};
   const wide = shape.flatMap((dim, i) => (dim === 1 ? [] : [i + over.length - shape.length]));
   const [axis] = wide;
-  return wide.length === 1 && axis! > 0 && over[axis!] === values.length ? {axis: axis!, values} : undefined;
+  const isChannel = wide.length === 1 && (axis === over.length - 1 || axis === 1) && axis > 0;
+  return isChannel && over[axis] === values.length ? {axis, values} : undefined;
 }
 
 /** Its axis of channels is said by the op alone. */
@@ -74,10 +75,6 @@ export class Affine {
 
   get adds(): boolean {
     return this.#adds;
-  }
-
-  get isScalar(): boolean {
-    return this.#scale.length === 1;
   }
 
   /** Takes up a node; false if it does something else. */

@@ -2,10 +2,10 @@
 import {layers} from '@tensorflow/tfjs-layers';
 import type {Constant} from '../../../graph_model/node_run';
 import type {Edge, GraphNode, Known, Shape} from '../graph_reader';
-import type {Match, NoLayer, Pattern} from '../pattern';
+import type {LayerPlan, Match, NoLayer, Pattern} from '../pattern';
 import {followingActivation, leakyReluOf} from './activations';
 import {Affine, perChannel, spreadOf, withConstant} from './affine';
-import {Chain, noLayer, onFloats, scalarOf} from './parts';
+import {Chain, noLayer, onFloats, reshaped, scalarOf, severalLayers, sizeOf} from './parts';
 
 /** The larger of x and x * alpha. */
 function leakyFrom(node: GraphNode, known: Known): Match | undefined {
@@ -29,31 +29,49 @@ function whyNone({op}: GraphNode, {constant, isFirst}: {constant: Constant; isFi
   return 'divides by 0, or by what is no number';
 }
 
-/** What an affine function is as a layer. */
+/** The images, rows before columns before channels, whose channels are a dimension of a value; undefined if there are none. */
+function asImages(shape: Shape, axis: number): {dims: Shape; dataFormat: 'channelsFirst' | 'channelsLast'} | undefined {
+  const rest = shape.slice(1);
+  if (axis === shape.length - 1) {
+    const dims = shape.length === 4 ? rest : [sizeOf(rest.slice(0, -1)), 1, rest.at(-1)!];
+    return {dims, dataFormat: 'channelsLast'};
+  }
+  const dims = shape.length === 4 ? rest : [rest[0]!, sizeOf(rest.slice(1)), 1];
+  return axis === 1 ? {dims, dataFormat: 'channelsFirst'} : undefined;
+}
+
+/** What an affine function is as a layer: where its numbers are one per channel, a convolution that does not mix them. */
 function affineMatch(chain: Chain, takes: Edge, shape: Shape, affine: Affine, known: Known): Match | NoLayer {
   const [scale, offset] = [affine.scale[0]!, affine.offset[0]!];
   const {axis} = affine;
-  if (affine.isScalar || axis === undefined) {
-    const make = (name: {name: string}) => layers.rescaling({...name, scale, offset});
-    return {takes: [takes], layers: [{of: chain.named, make}], nodes: chain.nodes};
+  if (axis === undefined) {
+    return severalLayers(chain.named, [takes], [name => layers.rescaling({...name, scale, offset})], chain.nodes);
   }
+  const images = asImages(shape, axis);
+  const isOpen = (dims: Shape) => dims.filter(dim => dim === null).length > 1;
+  const isReshaped = images && shape.length !== 4;
+  if (!images || (isReshaped && (isOpen(images.dims) || isOpen(shape.slice(1))))) {
+    return noLayer('has a constant that differs by position');
+  }
+  const useBias = affine.adds;
+  const {dims, dataFormat} = images;
+  const activation = dataFormat === 'channelsLast' ? followingActivation(chain, known) : undefined;
+  const config = {kernelSize: 1, useBias, dataFormat, ...(activation && {activation})};
   const channels = shape[axis]!;
-  const [scales, offsets] = [affine.scale, affine.offset].map(each => perChannel(each, channels)) as [
-    Constant,
-    Constant,
+  const kernel = {...perChannel(affine.scale, channels), shape: [1, 1, channels, 1]};
+  const weights = [kernel, ...(useBias ? [perChannel(affine.offset, channels)] : [])];
+  const of = chain.named;
+  const plans: LayerPlan[] = [
+    ...(isReshaped ? [{of, suffix: '/images', make: reshaped(dims)}] : []),
+    {
+      of,
+      ...(isReshaped && {suffix: '/channels'}),
+      make: name => layers.depthwiseConv2d({...name, ...config}),
+      weights,
+    },
+    ...(isReshaped ? [{of, make: reshaped(shape.slice(1))}] : []),
   ];
-  if (shape.length === 4 && axis === 3) {
-    const useBias = affine.adds;
-    const activation = followingActivation(chain, known);
-    const config = {kernelSize: 1, useBias, ...(activation && {activation})};
-    const weights = [{...scales, shape: [1, 1, channels, 1]}, ...(useBias ? [offsets] : [])];
-    const make = (name: {name: string}) => layers.depthwiseConv2d({...name, ...config});
-    return {takes: [takes], layers: [{of: chain.named, make, weights}], nodes: chain.nodes};
-  }
-  if (shape.length > 4) return noLayer('has a constant per channel of more than 4 dimensions');
-  const weights = [scales, offsets, perChannel([0], channels), perChannel([1], channels)];
-  const make = (name: {name: string}) => layers.batchNormalization({...name, axis, epsilon: 0});
-  return {takes: [takes], layers: [{of: chain.named, make, weights}], nodes: chain.nodes};
+  return {takes: [takes], layers: plans, nodes: chain.nodes};
 }
 
 /** Arithmetic with constants. */

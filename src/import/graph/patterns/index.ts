@@ -2,13 +2,21 @@
 import type {Pattern} from '../pattern';
 import {activation, leakyRelu, parametricRelu} from './activations';
 import {biasAdd, negative} from './elementwise';
+import {
+  fakeQuantWithMinMaxArgs,
+  fakeQuantWithMinMaxVars,
+  fakeQuantWithMinMaxVarsPerChannel,
+  quantizeAndDequantize,
+} from './fake_quant';
 import {add, addN, concat, divide, maximum, minimum, multiply, square, subtract} from './merging';
-import {cast, expandDims, gather, identity, reshape, resize, squeeze, transpose} from './moving';
+import {cast, expandDims, gather, identity, reshape, squeeze, transpose} from './moving';
 import {fusedBatchNorm} from './normalization';
 import {pad, slice, stridedSlice} from './padding';
 import {PASSING_ON} from './parts';
 import {avgPool, avgPool3d, maxPool, maxPool3d, reduction} from './pooling';
-import {conv2d, conv2dTranspose, conv3d, depthwiseConv2d, matMul, spaceToBatch} from './products';
+import {conv2d, conv2dTranspose, conv3d, depthwiseConv2d, spaceToBatch} from './convolutions';
+import {matMul} from './matrices';
+import {resize} from './resizing';
 
 export const PATTERNS: Readonly<Record<string, Pattern>> = {
   .../*#__PURE__*/ Object.fromEntries([...PASSING_ON].map(op => [op, identity])),
@@ -59,6 +67,13 @@ export const PATTERNS: Readonly<Record<string, Pattern>> = {
   Softplus: activation,
   Softsign: activation,
   Tanh: activation,
+
+  FakeQuantWithMinMaxArgs: fakeQuantWithMinMaxArgs,
+  FakeQuantWithMinMaxVars: fakeQuantWithMinMaxVars,
+  FakeQuantWithMinMaxVarsPerChannel: fakeQuantWithMinMaxVarsPerChannel,
+  QuantizeAndDequantizeV2: quantizeAndDequantize,
+  QuantizeAndDequantizeV3: quantizeAndDequantize,
+  QuantizeAndDequantizeV4: quantizeAndDequantize,
 
   AvgPool: avgPool,
   AvgPool3D: avgPool3d,

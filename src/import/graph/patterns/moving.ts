@@ -1,21 +1,29 @@
 /** Ops that leave values as they are, and change where they stand. */
 import {layers} from '@tensorflow/tfjs-layers';
-import type {GraphNode, Known, Shape} from '../graph_reader';
+import type {GraphNode, Shape} from '../graph_reader';
 import type {Match, NoLayer, Pattern} from '../pattern';
-import {axesFromFront, Chain, isMatch, knownIntegers, noLayer, oneLayer, onFloats, sizeOf, unchanged} from './parts';
-import {denseKernel, denseMatch} from './products';
+import {
+  axesFromFront,
+  isSameShape,
+  knownIntegers,
+  noLayer,
+  oneLayer,
+  onFloats,
+  reshaped,
+  sizeOf,
+  unchanged,
+} from './parts';
+import {conv1dFrom} from './convolutions';
+import {denseBetween} from './matrices';
+import {repeatedFrom} from './resizing';
 
 export const identity: Pattern = node => unchanged(node);
-
-function isSameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((dim, i) => dim === b[i]);
-}
 
 /** A Reshape to the shape that a value has for each of its batch. */
 function reshapeTo(node: GraphNode, shape: Shape, rest: Shape): Match | NoLayer {
   if (isSameShape(shape.slice(1), rest) && !rest.includes(null)) return unchanged(node);
   if (rest.filter(dim => dim === null).length > 1) return noLayer('gives a shape of several open dimensions');
-  return oneLayer(node, [node.inputs[0]!], name => layers.reshape({...name, targetShape: [...rest]}));
+  return oneLayer(node, [node.inputs[0]!], reshaped(rest));
 }
 
 const MOVED = 'moves values between its batch and other dimensions';
@@ -42,30 +50,6 @@ function behindBatch(shape: Shape, target: Shape): Shape | NoLayer {
   return size % known === 0 ? given.map(dim => (isInferred(dim) ? size / known : dim)) : noLayer(MOVED);
 }
 
-/** A product of matrices between two Reshapes: how Keras writes a Dense over values of more than two dimensions. */
-function denseBetween(node: GraphNode, known: Known, shape: Shape): Match | undefined {
-  if (shape.length < 3) return undefined;
-  const target = known.integers(node.inputs[1]);
-  if (target?.length !== 2 || typeof target[1] !== 'number' || (target[1] !== -1 && target[1] !== shape.at(-1)))
-    return undefined;
-  const chain = new Chain(node, known);
-  const path = chain.next();
-  const product = path?.at(-1);
-  if (product?.op !== 'MatMul') return undefined;
-  chain.take(path!);
-  const kernel = denseKernel(product, known);
-  const back = chain.next();
-  const last = back?.at(-1);
-  if ('reason' in kernel || last?.op !== 'Reshape' || kernel.shape[0] !== shape.at(-1)) return undefined;
-  const given = known.integers(last.inputs[1]);
-  const wanted = [...shape.slice(0, -1), kernel.shape[1]!];
-  const fits = given?.length === wanted.length && given.every((dim, i) => dim === wanted[i] || (dim === -1 && i === 0));
-  if (!fits) return undefined;
-  chain.take(back!);
-  const match = denseMatch(product, {takes: node.inputs[0]!, kernel, shape, nodes: chain.nodes}, known);
-  return isMatch(match) ? match : undefined;
-}
-
 export const reshape: Pattern = /*#__PURE__*/ onFloats((node, known, shape) => {
   const dense = denseBetween(node, known, shape);
   if (dense) return dense;
@@ -90,12 +74,16 @@ export const squeeze: Pattern = /*#__PURE__*/ onFloats((node, _known, shape) => 
   );
 });
 
-export const expandDims: Pattern = /*#__PURE__*/ onFloats((node, known, shape) => {
+export const expandDims: Pattern = /*#__PURE__*/ onFloats((node, known, shape, x) => {
   const given = knownIntegers(node.inputs[1], known);
   if (given?.length !== 1) return noLayer('computes where it adds a dimension');
   const [axis] = axesFromFront(given, shape.length + 1) as [number];
   if (axis === 0) return noLayer('puts a dimension before its batch');
-  return reshapeTo(node, shape, [...shape.slice(1, axis), 1, ...shape.slice(axis)]);
+  return (
+    conv1dFrom(node, x, shape, axis, known) ??
+    repeatedFrom(node, x, shape, axis, known) ??
+    reshapeTo(node, shape, [...shape.slice(1, axis), 1, ...shape.slice(axis)])
+  );
 });
 
 export const transpose: Pattern = /*#__PURE__*/ onFloats((node, known, shape, x) => {
@@ -104,22 +92,6 @@ export const transpose: Pattern = /*#__PURE__*/ onFloats((node, known, shape, x)
   if (order[0] !== 0) return noLayer('moves its batch');
   if (order.every((axis, i) => axis === i)) return unchanged(node);
   return oneLayer(node, [x], name => layers.permute({...name, dims: order.slice(1)}));
-});
-
-/** Resizing to whole multiples; what is next to a pixel is then the same however pixels are counted. */
-export const resize: Pattern = /*#__PURE__*/ onFloats((node, known, shape, x) => {
-  const sizes = known.integers(node.inputs[1]);
-  if (shape.length !== 4 || sizes?.length !== 2) return noLayer('computes its size from values');
-  const isNearest = node.op === 'ResizeNearestNeighbor';
-  const [dims, size] = [shape.slice(1, 3), sizes];
-  if (isSameShape(dims, size) && !dims.includes(null)) return unchanged(node);
-  if (node.attrs.flag('align_corners')) return noLayer('aligns corners, and no layer that resizes does');
-  if (!isNearest && node.attrs.flag('half_pixel_centers'))
-    return noLayer('counts pixels from their centers, and no layer does');
-  const factors = dims.map((dim, i) => (dim === null || size[i] === null ? NaN : size[i]! / dim));
-  if (!factors.every(each => Number.isInteger(each) && each > 0)) return noLayer('resizes to no known whole multiple');
-  const config = {size: factors, interpolation: isNearest ? ('nearest' as const) : ('bilinear' as const)};
-  return oneLayer(node, [x], name => layers.upSampling2d({...name, ...config}));
 });
 
 /** Rows of a table by number. */

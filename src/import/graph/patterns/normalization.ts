@@ -20,6 +20,8 @@ export function normalized(
   axis: number,
 ): Pick<LayerPlan, 'make' | 'weights'> | NoLayer {
   if (!scale || !offset || !mean || !variance) return noLayer('computes its statistics');
+  // tfjs normalizes along the last axis alone.
+  if (axis !== shape.length - 1) return noLayer('normalizes channels that come first');
   if (shape.length > 4) return noLayer('normalizes more than 4 dimensions');
   const weights = [scale, offset, mean, variance];
   const channels = shape[axis];

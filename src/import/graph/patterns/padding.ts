@@ -2,7 +2,7 @@
 import {layers} from '@tensorflow/tfjs-layers';
 import type {GraphNode, Shape} from '../graph_reader';
 import type {LayerPlan, Match, NoLayer, Pattern} from '../pattern';
-import {knownIntegers, noLayer, onFloats, scalarOf, severalLayers, sizeOf, unchanged} from './parts';
+import {knownIntegers, noLayer, onFloats, reshaped, scalarOf, severalLayers, sizeOf, unchanged} from './parts';
 
 type Pair = readonly [before: number, after: number];
 type Make = LayerPlan['make'];
@@ -13,10 +13,6 @@ type AtMargins = (margins: Margins, dataFormat: 'channelsFirst' | 'channelsLast'
 
 const padded: AtMargins = (padding, dataFormat) => name => layers.zeroPadding2d({...name, padding, dataFormat});
 const cropped: AtMargins = (cropping, dataFormat) => name => layers.cropping2D({...name, cropping, dataFormat});
-
-function reshape(targetShape: Shape): Make {
-  return name => layers.reshape({...name, targetShape: [...targetShape]});
-}
 
 /** Margins of any dimension, by a layer that knows those of images alone. */
 function atMargins(pairs: readonly Pair[], shape: Shape, layer: AtMargins, sign: 1 | -1): Make[] | NoLayer {
@@ -39,7 +35,7 @@ function atMargins(pairs: readonly Pair[], shape: Shape, layer: AtMargins, sign:
   const isOpen = (dims: Shape) => dims.filter(dim => dim === null).length > 1;
   if (!isOne || isOpen(images) || isOpen(result)) return noLayer('changes dimensions that no layer does');
   const margins: Margins = first === last ? [[0, 0], pair(first)] : [pair(first), pair(last)];
-  return [reshape(images), layer(margins, 'channelsLast'), reshape(result)];
+  return [reshaped(images), layer(margins, 'channelsLast'), reshaped(result)];
 }
 
 /** Layers that put zeros around a value; none where there are none to put. */
@@ -51,12 +47,7 @@ function asMatch(node: GraphNode, makes: Make[] | NoLayer): Match | NoLayer {
   if ('reason' in makes) return makes;
   const [x] = node.inputs;
   if (makes.length === 0) return unchanged(node);
-  const suffixes = ['/images', '/margins', ''];
-  return severalLayers(
-    node,
-    [x!],
-    makes.map((make, i) => ({make, suffix: suffixes[i]!})),
-  );
+  return severalLayers(node, [x!], makes);
 }
 
 export const pad: Pattern = /*#__PURE__*/ onFloats((node, known, shape) => {

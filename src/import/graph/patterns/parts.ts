@@ -1,5 +1,5 @@
 /** What the patterns are made of. */
-import type {layers} from '@tensorflow/tfjs-layers';
+import {layers} from '@tensorflow/tfjs-layers';
 import type {Constant} from '../../../graph_model/node_run';
 import type {Edge, GraphNode, Known, Shape} from '../graph_reader';
 import type {LayerPlan, Match, NoLayer, Pattern} from '../pattern';
@@ -18,10 +18,6 @@ export function noLayer(reason: string): NoLayer {
   return {reason};
 }
 
-export function isMatch(found: Match | NoLayer): found is Match {
-  return 'nodes' in found;
-}
-
 /** One layer for one node. */
 export function oneLayer(
   node: GraphNode,
@@ -32,14 +28,19 @@ export function oneLayer(
   return {takes, layers: [{of: node, make, ...(weights && {weights})}], nodes: [node]};
 }
 
-/** The layers, of which the last goes by the name of the node. */
+/** Layers called one after the other, of which the last goes by the name of the node. */
 export function severalLayers(
-  node: GraphNode,
+  of: GraphNode,
   takes: readonly Edge[],
-  makes: readonly {readonly suffix: string; readonly make: LayerPlan['make']}[],
+  makes: readonly LayerPlan['make'][],
+  nodes: readonly GraphNode[] = [of],
 ): Match {
-  const plans = makes.map(({suffix, make}, i) => ({of: node, make, ...(i < makes.length - 1 && {suffix})}));
-  return {takes, layers: plans, nodes: [node]};
+  return {takes, layers: makes.map((make, i) => ({of, make, ...suffixOf(i, makes)})), nodes};
+}
+
+/** What stands behind the name of one of several layers of a node; nothing for the last. */
+export function suffixOf(i: number, {length}: {readonly length: number}): {suffix?: string} {
+  return i < length - 1 ? {suffix: `/part_${i}`} : {};
 }
 
 /** A node whose value is what it takes. */
@@ -111,6 +112,15 @@ export function sizeOf(dims: Shape): number | null {
   return dims.reduce<number | null>((size, dim) => (size === null || dim === null ? null : size * dim), 1);
 }
 
+export function isSameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((dim, i) => dim === b[i]);
+}
+
+/** A Reshape to these dimensions, behind the batch. */
+export function reshaped(targetShape: Shape): LayerPlan['make'] {
+  return name => layers.reshape({...name, targetShape: [...targetShape]});
+}
+
 /** Nodes from one on, each of which is all that takes of the one before. */
 export class Chain {
   readonly #known: Known;
@@ -151,5 +161,3 @@ export class Chain {
     this.#named = path.at(-1)!;
   }
 }
-
-export type Layer = layers.Layer;

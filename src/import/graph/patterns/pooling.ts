@@ -1,6 +1,6 @@
 /** Poolings over windows, and over all of space. */
 import {layers} from '@tensorflow/tfjs-layers';
-import type {GraphNode, Shape} from '../graph_reader';
+import type {Shape} from '../graph_reader';
 import type {LayerPlan, Pattern} from '../pattern';
 import {
   axesFromFront,
@@ -11,6 +11,7 @@ import {
   noLayer,
   oneLayer,
   onFloats,
+  reshaped,
   severalLayers,
   sizeOf,
 } from './parts';
@@ -52,62 +53,56 @@ export const avgPool = /*#__PURE__*/ pool(4, config => layers.averagePooling2d(o
 export const maxPool3d = /*#__PURE__*/ pool(5, config => layers.maxPooling3d(ofThree(config)));
 export const avgPool3d = /*#__PURE__*/ pool(5, config => layers.averagePooling3d(ofThree(config)));
 
-/** The layer that pools over axes, if they are all of space. */
-function globalPool(
-  axes: readonly number[],
-  {length}: Shape,
-  poolings: readonly [
-    steps: (name: {name: string}) => layers.Layer,
-    images: (config: {name: string; dataFormat: Layout['dataFormat']}) => layers.Layer,
-  ],
-): Make | undefined {
+type Named = {readonly name: string};
+type ByFormat = Named & {readonly dataFormat: Layout['dataFormat']};
+
+interface GlobalPool {
+  readonly steps: (config: Named) => layers.Layer;
+  readonly images: (config: ByFormat) => layers.Layer;
+}
+
+const AVERAGE: GlobalPool = {
+  steps: config => layers.globalAveragePooling1d(config),
+  images: config => layers.globalAveragePooling2d(config),
+};
+const LARGEST: GlobalPool = {
+  steps: config => layers.globalMaxPooling1d(config),
+  images: config => layers.globalMaxPooling2d(config),
+};
+
+/** The layers that pool over dimensions; undefined if they leave some before those. */
+function poolings(axes: readonly number[], shape: Shape, {steps, images}: GlobalPool): Make[] | undefined {
+  const {length} = shape;
   const over = String(axes);
-  const [steps, images] = poolings;
-  if (length === 3 && over === '1') return steps;
-  if (length === 4 && over === '1,2') return name => images({...name, dataFormat: 'channelsLast'});
-  if (length === 4 && over === '2,3') return name => images({...name, dataFormat: 'channelsFirst'});
-  return undefined;
+  if (length === 3 && over === '1') return [steps];
+  if (length === 4 && over === '1,2') return [name => images({...name, dataFormat: 'channelsLast'})];
+  if (length === 4 && over === '2,3') return [name => images({...name, dataFormat: 'channelsFirst'})];
+  const last = axes.at(-1) ?? 0;
+  const rest = shape.slice(last + 1);
+  const asSteps = [sizeOf(shape.slice(1, last + 1)), sizeOf(rest)];
+  if (axes.length !== last || last === 0 || rest.length === 0 || asSteps.includes(null)) return undefined;
+  return [reshaped(asSteps), steps, reshaped(rest)];
 }
 
-const AVERAGE = [
-  (name: {name: string}) => layers.globalAveragePooling1d(name),
-  (config: {name: string; dataFormat: Layout['dataFormat']}) => layers.globalAveragePooling2d(config),
-] as const;
-const LARGEST = [
-  (name: {name: string}) => layers.globalMaxPooling1d(name),
-  (config: {name: string; dataFormat: Layout['dataFormat']}) => layers.globalMaxPooling2d(config),
-] as const;
-
-/** The rest of the shape where the axes are kept as 1. */
-function kept(shape: Shape, axes: readonly number[]): Make {
-  return name =>
-    layers.reshape({...name, targetShape: shape.flatMap((dim, i) => (i === 0 ? [] : [axes.includes(i) ? 1 : dim]))});
-}
-
-function keepsDims({attrs}: GraphNode): boolean {
-  return attrs.flag('keep_dims') || attrs.flag('keepdims');
-}
-
-/** A mean, a sum or the largest over axes. */
+/** A mean, a sum or the largest over dimensions. */
 export const reduction: Pattern = /*#__PURE__*/ onFloats((node, known, shape, x) => {
   const given = knownIntegers(node.inputs[1], known);
-  if (!given) return noLayer('computes the axes that it reduces');
+  if (!given) return noLayer('computes the dimensions that it reduces');
   const axes = axesFromFront(given, shape.length);
   if (axes.includes(0)) return noLayer('reduces its batch');
-  const make = globalPool(axes, shape, node.op === 'Max' ? LARGEST : AVERAGE);
-  if (!make)
-    return noLayer(`reduces dimensions ${axes.join(', ')} of ${shape.length}, and layers those of space alone`);
+  const makes = poolings(axes, shape, node.op === 'Max' ? LARGEST : AVERAGE);
+  if (!makes) return noLayer(`reduces dimensions ${axes.join(', ')} of ${shape.length}, and layers the first of them`);
   const count = sizeOf(axes.map(axis => shape[axis]!));
   if (node.op === 'Sum' && count === null) return noLayer('sums open dimensions');
+  const kept = shape.flatMap((dim, i) => (i === 0 ? [] : [axes.includes(i) ? 1 : dim]));
+  const keeps = node.attrs.flag('keep_dims') || node.attrs.flag('keepdims');
   return severalLayers(
     node,
     [x],
     [
-      {suffix: '/pooling', make},
-      ...(node.op === 'Sum'
-        ? [{suffix: '/sum', make: (name => layers.rescaling({...name, scale: count!})) as Make}]
-        : []),
-      ...(keepsDims(node) ? [{suffix: '', make: kept(shape, axes)}] : []),
+      ...makes,
+      ...(node.op === 'Sum' ? [((name: Named) => layers.rescaling({...name, scale: count!})) as Make] : []),
+      ...(keeps ? [reshaped(kept)] : []),
     ],
   );
 });
