@@ -50,6 +50,20 @@ export async function progressBar(format, seconds) {
   return new SingleBar({format, hideCursor: true, ...elsewhere}, Presets.shades_classic);
 }
 
+/** Calls `work` with a function that shows how far it is: `(what, done, total)`. */
+export async function withBar(work) {
+  const bar = await progressBar('{bar} {value} of {total} | {what} | {duration_formatted}', 10);
+  bar.start(1, 0, {what: 'starting'});
+  try {
+    return await work((what, done, total) => {
+      bar.setTotal(total);
+      bar.update(done, {what});
+    });
+  } finally {
+    bar.stop();
+  }
+}
+
 /** Runs a command and tells what went wrong with it, by its exit code too. */
 export function runCommand(main) {
   main().catch(error => {

@@ -17,7 +17,7 @@ const IN_NODE_ONLY = /^((integer|tflite)\/|rooms)/;
  * of a software renderer, and Firefox's lets tfjs's own products round now one way, now another. The kernels' run everywhere.
  */
 const PARTS = Object.entries({
-  models: /^qat\/(learned|mobilenet|model|small|tfmot)/,
+  models: /^(qat\/(learned|mobilenet|model|small|tfmot)|import\/published)/,
   layers: /^(layers|qat)\//,
   kernels: /./,
 });

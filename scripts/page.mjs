@@ -11,8 +11,13 @@ import {esbuildShaders} from './shader_text.mjs';
 
 const CACHE = fileURLToPath(new URL('../.cache/', import.meta.url));
 
-/** Browsers run scripts, and compile WebAssembly as it comes, of these types only. */
-const TYPES = {'.js': 'text/javascript', '.wasm': 'application/wasm'};
+/** What is served. Browsers run scripts, and compile WebAssembly as it comes, of these types only. */
+const TYPES = {
+  '.js': 'text/javascript',
+  '.wasm': 'application/wasm',
+  '.json': 'application/json',
+  '.bin': 'application/octet-stream',
+};
 
 const BUNDLE = {
   bundle: true,

@@ -6,6 +6,7 @@ import {spawn, spawnSync} from 'node:child_process';
 import {existsSync, mkdirSync, readFileSync, rmSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
+import {fetchModels} from '../test/models/fetch.mjs';
 import {displayPrefix, findBrowser} from './browsers.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
@@ -71,6 +72,16 @@ function setUp() {
   console.log('Installing dependencies (npm ci) ...');
   const {status} = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {cwd: ROOT, stdio: 'inherit', shell: true});
   if (status !== 0) throw new Error('npm ci failed.');
+}
+
+/** What test/import/published.spec.ts reads; it says what it leaves out if this fails. */
+function fetchPublished() {
+  if (!'import/published.spec.ts'.includes(options.specs) || options.only === 'package') return;
+  try {
+    fetchModels();
+  } catch (error) {
+    console.log(`Published models could not be fetched: ${error.message}`);
+  }
 }
 
 /** What a configuration runs: a program of Node, which leaves its results in a file. */
@@ -170,6 +181,7 @@ async function main() {
   const queue = CONFIGURATIONS.filter(isAsked);
   if (queue.length === 0) throw new Error(`No configuration is ${options.only} with ${options.backend}.`);
   setUp();
+  fetchPublished();
   mkdirSync(RESULTS, {recursive: true});
   for (const browser of ['chromium', 'firefox']) {
     if (queue.some(({place}) => place === browser)) console.log(`${browser}: ${(await findBrowser(browser)).path}`);

@@ -69,6 +69,9 @@ export const LOWERINGS = {
   ZeroPadding2D: zeroPadding2d,
 } satisfies Record<LoweredClass | RoundingClass, Lowering | LoweringOfMany>;
 
+/** Layers of images that are the same whichever dimension holds the channels. */
+const ANY_FORMAT: ReadonlySet<string> = /*#__PURE__*/ new Set(['Cropping2D', 'ZeroPadding2D']);
+
 /** How a layer is computed in integers; undefined of a class that is not. */
 export function loweringOf(layer: Layer): Lowering | LoweringOfMany | undefined {
   return (LOWERINGS as Readonly<Record<string, Lowering | LoweringOfMany | undefined>>)[layer.getClassName()];
@@ -79,7 +82,7 @@ export function objectionTo(layer: Layer): string | undefined {
   const name = layer.getClassName();
   if (!loweringOf(layer))
     return `the class ${name} cannot be written in integers. Use other layers, or export a model of those that can`;
-  if (name !== 'ZeroPadding2D' && attributesOf(layer).dataFormat === 'channelsFirst')
+  if (attributesOf(layer).dataFormat === 'channelsFirst' && !ANY_FORMAT.has(name))
     return "its data format is channelsFirst. Build it with 'channelsLast'";
   const inner = steppedLayer(layer);
   if (!inner) return objectionToActivation(layer);

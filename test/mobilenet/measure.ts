@@ -1,12 +1,12 @@
 /** What becomes of MobileNet v2 on its way to int8, in Node on tfjs's wasm backend. */
-import {dirname} from 'node:path';
 import '@tensorflow/tfjs';
-import {setWasmPaths} from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {best, relativeError, sameClasses, type Scores} from '../../lab/agreement';
+import {startWasm} from '../../lab/wasm';
 import {calibrate, quantizeModel} from '../../src/entries/qat';
 import {toTFLite} from '../../src/entries/tflite';
-import {run, type Runtime, stopRuntimes} from '../tflite/runtimes';
+import {type Runtime, runInTurn, stopRuntimes} from '../tflite/runtimes';
 import {held, imagesOf, load, type Pretrained, SIZE} from './network';
 
 const PIXELS = SIZE * SIZE * 3;
@@ -21,9 +21,6 @@ const RUNS: readonly (readonly [Runtime, number])[] = [
 
 export type OnProgress = (what: string, done: number, total: number) => void;
 
-/** Probabilities of each image. */
-type Scores = Float32Array[];
-
 /** Numbers over the images that two predictions disagree about. A margin lies between the two likeliest classes. */
 interface Comparison {
   readonly images: number;
@@ -36,7 +33,7 @@ interface Comparison {
 
 async function predict(what: string, model: LayersModel, x: tf.Tensor4D, onProgress: OnProgress): Promise<Scores> {
   const total = x.shape[0];
-  const scores: Scores = [];
+  const scores: Float32Array[] = [];
   while (scores.length < total) {
     const y = tf.tidy(() =>
       model.predictOnBatch(tf.slice(x, scores.length, Math.min(BATCH, total - scores.length))),
@@ -49,45 +46,19 @@ async function predict(what: string, model: LayersModel, x: tf.Tensor4D, onProgr
   return scores;
 }
 
-/** Runs a file on the first `count` images. */
-async function runFile(
-  file: Uint8Array,
-  runtime: Runtime,
-  images: Float32Array[],
-  onProgress: OnProgress,
-): Promise<Scores> {
-  const scores: Scores = [];
-  while (scores.length < images.length) {
-    const batch = images.slice(scores.length, scores.length + BATCH);
-    const outputs = await run(
-      file,
-      runtime,
-      batch.map(image => [image]),
-    );
-    scores.push(...outputs.map(([row]) => row as Float32Array));
-    onProgress(runtime, scores.length, images.length);
-  }
-  return scores;
-}
-
-const best = (scores: Float32Array) => scores.indexOf(Math.max(...scores));
-
 function marginOf(scores: Float32Array): number {
   const [first, second] = [...scores].sort((a, b) => b - a);
   return first! - second!;
 }
 
 function compare(found: Scores, expected: Scores): Comparison {
-  const flat = (scores: Scores) => scores.flatMap(row => [...row]);
-  const reference = flat(expected.slice(0, found.length));
   const margins = expected.slice(0, found.length).map(marginOf);
-  const others = found.flatMap((row, i) => (best(row) === best(expected[i]!) ? [] : [margins[i]!]));
   return {
     images: found.length,
-    sameClass: found.length - others.length,
-    relativeError: Math.hypot(...flat(found).map((value, i) => value - reference[i]!)) / Math.hypot(...reference),
-    medianMargin: margins.sort((a, b) => a - b)[margins.length >> 1]!,
-    marginsOfOthers: others,
+    sameClass: sameClasses(found, expected),
+    relativeError: relativeError(found, expected),
+    medianMargin: [...margins].sort((a, b) => a - b)[margins.length >> 1]!,
+    marginsOfOthers: margins.filter((_, i) => best(found[i]!) !== best(expected[i]!)),
   };
 }
 
@@ -99,8 +70,7 @@ async function timed<T>(work: () => T | Promise<T>): Promise<[T, number]> {
 
 /** Everything that a report holds, but the step of training. */
 export async function measure(pretrained: Pretrained, pixels: Uint8Array, onProgress: OnProgress) {
-  setWasmPaths(`${dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json'))}/dist/`);
-  if (!(await tf.setBackend('wasm'))) throw new Error('The wasm backend does not start.');
+  await startWasm();
   const model = await load(pretrained);
   const samples = imagesOf(pixels.subarray(0, CALIBRATION * PIXELS));
   const x = imagesOf(pixels.subarray(CALIBRATION * PIXELS));
@@ -117,8 +87,14 @@ export async function measure(pretrained: Pretrained, pixels: Uint8Array, onProg
   const values = await x.data<'float32'>();
   const images = float.map((_, i) => values.subarray(i * PIXELS, (i + 1) * PIXELS));
   const runtimes: Record<string, Comparison> = {};
-  for (const [runtime, count] of RUNS)
-    runtimes[runtime] = compare(await runFile(file, runtime, images.slice(0, count), onProgress), quantized);
+  for (const [runtime, count] of RUNS) {
+    const given = images.slice(0, count).map(image => [image]);
+    const scores = await runInTurn(file, runtime, given, done => onProgress(runtime, done, given.length));
+    runtimes[runtime] = compare(
+      scores.map(([row]) => row as Float32Array),
+      quantized,
+    );
+  }
   stopRuntimes();
   const classes = float.reduce<Record<number, number>>(
     (counts, row) => ({...counts, [best(row)]: (counts[best(row)] ?? 0) + 1}),

@@ -1,69 +1,29 @@
 /** `npm run mobilenet`: a pretrained MobileNet v2 of full size, quantized, written and run. See --help. */
-import {execFileSync} from 'node:child_process';
-import {existsSync} from 'node:fs';
-import {mkdir, readFile, writeFile} from 'node:fs/promises';
-import {createRequire} from 'node:module';
+import {mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import Table from 'cli-table3';
-import {progressBar, readOptions, ROOT, runCommand} from '../../lab/command.mjs';
+import {readOptions, ROOT, runCommand, withBar} from '../../lab/command.mjs';
 import {bundleForPage, importTypeScript, openPage} from '../../scripts/page.mjs';
+import {readModel} from '../models/fetch.mjs';
+import {loadPhotos} from './photos.mjs';
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
-const CACHE = join(ROOT, '.cache', 'mobilenet');
-/** Under the MIT license: MobileNet v2 of 224 by 224 pixels and five classes, its weights rounded to 8 bits for storage. */
-const PACKAGE = 'nsfwjs@4.4.0';
+/** MobileNet v2 of 224 by 224 pixels and five classes, its weights rounded to 8 bits for storage. */
+const NETWORK = 'mobilenet_v2';
 const IMAGES = 264;
 const IMAGE_BYTES = 224 * 224 * 3;
 const STEP_MINUTES = 6;
 
 const HELP = `npm run mobilenet -- [options]
 
-Fetches ${PACKAGE} (25 MB), which holds a pretrained MobileNet v2, and photos of two Python packages; quantizes it after
+Fetches a pretrained MobileNet v2 (nsfwjs, 25 MB) and photos of two Python packages; quantizes it after
 training, writes it as .tflite and runs that. Prints a table and writes out/mobilenet.json.
 
   --step   instead trains it for two steps, quantized and float, on WebGPU in Chromium, for at most ${STEP_MINUTES} minutes;
            writes out/mobilenet-step.json
   --help   this text
 `;
-
-/** The network as its package has it: modules that export a manifest and its weights as base64. */
-function fetchNetwork() {
-  const folder = join(CACHE, 'package', 'dist', 'models', 'mobilenet_v2');
-  if (!existsSync(folder)) {
-    console.log(`Fetching ${PACKAGE} …`);
-    const archive = execFileSync('npm', ['pack', PACKAGE, '--silent'], {cwd: CACHE, encoding: 'utf8'}).trim();
-    execFileSync('tar', ['xzf', archive], {cwd: CACHE});
-  }
-  const require = createRequire(import.meta.url);
-  return {
-    manifest: require(join(folder, 'model.min.js')),
-    weights: require(join(folder, 'group1-shard1of1.min.js')),
-  };
-}
-
-async function makeImages() {
-  const file = join(CACHE, 'images.bin');
-  if (!existsSync(file)) {
-    const python = execFileSync(process.execPath, ['scripts/python.mjs', 'test/mobilenet'], {encoding: 'utf8'}).trim();
-    execFileSync(python, [join(FOLDER, 'images.py'), String(IMAGES), file], {stdio: ['ignore', 'inherit', 'inherit']});
-  }
-  return readFile(file);
-}
-
-/** Calls `work` with a function that shows how far it is. */
-async function withBar(work) {
-  const bar = await progressBar('{bar} {value} of {total} | {what} | {duration_formatted}', 10);
-  bar.start(1, 0, {what: 'starting'});
-  try {
-    return await work((what, done, total) => {
-      bar.setTotal(total);
-      bar.update(done, {what});
-    });
-  } finally {
-    bar.stop();
-  }
-}
 
 /** The figures of a few steps of training; those that were reached, if time ran out. */
 async function trainSteps(network, pixels) {
@@ -129,10 +89,10 @@ async function main() {
   const options = readOptions({step: {type: 'boolean'}, help: {type: 'boolean'}});
   if (options.help) return console.log(HELP);
   process.chdir(ROOT);
-  await mkdir(CACHE, {recursive: true});
   await mkdir('out', {recursive: true});
-  const network = fetchNetwork();
-  const pixels = await makeImages();
+  const {json: manifest, weights} = readModel(NETWORK);
+  const network = {manifest, weights: weights.toString('base64')};
+  const pixels = await loadPhotos(IMAGES);
   if (options.step)
     return write('mobilenet-step', await trainSteps(network, pixels.toString('base64', 0, IMAGE_BYTES)));
   const {measure} = await importTypeScript(join(FOLDER, 'measure.ts'));

