@@ -9,6 +9,7 @@ import {checkModel} from '../layers/model';
 
 /** A layer of an imported model. */
 export interface ImportRow {
+  /** The name of the layer. */
   readonly layer: string;
   /** The class of the layer; 'GraphSegment' of nodes that have none. */
   readonly className: string;
@@ -20,6 +21,7 @@ export interface ImportRow {
 
 /** What {@link describeImport} gives. */
 export interface ImportDescription {
+  /** The layers, in the order of the model. */
   readonly rows: readonly ImportRow[];
   /** Prints the rows as a table. */
   readonly print: (printLine?: (line: string) => void) => void;
