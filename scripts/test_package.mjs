@@ -414,7 +414,7 @@ const BUNDLED = [
   ['', 'fakeQuant', MOST_BYTES],
   ['', 'minMax', MOST_BYTES],
   ['/tflite', 'packInt4', 700],
-  ['/tflite', 'toTFLite', 58_000],
+  ['/tflite', 'toTFLite', 72_000],
   ['/import', 'cutModel', 75_000],
   ['/import', 'mendLayers', 75_000],
   ['/import', 'importModel', 75_000],

@@ -35,7 +35,7 @@ const sizes = (count: number) =>
     shownAll,
   );
 
-const dimensions = must(
+const dimensions = /*#__PURE__*/ must(
   `a list of sizes (-1 for any) of at most ${MOST_VALUES} values`,
   (value: unknown) =>
     Array.isArray(value) &&
@@ -45,10 +45,20 @@ const dimensions = must(
 );
 
 /** As valueOf hands strings on. */
-const PADDING = {padding: oneOf('same', 'valid', 'explicit')};
-const IMAGES = {...PADDING, strides: sizes(4), dilations: sizes(4), data_format: oneOf('nhwc', 'nchw')};
-const VOLUMES = {...PADDING, strides: sizes(5), dilations: sizes(5), data_format: oneOf('ndhwc', 'ncdhw')};
-const NORM = {epsilon: number, data_format: oneOf('nhwc', 'nchw')};
+const PADDING = {padding: /*#__PURE__*/ oneOf('same', 'valid', 'explicit')};
+const IMAGES = {
+  ...PADDING,
+  strides: /*#__PURE__*/ sizes(4),
+  dilations: /*#__PURE__*/ sizes(4),
+  data_format: /*#__PURE__*/ oneOf('nhwc', 'nchw'),
+};
+const VOLUMES = {
+  ...PADDING,
+  strides: /*#__PURE__*/ sizes(5),
+  dilations: /*#__PURE__*/ sizes(5),
+  data_format: /*#__PURE__*/ oneOf('ndhwc', 'ncdhw'),
+};
+const NORM = {epsilon: number, data_format: /*#__PURE__*/ oneOf('nhwc', 'nchw')};
 
 const spatial = (attrs: OpRules['attrs'], ...more: string[]): OpRules => ({
   inputs: [],
@@ -60,16 +70,16 @@ const spatial = (attrs: OpRules['attrs'], ...more: string[]): OpRules => ({
 const RULES: Readonly<Record<string, OpRules>> = {
   ...GRAPH_OPS,
   Placeholder: {inputs: [], attrs: {shape: dimensions}},
-  Conv2D: spatial(IMAGES),
-  _FusedConv2D: spatial(IMAGES),
-  DepthwiseConv2dNative: spatial(IMAGES),
-  FusedDepthwiseConv2dNative: spatial(IMAGES),
-  Conv2DBackpropInput: spatial(IMAGES),
-  Conv3D: spatial(VOLUMES),
-  MaxPool: spatial({...IMAGES, ksize: sizes(4)}, 'ksize'),
-  AvgPool: spatial({...IMAGES, ksize: sizes(4)}, 'ksize'),
-  MaxPool3D: spatial({...VOLUMES, ksize: sizes(5)}, 'ksize'),
-  AvgPool3D: spatial({...VOLUMES, ksize: sizes(5)}, 'ksize'),
+  Conv2D: /*#__PURE__*/ spatial(IMAGES),
+  _FusedConv2D: /*#__PURE__*/ spatial(IMAGES),
+  DepthwiseConv2dNative: /*#__PURE__*/ spatial(IMAGES),
+  FusedDepthwiseConv2dNative: /*#__PURE__*/ spatial(IMAGES),
+  Conv2DBackpropInput: /*#__PURE__*/ spatial(IMAGES),
+  Conv3D: /*#__PURE__*/ spatial(VOLUMES),
+  MaxPool: /*#__PURE__*/ spatial({...IMAGES, ksize: /*#__PURE__*/ sizes(4)}, 'ksize'),
+  AvgPool: /*#__PURE__*/ spatial({...IMAGES, ksize: /*#__PURE__*/ sizes(4)}, 'ksize'),
+  MaxPool3D: /*#__PURE__*/ spatial({...VOLUMES, ksize: /*#__PURE__*/ sizes(5)}, 'ksize'),
+  AvgPool3D: /*#__PURE__*/ spatial({...VOLUMES, ksize: /*#__PURE__*/ sizes(5)}, 'ksize'),
   FusedBatchNorm: {inputs: [], attrs: NORM},
   FusedBatchNormV2: {inputs: [], attrs: NORM},
   FusedBatchNormV3: {inputs: [], attrs: NORM},

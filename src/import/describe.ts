@@ -10,6 +10,7 @@ import {QuantizedInput} from '../qat/quantized_layers/quantized_input';
 
 /** A layer of an imported model. */
 export interface ImportRow {
+  /** The name of the layer. */
   readonly layer: string;
   /** The class of the layer; 'GraphSegment' of nodes that have none. */
   readonly className: string;
@@ -21,6 +22,7 @@ export interface ImportRow {
 
 /** What {@link describeImport} gives. */
 export interface ImportDescription {
+  /** The layers, in the order of the model. */
   readonly rows: readonly ImportRow[];
   /** Prints the rows as a table. */
   readonly print: (printLine?: (line: string) => void) => void;

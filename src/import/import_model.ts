@@ -12,12 +12,15 @@ import {mendLayers} from './keras/mend_layers';
 export interface ImportProgress {
   /** 'load' while files arrive (done is of 1), 'convert' while nodes become layers (done of so many nodes). */
   readonly stage: 'load' | 'convert';
+  /** How much is done, of `total`. */
   readonly done: number;
+  /** How much there is to do. */
   readonly total: number;
 }
 
 /** How a model is loaded: tf.io.LoadOptions, less its own onProgress. */
 export interface ImportOptions extends Omit<io.LoadOptions, 'onProgress' | 'strict' | 'streamWeights'> {
+  /** Is told how far the import is, from the start of each stage to its end. */
   readonly onProgress?: (progress: ImportProgress) => void;
 }
 
