@@ -19,7 +19,7 @@ export interface Surroundings {
 }
 
 /** What to do with a layer that tfjs lacks. */
-export const AS_GRAPH =
+const AS_GRAPH =
   'Convert it to a graph model (tensorflowjs_converter --output_format=tfjs_graph_model), and import that';
 
 export class Ask {

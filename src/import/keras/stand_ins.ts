@@ -19,7 +19,7 @@ function overColumns(
   return ask.parts.add('Reshape', {target_shape: [-1, channels.after ?? channels.before]}, [made]);
 }
 
-export const UNKNOWN_SHAPE = 'its input is of a shape that only Keras knows, and tfjs has its class for images alone';
+const UNKNOWN_SHAPE = 'its input is of a shape that only Keras knows, and tfjs has its class for images alone';
 const column = (field: unknown) => [dims(field, 1)[0]!, 1];
 export const KERNEL_FIELDS = {
   kernel_initializer: undefined,

@@ -50,7 +50,7 @@ const isCustomWithin = ({layers}: MendedModel): boolean =>
   );
 
 /** The name of a weight in tfjs. */
-export function nameIn(part: Part, to: string, renamed: ReadonlyMap<Part, string>): string {
+function nameIn(part: Part, to: string, renamed: ReadonlyMap<Part, string>): string {
   return `${renamed.get(part) ?? part.name}/${to}`;
 }
 
