@@ -184,11 +184,9 @@ describe('Nodes of graphs become layers,', () => {
     become({
       'a bias': form(IMAGES, fused('BiasAdd'), 'Conv2D'),
       ...Object.fromEntries(
-        ['Relu', 'Relu6', 'Elu', 'Sigmoid'].map(op => [
-          `a bias and ${op}`,
-          form(IMAGES, fused('BiasAdd', op), 'Conv2D'),
-        ]),
+        ['Relu', 'Elu', 'Sigmoid'].map(op => [`a bias and ${op}`, form(IMAGES, fused('BiasAdd', op), 'Conv2D')]),
       ),
+      'a bias and Relu6': form(IMAGES, fused('BiasAdd', 'Relu6'), 'Conv2D', 'ReLU'),
       'a bias and LeakyRelu': form(IMAGES, fused('BiasAdd', 'LeakyRelu'), 'Conv2D', 'LeakyReLU'),
       'a bias and Prelu': form(IMAGES, fused('BiasAdd', 'Prelu'), 'Conv2D', 'PReLU'),
       'a bias, and more behind it': form(
@@ -207,6 +205,7 @@ describe('Nodes of graphs become layers,', () => {
           g.op('FusedDepthwiseConv2dNative', [x, g.random([3, 3, 3, 1]), g.random([3])], attrs);
         },
         'DepthwiseConv2D',
+        'ReLU',
       ),
     });
   });
@@ -233,18 +232,30 @@ describe('Nodes of graphs become layers,', () => {
         'DepthwiseConv2D',
       ),
       ...Object.fromEntries(
-        ['Elu', 'LogSoftmax', 'Relu', 'Relu6', 'Selu', 'Sigmoid', 'Softmax', 'Softplus', 'Tanh'].map(op => [
+        ['Elu', 'LogSoftmax', 'Relu', 'Selu', 'Sigmoid', 'Softmax', 'Softplus', 'Tanh'].map(op => [
           op,
           form(IMAGES, (g, x) => g.op(op, [conv(g, x)]), 'Conv2D'),
         ]),
       ),
+      Relu6: form(IMAGES, (g, x) => g.op('Relu6', [conv(g, x)]), 'Conv2D', 'ReLU'),
       'Minimum and Maximum': form(
         IMAGES,
         (g, x) => g.op('Maximum', [g.scalar(0), g.op('Minimum', [conv(g, x), g.scalar(6)])]),
         'Conv2D',
+        'ReLU',
       ),
-      'Relu and Minimum': form(IMAGES, (g, x) => g.op('Minimum', [g.scalar(6), g.op('Relu', [conv(g, x)])]), 'Conv2D'),
-      ClipByValue: form(IMAGES, (g, x) => g.op('ClipByValue', [conv(g, x), g.scalar(0), g.scalar(6)]), 'Conv2D'),
+      'Relu and Minimum': form(
+        IMAGES,
+        (g, x) => g.op('Minimum', [g.scalar(6), g.op('Relu', [conv(g, x)])]),
+        'Conv2D',
+        'ReLU',
+      ),
+      ClipByValue: form(
+        IMAGES,
+        (g, x) => g.op('ClipByValue', [conv(g, x), g.scalar(0), g.scalar(6)]),
+        'Conv2D',
+        'ReLU',
+      ),
       'ClipByValue to another bound': form(
         IMAGES,
         (g, x) => g.op('ClipByValue', [conv(g, x), g.scalar(0), g.scalar(1)]),
@@ -376,7 +387,7 @@ describe('Nodes of graphs become layers,', () => {
           g.op('Mul', [g.op('Mul', [x, gate]), g.scalar(1 / 6)]);
         },
         'Rescaling',
-        'Activation',
+        'ReLU',
         'Multiply',
         'Rescaling',
       ),
@@ -400,11 +411,12 @@ describe('Nodes of graphs become layers,', () => {
   describe('functions', () => {
     become({
       ...Object.fromEntries(
-        ['Elu', 'LogSoftmax', 'Relu', 'Relu6', 'Selu', 'Sigmoid', 'Softmax', 'Softplus', 'Tanh'].map(op => [
+        ['Elu', 'LogSoftmax', 'Relu', 'Selu', 'Sigmoid', 'Softmax', 'Softplus', 'Tanh'].map(op => [
           op,
           form(IMAGES, (g, x) => g.op(op, [x]), 'Activation'),
         ]),
       ),
+      Relu6: form(IMAGES, (g, x) => g.op('Relu6', [x]), 'ReLU'),
       LeakyRelu: form(IMAGES, (g, x) => g.op('LeakyRelu', [x], {alpha: float(0.1)}), 'LeakyReLU'),
       'Prelu per channel': form(OPEN, (g, x) => g.op('Prelu', [x, g.random([3])]), 'PReLU'),
       'Prelu per channel, of all dimensions': form(

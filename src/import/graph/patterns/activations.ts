@@ -13,7 +13,6 @@ const ACTIVATIONS: Readonly<Record<string, Activation>> = {
   Elu: 'elu',
   LogSoftmax: 'logSoftmax' as Activation,
   Relu: 'relu',
-  Relu6: 'relu6',
   Selu: 'selu',
   Sigmoid: 'sigmoid',
   Softmax: 'softmax',
@@ -77,9 +76,14 @@ function clipFrom(node: GraphNode, known: Known): FoundActivation | undefined {
   }
 }
 
+/** A layer, as tfjs's activation relu6 hands its bound to the device anew at each call, which takes a GPU ten times as long. */
+export function reluBelow(maxValue: number): LayerPlan['make'] {
+  return name => layers.reLU({...name, maxValue});
+}
+
 function reluUpTo(high: number, nodes: readonly GraphNode[]): FoundActivation {
   if (high === Infinity) return named('relu', nodes);
-  return high === 6 ? named('relu6', nodes) : {nodes, make: name => layers.reLU({...name, maxValue: high})};
+  return {nodes, make: reluBelow(high)};
 }
 
 /** The function that begins with a node. */

@@ -3,7 +3,7 @@ import {layers} from '@tensorflow/tfjs-layers';
 import {type Constant, lazyConstant} from '../../../graph_model/constant';
 import type {Edge, GraphNode, Known, Shape} from '../graph_reader';
 import type {LayerPlan, Match, NoLayer} from '../pattern';
-import {activationOf, followingActivation, leakyReluOf, prelu} from './activations';
+import {activationOf, followingActivation, leakyReluOf, prelu, reluBelow} from './activations';
 import {Affine, perChannel} from './affine';
 import {normalized} from './normalization';
 import {Chain, noLayer, suffixOf, whyNoFloat} from './parts';
@@ -59,7 +59,7 @@ function alone(plan: Pick<LayerPlan, 'make' | 'weights'>): Fused['behind'][numbe
 /** x * relu6(x + 3) / 6, as the converter fuses it. */
 function hardSwish(x: LayerPlan, of: GraphNode): readonly Behind[] {
   const shifted: Behind = {of, make: name => layers.rescaling({...name, scale: 1, offset: 3})};
-  const gate: Behind = {of, make: name => layers.activation({...name, activation: 'relu6'})};
+  const gate: Behind = {of, make: reluBelow(6)};
   const gated: Behind = {of, takes: [x, gate], make: name => layers.multiply(name)};
   return [shifted, gate, gated, {of, make: name => layers.rescaling({...name, scale: 1 / 6})}];
 }
@@ -97,6 +97,9 @@ function fuse(op: string, fused: Fused, node: GraphNode, args: Edge[], {shape, c
       fused.behind.push(alone(plan));
       return undefined;
     }
+    case 'Relu6':
+      fused.behind.push(alone({make: reluBelow(6)}));
+      return undefined;
     case '_FusedHardSwish':
       fused.behind.push(hardSwish);
       return undefined;
