@@ -4,7 +4,7 @@ import {type LayersModel, loadLayersModel} from '@tensorflow/tfjs-layers';
 import {describeImport, importModel} from '../../src/entries/import';
 import {readModels, tensorOf, unpack} from '../graph_model/control_flow_models';
 import {scoped} from '../support/scoped';
-import {classesOf, difference, executed, flag, GraphBuilder, int, ints, text, type, valuesFor} from './graphs';
+import {classesOf, CLOSE, difference, executed, flag, GraphBuilder, int, ints, text, type, valuesFor} from './graphs';
 
 /** Those of a spec, to be disposed of. */
 const models: LayersModel[] = [];
@@ -50,10 +50,12 @@ async function imported(artifacts: io.ModelArtifacts): Promise<LayersModel> {
   for (const each of [model, await loadedAgain(model)]) {
     const given = [each.predict(values)].flat();
     expect(given.length).toBe(expected.length);
-    given.forEach((output, i) => {
+    for (const [i, output] of given.entries()) {
       expect(output.dtype).toBe(expected[i]!.dtype);
-      expect(difference(output, expected[i]!)).withContext(model.outputNames[i]!).toBeLessThan(1e-5);
-    });
+      expect(await difference(output, expected[i]!))
+        .withContext(model.outputNames[i]!)
+        .toBeLessThan(CLOSE);
+    }
   }
   return model;
 }
@@ -85,7 +87,7 @@ describe('importModel of a graph', () => {
     const [x, y] = [ones([2, 3]), tensor([-1, 2, -3], [1, 3]).tile([2, 1])];
     const given = model.predict([x, y]) as Tensor[];
     const expected = await executed(artifacts, ['second', 'first:0'], [x, y]);
-    given.forEach((output, i) => expect(difference(output, expected[i]!)).toBeLessThan(1e-5));
+    for (const [i, output] of given.entries()) expect(await difference(output, expected[i]!)).toBeLessThan(CLOSE);
   });
 
   it('takes the ends of a graph without a signature, and drops what nothing needs', async () => {
@@ -241,7 +243,7 @@ describe('importModel of a graph', () => {
     model.compile({loss: 'meanSquaredError', optimizer: 'sgd'});
     const before = model.getWeights().map(each => each.clone());
     await model.fit(ones([4, 3]), ones([4, 1]), {epochs: 2, batchSize: 4});
-    model.getWeights().forEach((each, i) => expect(difference(each, before[i]!)).toBeGreaterThan(0));
+    for (const [i, each] of model.getWeights().entries()) expect(await difference(each, before[i]!)).toBeGreaterThan(0);
   });
 
   it('leaves the weights of the model, and nothing where it fails', async () => {
@@ -287,7 +289,7 @@ describe('importModel of a graph', () => {
       for (let i = 0; i < 20000; i++) last = op(graph, last, x);
       const model = await importedModel(graph.artifacts());
       const given = model.predict(ones([1, 2])) as Tensor;
-      expect([...given.dataSync()]).toEqual(what === 'layers' ? [20001, 20001] : [1, 1]);
+      expect([...(await given.data())]).toEqual(what === 'layers' ? [20001, 20001] : [1, 1]);
     });
   }
 });
@@ -309,10 +311,12 @@ describe("importModel of TensorFlow's loops, conditions and lists", () => {
         for (const {inputs, outputs: expected} of cases) {
           const values = model.inputNames.map(each => tensorOf(unpack(inputs[each]!)));
           const given = [model.apply(values.length === 1 ? values[0]! : values)].flat() as Tensor[];
-          given.forEach((value, i) => {
+          for (const [i, value] of given.entries()) {
             const of = tensorOf(unpack(expected[Object.keys(outputs)[i]!]!));
-            expect(difference(value, of)).withContext(`${name} ${model.outputNames[i]}`).toBeLessThan(1e-5);
-          });
+            expect(await difference(value, of))
+              .withContext(`${name} ${model.outputNames[i]}`)
+              .toBeLessThan(CLOSE);
+          }
         }
       }
     });
