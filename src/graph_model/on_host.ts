@@ -3,9 +3,6 @@ import {findBackendFactory, getBackend, setBackend, type Tensor, tidy} from '@te
 import {isOnHost} from '../ops/tfjs_internals';
 import type {Constant} from './constant';
 
-/** Backends from which reading stalls the page or, with WebGPU's, may lose the device. */
-const ON_DEVICE = /webgl|webgpu/;
-
 /** The result of `work` without its tensors. Not as a scope's own result: a scope looks for tensors in it, number by number. */
 function tidied<T>(work: () => T): T {
   let result: T;
@@ -15,16 +12,19 @@ function tidied<T>(work: () => T): T {
   return result!;
 }
 
-/** Runs `work` on the cpu, if the page would compute on a device and has both. The tensors that it makes are freed. */
+/**
+ * Runs `work` on tfjs's cpu backend, if the page has it: reading from a device stalls the page or, with WebGPU, may lose the
+ * device, and no other backend has all kernels. The tensors that it makes are freed.
+ */
 export function onHost<T>(work: () => T): T {
-  const device = getBackend();
-  if (!ON_DEVICE.test(device) || !findBackendFactory('cpu')) return tidied(work);
-  // Neither is waited for: the cpu is there at once, and the device was.
+  const own = getBackend();
+  if (own === 'cpu' || !findBackendFactory('cpu')) return tidied(work);
+  // Neither is waited for: the cpu's is there at once, and the page's own was.
   void setBackend('cpu');
   try {
     return tidied(work);
   } finally {
-    void setBackend(device);
+    void setBackend(own);
   }
 }
 
