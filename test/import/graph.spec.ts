@@ -344,7 +344,7 @@ function attempt(predict: () => Tensor[]): Tensor[] {
     return predict();
   } catch (error) {
     if (!onWebGPU) throw error;
-    expect((error as Error).message).toMatch(/^node '.*' needs values that WebGPU has computed/);
+    expect((error as Error).message).toMatch(/^node '.*' \(.*\) needs values that WebGPU has computed/);
     return [];
   }
 }
