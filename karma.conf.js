@@ -52,6 +52,7 @@ module.exports = async config => {
       {pattern: 'test/graph_models/*.json', included: false, watched: false},
       {pattern: 'test/graph_models/*/*.{json,bin}', included: false, watched: false},
       {pattern: 'test/import/*.json', included: false, watched: false},
+      {pattern: 'test/keras_models/*.gz', included: false, watched: false},
       {pattern: 'test/models/*.json', included: false, watched: false},
       {pattern: '.cache/models/*', included: false, watched: false},
       {pattern: 'test/qat/*.json', included: false, watched: false},

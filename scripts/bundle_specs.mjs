@@ -14,11 +14,13 @@ const IN_NODE_ONLY = /^((integer|tflite)\/|rooms)/;
 
 /**
  * The parts in which specs run in browsers, by names of files. Those of layers, and of whole models that train, take minutes
- * of a software renderer, and Firefox's lets tfjs's own products round now one way, now another. The kernels' run everywhere.
+ * of a software renderer, and Firefox's lets tfjs's own products round now one way, now another. What is in files is the same
+ * wherever it is computed. The kernels' run everywhere.
  */
 const PARTS = Object.entries({
   models: /^(qat\/(learned|mobilenet|model|small|tfmot)|import\/published)/,
-  layers: /^(layers|qat)\//,
+  files: /^import\/(bad_input|hostile|sources)/,
+  layers: /^(import|layers|qat)\//,
   kernels: /./,
 });
 
@@ -32,7 +34,7 @@ function isLeftOut(file, part) {
 /**
  * @param {'node' | 'browser'} platform
  * @param {string} outfile
- * @param {{only?: string, part?: 'kernels' | 'layers' | 'models'}} selection - the files whose names contain `only`, of one part;
+ * @param {{only?: string, part?: 'files' | 'kernels' | 'layers' | 'models'}} selection - the files whose names contain `only`, of one part;
  * all by default
  */
 export async function bundleSpecs(platform, outfile, {only = '', part} = {}) {

@@ -44,6 +44,7 @@ const CONFIGURATIONS = [
   {place: 'chromium', backend: 'wasm', part: 'layers'},
   {place: 'chromium', backend: 'wasm', part: 'kernels'},
   {place: 'chromium', backend: 'cpu', part: 'kernels'},
+  {place: 'chromium', backend: 'cpu', part: 'files'},
 ];
 
 const WORKERS = 2;

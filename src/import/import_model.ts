@@ -1,5 +1,5 @@
 /** Models of any kind as LayersModels. */
-import type {io} from '@tensorflow/tfjs-core';
+import {type io, ready} from '@tensorflow/tfjs-core';
 import {type LayersModel, loadLayersModel} from '@tensorflow/tfjs-layers';
 import {loadModel, type ModelSource} from '../graph_model/model_source';
 import {isLayersModel, openGraph, openLayers} from '../graph_model/open_model';
@@ -51,6 +51,8 @@ export async function importModel(source: ModelSource, options: ImportOptions = 
   const {onProgress, ...loading} = options;
   const tell = (stage: ImportProgress['stage'], done: number, total: number) => onProgress?.({stage, done, total});
   const onLoad = (fraction: number) => tell('load', fraction, 1);
+  // Nothing can be made while the page's backend is still starting.
+  await ready();
   const loaded = await loadModel('importModel', source, {...loading, onProgress: onLoad});
   if (isLayersModel(loaded)) return loadLayersModel(mendLayers(openLayers('importModel', loaded)));
   const {graph, weights} = openGraph('importModel', loaded);

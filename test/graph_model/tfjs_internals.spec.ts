@@ -55,7 +55,7 @@ describe("tfjs-converter's table of ops", () => {
 
 describe("tfjs-core's buffers of weights", () => {
   /** Adds two weights. */
-  function sum(parts: ArrayBuffer[]): number[] {
+  async function sum(parts: ArrayBuffer[]): Promise<number[]> {
     const constant = (name: string) => ({name, op: 'Const', attr: {}});
     const node = [constant('a'), constant('b'), {name: 'y', op: 'AddV2', input: ['a', 'b']}];
     const model = loadGraphModelSync({
@@ -67,15 +67,15 @@ describe("tfjs-core's buffers of weights", () => {
       weightData: parts,
     });
     const y = model.execute({}) as Tensor;
-    const values = Array.from(y.dataSync());
+    const values = Array.from(await y.data());
     y.dispose();
     model.dispose();
     return values;
   }
 
-  it('read zeros from a last one that is longer than the first, but for an empty one behind it', () => {
+  it('read zeros from a last one that is longer than the first, but for an empty one behind it', async () => {
     const parts = [new Float32Array([1]).buffer, new Float32Array([2, 3, 4]).buffer];
-    expect(sum(parts)).not.toEqual([4, 6]);
-    expect(sum(weightDataFor(parts))).toEqual([4, 6]);
+    expect(await sum(parts)).not.toEqual([4, 6]);
+    expect(await sum(weightDataFor(parts))).toEqual([4, 6]);
   });
 });

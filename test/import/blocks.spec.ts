@@ -51,7 +51,9 @@ describe('Blocks of Keras, from the converter', () => {
       });
       const [given] = [model.predict(valuesOf(input))].flat();
       const expected = tensor(new Float32Array(bytesOf(output.data)), output.shape as ShapeMap[keyof ShapeMap]);
-      expect(difference(given!, expected)).withContext(name).toBeLessThan(CLOSE);
+      expect(await difference(given!, expected))
+        .withContext(name)
+        .toBeLessThan(CLOSE);
       const isWhole = !classesOf(model).includes('tfjs-quantization>GraphSegment');
       expect(isWhole)
         .withContext(`${name}: ${classesOf(model).join(', ')}`)

@@ -17,9 +17,8 @@ import {gridOfWeight} from '../../src/import/graph/weight_grids';
 import {QuantizedInput} from '../../src/qat/quantized_layers/quantized_input';
 import {QuantizedLayer} from '../../src/qat/quantized_layers/quantized_layer';
 import {inputTensors, modelHandler, readExpected} from '../graph_models/models';
-import {setup} from '../support/environment';
 import {reloaded} from '../support/saved';
-import {needsTraining, scoped, skip} from '../support/scoped';
+import {needsTraining, scoped} from '../support/scoped';
 
 /** Whole numbers from -most to most, of which the first reaches it. */
 function levels(count: number, most: number, seed: number): number[] {
@@ -348,8 +347,6 @@ describe('importModel, of nodes that round,', () => {
   for (const {numBits, isFolded} of networks) {
     const which = `${numBits} bits${isFolded ? '' : ', not folded,'}`;
     it(`quantizes a network to ${which} where the graph is, and nowhere else`, async () => {
-      if (!isFolded && setup.backend === 'webgpu')
-        skip('WebGPU cannot be waited for: constants are not computed there');
       const x = tf.randomUniform([3, 6, 6, 2], -2, 4, 'float32', 15);
       const [difference, q] = await differenceOf(network(numBits, isFolded), x);
       expect(difference).toBeLessThan(1e-5);

@@ -104,9 +104,9 @@ export async function executed(artifacts: io.ModelArtifacts, names: readonly str
 }
 
 /** The largest difference, over the largest value. */
-export function difference(actual: Tensor, expected: Tensor): number {
-  const [a, b] = [actual.dataSync(), expected.dataSync()];
+export async function difference(actual: Tensor, expected: Tensor): Promise<number> {
   if (String(actual.shape) !== String(expected.shape)) return Infinity;
+  const [a, b] = [await actual.data(), await expected.data()];
   let [most, largest] = [0, 1e-30];
   a.forEach((each, i) => {
     const gap = Math.abs(each - b[i]!);

@@ -1,7 +1,8 @@
 /** What is known of the values of a graph before it is run. */
-import {type DataType, tensor, type Tensor, tidy} from '@tensorflow/tfjs-core';
+import {type DataType, tensor, type Tensor} from '@tensorflow/tfjs-core';
 import type {NodeDef} from '../../graph_model/check_graph';
 import {type Constant, NodeRun, type NodeSet} from '../../graph_model/node_run';
+import {onHost, readConstant} from '../../graph_model/on_host';
 import type {GraphWeights} from '../../graph_model/weights';
 import {type Edge, EdgeMap, type Graph, type GraphNode, type Known, referenceOf, type Shape} from './graph_reader';
 
@@ -47,31 +48,24 @@ export function defOf({def, inputs}: GraphNode): NodeDef {
   return {...def, input: inputs.map(referenceOf)};
 }
 
-/** The value of a tensor, which is read at once. */
-function constantOf(value: Tensor): Constant {
-  const {dtype, shape} = value;
-  return {dtype, shape, values: value.dataSync<'float32'>()};
-}
-
 export function tensorOf({values, shape, dtype}: Constant): Tensor {
   return tensor(values, [...shape], dtype);
 }
 
 /** What nodes compute of constants; undefined where tfjs cannot. */
 function computed(nodes: NodeSet, given: readonly Constant[]): Constant | undefined {
-  let run: NodeRun | undefined;
-  try {
-    run = new NodeRun(nodes, new Map());
-    const ready = run;
-    const [value] = tidy(() => ready.run(given.map(tensorOf)));
-    const constant = constantOf(value!);
-    value!.dispose();
-    return constant;
-  } catch {
-    return undefined;
-  } finally {
-    run?.dispose();
-  }
+  return onHost(() => {
+    let run: NodeRun | undefined;
+    try {
+      run = new NodeRun(nodes, new Map());
+      const [value] = run.run(given.map(tensorOf));
+      return readConstant(value!);
+    } catch {
+      return undefined;
+    } finally {
+      run?.dispose();
+    }
+  });
 }
 
 /** Whether a node asks for the shape of what is not constant. */

@@ -1,6 +1,7 @@
 /** What nodes give that no layer computes: seen by running them on zeros. */
 import {type DataType, type Tensor, tidy, zeros} from '@tensorflow/tfjs-core';
 import {type Constant, NodeRun} from '../../graph_model/node_run';
+import {onHost} from '../../graph_model/on_host';
 import {defOf, type Facts, sized, type Sizes, SMALL_SIZES, tensorOf} from './facts';
 import {type Edge, type GraphNode, referenceOf, type Shape} from './graph_reader';
 
@@ -96,7 +97,13 @@ function look(node: GraphNode, taken: readonly Taken[]): readonly (Given | undef
   });
 }
 
+/** Where the page computes, as much may be to compute; else on the cpu, as some backends have no kernel, or wait for values. */
 function ranOnZeros(node: GraphNode, taken: readonly Taken[], sizes: Sizes): readonly Given[] | undefined {
+  const run = () => ranHere(node, taken, sizes);
+  return run() ?? onHost(run);
+}
+
+function ranHere(node: GraphNode, taken: readonly Taken[], sizes: Sizes): readonly Given[] | undefined {
   const references = node.inputs.map(referenceOf);
   const outputs = Array.from({length: lastOutput(node) + 1}, (_, output) => referenceOf({node, output}));
   let run: NodeRun | undefined;
