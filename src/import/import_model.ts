@@ -1,5 +1,5 @@
 /** Models of any kind as LayersModels. */
-import type {io} from '@tensorflow/tfjs-core';
+import {type io, ready} from '@tensorflow/tfjs-core';
 import {type LayersModel, loadLayersModel} from '@tensorflow/tfjs-layers';
 import {givenOptions} from '../check/options';
 import {anything, callback, flag, type Rules, text} from '../check/rules';
@@ -63,6 +63,8 @@ export async function importModel(source: ModelSource, options: ImportOptions = 
   const tell = (stage: ImportProgress['stage'], done: number, total: number) => onProgress?.({stage, done, total});
   const onLoad = (fraction: number) => tell('load', fraction, 1);
   const loaded = await loadModel('importModel', source, {...loading, onProgress: onLoad});
+  // Backends that take time to start, as wasm and webgpu.
+  await ready();
   if (isLayersModel(loaded)) return loadLayersModel(mendLayers(openLayers('importModel', loaded)));
   const {graph, weights} = openGraph('importModel', loaded);
   const onNode = (done: number, total: number) => tell('convert', done, total);
