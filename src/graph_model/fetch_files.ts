@@ -75,7 +75,7 @@ export class FileFetcher {
     } catch (error) {
       // The caller's own signal.
       if (init?.signal?.aborted) throw error;
-      const remedy = 'Check the URL; of a file in Node, give tf.io.fromMemorySync(…) or [modelJSON, weights].';
+      const remedy = 'Check the URL. Of files in Node, give [JSON.parse(text), new Uint8Array(bytes).buffer].';
       throw this.#error(url, `could not be fetched: ${reasonOf(error)}. ${remedy}`, error);
     }
     if (response.ok) return response;

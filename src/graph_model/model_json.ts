@@ -21,7 +21,7 @@ type Kind = readonly [begins: (start: string) => boolean, is: string];
 const NO_FILE: readonly Kind[] = [
   [
     start => /^\s*<(!doctype|html|\?xml)/i.test(start),
-    'a web page, as servers send for what is not there. Check the URL.',
+    'a web page, as servers send for folders and for what is not there. Check the URL: it must be that of the file.',
   ],
   [
     start => start.startsWith('version https://git-lfs'),

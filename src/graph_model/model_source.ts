@@ -21,25 +21,59 @@ export interface LoadedModel {
   readonly files: string;
 }
 
-/** Also of another realm, as test runners give them. */
+/** What a value is, whatever realm it is of: 'Promise', 'ArrayBuffer', ... */
+function kindOf(value: unknown): string {
+  return {}.toString.call(value).slice(8, -1);
+}
+
 function isBuffer(weights: unknown): weights is io.WeightData {
-  const isOne = {}.toString.call(weights) === '[object ArrayBuffer]';
-  return isOne || (Array.isArray(weights) && weights.every(isBuffer));
+  return kindOf(weights) === 'ArrayBuffer' || (Array.isArray(weights) && weights.every(isBuffer));
 }
 
 /** As tf.loadGraphModelSync puts them together. */
 function artifactsOf(caller: string, modelJSON: unknown, weights: unknown): io.ModelArtifacts {
+  const refuse = (which: string, problem: string): never => {
+    throw new Error(`${caller}: the ${which} of [modelJSON, weights] ${problem}`);
+  };
+  if (typeof modelJSON === 'string') return refuse('first', 'is text. Parse it: JSON.parse(text).');
   const problem = jsonProblem(modelJSON);
-  if (problem) throw new Error(`${caller}: the first of [modelJSON, weights] ${problem}`);
+  if (problem) return refuse('first', problem);
   if (!isBuffer(weights)) {
-    throw new Error(
-      `${caller}: the second of [modelJSON, weights] must be an ArrayBuffer with all the weights. Of a Buffer or Uint8Array ` +
-        `give new Uint8Array(bytes).buffer.`,
-    );
+    const remedy = 'Await what is a Promise; of a Buffer or Uint8Array give new Uint8Array(bytes).buffer.';
+    const must = 'must be an ArrayBuffer with all the weights, or a list of them';
+    return refuse('second', `${must}, but was of type ${kindOf(weights)}. ${remedy}`);
   }
   const json = modelJSON as io.ModelJSON;
   return io.getModelArtifactsForJSONSync(json, io.getWeightSpecs(json.weightsManifest ?? []), weights);
 }
+
+const BROWSER_FILES = 'Give tf.io.browserFiles([model.json, ...weight files]).';
+const WITH_WEIGHTS = 'Give [modelJSON, weights]: the parsed model.json, and an ArrayBuffer.';
+
+/** What people give that is no source, by its type, and what to give instead. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  ArrayBuffer: WITH_WEIGHTS,
+  Blob: BROWSER_FILES,
+  File: BROWSER_FILES,
+  FileList: BROWSER_FILES,
+  Promise: 'Await it first.',
+  Response: 'Give its URL.',
+  URL: 'Give its href.',
+  Uint8Array: WITH_WEIGHTS,
+};
+
+/** What is no source, and why. */
+function sourceProblem(source: unknown): string {
+  const must =
+    "source must be the model's URL, an IOHandler with a load method (as tf.io.browserFiles makes of files), " +
+    'ModelArtifacts, or [modelJSON, weights]';
+  const kind = kindOf(Array.isArray(source) ? source[0] : source);
+  if (Object.hasOwn(INSTEAD, kind)) {
+    return `${must}, but was ${Array.isArray(source) ? 'a list ' : ''}of type ${kind}. ${INSTEAD[kind]}`;
+  }
+  return `${must}, but was ${isRecord(source) ? 'an object without load()' : inJson(source)}.`;
+}
+
 /** A source, and what to call the bytes of its weights once it is loaded. */
 interface Source {
   readonly handler: Handler;
@@ -87,20 +121,21 @@ function sourceOfUrl(caller: string, source: string, options: io.LoadOptions): S
 function sourceOf(caller: string, source: unknown, options: io.LoadOptions): Source {
   if (typeof source === 'string' && source !== '') return sourceOfUrl(caller, source, options);
   const handling = (handler: Handler) => ({handler, files: () => 'the weight data'});
-  if (Array.isArray(source) && source.length === 2) {
+  if (Array.isArray(source) && source.length === 2 && kindOf(source[0]) !== 'File') {
     const artifacts = artifactsOf(caller, source[0], source[1]);
     return handling({load: () => artifacts});
   }
   if (typeof source === 'object' && source !== null) {
     if ('predict' in source) throw new Error(`${caller}: source is a loaded model. Give what it was loaded from.`);
     if ('load' in source && typeof source.load === 'function') return handling(source as Handler);
-    if ('modelTopology' in source) return handling({load: () => source as io.ModelArtifacts});
+    if ('modelTopology' in source) {
+      if ('weightsManifest' in source && !('weightSpecs' in source)) {
+        throw new Error(`${caller}: source is a model.json without its weights. ${WITH_WEIGHTS}`);
+      }
+      return handling({load: () => source as io.ModelArtifacts});
+    }
   }
-  const was = typeof source === 'object' && source !== null ? 'an object without load()' : inJson(source);
-  throw new Error(
-    `${caller}: source must be the model's URL, an IOHandler with a load method (as tf.io.browserFiles makes of files), ` +
-      `ModelArtifacts, or [modelJSON, weights], but was ${was}.`,
-  );
+  throw new Error(`${caller}: ${sourceProblem(source)}`);
 }
 
 /** What loads a model from whatever tf.loadGraphModel and tf.loadLayersModel take, the synchronous ones included. */

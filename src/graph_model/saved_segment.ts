@@ -55,13 +55,14 @@ interface SavedSegment {
   readonly reasons: readonly {readonly name: string; readonly reason: {readonly name: string}}[];
 }
 
-const size = between(0, Number.MAX_SAFE_INTEGER);
+const size = /*#__PURE__*/ between(0, Number.MAX_SAFE_INTEGER);
+const dtype = /*#__PURE__*/ oneOf('float32', 'int32', 'bool', 'string');
 
 const CONFIG = objectOf(
   {
     name: text,
     graph: objectOf({name: text}),
-    outputs: listOf(objectOf({shape: listOf(orNull(size)), dtype: oneOf('float32', 'int32', 'bool', 'string')})),
+    outputs: listOf(objectOf({shape: listOf(orNull(size)), dtype})),
     constants: listOf(savedValues),
     weights: listOf(savedValues),
   },

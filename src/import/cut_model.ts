@@ -28,12 +28,12 @@ function distance(a: string, b: string): number {
   return row[b.length]!;
 }
 
-/** Names to choose from, those first that are most like one that is not there. Of long ones, the beginnings are compared. */
+/** Names to choose from, those first that have one in them that is not there, or are most like it. Of long ones, the beginnings are compared. */
 function nearest(name: string, names: readonly string[]): string {
   const most = 20;
   const start = (text: string) => text.slice(0, 100);
   const sorted = names
-    .map(each => ({each, far: distance(start(name), start(each))}))
+    .map(each => ({each, far: each.includes(name) ? 0 : distance(start(name), start(each))}))
     .sort((a, b) => a.far - b.far)
     .map(({each}) => `'${each}'`);
   const more = sorted.length > most ? ` and ${sorted.length - most} more` : '';

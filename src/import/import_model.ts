@@ -1,6 +1,8 @@
 /** Models of any kind as LayersModels. */
 import {type io, ready} from '@tensorflow/tfjs-core';
 import {type LayersModel, loadLayersModel} from '@tensorflow/tfjs-layers';
+import {givenOptions} from '../check/options';
+import {anything, callback, flag, type Rules, text} from '../check/rules';
 import {loadModel, type ModelSource} from '../graph_model/model_source';
 import {isLayersModel, openGraph, openLayers} from '../graph_model/open_model';
 import {allOrNothing} from '../layers/all_or_nothing';
@@ -23,6 +25,15 @@ export interface ImportOptions extends Omit<io.LoadOptions, 'onProgress' | 'stri
   /** Is told how far the import is, from the start of each stage to its end. */
   readonly onProgress?: (progress: ImportProgress) => void;
 }
+
+const RULES: Rules<ImportOptions> = {
+  onProgress: callback,
+  requestInit: anything,
+  fetchFunc: callback,
+  weightPathPrefix: text,
+  weightUrlConverter: callback,
+  fromTFHub: flag,
+};
 
 /**
  * Loads a model of any kind as a LayersModel, which trains, is quantized, calibrated, saved and exported as any other: a graph
@@ -48,12 +59,14 @@ export interface ImportOptions extends Omit<io.LoadOptions, 'onProgress' | 'stri
  * and no tensor is left.
  */
 export async function importModel(source: ModelSource, options: ImportOptions = {}): Promise<LayersModel> {
-  const {onProgress, ...loading} = options;
+  const {onProgress, ...loading} = givenOptions('importModel', options, RULES);
   const tell = (stage: ImportProgress['stage'], done: number, total: number) => onProgress?.({stage, done, total});
   const onLoad = (fraction: number) => tell('load', fraction, 1);
   // Nothing can be made while the page's backend is still starting.
   await ready();
   const loaded = await loadModel('importModel', source, {...loading, onProgress: onLoad});
+  // Backends that take time to start, as wasm and webgpu.
+  await ready();
   if (isLayersModel(loaded)) return loadLayersModel(mendLayers(openLayers('importModel', loaded)));
   const {graph, weights} = openGraph('importModel', loaded);
   const onNode = (done: number, total: number) => tell('convert', done, total);

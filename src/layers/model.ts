@@ -30,7 +30,7 @@ function modelProblem(model: unknown): string | undefined {
     return `${wanted}, but was a Promise of one. Await it first: await tf.loadLayersModel(url).`;
   }
   if (typeof (model as {executeAsync?: unknown} | undefined)?.executeAsync === 'function') {
-    return `${wanted}, but was a graph model. Load the layers model that it was converted from.`;
+    return `${wanted}, but was a graph model. Make a LayersModel of it: importModel(url), of tfjs-quantization/import.`;
   }
   if (!isLayer(model)) return `${wanted}, but was ${shown(model)}.`;
   if (!isContainer(asContainer(model))) return `${wanted}, but was the layer ${model.name}. Put it into a model.`;

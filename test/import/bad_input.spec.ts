@@ -76,11 +76,24 @@ describe('importModel tells of', () => {
     'a topology that is a list': [{modelTopology: []}, /must be that of a model\.json/],
     'a topology of something else': [{modelTopology: {graph: 1}}, /must have a list 'node'/],
     'a model without weights': [{modelTopology: topologyOf(NODES), weightSpecs: SPECS}, /'net\/kernel' .*has none/],
-    'a model.json as artifacts': [tinyJson(), /node 'net\/kernel' \(Const\): .*no weight/],
+    'a model.json as artifacts': [tinyJson(), /is a model\.json without its weights\. Give \[modelJSON, weights\]/],
+    'a URL as an object': [new URL(URL_OF_IT), /of type URL\. Give its href/],
+    'an answer': [new Response(), /of type Response\. Give its URL/],
+    'a file without a handler': [new File([], 'model.json'), /of type File\. Give tf\.io\.browserFiles\(\[/],
+    'two files': [[new File([], 'a'), new File([], 'b')], /a list of type File\. Give tf\.io\.browserFiles\(\[/],
+    'what is not awaited': [Promise.resolve(tinyJson()), /of type Promise\. Await it/],
+    'weights that are not awaited': [[tinyJson(), Promise.resolve()], /of type Promise\. Await/],
+    'a model.json that is not parsed': [[JSON.stringify(tinyJson()), tinyWeights()], /is text\. Parse it: JSON\.parse/],
   };
   for (const [name, [source, ...told]] of Object.entries(SOURCES)) {
     it(name, () => expectRefused(source, told));
   }
+
+  it('options that are none, all at once', async () => {
+    const options = {onprogress: () => undefined, fetchFunc: 7};
+    await expectRefused(tinyArtifacts(), [/onprogress is no option/, /fetchFunc must be a function/], options);
+    await expectRefused(tinyArtifacts(), [/options must be an object, but was null/], null!);
+  });
 
   it('a model that is loaded already', async () => {
     const model = sequential({layers: [layers.dense({units: 1, inputShape: [1]})]});

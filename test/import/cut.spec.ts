@@ -163,6 +163,7 @@ describe('cutModel', () => {
     expect(cut(['poled', 'conv', 'conv', 3])).toThrowError(
       /3 problems:\n- outputs\[0\]: model \w+ has no layer 'poled'. It has 'pooled', .*\n- outputs names 'conv' twice. Leave one out.\n- outputs\[3\] must be the name of a layer, but was 3\./,
     );
+    expect(cut(['ed'])).toThrowError(/It has '\w+ed', '\w+ed', '\w+ed', 'head'/);
     expect(cut([])).toThrowError(/outputs must be the names of layers, at least one, but was an empty list/);
     expect(cut('conv')).toThrowError(/outputs must be the names of layers, at least one, but was the string 'conv'/);
     expect(() => cutModel(model, undefined as never)).toThrowError(/cutModel: outputs must be the names of layers/);
