@@ -2,6 +2,7 @@
 import {type DataType, type serialization, type Tensor, tensor, tidy} from '@tensorflow/tfjs-core';
 import {type initializers, layers as tfLayers, type LayerVariable, type Shape} from '@tensorflow/tfjs-layers';
 import {type Constant, savedConstant} from './constant';
+import {differentiably} from './gradients';
 import {NodeRun, type NodeSet} from './node_run';
 import {argsOf, type GraphSegmentArgs, type Reason, SEGMENT, type SegmentOutput, VERSION} from './saved_segment';
 import {calledFunctions} from './segment_problems';
@@ -148,6 +149,7 @@ export class GraphSegment extends tfLayers.Layer {
   }
 
   #outputsOf(run: NodeRun, inputs: readonly Tensor[]): Tensor[] {
-    return tidy(() => run.run([...inputs, ...this.#variables.map(variable => variable.read())]));
+    const given = [...inputs, ...this.#variables.map(variable => variable.read())];
+    return differentiably(`Layer ${this.name}`, () => tidy(() => run.run(given)));
   }
 }
