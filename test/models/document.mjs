@@ -115,7 +115,7 @@ function tableSection(rows) {
     `## From the graph to the file
 
 In Node, on the wasm backend. Times are the shortest of five imports, and how many times as long as \`tf.loadGraphModel\` and as the
-graph's own prediction. The difference is the largest of any output from the graph's, by the largest of that output. \`w8a8\` is
+graph's own prediction, which other work on the same cores can double. The difference is the largest of any output from the graph's, by the largest of that output. \`w8a8\` is
 calibrated (\`minMax\`) with ${calibrated} photos and not trained; ${quantized?.photos} others are predicted. Of models that give scores, agreement is the share of
 photos with the same best one: of the classes, and of blazeface's 512 places where a face may be, though few photos show one. ±
 is the length of the difference by the length of what is expected, of all outputs together. The file is what
