@@ -14,7 +14,7 @@ import {inputsOf, PHOTO_BYTES, type Published, type Taken} from './published';
 export {PUBLISHED} from './published';
 
 /** Photos for the ranges; the others are predicted. */
-const CALIBRATION = 64;
+const CALIBRATION = 32;
 const BATCH = 8;
 const TIMED = 5;
 
@@ -45,6 +45,8 @@ export interface Row {
   readonly slower?: number;
   /** The largest difference of any output from the graph's, by the largest of that output. */
   readonly difference?: number;
+  /** Photos that ranges are of. */
+  readonly calibrated?: number;
   /** The model rounded to 8 bits, and the float one. */
   readonly quantized?: Agreement;
   readonly fileBytes?: number;
@@ -235,7 +237,7 @@ async function measureAll(
   const q = quantizeModel(model);
   await calibrate(q, samples.batches(batch), {onProgress: ({done}) => telling('calibrating')(done)});
   const quantized = await outputsOf(byLayers(q), photos.batches(batch), telling('quantized'));
-  tell({quantized: agreementOf(quantized, float, published.scores)});
+  tell({calibrated: samples.count, quantized: agreementOf(quantized, float, published.scores)});
   const file = await toTFLite(q);
   tell({fileBytes: file.length, fileByFloat: file.length / (4 * model.countParams())});
   const found = await outputsOfFile(file, photos, telling('LiteRT'));

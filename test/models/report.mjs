@@ -13,7 +13,7 @@ import {print, writeDocument} from './document.mjs';
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 
 /** How many photos each part is given. */
-const COUNTS = {table: 128, converter: 400, training: 400};
+const COUNTS = {table: 96, converter: 400, training: 400};
 
 const HELP = `npm run models -- [options]
 
