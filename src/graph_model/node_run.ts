@@ -5,6 +5,7 @@ import {isRecord} from '../check/rules';
 import {type FunctionDef, type GraphDef, type NodeDef, returnsOf} from './check_graph';
 import {type Constant, variableOf} from './constant';
 import {withFunctions} from './control_flow';
+import {registerGradients} from './gradients';
 import {quantizationOp} from './mend_graph';
 import type {GraphFunction, Op, OpNode} from './own_op';
 import {OUTPUT_NAMES, OWN_OPS} from './own_ops';
@@ -202,6 +203,7 @@ export class NodeRun {
    */
   constructor(set: NodeSet, constants: ReadonlyMap<string, Constant>, library?: Library) {
     registerOwnOp();
+    registerGradients();
     const graph = functionalGraph(set);
     this.#library = library ?? new Library(graph.library, constants);
     this.#ownsLibrary = !library;
