@@ -84,6 +84,20 @@ describe('importModel of a graph', () => {
   scoped();
   afterEach(disposeModels);
 
+  it('computes what takes a value twice, beside others that take it', async () => {
+    for (const op of ['Mul', 'AddV2', 'Square', 'Maximum', 'AddN', 'ConcatV2']) {
+      const graph = new GraphBuilder();
+      const y = graph.op('Relu', [dense(graph, graph.input('x', [null, 3]), 3, 4)]);
+      const taken = op === 'Square' ? [y] : op === 'AddN' ? [y, y, y] : [y, y];
+      if (op === 'ConcatV2') taken.push(graph.scalar(1, 'int32'));
+      const attr = op === 'AddN' ? {N: int(3)} : op === 'ConcatV2' ? {N: int(2)} : {};
+      const twice = graph.op(op, taken, attr, 'twice');
+      const later = graph.op('Sigmoid', [dense(graph, twice, op === 'ConcatV2' ? 8 : 4, 4)]);
+      graph.op('Mul', [later, y], {}, 'end');
+      await imported(graph.artifacts());
+    }
+  });
+
   it('keeps the names and the order of inputs and outputs, ":0" left out', async () => {
     const graph = new GraphBuilder();
     const [a, b] = [graph.input('a', [null, 3]), graph.input('b', [null, 3])];

@@ -130,6 +130,15 @@ class Builder {
     }).apply(value) as SymbolicTensor;
   }
 
+  /** tfjs counts a layer that takes a value twice as two that take it, and frees it before others have had it. */
+  #apart(given: readonly SymbolicTensor[]): SymbolicTensor[] {
+    return given.map((value, i) => {
+      if (given.indexOf(value) === i) return value;
+      const name = this.#names.take(`${value.name}/again`);
+      return tfLayers.activation({name, activation: 'linear'}).apply(value) as SymbolicTensor;
+    });
+  }
+
   #taken(edges: readonly Edge[]): SymbolicTensor[] {
     return edges.map(edge => this.#tensors.get(edge)!);
   }
@@ -142,7 +151,8 @@ class Builder {
       layer.name = own ?? this.#names.take(layer.name);
       this.#origins.set(layer.name, originOf(match));
       layer.setFastWeightInitDuringBuild(true);
-      const result = layer.apply(given.length === 1 ? given[0]! : [...given]) as SymbolicTensor;
+      const each = this.#apart(given);
+      const result = layer.apply(each.length === 1 ? each[0]! : each) as SymbolicTensor;
       const weights = (match.layers[i]!.weights ?? []).map(tensorOf);
       if (weights.length > 0) layer.setWeights(weights);
       for (const weight of weights) weight.dispose();
@@ -159,7 +169,7 @@ class Builder {
     });
     this.#origins.set(name, ofSegment({graph, reasons}));
     const layer = new GraphSegment({name, graph, outputs, constants, weights, reasons});
-    const given = [layer.apply(this.#taken(takes)) as SymbolicTensor | SymbolicTensor[]].flat();
+    const given = [layer.apply(this.#apart(this.#taken(takes))) as SymbolicTensor | SymbolicTensor[]].flat();
     gives.forEach((edge, i) => this.#tensors.set(edge, given[i]!));
   }
 }
