@@ -6,6 +6,8 @@ import {anything, callback, flag, type Rules, text} from '../check/rules';
 import {loadModel, type ModelSource} from '../graph_model/model_source';
 import {isLayersModel, openGraph, openLayers} from '../graph_model/open_model';
 import {allOrNothing} from '../layers/all_or_nothing';
+import {asContainer, leavesOf} from '../layers/graph';
+import {tellAll} from '../layers/serialization';
 import {quantized} from './graph/fake_quant';
 import {layersOfGraph} from './graph/layers_of_graph';
 import {mendLayers} from './keras/mend_layers';
@@ -34,6 +36,12 @@ const RULES: Rules<ImportOptions> = {
   weightUrlConverter: callback,
   fromTFHub: flag,
 };
+
+/** Has a model's layers tell all of their configs, of which tfjs saves a part, so that it loads again. */
+function savable(model: LayersModel): LayersModel {
+  leavesOf(asContainer(model)).forEach(tellAll);
+  return model;
+}
 
 /**
  * Loads a model of any kind as a LayersModel, which trains, is quantized, calibrated, saved and exported as any other: a graph
@@ -65,10 +73,8 @@ export async function importModel(source: ModelSource, options: ImportOptions = 
   // Nothing can be made while the page's backend is still starting.
   await ready();
   const loaded = await loadModel('importModel', source, {...loading, onProgress: onLoad});
-  // Backends that take time to start, as wasm and webgpu.
-  await ready();
-  if (isLayersModel(loaded)) return loadLayersModel(mendLayers(openLayers('importModel', loaded)));
+  if (isLayersModel(loaded)) return savable(await loadLayersModel(mendLayers(openLayers('importModel', loaded))));
   const {graph, weights} = openGraph('importModel', loaded);
   const onNode = (done: number, total: number) => tell('convert', done, total);
-  return quantized(allOrNothing(() => layersOfGraph(graph, weights, loaded.artifacts, onNode)));
+  return savable(await quantized(allOrNothing(() => layersOfGraph(graph, weights, loaded.artifacts, onNode))));
 }
