@@ -136,13 +136,14 @@ post-training, int8, with a representative dataset. By \`npm run models -- --con
 ${markdown(converterCells(reports))}`;
 }
 
-function trainingSection({seeds, train, test, steps, batch, minutes}) {
+function trainingSection({seeds, train, test, steps, batch, rate, minutes}) {
   return `## Trained without labels
 
 The emotion classifier at w4a8 (\`recipe: 'learned'\`, calibrated), all its layers trained on WebGL in Chromium, drawn in software: ${steps} steps of
-${batch} among ${train} crops of 15 photos, its own float outputs as targets, Adam, ${minutes.toFixed(0)} minutes a seed on two busy cores. The share (in
+${batch} among ${train} crops of 15 photos, its own float outputs as targets, Adam at ${rate}, falling as a cosine, ${minutes.toFixed(0)} minutes a seed. The share (in
 percent) of ${test} crops that get the class of the float model, before and after: other crops of the photos trained on, and crops of 10
-photos that the training never saw. By \`npm run models -- --train\`.
+photos that the training never saw. One seed and ${test} crops tell apart no less than about 10 points. The rate is the second that was
+tried: at 0.001, seed 1 fell to 59.4 and 37.5. By \`npm run models -- --train\`.
 
 ${markdown(trainingCells(seeds))}`;
 }

@@ -26,6 +26,7 @@ export interface TrainingReport {
   readonly test: number;
   readonly steps: number;
   readonly batch: number;
+  readonly rate: number;
   readonly minutes: number;
   readonly seeds: readonly {
     readonly seed: number;
@@ -131,5 +132,5 @@ window.trainEmotion = async (modelUrl, photosUrl) => {
     q.dispose();
   }
   const minutes = (performance.now() - started) / 60_000 / SEEDS.length;
-  return {train: TRAIN, test: TEST, steps: STEPS, batch: BATCH, minutes, seeds};
+  return {train: TRAIN, test: TEST, steps: STEPS, batch: BATCH, rate: RATE, minutes, seeds};
 };
