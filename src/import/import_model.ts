@@ -6,6 +6,8 @@ import {isLayersModel, openGraph, openLayers} from '../graph_model/open_model';
 import {allOrNothing} from '../layers/all_or_nothing';
 import {quantized} from './graph/fake_quant';
 import {layersOfGraph} from './graph/layers_of_graph';
+import {asContainer, leavesOf} from '../layers/graph';
+import {tellAll} from '../layers/serialization';
 import {mendLayers} from './keras/mend_layers';
 
 /** How far {@link importModel} is. */
@@ -22,6 +24,12 @@ export interface ImportProgress {
 export interface ImportOptions extends Omit<io.LoadOptions, 'onProgress' | 'strict' | 'streamWeights'> {
   /** Is told how far the import is, from the start of each stage to its end. */
   readonly onProgress?: (progress: ImportProgress) => void;
+}
+
+/** Has a model's layers tell all of their configs, of which tfjs saves a part, so that it loads again. */
+function savable(model: LayersModel): LayersModel {
+  leavesOf(asContainer(model)).forEach(tellAll);
+  return model;
 }
 
 /**
@@ -52,8 +60,8 @@ export async function importModel(source: ModelSource, options: ImportOptions = 
   const tell = (stage: ImportProgress['stage'], done: number, total: number) => onProgress?.({stage, done, total});
   const onLoad = (fraction: number) => tell('load', fraction, 1);
   const loaded = await loadModel('importModel', source, {...loading, onProgress: onLoad});
-  if (isLayersModel(loaded)) return loadLayersModel(mendLayers(openLayers('importModel', loaded)));
+  if (isLayersModel(loaded)) return savable(await loadLayersModel(mendLayers(openLayers('importModel', loaded))));
   const {graph, weights} = openGraph('importModel', loaded);
   const onNode = (done: number, total: number) => tell('convert', done, total);
-  return quantized(allOrNothing(() => layersOfGraph(graph, weights, loaded.artifacts, onNode)));
+  return savable(await quantized(allOrNothing(() => layersOfGraph(graph, weights, loaded.artifacts, onNode))));
 }
