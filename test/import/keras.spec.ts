@@ -1,7 +1,7 @@
 /** Models that Keras 3 and Keras 2 wrote, loaded through mendLayers, predict what Keras predicted; others are told what is wrong. */
 import {dispose, io, tidy} from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import {mendLayers} from '../../src/entries/import';
+import {importModel, mendLayers} from '../../src/entries/import';
 import {artifactsOf, readModels, type StoredModel, tensorOf, valuesOf} from '../keras_models/models';
 import {setup} from '../support/environment';
 import {artifactsOf as savedArtifactsOf} from '../support/saved';
@@ -70,6 +70,13 @@ describe('mendLayers', () => {
       const again = await tfl.loadLayersModel(mendLayers(await savedArtifactsOf(model)));
       expect(await difference(again, models[name]!)).toBeLessThan(TOLERANCE);
     }
+  });
+
+  it('gives importModel what is saved with all that tfjs leaves out of configs', async () => {
+    const model = await importModel(artifactsOf(models['keras3/images.h5']!));
+    const again = await tfl.loadLayersModel(await savedArtifactsOf(model).then(io.fromMemory));
+    expect(await difference(again, models['keras3/images.h5']!)).toBeLessThan(TOLERANCE);
+    model.dispose();
   });
 
   it('takes what is loaded now or later, and leaves it as it was', async () => {
