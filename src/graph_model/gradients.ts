@@ -1,34 +1,21 @@
 /** Gradients of kernels that tfjs runs without: of all that TensorFlow differentiates in graphs, as it does. */
 import {
-  abs,
-  add,
   cast,
   clone,
   cumsum,
   div,
   engine,
   equal,
-  expandDims,
-  floor,
   gather,
   gatherND,
-  greaterEqual,
   keep,
-  less,
-  lessEqual,
-  logicalAnd,
-  matMul,
   maximum,
   mul,
   type NamedAttrMap,
-  neg,
   ones,
   pad,
-  range,
-  relu,
   reshape,
   scatterND,
-  sign,
   slice_util,
   stack,
   sub,
@@ -172,65 +159,6 @@ const depthToSpace: Gradient = {
   }),
 };
 
-/** How much of each place in a dimension the points of crops take, and how that changes as they move. */
-function cropWeights(boxes: Tensor, side: number, size: number, count: number, method: string) {
-  const ends = Array.from({length: count}, (_, i) => (count > 1 ? i / (count - 1) : 0.5));
-  const shares = [ends.map(end => 1 - end), ends] as const;
-  const [start, end] = [side, side + 2].map(k => gather(boxes, tensor1d([k], 'int32'), 1));
-  const points = mul(add(mul(start!, shares[0]), mul(end!, shares[1])), size - 1);
-  const at = method === 'nearest' ? floor(add(points, 0.5)) : points;
-  const isInside = logicalAnd(greaterEqual(points, 0), lessEqual(points, size - 1));
-  const far = sub(expandDims(at, 2), range(0, size));
-  const inside = cast(expandDims(isInside, 2), 'float32');
-  const weights = mul(relu(sub(1, abs(far))), inside);
-  const slopes = mul(mul(neg(sign(far)), cast(less(abs(far), 1), 'float32')), inside);
-  // For what the points get, what the ends of the boxes get.
-  const toEnds = (points: Tensor) => shares.map(share => mul(sum(mul(points, share), 1), size - 1));
-  return {weights, slopes, toEnds};
-}
-
-const cropAndResize: Gradient = {
-  saves: ({image, boxes, boxInd}) => [image!, boxes!, boxInd!],
-  of: (dy, [image, boxes, boxInd], attrs) => {
-    const [batch, height, width, depth] = image!.shape as [number, number, number, number];
-    const [crops, rows, columns] = dy.shape as [number, number, number];
-    const method = attrs['method'] as string;
-    const y = () => cropWeights(boxes!, 0, height, rows, method);
-    const x = () => cropWeights(boxes!, 1, width, columns, method);
-    return {
-      image: () => {
-        const high = matMul(y().weights, reshape(dy, [crops, rows, columns * depth]), true);
-        const turned = transpose(reshape(high, [crops, height, columns, depth]), [0, 2, 1, 3]);
-        const wide = matMul(x().weights, reshape(turned, [crops, columns, height * depth]), true);
-        const each = transpose(reshape(wide, [crops, width, height, depth]), [0, 2, 1, 3]);
-        return unsortedSegmentSum(each, boxInd as Tensor1D, batch);
-      },
-      boxes: () => {
-        const images = gather(image!, boxInd as Tensor1D);
-        const turned = (value: Tensor) => transpose(value, [0, 2, 1, 3]);
-        const [top, bottom] = movedBy(dy, images, y(), x().weights);
-        const [left, right] = movedBy(turned(dy), turned(images), x(), y().weights);
-        return stack([top!, left!, bottom!, right!], 1);
-      },
-    };
-  },
-};
-
-/** What the ends of boxes get that move the rows of crops. */
-function movedBy(
-  dy: Tensor,
-  images: Tensor,
-  {slopes, toEnds}: ReturnType<typeof cropWeights>,
-  across: Tensor,
-): Tensor[] {
-  const [crops, rows, columns, depth] = dy.shape as [number, number, number, number];
-  const [, height, width] = images.shape as [number, number, number];
-  const lines = reshape(transpose(images, [0, 2, 1, 3]), [crops, width, height * depth]);
-  const crossed = transpose(reshape(matMul(across, lines), [crops, columns, height, depth]), [0, 2, 1, 3]);
-  const flat = (value: Tensor, size: number) => reshape(value, [crops, size, columns * depth]);
-  return toEnds(sum(mul(slopes, matMul(flat(dy, rows), flat(crossed, height), false, true)), 2));
-}
-
 /** Of means, of how many values each is. */
 function segmentGradient(isMean: boolean): Gradient {
   return {
@@ -250,7 +178,6 @@ function segmentGradient(isMean: boolean): Gradient {
 
 /** By tfjs's names of kernels. */
 const GRADIENTS: Named<Gradient> = {
-  CropAndResize: cropAndResize,
   Cumprod: {
     saves: ({x}, [out]) => [x!, out!],
     of: (dy, [x, out], attrs) => {

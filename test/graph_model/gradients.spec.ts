@@ -4,7 +4,8 @@ import {input} from '@tensorflow/tfjs-layers';
 import {GraphSegment} from '../../src/graph_model/segment';
 import type {Constant} from '../../src/graph_model/constant';
 import {flag, float, int, ints, text} from '../import/graphs';
-import {needsTraining, scoped} from '../support/scoped';
+import {onWebGPU} from '../support/environment';
+import {needsTraining, scoped, skip} from '../support/scoped';
 
 type Attr = Readonly<Record<string, unknown>>;
 
@@ -117,26 +118,6 @@ const CASES: readonly Case[] = [
   {op: 'Cumprod', attr: {exclusive: flag(false), reverse: flag(false)}, takes: [[2, 4], one(1)]},
   {op: 'Cumprod', attr: {exclusive: flag(true), reverse: flag(true)}, takes: [[2, 4], one(1)]},
   {op: 'Cumsum', attr: {exclusive: flag(true), reverse: flag(true)}, takes: [[2, 4], one(1)]},
-  {
-    op: 'CropAndResize',
-    attr: {method: text('bilinear'), extrapolation_value: float(0.5)},
-    takes: [
-      [2, 5, 6, 2],
-      floats([3, 4], 0.1, 0.2, 0.9, 0.7, 0.3, 0.1, 0.85, 1.2, 0.8, 0.9, 0.1, 0.3),
-      list(1, 0, 1),
-      list(3, 4),
-    ],
-  },
-  {
-    op: 'CropAndResize',
-    attr: {method: text('nearest'), extrapolation_value: float(0)},
-    takes: [[1, 5, 6, 1], floats([1, 4], 0.13, 0.21, 0.94, 0.71), list(0), list(3, 1)],
-  },
-  {
-    op: 'CropAndResize',
-    attr: {method: text('bilinear'), extrapolation_value: float(0)},
-    takes: [[2, 5, 6, 2], [3, 4], list(1, 0, 1), list(1, 4)],
-  },
   {op: 'SparseToDense', takes: [whole([3, 1], 4, 0, 2), list(5), [3], []], attr: {validate_indices: flag(true)}},
   {op: 'SparseSegmentMean', takes: [[4, 2], list(3, 0, 3, 1), list(0, 0, 2, 2)]},
   {op: 'SparseSegmentSum', takes: [[4, 2], list(3, 0, 3, 1), list(0, 0, 2, 2)]},
@@ -155,11 +136,13 @@ const CASES: readonly Case[] = [
 
 describe('Gradients through segments', () => {
   scoped();
-  needsTraining();
+  beforeEach(needsTraining);
 
   for (const [place, each] of CASES.entries()) {
     const shapes = each.takes.map(taken => (isConstant(taken) ? 'constant' : `[${taken.join()}]`));
     it(`are slopes, ${place}: ${each.op} of ${shapes.join(', ')}`, async () => {
+      if (onWebGPU && each.op.startsWith('Sparse'))
+        skip("tfjs's WebGPU backend reads their operands at once, and loses its device");
       const segment = built(each);
       const given = trainedBy(each).map(distinct);
       const before = tf.memory().numTensors;
@@ -186,7 +169,7 @@ describe('Gradients through segments', () => {
     });
   }
 
-  it('pass neither whole numbers nor truths', () => {
+  it('pass neither whole numbers nor truths', async () => {
     const graph = {
       nodes: [
         {name: 'axis', op: 'Const'},
@@ -215,13 +198,8 @@ describe('Gradients through segments', () => {
       const [taken, all] = segment.call(x) as tf.Tensor[];
       return tf.add(tf.mul(tf.sum(taken!), 10), tf.sum(all!));
     };
-    expect(
-      Array.from(
-        tf
-          .grad(sumOf)(tf.tensor1d([0.5, 3, 1.5]))
-          .dataSync(),
-      ),
-    ).toEqual([1, 10, 1]);
+    const slope = tf.grad(sumOf)(tf.tensor1d([0.5, 3, 1.5]));
+    expect(Array.from(await slope.data())).toEqual([1, 10, 1]);
     segment.dispose();
   });
 });

@@ -553,12 +553,15 @@ describe('malformed graphs', () => {
     const weights = [{name: 'kernel', shape: [1], dtype: 'float32'}] as io.WeightsManifestEntry[];
     const weightsManifest = [{paths: ['weights.bin'], weights}];
     const json = {modelTopology, weightsManifest} as unknown as io.ModelJSON;
-    for (const source of [{modelTopology}, {modelTopology, weightSpecs: weights}, json]) {
+    for (const source of [{modelTopology}, {modelTopology, weightSpecs: weights}]) {
       const load = () => loadGraphModelSync(mendGraph(source));
       expect(load).toThrowError(
         /^mendGraph: weightSpecs and weightData are missing, of 'kernel'.*\[modelJSON, weights\]/,
       );
     }
+    expect(() => loadGraphModelSync(mendGraph(json as unknown as io.ModelArtifacts))).toThrowError(
+      /^mendGraph: source is a model\.json without its weights.*\[modelJSON, weights\]/,
+    );
     expect(() => mendGraph([json, new Uint8Array(4) as unknown as ArrayBuffer])).toThrowError(
       /^mendGraph: .*ArrayBuffer/,
     );

@@ -118,5 +118,7 @@ export async function difference(actual: Tensor, expected: Tensor): Promise<numb
 
 /** The classes of a model's layers, but for its inputs. */
 export function classesOf(model: LayersModel): string[] {
-  return model.layers.map(layer => layer.getClassName()).filter(name => name !== 'InputLayer');
+  // What is taken twice passes through a layer that does nothing.
+  const layers = model.layers.filter(({name}) => !/\/again(_\d+)?$/.test(name));
+  return layers.map(layer => layer.getClassName()).filter(name => name !== 'InputLayer');
 }
