@@ -416,8 +416,8 @@ const BUNDLED = [
   ['/tflite', 'packInt4', 700],
   ['/tflite', 'toTFLite', 70_500],
   ['/import', 'cutModel', 58_000],
-  ['/import', 'mendLayers', 74_000],
-  ['/import', 'importModel', 99_000],
+  ['/import', 'mendLayers', 76_500],
+  ['/import', 'importModel', 102_000],
   ['/qat', 'calibrate', 45_000],
   ['/qat', 'quantizeModel', 50_000],
 ];

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import {input} from '@tensorflow/tfjs-layers';
 import {GraphSegment} from '../../src/graph_model/segment';
 import type {Constant} from '../../src/graph_model/constant';
-import {flag, float, int, ints, text} from '../import/graphs';
+import {flag, int, ints, text} from '../import/graphs';
 import {onWebGPU} from '../support/environment';
 import {needsTraining, scoped, skip} from '../support/scoped';
 
@@ -23,11 +23,6 @@ const whole = (shape: number[], ...values: number[]): Constant => ({
   dtype: 'int32',
   shape,
   values: Int32Array.from(values),
-});
-const floats = (shape: number[], ...values: number[]): Constant => ({
-  dtype: 'float32',
-  shape,
-  values: Float32Array.from(values),
 });
 const list = (...values: number[]) => whole([values.length], ...values);
 const one = (value: number) => whole([], value);
