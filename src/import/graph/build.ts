@@ -1,5 +1,6 @@
 /** The model of layers that a plan is for. */
 import {input, layers as tfLayers, type LayersModel, model, type SymbolicTensor} from '@tensorflow/tfjs-layers';
+import {throwProblems} from '../../check/rules';
 import type {SegmentOutput} from '../../graph_model/saved_segment';
 import {GraphSegment} from '../../graph_model/segment';
 import {ofSegment, type Origin, remember} from '../describe';
@@ -101,6 +102,7 @@ class Builder {
       if ('match' in part) this.#callLayers(part);
       else this.#callSegment(part);
     }
+    throwProblems('importModel', this.#missing());
     const given = outputs.map(({edge}, i) => {
       const value = this.#tensors.get(this.#plan.source(edge))!;
       const name = behind[i];
@@ -109,6 +111,17 @@ class Builder {
     const made = model({inputs: places, outputs: given});
     remember(made, this.#origins);
     return made;
+  }
+
+  /** Outputs that nothing gives: what they hang on takes, by way of layers, from itself. */
+  #missing(): string[] {
+    return this.#ends.outputs
+      .filter(({edge}) => !this.#tensors.has(this.#plan.source(edge)))
+      .map(
+        ({name, edge: {node}}) =>
+          `output '${name}': node '${node.name}' (${node.op}) hangs on a loop or a branch that reaches beyond one layer. ` +
+          'Convert the model with an output before it, or run it with tf.loadGraphModel.',
+      );
   }
 
   /** A layer by the name of an output, for a value that goes by another. Behind a segment it is one, as what those give is not rounded. */

@@ -74,6 +74,11 @@ export function inseparable(graph: Graph): (readonly GraphNode[])[] {
       if (isInside || handsOnList(from, node)) joined.join(node, from);
     }
   }
+  while (joinsBetween(graph, joined));
+  return inOrder(graph, setsOf(graph, joined), node => joined.of(node));
+}
+
+function setsOf(graph: Graph, joined: Joined<GraphNode>): ReadonlyMap<GraphNode, readonly GraphNode[]> {
   const sets = new Map<GraphNode, GraphNode[]>();
   for (const node of graph.nodes) {
     const root = joined.of(node);
@@ -81,7 +86,24 @@ export function inseparable(graph: Graph): (readonly GraphNode[])[] {
     if (set) set.push(node);
     else sets.set(root, [node]);
   }
-  return inOrder(graph, sets, node => joined.of(node));
+  return sets;
+}
+
+/** Joins with sets what takes from one of their nodes and gives to another; tells whether there was something. */
+function joinsBetween(graph: Graph, joined: Joined<GraphNode>): boolean {
+  const places = new Map(graph.nodes.map((node, i) => [node, i]));
+  const found: [GraphNode, GraphNode][] = [];
+  for (const set of setsOf(graph, joined).values()) {
+    if (set.length === 1) continue;
+    const between = graph.nodes.slice(places.get(set[0]!), places.get(set.at(-1)!)! + 1);
+    const [own, behind, before] = [new Set(set), new Set(set), new Set(set)];
+    for (const node of between) if (neededBy(node).some(from => behind.has(from))) behind.add(node);
+    for (const node of [...between].reverse()) if (before.has(node)) neededBy(node).forEach(from => before.add(from));
+    const missing = between.filter(node => !own.has(node) && behind.has(node) && before.has(node));
+    for (const node of missing) found.push([node, set[0]!]);
+  }
+  for (const [node, other] of found) joined.join(node, other);
+  return found.length > 0;
 }
 
 /** Sets in an order in which each stands behind those that it takes from. */
