@@ -36,7 +36,8 @@ function behindBatch(shape: Shape, target: Shape): Shape | NoLayer {
   const isInferred = (dim: number | null) => dim === -1 || dim === null;
   const open = given.flatMap((dim, i) => (isInferred(dim) ? [i] : []));
   const [size, known] = [sizeOf(rest), sizeOf(given.filter(dim => !isInferred(dim)))!];
-  const isBatch = isInferred(first) || first === 1 || first === batch;
+  // What hangs on an open dimension is not a batch of known size.
+  const isBatch = first === -1 || first === 1 || first === batch;
   if (!isBatch) return noLayer(MOVED);
   if (open.length === 0) return size === known ? given : noLayer(MOVED);
   // What is open holds all that the others do not, if the first is the batch for sure.
