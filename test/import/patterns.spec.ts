@@ -721,7 +721,8 @@ describe('Nodes of graphs become layers,', () => {
           const zeros = ['begin', 'end', 'ellipsis', 'new_axis'].map(name => [`${name}_mask`, int(0)] as const);
           const attrs = {...Object.fromEntries(zeros), shrink_axis_mask: int(1), T: type('DT_INT32')};
           const shape = g.op('Shape', [x], {out_type: type('DT_INT32')});
-          const size = (axis: number) => g.op('StridedSlice', [shape, g.ints(axis), g.ints(axis + 1), g.ints(1)], attrs);
+          const size = (axis: number) =>
+            g.op('StridedSlice', [shape, g.ints(axis), g.ints(axis + 1), g.ints(1)], attrs);
           const two = g.scalar(2, 'int32');
           g.op('Reshape', [x, g.op('Pack', [size(1), size(2), two, two], {axis: int(0), N: int(4)})]);
         },
