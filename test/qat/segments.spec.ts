@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {calibrate, dequantizeModel, describeQuantization, quantizedWeights, quantizeModel} from '../../src/entries/qat';
-import {scoped} from '../support/scoped';
+import {needsTraining, scoped} from '../support/scoped';
 import {reloaded} from '../support/saved';
 import {Nodes, sample} from '../tflite/segments';
 
@@ -61,6 +61,7 @@ describe('quantizeModel of a model with a graph segment', () => {
   });
 
   it('trains it, saves it and makes it float again', async () => {
+    needsTraining();
     const model = newModel();
     const q = quantizeModel(model);
     await calibrate(q, noise([8, 4, 4, 2]));
