@@ -715,18 +715,23 @@ describe('Nodes of graphs become layers,', () => {
         'holds values between bounds that no layer has',
       ),
       'a batch that moves': stay([2, 3, 4], (g, x) => g.op('Transpose', [x, g.ints(1, 0, 2)]), 'moves its batch'),
-      'rows in the place of a batch of one': stay(
-        [1, null, null, 4],
-        (g, x) => {
-          const zeros = ['begin', 'end', 'ellipsis', 'new_axis'].map(name => [`${name}_mask`, int(0)] as const);
-          const attrs = {...Object.fromEntries(zeros), shrink_axis_mask: int(1), T: type('DT_INT32')};
-          const shape = g.op('Shape', [x], {out_type: type('DT_INT32')});
-          const size = (axis: number) =>
-            g.op('StridedSlice', [shape, g.ints(axis), g.ints(axis + 1), g.ints(1)], attrs);
-          const two = g.scalar(2, 'int32');
-          g.op('Reshape', [x, g.op('Pack', [size(1), size(2), two, two], {axis: int(0), N: int(4)})]);
-        },
-        'moves values between its batch and other dimensions',
+      ...Object.fromEntries(
+        [1, null].map(batch => [
+          batch === 1 ? 'rows in the place of a batch of one' : 'rows in the place of an open batch',
+          stay(
+            [batch, null, null, 4],
+            (g, x) => {
+              const zeros = ['begin', 'end', 'ellipsis', 'new_axis'].map(name => [`${name}_mask`, int(0)] as const);
+              const attrs = {...Object.fromEntries(zeros), shrink_axis_mask: int(1), T: type('DT_INT32')};
+              const shape = g.op('Shape', [x], {out_type: type('DT_INT32')});
+              const size = (axis: number) =>
+                g.op('StridedSlice', [shape, g.ints(axis), g.ints(axis + 1), g.ints(1)], attrs);
+              const [rest, last] = [g.scalar(-1, 'int32'), g.scalar(4, 'int32')];
+              g.op('Reshape', [x, g.op('Pack', [size(1), size(2), rest, last], {axis: int(0), N: int(4)})]);
+            },
+            'moves values between its batch and other dimensions',
+          ),
+        ]),
       ),
       'a batch that is joined': stay(
         [2, 3, 4],

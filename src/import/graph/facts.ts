@@ -147,6 +147,10 @@ export class Facts implements Known {
     return this.#integers.get(edge);
   }
 
+  beginsWithBatch(edge: Edge): boolean {
+    return SIZES.every(sizes => this.valueAt(edge, sizes)?.values[0] === sizes.batch);
+  }
+
   #integersOf(edge: Edge): (number | null)[] | undefined {
     const [first, ...others] = SIZES.map(sizes => this.#evaluate(edge, sizes));
     if (first?.dtype !== 'int32' || others.some(each => each?.shape.join() !== first.shape.join())) return undefined;

@@ -35,6 +35,8 @@ export interface Known {
   constant(edge: Edge | undefined): Constant | undefined;
   /** Whole numbers that hang on constants and shapes alone, such as the shape that is given to a Reshape; null where one hangs on an open dimension. */
   integers(edge: Edge | undefined): readonly (number | null)[] | undefined;
+  /** Whether the first of those whole numbers is the size of an open batch, and of nothing else. */
+  beginsWithBatch(edge: Edge): boolean;
   /** The one node that takes a node's (only) output; undefined if there are others, or if it is an output of the model. */
   onlyTaker(node: GraphNode): GraphNode | undefined;
 }

@@ -58,6 +58,7 @@ export const reshape: Pattern = /*#__PURE__*/ onFloats((node, known, shape) => {
   if (!target) return noLayer('computes its shape from values');
   if (target.length === shape.length && target.every((dim, i) => dim === shape[i] && dim !== null))
     return unchanged(node);
+  if (target[0] === null && !known.beginsWithBatch(node.inputs[1]!)) return noLayer(MOVED);
   const rest = behindBatch(shape, target);
   return 'reason' in rest ? rest : reshapeTo(node, shape, rest);
 });
