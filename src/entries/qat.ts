@@ -8,6 +8,17 @@ import '../qat/quantized_layers/layer_classes';
 import './index';
 
 export type {Grid} from '../../kernels/grid';
+export {analyzeQuantization, type AnalyzeOptions, type QuantizationReport} from '../qat/analysis/analyze_quantization';
+export {type BitChoice, chooseBits, type ChooseBitsOptions} from '../qat/analysis/choose_bits';
+export {
+  distil,
+  type DistilOptions,
+  type DistilProgress,
+  type DistilResult,
+  type SampleFunction,
+} from '../qat/distillation/distil';
+export type {Agreement} from '../qat/outputs/agreement';
+export type {OutputKind} from '../qat/outputs/kinds';
 export {freezeBatchNorm, reestimateBatchNorm, type ReestimateOptions} from '../qat/tools/batch_norm';
 export {
   calibrate,
