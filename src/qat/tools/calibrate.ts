@@ -26,7 +26,7 @@ export interface CalibrationProgress {
 
 /** How {@link calibrate} goes about it. */
 export interface CalibrateOptions {
-  /** How a range comes from the values: 'minMax' (the default), 'percentile', or 'mse': that of the least squared error. */
+  /** How a range comes from the values: 'mse', that of the least squared error, by default; 'minMax' or 'percentile'. */
   readonly method?: CalibrationMethod;
   /** Of the method 'percentile': how many of a hundred values stay inside; 99.99 by default. */
   readonly percentile?: number;
@@ -97,7 +97,7 @@ async function watch(
 function fitted(
   histogram: Histogram,
   quantizer: FakeQuantizer,
-  {method = 'minMax', percentile = 99.99}: CalibrateOptions,
+  {method = 'mse', percentile = 99.99}: CalibrateOptions,
 ) {
   const {numBits, narrowRange, symmetric, offTies: avoidsTies} = quantizer.options;
   const steps = stepsOf(quantizer.options);
