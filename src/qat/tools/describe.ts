@@ -47,6 +47,7 @@ export interface QuantizationDescription {
 function noteOf(quantizer: FakeQuantizer, {values, missed, collapsed = 0}: RangeSnapshot): string {
   const notes = [
     values ? '' : 'no range yet: passes values as they are',
+    quantizer.options.zeroFree ? 'zero-free: no weight is 0' : '',
     quantizer.quantizing ? '' : 'switched off',
     missed > 0 ? `${missed} batches were NaN or infinite: the range stayed as it was` : '',
     collapsed > 0 ? `${collapsed} learned ends collapsed or turned NaN: their last good values are used` : '',
