@@ -179,7 +179,7 @@ class Seed {
 
   async #calibrate(q: tf.LayersModel): Promise<void> {
     const samples = this.#samples();
-    await calibrate(q, samples, {batchSize: BATCH});
+    await calibrate(q, samples, {method: 'minMax', batchSize: BATCH});
     samples.dispose();
   }
 

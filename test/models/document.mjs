@@ -139,7 +139,7 @@ ${markdown(converterCells(reports))}`;
 function trainingSection({seeds, train, test, steps, batch, rate, minutes}) {
   return `## Trained without labels
 
-The emotion classifier at w4a8 (\`recipe: 'learned'\`, calibrated), all its layers trained on WebGL in Chromium, drawn in software: ${steps} steps of
+The emotion classifier at w4a8 (\`recipe: 'learned'\`, calibrated by \`minMax\`), all its layers trained on WebGL in Chromium, drawn in software: ${steps} steps of
 ${batch} among ${train} crops of 15 photos, its own float outputs as targets, Adam at ${rate}, falling as a cosine, ${minutes.toFixed(0)} minutes a seed. The share (in
 percent) of ${test} crops that get the class of the float model, before and after: other crops of the photos trained on, and crops of 10
 photos that the training never saw. One seed and ${test} crops tell apart no less than about 10 points. The rate is the second that was

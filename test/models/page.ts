@@ -122,7 +122,7 @@ window.trainEmotion = async (modelUrl, photosUrl) => {
   for (const [i, seed] of SEEDS.entries()) {
     const q = quantizeModel(model, {weights: {numBits: 4}});
     await tell(`seed ${seed}, calibrating`, i, 0);
-    await calibrate(q, train, {samples: CALIBRATION, batchSize: BATCH});
+    await calibrate(q, train, {method: 'minMax', samples: CALIBRATION, batchSize: BATCH});
     const agreements = async () =>
       [await agreementOf(q, seen, expected.seen), await agreementOf(q, unseen, expected.unseen)] as const;
     const [seenBefore, unseenBefore] = await agreements();

@@ -7,6 +7,7 @@ import {callback, count, limit, oneOf, percent, type Rules, throwProblems} from 
 import type {Layer} from '../../layers/graph';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import {type CalibrationMethod, Histogram} from '../../quantizer/histogram';
+import type {QuantizerOptions} from '../../quantizer/options';
 import {stepsOf} from '../../quantizer/range';
 import {offTies} from '../../quantizer/ties';
 import {type Quantizing, quantizingLayers, QuantizingWrapper, settle} from '../quantized_layers/quantizing';
@@ -26,7 +27,7 @@ export interface CalibrationProgress {
 
 /** How {@link calibrate} goes about it. */
 export interface CalibrateOptions {
-  /** How a range comes from the values: 'minMax' (the default), 'percentile', or 'mse': that of the least squared error. */
+  /** How a range comes from the values: 'mse', that of the least squared error, by default; 'minMax' or 'percentile'. */
   readonly method?: CalibrationMethod;
   /** Of the method 'percentile': how many of a hundred values stay inside; 99.99 by default. */
   readonly percentile?: number;
@@ -94,24 +95,28 @@ async function watch(
   return bad;
 }
 
+/** The range of a quantizer's kind about what a histogram found. */
+function rangeOf([low, high]: readonly [number, number], {numBits, narrowRange, symmetric}: QuantizerOptions) {
+  if (!symmetric) return [Math.min(low, 0), Math.max(high, 0)] as const;
+  const ratio = symmetricRatio(numBits, narrowRange);
+  return [Math.min(low, high / ratio), Math.max(high, low * ratio)] as const;
+}
+
 function fitted(
   histogram: Histogram,
-  quantizer: FakeQuantizer,
-  {method = 'minMax', percentile = 99.99}: CalibrateOptions,
+  {options}: FakeQuantizer,
+  {method = 'mse', percentile = 99.99}: CalibrateOptions,
 ) {
-  const {numBits, narrowRange, symmetric, offTies: avoidsTies} = quantizer.options;
-  const steps = stepsOf(quantizer.options);
-  const [low, high] =
-    method === 'minMax'
-      ? histogram.minMax()
-      : method === 'mse'
-        ? histogram.mseRange(steps)
-        : histogram.percentileRange(percentile);
-  const ratio = symmetricRatio(numBits, narrowRange);
-  const range = symmetric
-    ? ([Math.min(low, high / ratio), Math.max(high, low * ratio)] as const)
-    : ([Math.min(low, 0), Math.max(high, 0)] as const);
-  return avoidsTies ? offTies(range, histogram.distinct, {steps, symmetric}) : range;
+  const grid = {steps: stepsOf(options), symmetric: options.symmetric};
+  const final = (range: readonly [number, number]) =>
+    options.offTies ? offTies(range, histogram.distinct, grid) : range;
+  if (method === 'percentile') return final(rangeOf(histogram.percentileRange(percentile), options));
+  const all = rangeOf(histogram.minMax(), options);
+  if (method === 'minMax') return final(all);
+  // Off the ties the wider one may be the better one, after all.
+  const [best, whole] = [final(histogram.mseRange(all, grid)), final(all)];
+  const error = (range: readonly [number, number]) => histogram.squaredError(range, grid.steps);
+  return error(best) < error(whole) ? best : whole;
 }
 
 /**
@@ -177,9 +182,13 @@ async function measure(
     done += batch[0]!.shape[0];
     onProgress?.({done, total});
   }
+  const ranges = new Map<FakeQuantizer, readonly [number, number]>();
   for (const [quantizer, histogram] of seen) {
-    if (histogram.max >= histogram.min) quantizer.setRange(...fitted(histogram, quantizer, options), WEIGHT);
+    if (histogram.max >= histogram.min) ranges.set(quantizer, fitted(histogram, quantizer, options));
+    // A search for the least error takes some milliseconds, and there may be a hundred.
+    await new Promise(resolve => setTimeout(resolve));
   }
+  for (const [quantizer, range] of ranges) quantizer.setRange(...range, WEIGHT);
   settle(roundings);
   return bad;
 }
