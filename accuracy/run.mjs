@@ -30,11 +30,11 @@ where it was. The table also has what TensorFlow's toolkit reached from the same
   --task NAME     digits or mnist (digits)
   --seeds N       how many float networks (10)
   --bits LIST     widths like w4a8, of weights and activations (w8a8,w4a8,w4a4,w3a8,w2a8,w3a3)
-  --recipe LIST   of ptq, ptq-bn, A, B, B-ends (all)
+  --recipe LIST   of ptq, ptq-bn, calibrate, distil, A, B, B-ends, qat, qat-ends (all)
   --backend NAME  node: the cpu backend in processes of Node; webgl, webgpu or cpu: in a headless Chromium (node)
   --jobs N        how many processes of Node (one a core)
   --fresh         forgets what earlier runs have found
-  --results       also writes accuracy/results and the tables of docs/choosing-bits.md
+  --results       also adds them to accuracy/results, and writes the tables of docs/choosing-bits.md from there
   --help          this text
 `;
 
@@ -106,6 +106,12 @@ async function train(plan, run, {stepCount, keyOf}) {
   }
 }
 
+/** Results that were kept, with those that are new in their place or after them. */
+function together(kept, found, {keyOf}) {
+  const all = new Map([...kept, ...found].map(result => [keyOf(result), result]));
+  return [...all.values()];
+}
+
 /** The plot, drawn where there is a document. */
 async function plotOf(results, {ROW_TITLES}, {bundleForPage, openPage}) {
   const define = {RESULTS: JSON.stringify(results), TITLES: JSON.stringify(ROW_TITLES)};
@@ -132,17 +138,20 @@ async function main() {
       if (name.startsWith(`${plan.task}-seed-`)) await writeFile(join(OUT, name), '{}');
   await train(plan, run, parts);
   const tfmot = (await readJson(join(RESULTS, `${plan.task}-tfmot.json`))) ?? [];
+  const known = options.results
+    ? together((await readJson(join(RESULTS, `${plan.task}.json`))) ?? [], run.results, parts)
+    : run.results;
   const asked = ({row, width, seed}) =>
     seed <= plan.seeds &&
     (row === 'float' || ((plan.rows.includes(row) || row.startsWith('tfmot')) && plan.widths.includes(width)));
-  const shown = [...run.results, ...tfmot].filter(asked);
+  const shown = [...known, ...tfmot].filter(asked);
   console.log(parts.tableOf(shown));
   const svg = await plotOf(shown, parts, pages);
   await Promise.all([
     writeFile(join(OUT, `${plan.task}.md`), parts.markdownOf(shown)),
     writeFile(join(OUT, `${plan.task}.svg`), svg),
   ]);
-  if (options.results) await writeResults(plan.task, run.results, shown, svg, parts);
+  if (options.results) await writeResults(plan.task, known, shown, svg, parts);
   console.log(`Written: ${file}, ${plan.task}.md and .svg beside it.`);
 }
 
