@@ -44,7 +44,10 @@ export interface Cell {
 /** What of a plan is not done yet. */
 export function openCells({rows, widths, seed, done}: Plan, trains: Row['trains']): Cell[] {
   return ROWS.filter(row => row.trains === trains && rows.includes(row.name)).flatMap(row =>
-    widths.filter(width => !done.includes(keyOf({row: row.name, width, seed}))).map(width => ({row, width})),
+    widths
+      .filter(width => row.widths?.includes(width) ?? true)
+      .filter(width => !done.includes(keyOf({row: row.name, width, seed})))
+      .map(width => ({row, width})),
   );
 }
 

@@ -2,7 +2,14 @@
 import * as tf from '@tensorflow/tfjs';
 import {decode, encode} from '../lab/base64';
 import {accuracyOf, type Examples, orderOf, pick} from '../lab/examples';
-import {calibrate, type CalibrateOptions, distil, quantizeModel, reestimateBatchNorm} from '../src/entries/qat';
+import {
+  calibrate,
+  type CalibrateOptions,
+  chooseBits,
+  distil,
+  quantizeModel,
+  reestimateBatchNorm,
+} from '../src/entries/qat';
 import {type Cell, isFloatOpen, openCells, type Plan, type Result, type SavedTensor} from './plan';
 import {BATCH, type Row, SIZES, widthOf} from './rows';
 import {type Task, TASKS} from './tasks';
@@ -161,7 +168,7 @@ class Seed {
   }
 
   async #trained(float: tf.LayersModel, {row, width}: Cell): Promise<void> {
-    const q = this.#quantized(float, row, width);
+    const q = await this.#quantized(float, row, width);
     if (row.calibration) await this.#calibrate(q, row.calibration);
     const step = await this.#trainOn(q, isOfFewBits(width) ? row.rateOfFew : 1);
     if (row.reestimates) await this.#reestimate(q);
@@ -170,7 +177,7 @@ class Seed {
   }
 
   async #calibrated(trained: tf.LayersModel, {row, width}: Cell): Promise<void> {
-    const q = this.#quantized(trained, row, width);
+    const q = await this.#quantized(trained, row, width);
     if (row.reestimates) await this.#reestimate(q);
     await this.#calibrate(q, row.calibration!);
     await this.#tell(row.name, width, q);
@@ -178,7 +185,7 @@ class Seed {
   }
 
   async #distilled(teacher: tf.LayersModel, {row, width}: Cell): Promise<void> {
-    const q = this.#quantized(teacher, row, width);
+    const q = await this.#quantized(teacher, row, width);
     const samples = this.#samples();
     const steps = row.distils!;
     const start = performance.now();
@@ -193,13 +200,20 @@ class Seed {
     q.dispose();
   }
 
-  #quantized(float: tf.LayersModel, {options}: Row, width: string): tf.LayersModel {
+  async #quantized(float: tf.LayersModel, {options, choosesBits}: Row, width: string): Promise<tf.LayersModel> {
     const {weights, activations} = widthOf(width)!;
-    return quantizeModel(float, {
-      ...options,
-      weights: {...options.weights, numBits: weights},
-      activations: {numBits: activations},
+    const told = {...options, activations: {numBits: activations}};
+    if (!choosesBits) return quantizeModel(float, {...told, weights: {...options.weights, numBits: weights}});
+    const samples = this.#samples();
+    const chosen = await chooseBits(float, samples, {
+      bitsPerWeight: weights,
+      quantize: told,
+      reestimateBatchNorm: true,
+      samples: SAMPLES,
+      batchSize: BATCH,
     });
+    samples.dispose();
+    return quantizeModel(float, chosen.options);
   }
 
   #samples(): tf.Tensor4D {

@@ -24,6 +24,10 @@ export interface Row {
   /** The steps in which, quantized afterwards, it learns without labels from the float network. Then `distil` does the rest. */
   readonly distils?: number;
   readonly options: Pick<QuantizeOptions, 'recipe' | 'keepEnds8bit' | 'weights'>;
+  /** Whether chooseBits gives layers' weights widths of their own, which take on average what the width says. */
+  readonly choosesBits?: boolean;
+  /** The only widths that it is for, if not for all. */
+  readonly widths?: readonly string[];
   /** How much larger its learning rate is than the float network's where weights or activations have 3 bits or fewer. */
   readonly rateOfFew?: number;
 }
@@ -67,6 +71,26 @@ export const ROWS: readonly Row[] = [
     trains: 'float',
     reestimates: false,
     distils: 240,
+    options: {},
+  },
+  {
+    name: 'chosen',
+    title: '`chooseBits` for as many bytes, `calibrate`',
+    trains: 'float',
+    calibration: BY_DEFAULT,
+    reestimates: false,
+    choosesBits: true,
+    widths: ['w4a8', 'w3a8'],
+    options: {},
+  },
+  {
+    name: 'chosen-distil',
+    title: '`chooseBits` for as many bytes, `distil`',
+    trains: 'float',
+    reestimates: false,
+    distils: 240,
+    choosesBits: true,
+    widths: ['w4a8', 'w3a8'],
     options: {},
   },
   {name: 'A', title: "A: recipe 'minMax'", trains: 'quantized', reestimates: true, options: MIN_MAX},

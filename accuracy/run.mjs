@@ -30,7 +30,7 @@ where it was. The table also has what TensorFlow's toolkit reached from the same
   --task NAME     digits or mnist (digits)
   --seeds N       how many float networks (10)
   --bits LIST     widths like w4a8, of weights and activations (w8a8,w4a8,w4a4,w3a8,w2a8,w3a3)
-  --recipe LIST   of ptq, ptq-bn, calibrate, distil, A, B, B-ends, qat, qat-ends (all)
+  --recipe LIST   of ptq, ptq-bn, calibrate, distil, chosen, chosen-distil, A, B, B-ends, qat, qat-ends (all)
   --backend NAME  node: the cpu backend in processes of Node; webgl, webgpu or cpu: in a headless Chromium (node)
   --jobs N        how many processes of Node (one a core)
   --fresh         forgets what earlier runs have found
