@@ -9,7 +9,8 @@ import './index';
 
 export type {Grid} from '../../kernels/grid';
 export {analyzeQuantization, type AnalyzeOptions, type QuantizationReport} from '../qat/analysis/analyze_quantization';
-export {type BitChoice, chooseBits, type ChooseBitsOptions} from '../qat/analysis/choose_bits';
+export type {BitChoice, BitPoint, BitRow} from '../qat/analysis/bit_choice';
+export {chooseBits, type ChooseBitsOptions} from '../qat/analysis/choose_bits';
 export {
   distil,
   type DistilOptions,

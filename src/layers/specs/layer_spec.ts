@@ -68,6 +68,8 @@ export interface LayerSpec {
   readonly keepsSpacing?: true;
   /** Whether it makes a mask. */
   readonly makesMask?: true | ((layer: Layer) => boolean);
+  /** Whether what it gives in training is by chance, and nothing else about it differs from inference. */
+  readonly addsNoise?: true;
   /** Of a cell: why its states after the first stay float. By default they are rounded. */
   readonly floatStates?: string;
   /** The grids of its outputs, by those of the states of layers within. By default each output has its own, states their cell's. */

@@ -1,8 +1,23 @@
 /** Training without labels: the float model teaches its quantized copy. */
+import {dispose, type Tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import type {Inputs, Samples} from '../tools/samples';
+import {checkOptions} from '../../check/options';
+import {callback, count, integer, isFinite32, must, type Rules, throwProblems} from '../../check/rules';
+import {type OutputKind, outputKinds} from '../outputs/kinds';
+import {reestimateBatchNorm} from '../tools/batch_norm';
+import {calibrate} from '../tools/calibrate';
+import {withModelLock} from '../tools/model_lock';
+import {checkedInputs, type Inputs, type Samples} from '../tools/samples';
+import {learningRateFor} from './learning_rate';
+import {type DistilLosses, lossesFor, lossProblems, lossRule} from './loss_option';
+import {batchesByChance} from './order';
+import {SamplePool} from './sample_pool';
+import {type Memory, rememberValues, Student, variablesIn} from './student';
+import {statisticsIn, Teacher} from './teacher';
+import {type Lesson, Training} from './training';
+import {varianceOf} from './variance';
 
-/** Samples that a function makes anew for each step: augmented images. */
+/** Samples that a function makes anew for each step: augmented images. They are disposed of after use. */
 export type SampleFunction = (step: number) => Inputs | Promise<Inputs>;
 
 /** How far {@link distil} is. */
@@ -24,7 +39,7 @@ export interface DistilOptions {
   /** Of Adam, at the start; it falls to 0 along a cosine. By default as the width asks for. */
   readonly learningRate?: number;
   /** The loss of each output; by default as the outputs are. */
-  readonly loss?: unknown;
+  readonly loss?: DistilLosses;
   /** Of the order of the samples; 0 by default. */
   readonly seed?: number;
   /** Called after each step. Nobody by default. */
@@ -41,11 +56,222 @@ export interface DistilResult {
   readonly undone: number;
 }
 
+const DISTIL: Rules<DistilOptions> = {
+  steps: count,
+  batchSize: count,
+  learningRate: must('a number above 0', (value: number) => isFinite32(value) && value > 0),
+  loss: lossRule,
+  seed: integer,
+  onProgress: callback,
+  signal: must('an AbortSignal', (value: AbortSignal) => typeof value?.throwIfAborted === 'function'),
+};
+
+/** So many samples are measured and calibrated with, and more are not looked at for the loss. */
+const MEASURED = 512;
+/** So many samples are kept of what comes batch by batch; more gained nothing. */
+const KEPT = 1024;
+/** Fewer samples than this are told. */
+const FEW = 64;
+
 export async function distil(
-  _q: LayersModel,
-  _teacher: LayersModel,
-  _samples: Samples | SampleFunction,
-  _options: DistilOptions = {},
+  q: LayersModel,
+  teacher: LayersModel,
+  samples: Samples | SampleFunction,
+  options: DistilOptions = {},
 ): Promise<DistilResult> {
-  return Promise.reject(new Error('not yet'));
+  checkOptions('distil', options, DISTIL);
+  throwProblems('distil', lossProblems(q, options.loss));
+  options.signal?.throwIfAborted();
+  const lessons = await Distillation.over(q, teacher, samples, options);
+  try {
+    return await lessons.run();
+  } finally {
+    lessons.dispose();
+  }
+}
+
+/** One run of {@link distil}. */
+class Distillation {
+  readonly #q: LayersModel;
+  readonly #teacher: Teacher;
+  readonly #float: LayersModel;
+  readonly #pool: SamplePool;
+  readonly #makes: SampleFunction | undefined;
+  readonly #options: DistilOptions;
+  readonly #batchSize: number;
+
+  private constructor(
+    q: LayersModel,
+    teacher: LayersModel,
+    pool: SamplePool,
+    makes: SampleFunction | undefined,
+    options: DistilOptions,
+  ) {
+    this.#q = q;
+    this.#float = teacher;
+    this.#teacher = new Teacher(teacher);
+    this.#pool = pool;
+    this.#makes = makes;
+    this.#options = options;
+    this.#batchSize = Math.min(options.batchSize ?? 64, pool.count);
+  }
+
+  static async over(
+    q: LayersModel,
+    teacher: LayersModel,
+    samples: Samples | SampleFunction,
+    options: DistilOptions,
+  ): Promise<Distillation> {
+    const makes = typeof samples === 'function' ? samples : undefined;
+    const pool = makes
+      ? await SamplePool.of('distil', q, firstOf(q, makes), MEASURED)
+      : await SamplePool.of('distil', q, samples as Samples, KEPT);
+    if (!makes && pool.count < FEW) {
+      console.warn(`distil: there are ${pool.count} samples only, where some hundreds are usual. Give it more.`);
+    }
+    return new Distillation(q, teacher, pool, makes, options);
+  }
+
+  async run(): Promise<DistilResult> {
+    const before = rememberValues(variablesIn(this.#q));
+    try {
+      await this.#prepare().catch((error: unknown) => {
+        before.restore();
+        throw error;
+      });
+    } finally {
+      before.dispose();
+    }
+    return this.#train();
+  }
+
+  dispose(): void {
+    this.#pool.dispose();
+    this.#teacher.dispose();
+  }
+
+  /** The first samples, for what measures them. */
+  #measured(): Generator<readonly Tensor[]> {
+    return this.#pool.batches(this.#batchSize, MEASURED);
+  }
+
+  async #prepare(): Promise<void> {
+    await this.#teacher.prepare(() => this.#reestimate(this.#float));
+    await this.#reestimate(this.#q);
+    await calibrate(this.#q, this.#measured(), {method: 'mse'});
+    this.#options.signal?.throwIfAborted();
+  }
+
+  async #reestimate(model: LayersModel): Promise<void> {
+    this.#options.signal?.throwIfAborted();
+    if (statisticsIn(model).length === 0) return;
+    await reestimateBatchNorm(model, this.#measured(), {samples: Math.min(MEASURED, this.#pool.count)});
+  }
+
+  async #train(): Promise<DistilResult> {
+    const {steps = 240, learningRate = learningRateFor(this.#q), onProgress, signal, loss} = this.#options;
+    const inputCount = this.#q.inputs.length;
+    const losses = lossesFor(this.#q, loss, ...(await this.#outputs()));
+    this.#pool.addColumns(this.#batchSize, batch => this.#teacher.outputs(batch));
+    const student = new Student(this.#q, losses);
+    const start = student.remember();
+    const onStep = (step: number, told: number) => onProgress?.({step, steps, loss: told});
+    const training = new Training(student, {steps, learningRate, onStep, signal});
+    try {
+      const before = await this.#lossOf(student, inputCount);
+      onProgress?.({step: 0, steps, loss: undefined});
+      let failure: {readonly error: unknown} | undefined;
+      const run = () => training.run(this.#lessons(inputCount));
+      const alone = () => withModelLock('distil', this.#float, run);
+      await withModelLock('distil', this.#q, alone).catch((error: unknown) => {
+        failure = {error};
+        training.restoreBest();
+      });
+      const after = await this.#finish(student, inputCount, start, before);
+      if (failure) throw failure.error;
+      return {loss: {before, after}, undone: training.undone};
+    } finally {
+      start.dispose();
+      training.dispose();
+      student.dispose();
+    }
+  }
+
+  /** Measures the student's statistics anew. If it has become worse, it is what it was. */
+  async #finish(student: Student, inputCount: number, start: Memory, before: number): Promise<number> {
+    if (statisticsIn(this.#q).length > 0) {
+      await reestimateBatchNorm(this.#q, this.#measuredInputs(inputCount), {
+        samples: Math.min(MEASURED, this.#pool.count),
+      });
+    }
+    const after = await this.#lossOf(student, inputCount);
+    if (after <= before) return after;
+    start.restore();
+    console.warn(
+      `distil: the loss over the samples was ${before.toPrecision(3)} before training and ${after.toPrecision(3)} after, so ` +
+        'the model is left as it was before. Try a lower learningRate.',
+    );
+    return before;
+  }
+
+  *#measuredInputs(inputCount: number): Generator<readonly Tensor[]> {
+    for (const batch of this.#measured()) yield batch.slice(0, inputCount);
+  }
+
+  #lessons(inputCount: number): (step: number) => Lesson | Promise<Lesson> {
+    const {seed = 0, batchSize = 64} = this.#options;
+    const makes = this.#makes;
+    if (makes) {
+      return async step => {
+        const inputs = checkedInputs('distil', this.#q, await makes(step));
+        return {inputs, targets: this.#teacher.outputs(inputs)};
+      };
+    }
+    const order = batchesByChance(this.#pool.count, Math.min(batchSize, this.#pool.count), seed);
+    return () => {
+      const rows = this.#pool.rows(order.next().value);
+      return {inputs: rows.slice(0, inputCount), targets: rows.slice(inputCount)};
+    };
+  }
+
+  /** What the teacher's outputs are, by some samples. */
+  async #outputs(): Promise<[kinds: OutputKind[], variances: number[]]> {
+    const outputs: Tensor[][] = [];
+    for (const batch of this.#measured()) outputs.push(this.#teacher.outputs(batch));
+    try {
+      const count = outputs[0]!.length;
+      const first = await Promise.all(
+        outputs[0]!.map(async each => ({values: await each.data(), last: each.shape.at(-1)!})),
+      );
+      const variances: number[] = [];
+      for (let i = 0; i < count; ++i) variances.push(await varianceOf(outputs.map(each => each[i]!)));
+      return [outputKinds(this.#float, first), variances];
+    } finally {
+      dispose(outputs);
+    }
+  }
+
+  async #lossOf(student: Student, inputCount: number): Promise<number> {
+    let [sum, seen] = [0, 0];
+    for (const batch of this.#measured()) {
+      const loss = student.loss(batch.slice(0, inputCount), batch.slice(inputCount));
+      const size = batch[0]!.shape[0]!;
+      sum += (await loss.data())[0]! * size;
+      seen += size;
+      loss.dispose();
+    }
+    return sum / seen;
+  }
+}
+
+/** The samples of the first steps. */
+async function* firstOf(q: LayersModel, makes: SampleFunction): AsyncGenerator<readonly Tensor[]> {
+  for (let step = 0; ; ++step) {
+    const batch = checkedInputs('distil', q, await makes(step));
+    try {
+      yield batch;
+    } finally {
+      dispose([...batch]);
+    }
+  }
 }

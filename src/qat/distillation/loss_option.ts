@@ -1,0 +1,59 @@
+/** The option `loss` of distil. */
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {isRecord, oneOf, type Rule, shown} from '../../check/rules';
+import type {OutputKind} from '../outputs/kinds';
+import {lossFor, type OutputLoss} from '../outputs/losses';
+
+/** The losses that have names, which are tfjs's: each is of a kind of output. */
+const KINDS = {
+  categoricalCrossentropy: 'softmax',
+  binaryCrossentropy: 'sigmoid',
+  meanSquaredError: 'linear',
+} as const satisfies Readonly<Record<string, OutputKind>>;
+
+/** A loss by name, or as a function of the teacher's outputs and the student's, which gives a scalar. */
+export type DistilLoss = keyof typeof KINDS | OutputLoss;
+
+/** One loss for all outputs, or one for each: in their order, or by their names. */
+export type DistilLosses = DistilLoss | readonly DistilLoss[] | Readonly<Record<string, DistilLoss>>;
+
+const NAME = oneOf(...Object.keys(KINDS));
+
+const oneLoss: Rule = (value, path) => {
+  if (typeof value === 'function' || NAME(value, path).length === 0) return [];
+  const names = Object.keys(KINDS).map(name => `'${name}'`);
+  return [`${path} must be ${names.join(', ')} or a function (teacher, student) => scalar, but was ${shown(value)}.`];
+};
+
+/** What may be told of it without knowing the model. */
+export const lossRule: Rule = (value, path) => {
+  if (Array.isArray(value)) return value.flatMap((each, i) => oneLoss(each, `${path}[${i}]`));
+  if (isRecord(value)) return Object.entries(value).flatMap(([name, each]) => oneLoss(each, `${path}.${name}`));
+  return oneLoss(value, path);
+};
+
+/** What is wrong with it for the outputs of a model. */
+export function lossProblems({outputNames}: LayersModel, loss: DistilLosses | undefined): string[] {
+  const named = `the model's outputs are ${outputNames.join(', ')}`;
+  if (Array.isArray(loss) && loss.length !== outputNames.length) {
+    return [`loss has ${loss.length} losses, but ${named}. Give one for each, or one for all.`];
+  }
+  if (!isRecord(loss)) return [];
+  return Object.keys(loss).flatMap(name =>
+    outputNames.includes(name) ? [] : [`loss.${name} is of no output: ${named}.`],
+  );
+}
+
+/** The loss of each output; where the option says nothing, that of its kind. */
+export function lossesFor(
+  {outputNames}: LayersModel,
+  loss: DistilLosses | undefined,
+  kinds: readonly OutputKind[],
+  variances: readonly number[],
+): OutputLoss[] {
+  return outputNames.map((name, i) => {
+    const given = Array.isArray(loss) ? (loss as DistilLoss[])[i] : isRecord(loss) ? loss[name] : loss;
+    if (typeof given === 'function') return given as OutputLoss;
+    return given === undefined ? lossFor(kinds[i]!, variances[i]!) : lossFor(KINDS[given as keyof typeof KINDS], 1);
+  });
+}

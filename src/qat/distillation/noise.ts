@@ -1,0 +1,36 @@
+/** What makes a model's outputs depend on chance in training, switched off. */
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {allLayers, asContainer, innerLayers, type Layer} from '../../layers/graph';
+import {specOf} from '../../layers/specs';
+
+/** Whether chance has a part in what a layer gives in training. Of recurrent layers that is all that training changes. */
+function isNoisy(layer: Layer): boolean {
+  const spec = specOf(layer);
+  return spec?.addsNoise === true || spec?.kind === 'recurrent';
+}
+
+function withInner(layer: Layer): Layer[] {
+  return [layer, ...innerLayers(layer).flatMap(withInner)];
+}
+
+/** The layers of a model in which chance has a part. */
+export function noisyLayers(model: LayersModel): Layer[] {
+  return [...new Set(allLayers(asContainer(model)).flatMap(withInner))].filter(isNoisy);
+}
+
+/** Runs `run` with layers as in inference, whatever they are told. */
+export function withoutNoise<T>(layers: readonly Layer[], run: () => T): T {
+  const own = layers.map(layer => Object.getOwnPropertyDescriptor(layer, 'call'));
+  for (const layer of layers) {
+    const {call} = layer;
+    layer.call = (inputs, kwargs) => call.call(layer, inputs, {...kwargs, training: false});
+  }
+  try {
+    return run();
+  } finally {
+    layers.forEach((layer, i) => {
+      if (own[i]) Object.defineProperty(layer, 'call', own[i]);
+      else delete (layer as {call?: Layer['call']}).call;
+    });
+  }
+}

@@ -1,0 +1,105 @@
+/** The quantized model while it learns. */
+import {
+  add,
+  clone,
+  dispose,
+  keep,
+  mul,
+  type Scalar,
+  stack,
+  type Tensor,
+  tidy,
+  type Variable,
+  variableGrads,
+} from '@tensorflow/tfjs-core';
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import type {Layer} from '../../layers/graph';
+import type {OutputLoss} from '../outputs/losses';
+import {Adam} from './adam';
+import {noisyLayers, withoutNoise} from './noise';
+
+/** What a model gives. */
+export function outputsOf(model: LayersModel, inputs: readonly Tensor[], training = false): Tensor[] {
+  const given = inputs.length === 1 ? inputs[0]! : [...inputs];
+  return [model.apply(given, {training})].flat() as Tensor[];
+}
+
+/** A state to come back to. */
+export interface Memory {
+  restore(): void;
+  dispose(): void;
+}
+
+/** Keeps the values of variables. */
+export function rememberValues(variables: readonly Variable[]): Memory {
+  const kept = variables.map(each => keep(clone(each)));
+  return {
+    restore: () => variables.forEach((each, i) => each.assign(kept[i]!)),
+    dispose: () => dispose(kept),
+  };
+}
+
+/** All variables of a model, each once. */
+export function variablesIn(model: LayersModel): Variable[] {
+  return [...new Set(model.weights.map(each => each.read() as Variable))];
+}
+
+/** Trains all that may be trained in a model, without what is there by chance and without regularizers. */
+export class Student {
+  readonly #model: LayersModel;
+  readonly #losses: readonly OutputLoss[];
+  readonly #noisy: readonly Layer[];
+  readonly #trained: readonly Variable[];
+  readonly #others: readonly Variable[];
+  readonly #adam: Adam;
+
+  constructor(model: LayersModel, losses: readonly OutputLoss[]) {
+    this.#model = model;
+    this.#losses = losses;
+    this.#noisy = noisyLayers(model);
+    const trained = new Set(trainedIn(model));
+    this.#trained = [...trained];
+    this.#others = variablesIn(model).filter(each => !trained.has(each));
+    this.#adam = new Adam(this.#trained);
+  }
+
+  /** A step, which gives its loss and a number that is finite if the weights are. */
+  step(inputs: readonly Tensor[], targets: readonly Tensor[], rate: number): Tensor {
+    return tidy(() => {
+      const {value, grads} = variableGrads(
+        () => withoutNoise(this.#noisy, () => this.loss(inputs, targets, true)),
+        [...this.#trained],
+      );
+      return stack([value, this.#adam.step(grads, rate)]);
+    });
+  }
+
+  /** The mean of the losses of all outputs. */
+  loss(inputs: readonly Tensor[], targets: readonly Tensor[], training = false): Scalar {
+    return tidy(() => {
+      const outputs = outputsOf(this.#model, inputs, training);
+      const losses = outputs.map((output, i) => this.#losses[i]!(targets[i]!, output));
+      return mul<Scalar>(
+        losses.reduce((sum, each) => add<Scalar>(sum, each)),
+        1 / losses.length,
+      );
+    });
+  }
+
+  remember(): Memory {
+    const [adam, others] = [this.#adam.remember(), rememberValues(this.#others)];
+    return {
+      restore: () => [adam, others].forEach(each => each.restore()),
+      dispose: () => [adam, others].forEach(each => each.dispose()),
+    };
+  }
+
+  dispose(): void {
+    this.#adam.dispose();
+  }
+}
+
+/** The variables of a model that may be trained. */
+export function trainedIn(model: LayersModel): Variable[] {
+  return [...new Set(model.trainableWeights.map(each => each.read() as Variable))].filter(each => each.trainable);
+}

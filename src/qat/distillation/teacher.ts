@@ -1,0 +1,56 @@
+/** The float model while it teaches. */
+import {type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {isBatchNorm} from '../../layers/folding';
+import {allLayers, asContainer} from '../../layers/graph';
+import {unwrapped} from '../../layers/layer_wrapper';
+import {type Memory, outputsOf, rememberValues} from './student';
+
+/** The variables of a model that hold statistics of batches. */
+export function statisticsIn(model: LayersModel): Variable[] {
+  const norms = allLayers(asContainer(model)).map(unwrapped).filter(isBatchNorm);
+  return norms.flatMap(({movingMean, movingVariance}) =>
+    [movingMean, movingVariance].map(each => each.read() as Variable),
+  );
+}
+
+/** A model that tells what it makes of samples, by statistics of its own that it has while it is asked. */
+export class Teacher {
+  readonly #model: LayersModel;
+  readonly #statistics: readonly Variable[];
+  #measured: Memory | undefined;
+
+  constructor(model: LayersModel) {
+    this.#model = model;
+    this.#statistics = statisticsIn(model);
+  }
+
+  /** Has `measure` change the model's statistics, which are put back. */
+  async prepare(measure: () => Promise<void>): Promise<void> {
+    if (this.#statistics.length === 0) return;
+    const before = rememberValues(this.#statistics);
+    try {
+      await measure();
+      this.#measured = rememberValues(this.#statistics);
+    } finally {
+      before.restore();
+      before.dispose();
+    }
+  }
+
+  /** What it says to samples. */
+  outputs(inputs: readonly Tensor[]): Tensor[] {
+    const before = rememberValues(this.#statistics);
+    try {
+      this.#measured?.restore();
+      return tidy(() => outputsOf(this.#model, inputs));
+    } finally {
+      before.restore();
+      before.dispose();
+    }
+  }
+
+  dispose(): void {
+    this.#measured?.dispose();
+  }
+}
