@@ -72,8 +72,7 @@ export class Histogram {
   /** The range on which a grid of so many steps moves the values least, in the mean square. */
   mseRange(steps: number): [number, number] {
     const [low, high] = [Math.min(this.min, 0), Math.max(this.max, 0)];
-    const filled = [...this.#counts.entries()].filter(([, count]) => count > 0);
-    const values = filled.map(([bin, count]) => [this.#center(bin), count] as const);
+    const values = this.#values();
     const error = (from: number, to: number) => squaredError(values, from, to, steps);
     let best = [low, high] as [number, number];
     // Both ends together, then each by itself around what was found.
@@ -86,6 +85,29 @@ export class Histogram {
       try_(SHRINKS.map(shrink => [best[0], high * shrink]));
     }
     return best;
+  }
+
+  /** The squared error of all values together on a grid of so many steps. */
+  errorOn([low, high]: readonly [number, number], steps: number): number {
+    return squaredError(this.#values(), low, high, steps);
+  }
+
+  /** The counts of no more than so many bins of one width, from the lowest value to the highest. */
+  bins(atMost: number): {from: number; width: number; counts: number[]} {
+    if (this.max < this.min) return {from: 0, width: 0, counts: []};
+    const [first, last] = [this.#bin(this.min), this.#bin(this.max)];
+    const joined = Math.ceil((last - first + 1) / atMost);
+    const counts = Array.from({length: Math.ceil((last - first + 1) / joined)}, (_, i) => {
+      const start = first + i * joined;
+      return this.#counts.subarray(start, Math.min(start + joined, last + 1)).reduce((sum, count) => sum + count, 0);
+    });
+    return {from: (first - BINS / 2) * this.#width, width: joined * this.#width, counts};
+  }
+
+  /** Values in the middle of their bins, and how many there are of each. */
+  #values(): (readonly [number, number])[] {
+    const filled = [...this.#counts.entries()].filter(([, count]) => count > 0);
+    return filled.map(([bin, count]) => [this.#center(bin), count] as const);
   }
 
   #note(values: ArrayLike<number>): void {
