@@ -173,7 +173,7 @@ export async function analyzeQuantization(
   options: AnalyzeOptions = {},
 ): Promise<QuantizationReport> {
   checkOptions(NAME, options, ANALYZE);
-  const layers = quantizingLayers(NAME, q);
+  const layers = quantizingLayers(NAME, q).filter(({roundings}) => roundings.length > 0);
   checkPair(q, model);
   options.signal?.throwIfAborted();
   let report: QuantizationReport | undefined;

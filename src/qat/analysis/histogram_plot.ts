@@ -12,6 +12,8 @@ const CLOSEST = 3;
 export function plotOfHistogram(title: string, histogram: Omit<TensorHistogram, 'plot'>): string {
   const {unit, from, width, counts, levels, clipped} = histogram;
   const [first, last] = [levels[0]!, levels[levels.length - 1]!];
+  // What lies no further outside is rounded as well as any.
+  const half = levels.length > 1 ? (levels[1]! - first) / 2 : 0;
   const low = Math.min(from, first);
   const high = Math.max(from + width * counts.length, last);
   // A grid of nothing but 0, of values that are all 0.
@@ -30,7 +32,7 @@ export function plotOfHistogram(title: string, histogram: Omit<TensorHistogram, 
     label(`values by count (logarithmic); grey: the ${levels.length} levels of the grid`, AREA.left, 38, {
       fill: COLORS.gray,
     }),
-    ...outside(x, low, high, first, last),
+    ...outside(x, low, high, first - half, last + half),
     ...bars,
     ...grid(levels.map(x)),
     ...axis(x, low, high, unit),

@@ -141,7 +141,9 @@ function linesOf({
     `Against the float model, ${samples} samples: ${agreementIn(agreement)}; with nothing rounded: ${agreementIn(unrounded)}.`,
     '',
     ...tableOf(HEADS, rows.flatMap(cellsOf)),
-    ...(advice.length > 0 ? ['', 'What to do, the costliest layer first:', ...advice] : []),
+    ...(advice.length > 0
+      ? ['', 'What to do, the costliest layer first, as others may suffer from it:', ...advice]
+      : []),
   ];
 }
 
