@@ -109,6 +109,18 @@ export class Histogram {
     return best;
   }
 
+  /** The counts of no more than so many bins of one width, from the lowest value to the highest. */
+  bins(atMost: number): {from: number; width: number; counts: number[]} {
+    if (this.max < this.min) return {from: 0, width: 0, counts: []};
+    const [first, last] = [this.#bin(this.min), this.#bin(this.max)];
+    const joined = Math.ceil((last - first + 1) / atMost);
+    const counts = Array.from({length: Math.ceil((last - first + 1) / joined)}, (_, i) => {
+      const start = first + i * joined;
+      return this.#counts.subarray(start, Math.min(start + joined, last + 1)).reduce((sum, count) => sum + count, 0);
+    });
+    return {from: (first - BINS / 2) * this.#width, width: joined * this.#width, counts};
+  }
+
   /** By how much a grid of so many steps on a range moves the values: the sum of the squares. */
   squaredError(range: Ends, steps: number): number {
     return this.#errors(steps)(range);

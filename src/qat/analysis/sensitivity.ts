@@ -36,6 +36,8 @@ function whileFloat<T>(quantizers: readonly FakeQuantizer[], run: () => T): T {
 export interface Passing {
   /** What rounds nothing meanwhile. */
   readonly float?: readonly FakeQuantizer[];
+  /** Runs the pass with what else is to be done around it. */
+  readonly around?: <T>(run: () => T) => T;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -43,13 +45,13 @@ export interface Passing {
 export async function outputsOf(
   model: LayersModel,
   batch: readonly Tensor[],
-  {float = [], signal}: Passing = {},
+  {float = [], around = run => run(), signal}: Passing = {},
 ): Promise<Outputs> {
   await new Promise(resolve => setTimeout(resolve));
   signal?.throwIfAborted();
   // Copies, as an output may be an input, which is not ours.
   const tensors = tidy(() => {
-    const given = whileFloat(float, () => model.apply(batch.length === 1 ? batch[0]! : [...batch]));
+    const given = around(() => whileFloat(float, () => model.apply(batch.length === 1 ? batch[0]! : [...batch])));
     return [given as Tensor | Tensor[]].flat().map(each => clone(each));
   });
   try {
