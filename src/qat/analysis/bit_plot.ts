@@ -55,7 +55,7 @@ const square = ([x, y]: readonly [number, number]) =>
   element('rect', {x: x - 4.5, y: y - 4.5, width: 9, height: 9, fill: UNIFORM, stroke: 'white', 'stroke-width': 1.5});
 const dot = (at: readonly [number, number]) => circle(at, 3, FRONT);
 const chosen = (at: readonly [number, number]) => circle(at, 6.5, CHOSEN);
-const measured = (at: readonly [number, number]) => circle(at, 5, 'white', CHOSEN);
+const measured = (at: readonly [number, number]) => circle(at, 9, 'none', CHOSEN);
 
 function axes({x, y}: Scales, bytes: readonly [number, number], decades: readonly [number, number]): string[] {
   const [left, right, bottom] = [MARGIN.left, WIDTH - MARGIN.right, HEIGHT - MARGIN.bottom];
@@ -81,7 +81,7 @@ function axes({x, y}: Scales, bytes: readonly [number, number], decades: readonl
 }
 
 function powerText(value: number): string {
-  return value >= 1e-4 && value < 1e6 ? String(Number(value.toPrecision(1))) : value.toExponential(0);
+  return value > 9e-5 && value < 1e6 ? String(Number(value.toPrecision(1))) : value.toExponential(0);
 }
 
 /** The front as steps: up to the next point, nothing better is known. */
