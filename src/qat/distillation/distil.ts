@@ -3,11 +3,15 @@ import {dispose, type Tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {checkOptions} from '../../check/options';
 import {callback, count, integer, isFinite32, must, type Rules, throwProblems} from '../../check/rules';
+import {checkModel, withModel} from '../../layers/model';
 import {type OutputKind, outputKinds} from '../outputs/kinds';
+import {quantizingLayers} from '../quantized_layers/quantizing';
 import {reestimateBatchNorm} from '../tools/batch_norm';
 import {calibrate} from '../tools/calibrate';
 import {withModelLock} from '../tools/model_lock';
-import {checkedInputs, type Inputs, type Samples} from '../tools/samples';
+import {checkedInputs, checkSamples, sampleRule, type Inputs, type Samples} from '../tools/samples';
+import {modelProblems} from './check_models';
+import {scaleProblems} from './check_scale';
 import {learningRateFor} from './learning_rate';
 import {type DistilLosses, lossesFor, lossProblems, lossRule} from './loss_option';
 import {batchesByChance} from './order';
@@ -38,7 +42,11 @@ export interface DistilOptions {
   readonly batchSize?: number;
   /** Of Adam, at the start; it falls to 0 along a cosine. By default as the width asks for. */
   readonly learningRate?: number;
-  /** The loss of each output; by default as the outputs are. */
+  /**
+   * The loss of each output, for all, in their order or by their names: 'categoricalCrossentropy' or 'binaryCrossentropy', less
+   * that of the teacher with itself, 'meanSquaredError', or a function of the teacher's outputs and the model's. By default
+   * as the outputs are: classes, probabilities, or other numbers.
+   */
   readonly loss?: DistilLosses;
   /** Of the order of the samples; 0 by default. */
   readonly seed?: number;
@@ -73,6 +81,34 @@ const KEPT = 1024;
 /** Fewer samples than this are told. */
 const FEW = 64;
 
+/**
+ * Trains a quantized model to say what the float model says, which needs no labels. What comes before is done too: the
+ * statistics of BatchNormalization are measured anew (the float model's for as long as it teaches), and activations are
+ * calibrated by 'mse'. Then all that is trainable learns, ranges too, by Adam; noise such as Dropout is off, regularizers are
+ * left out, and what the model is compiled with is neither used nor touched. At the end statistics are measured once more.
+ *
+ * Classes are compared by their divergence (Kullback and Leibler), probabilities of their own each by itself, other numbers by
+ * the squared error relative to their variance; several outputs weigh alike. Distillation: Hinton et al. 2015, at a
+ * temperature of 1.
+ *
+ * @param q - a model of `quantizeModel`.
+ * @param teacher - the float model, which stays as it is.
+ * @param samples - what the model is for, without labels: some hundreds of samples, as tensors or batches of any kind (1024
+ * are kept of batches), or a function that makes a batch for each step. It is called for some of the first steps before
+ * them, to calibrate with, and its tensors are disposed of after use. Targets that go along are left alone.
+ * @param options - steps, batch size, learning rate, loss, seed, progress and signal.
+ * @returns the loss before and after, and how many steps were undone as they made NaN.
+ * @throws if the models do not fit each other or the samples, if the samples are of another scale than the model was
+ * calibrated with, if nothing is trainable, or if one of them is at work in another call: the model is then as it was. If
+ * the signal stops it, if steps go on making NaN, or if a function that was given throws, while it trains: the model is then
+ * in its best state so far.
+ *
+ * @example
+ * ```ts
+ * const q = quantizeModel(model, {weights: {numBits: 4}});
+ * await distil(q, model, images, {onProgress: ({step, steps, loss}) => console.log(`${step} of ${steps}: ${loss}`)});
+ * ```
+ */
 export async function distil(
   q: LayersModel,
   teacher: LayersModel,
@@ -80,7 +116,15 @@ export async function distil(
   options: DistilOptions = {},
 ): Promise<DistilResult> {
   checkOptions('distil', options, DISTIL);
-  throwProblems('distil', lossProblems(q, options.loss));
+  quantizingLayers('distil', q);
+  checkModel('distil: teacher', teacher);
+  const madeAnew = typeof samples === 'function';
+  throwProblems('distil', [
+    ...modelProblems(q, teacher),
+    ...lossProblems(q, options.loss),
+    ...(madeAnew ? [] : sampleRule(samples, 'samples')),
+  ]);
+  if (!madeAnew) checkSamples('distil', q, samples, KEPT);
   options.signal?.throwIfAborted();
   const lessons = await Distillation.over(q, teacher, samples, options);
   try {
@@ -142,7 +186,7 @@ class Distillation {
     } finally {
       before.dispose();
     }
-    return this.#train();
+    return withModel('distil', this.#q, () => withModel('distil', this.#float, () => this.#train()));
   }
 
   dispose(): void {
@@ -156,10 +200,15 @@ class Distillation {
   }
 
   async #prepare(): Promise<void> {
+    await this.#checkScale();
     await this.#teacher.prepare(() => this.#reestimate(this.#float));
     await this.#reestimate(this.#q);
     await calibrate(this.#q, this.#measured(), {method: 'mse'});
     this.#options.signal?.throwIfAborted();
+  }
+
+  async #checkScale(): Promise<void> {
+    for (const batch of this.#pool.batches(FEW, FEW)) throwProblems('distil', await scaleProblems(this.#q, batch));
   }
 
   async #reestimate(model: LayersModel): Promise<void> {
@@ -199,19 +248,28 @@ class Distillation {
 
   /** Measures the student's statistics anew. If it has become worse, it is what it was. */
   async #finish(student: Student, inputCount: number, start: Memory, before: number): Promise<number> {
-    if (statisticsIn(this.#q).length > 0) {
-      await reestimateBatchNorm(this.#q, this.#measuredInputs(inputCount), {
-        samples: Math.min(MEASURED, this.#pool.count),
-      });
-    }
-    const after = await this.#lossOf(student, inputCount);
+    const after = await this.#lossAfter(student, inputCount);
     if (after <= before) return after;
     start.restore();
+    const reached = Number.isNaN(after) ? 'none, as the model gave NaN,' : after.toPrecision(3);
     console.warn(
-      `distil: the loss over the samples was ${before.toPrecision(3)} before training and ${after.toPrecision(3)} after, so ` +
-        'the model is left as it was before. Try a lower learningRate.',
+      `distil: the loss over the samples was ${before.toPrecision(3)} before training and ${reached} after, so the model is ` +
+        'left as it was before. Try a lower learningRate.',
     );
     return before;
+  }
+
+  /** NaN where there are no statistics to have, or no loss. */
+  async #lossAfter(student: Student, inputCount: number): Promise<number> {
+    try {
+      if (statisticsIn(this.#q).length > 0) {
+        const samples = Math.min(MEASURED, this.#pool.count);
+        await reestimateBatchNorm(this.#q, this.#measuredInputs(inputCount), {samples});
+      }
+      return await this.#lossOf(student, inputCount);
+    } catch {
+      return NaN;
+    }
   }
 
   *#measuredInputs(inputCount: number): Generator<readonly Tensor[]> {
@@ -255,7 +313,7 @@ class Distillation {
     let [sum, seen] = [0, 0];
     for (const batch of this.#measured()) {
       const loss = student.loss(batch.slice(0, inputCount), batch.slice(inputCount));
-      const size = batch[0]!.shape[0]!;
+      const size = batch[0]!.shape[0];
       sum += (await loss.data())[0]! * size;
       seen += size;
       loss.dispose();

@@ -53,7 +53,7 @@ export function lossesFor(
 ): OutputLoss[] {
   return outputNames.map((name, i) => {
     const given = Array.isArray(loss) ? (loss as DistilLoss[])[i] : isRecord(loss) ? loss[name] : loss;
-    if (typeof given === 'function') return given as OutputLoss;
+    if (typeof given === 'function') return given;
     return given === undefined ? lossFor(kinds[i]!, variances[i]!) : lossFor(KINDS[given as keyof typeof KINDS], 1);
   });
 }

@@ -22,8 +22,8 @@ export function noisyLayers(model: LayersModel): Layer[] {
 export function withoutNoise<T>(layers: readonly Layer[], run: () => T): T {
   const own = layers.map(layer => Object.getOwnPropertyDescriptor(layer, 'call'));
   for (const layer of layers) {
-    const {call} = layer;
-    layer.call = (inputs, kwargs) => call.call(layer, inputs, {...kwargs, training: false});
+    const call = layer.call.bind(layer);
+    layer.call = (inputs, kwargs) => call(inputs, {...kwargs, training: false});
   }
   try {
     return run();

@@ -27,7 +27,7 @@ export class SamplePool {
   static async of(caller: string, model: LayersModel, samples: Samples, atMost: number): Promise<SamplePool> {
     if (isWhole(samples)) {
       const tensors = checkedInputs(caller, model, samples);
-      return new SamplePool([{count: tensors[0]!.shape[0]!, columns: tensors.map(each => keep(each.clone()))}]);
+      return new SamplePool([{count: tensors[0]!.shape[0], columns: tensors.map(each => keep(each.clone()))}]);
     }
     const taken: (readonly Tensor[])[] = [];
     try {
@@ -113,7 +113,7 @@ function joined(batches: readonly (readonly Tensor[])[]): Part[] {
   }
   return groups.map(group => {
     const columns = tidy(() => joinedColumns(group.map(each => [...each])).map(each => keep(each.clone())));
-    return {count: columns[0]!.shape[0]!, columns};
+    return {count: columns[0]!.shape[0], columns};
   });
 }
 

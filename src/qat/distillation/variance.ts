@@ -10,7 +10,7 @@ const ROUNDING = 1e-6;
  */
 export async function varianceOf(batches: readonly Tensor[]): Promise<number> {
   const moments = tidy(() => {
-    const values = concat(batches.map(each => reshape(each, [each.shape[0]!, -1])));
+    const values = concat(batches.map(each => reshape(each, [each.shape[0], -1])));
     const centered = sub(values, mean(values, 0));
     return stack([mean(square(centered)), mean(square(values))]);
   });
