@@ -67,10 +67,11 @@ function betterRange(histogram: Histogram, {rounding, range}: Circumstances) {
   const {options} = rounding.quantizer;
   const steps = stepsOf(options);
   if (steps > MOST_STEPS || histogram.max < histogram.min || !range) return undefined;
-  const [low, high] = histogram.mseRange(steps);
+  const [low, high] = [Math.min(histogram.min, 0), Math.max(histogram.max, 0)];
   const reach = Math.max(-low, high);
-  const best: [number, number] = options.symmetric ? [-reach, reach] : [low, high];
-  const [before, after] = [histogram.squaredError(range, steps), histogram.errorOn(best, steps)];
+  const {symmetric} = options;
+  const best = histogram.mseRange(symmetric ? [-reach, reach] : [low, high], {steps, symmetric});
+  const [before, after] = [histogram.squaredError(range, steps), histogram.squaredError(best, steps)];
   // Of an empty range nothing is left.
   const gain = Number.isNaN(before) ? Infinity : 10 * Math.log10(before / after);
   return gain >= WORTHWHILE ? {best, gain} : undefined;
