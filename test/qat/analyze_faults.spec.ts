@@ -70,7 +70,7 @@ async function spoil(q: tfl.LayersModel, {isClipped, where}: Network): Promise<s
   return name;
 }
 
-describe('analyzeQuantization', () => {
+describe('an analysis of random networks', () => {
   scoped();
 
   it('ranks a spoiled layer first in 10 of 10 random networks', async () => {
