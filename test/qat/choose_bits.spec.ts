@@ -66,7 +66,7 @@ describe('chooseBits', () => {
   });
 
   it('takes as few bytes as a loss allows', async () => {
-    const [model, samples] = [classifier(), samplesOf(256)];
+    const [model, samples] = [classifier(), samplesOf()];
     const chosen = await chooseBits(model, samples, {maxLoss: 0.05});
     expect(1 - chosen.measured.top1!).toBeLessThanOrEqual(0.05);
     expect(chosen.bytes).toBeLessThan(chosen.uniform[3]!.bytes);
