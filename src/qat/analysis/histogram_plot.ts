@@ -1,7 +1,6 @@
 /** A picture of how a tensor's values lie on its grid. */
 import {percent, short} from './words';
 import {COLORS, element, label, picture, ticksOf} from './svg';
-import type {TensorHistogram} from './tensor_histogram';
 
 const [WIDTH, HEIGHT] = [720, 300];
 const AREA = {left: 50, right: WIDTH - 20, top: 56, bottom: HEIGHT - 58};
@@ -9,7 +8,17 @@ const AREA = {left: 50, right: WIDTH - 20, top: 56, bottom: HEIGHT - 58};
 /** Levels closer than this are a band. */
 const CLOSEST = 3;
 
-export function plotOfHistogram(title: string, histogram: Omit<TensorHistogram, 'plot'>): string {
+/** What is shown of a tensor. */
+interface Shown {
+  readonly unit: 'value' | 'steps';
+  readonly from: number;
+  readonly width: number;
+  readonly counts: readonly number[];
+  readonly levels: readonly number[];
+  readonly clipped: {readonly below: number; readonly above: number};
+}
+
+export function plotOfHistogram(title: string, histogram: Shown): string {
   const {unit, from, width, counts, levels, clipped} = histogram;
   const [first, last] = [levels[0]!, levels[levels.length - 1]!];
   // What lies no further outside is rounded as well as any.
@@ -87,7 +96,7 @@ function grid(places: readonly number[]): string[] {
   return places.map(at => element('line', {x1: at, x2: at, y1: top, y2: bottom, stroke: COLORS.gray}));
 }
 
-function axis(x: (value: number) => number, low: number, high: number, unit: TensorHistogram['unit']): string[] {
+function axis(x: (value: number) => number, low: number, high: number, unit: Shown['unit']): string[] {
   const ticks = ticksOf(low, high, 8).map(value =>
     label(short(value), x(value), AREA.bottom + 28, {'text-anchor': 'middle'}),
   );

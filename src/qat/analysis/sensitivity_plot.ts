@@ -1,5 +1,4 @@
 /** A picture of which layers cost most, and how well their tensors are rounded. */
-import type {LayerReport} from './report';
 import {clipped, COLORS, element, escaped, label, picture, ticksOf} from './svg';
 import {short} from './words';
 
@@ -12,6 +11,14 @@ const WIDTH = 910;
 
 /** No more rows than anybody looks at. */
 const MOST_ROWS = 60;
+
+/** What is shown of a layer. */
+interface Shown {
+  readonly layer: string;
+  readonly only: {readonly divergence: number} | undefined;
+  readonly without: {readonly divergence: number} | undefined;
+  readonly tensors: readonly {readonly of: 'weights' | 'activations'; readonly snr: number | undefined}[];
+}
 
 type Scale = (value: number) => number;
 
@@ -26,7 +33,7 @@ function spanOf(values: readonly number[]): [number, number] {
   return [Math.min(0, ...finite), Math.max(0, ...finite)];
 }
 
-export function plotOfSensitivity(title: string, all: readonly LayerReport[]): string {
+export function plotOfSensitivity(title: string, all: readonly Shown[]): string {
   const rows = all.slice(0, MOST_ROWS);
   const bottom = TOP + rows.length * ROW;
   const losses = rows.flatMap(({only, without}) => [only?.divergence ?? 0, without?.divergence ?? 0]);
@@ -55,7 +62,7 @@ export function plotOfSensitivity(title: string, all: readonly LayerReport[]): s
   return picture(WIDTH, bottom + 50, title, content);
 }
 
-function legend(rows: readonly LayerReport[]): string[] {
+function legend(rows: readonly Shown[]): string[] {
   const square = (x: number, fill: string) => element('rect', {x, y: 38, width: 10, height: 10, fill});
   const only = rows.some(row => row.only)
     ? [square(BARS.left, COLORS.blue), label('only this rounds', BARS.left + 15, 47)]
@@ -81,7 +88,7 @@ function gridLines(x: Scale, ticks: readonly number[], bottom: number): string[]
   ]);
 }
 
-function rowAt({layer, only, without, tensors}: LayerReport, y: number, x: Scale, dB: Scale): string[] {
+function rowAt({layer, only, without, tensors}: Shown, y: number, x: Scale, dB: Scale): string[] {
   const bar = (value: number, top: number, height: number, fill: string) => {
     const [from, to] = [x(Math.min(0, value)), x(Math.max(0, value))];
     return element('rect', {x: from, y: top, width: Math.max(0.5, to - from), height, fill});

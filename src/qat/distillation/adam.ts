@@ -12,6 +12,7 @@ import {
   keep,
   mul,
   type NamedTensorMap,
+  onesLike,
   type Rank,
   reshape,
   slice,
@@ -23,7 +24,7 @@ import {
   type Tensor1D,
   tidy,
   type Variable,
-  zeros,
+  tensor1d,
   zerosLike,
 } from '@tensorflow/tfjs-core';
 
@@ -42,6 +43,8 @@ interface Group {
   first: Tensor1D;
   /** The moving mean of their squares. */
   second: Tensor1D;
+  /** By what the rate of each number is multiplied. */
+  readonly shares: Tensor1D;
 }
 
 /** Variables in groups, each of a size that one tensor holds. */
@@ -60,7 +63,7 @@ function grouped(variables: readonly Variable[]): Variable[][] {
 }
 
 function joined(tensors: readonly Tensor[]): Tensor1D {
-  const flat = tensors.map(each => reshape(each, [each.size]) as Tensor1D);
+  const flat = tensors.map(each => reshape<Rank.R1>(each, [each.size]));
   return flat.length === 1 ? flat[0]! : concat(flat);
 }
 
@@ -80,12 +83,13 @@ export class Adam {
   readonly #groups: readonly Group[];
   #steps = 0;
 
-  constructor(variables: readonly Variable[]) {
+  constructor(variables: readonly Variable[], shareOf: (variable: Variable) => Tensor) {
     this.#groups = grouped(variables).map(group =>
       tidy(() => {
         const values = keep(clone(joined(group)));
-        const none = () => keep(zeros<Rank.R1>([values.size]));
-        return {variables: group, values, first: none(), second: none()};
+        const none = () => keep(tensor1d(new Float32Array(values.size)));
+        const shares = keep(clone(joined(group.map(each => mul(onesLike(each), shareOf(each))))));
+        return {variables: group, shares, values, first: none(), second: none()};
       }),
     );
   }
@@ -100,7 +104,7 @@ export class Adam {
         const first = moved(group.first, gradient, BETA_1);
         const second = moved(group.second, square(gradient), BETA_2);
         const change = div(mul(first, rate / bias1), add(sqrt(mul(second, 1 / bias2)), EPSILON));
-        set(group, {values: sub(group.values, change), first, second});
+        set(group, {values: sub(group.values, mul(change, group.shares)), first, second});
         return sum(group.values);
       });
       return addN(sums);
@@ -125,7 +129,7 @@ export class Adam {
   }
 
   dispose(): void {
-    for (const {values, first, second} of this.#groups) dispose([values, first, second]);
+    for (const {values, first, second, shares} of this.#groups) dispose([values, first, second, shares]);
   }
 }
 

@@ -16,6 +16,7 @@ import type {LayersModel} from '@tensorflow/tfjs-layers';
 import type {Layer} from '../../layers/graph';
 import type {OutputLoss} from '../outputs/losses';
 import {Adam} from './adam';
+import {shareOfRate} from './learning_rate';
 import {noisyLayers, withoutNoise} from './noise';
 
 /** What a model gives. */
@@ -60,7 +61,7 @@ export class Student {
     const trained = new Set(trainedIn(model));
     this.#trained = [...trained];
     this.#others = variablesIn(model).filter(each => !trained.has(each));
-    this.#adam = new Adam(this.#trained);
+    this.#adam = new Adam(this.#trained, shareOfRate);
   }
 
   /** A step, which gives its loss and a number that is finite if the weights are. */
