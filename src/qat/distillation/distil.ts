@@ -1,17 +1,17 @@
 /** Training without labels: the float model teaches its quantized copy. */
-import {dispose, type Tensor} from '@tensorflow/tfjs-core';
+import {clone, dispose, type Tensor, type TensorContainer} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {checkOptions} from '../../check/options';
 import {callback, count, integer, isFinite32, must, type Rules, throwProblems} from '../../check/rules';
-import {checkModel, withModel} from '../../layers/model';
+import {checkModel} from '../../layers/model';
 import {type OutputKind, outputKinds} from '../outputs/kinds';
 import {quantizingLayers} from '../quantized_layers/quantizing';
-import {reestimateBatchNorm} from '../tools/batch_norm';
-import {calibrate} from '../tools/calibrate';
+import {remeasure} from '../tools/batch_norm';
+import {calibrateAlone} from '../tools/calibrate';
 import {withModelLock} from '../tools/model_lock';
-import {checkedInputs, checkSamples, sampleRule, type Inputs, type Samples} from '../tools/samples';
+import {scaleProblems} from '../tools/sample_scale';
+import {checkedInputs, checkSamples, sampleRule, type Batch, type Samples} from '../tools/samples';
 import {modelProblems} from './check_models';
-import {scaleProblems} from './check_scale';
 import {learningRateFor} from './learning_rate';
 import {type DistilLosses, lossesFor, lossProblems, lossRule} from './loss_option';
 import {batchesByChance} from './order';
@@ -22,7 +22,7 @@ import {type Lesson, Training} from './training';
 import {varianceOf} from './variance';
 
 /** Samples that a function makes anew for each step: augmented images. They are disposed of after use. */
-export type SampleFunction = (step: number) => Inputs | Promise<Inputs>;
+export type SampleFunction = (step: number) => Batch | Promise<Batch>;
 
 /** How far {@link distil} is. */
 export interface DistilProgress {
@@ -126,12 +126,18 @@ export async function distil(
   ]);
   if (!madeAnew) checkSamples('distil', q, samples, KEPT);
   options.signal?.throwIfAborted();
-  const lessons = await Distillation.over(q, teacher, samples, options);
-  try {
-    return await lessons.run();
-  } finally {
-    lessons.dispose();
-  }
+  let result: DistilResult | undefined;
+  await withModelLock('distil', q, () =>
+    withModelLock('distil', teacher, async () => {
+      const lessons = await Distillation.over(q, teacher, samples, options);
+      try {
+        result = await lessons.run();
+      } finally {
+        lessons.dispose();
+      }
+    }),
+  );
+  return result!;
 }
 
 /** One run of {@link distil}. */
@@ -143,6 +149,8 @@ class Distillation {
   readonly #makes: SampleFunction | undefined;
   readonly #options: DistilOptions;
   readonly #batchSize: number;
+  /** Whether a step may have been done. */
+  #isTraining = false;
 
   private constructor(
     q: LayersModel,
@@ -179,14 +187,14 @@ class Distillation {
   async run(): Promise<DistilResult> {
     const before = rememberValues(variablesIn(this.#q));
     try {
-      await this.#prepare().catch((error: unknown) => {
-        before.restore();
-        throw error;
-      });
+      await this.#prepare();
+      return await this.#train();
+    } catch (error) {
+      if (!this.#isTraining) before.restore();
+      throw error;
     } finally {
       before.dispose();
     }
-    return withModel('distil', this.#q, () => withModel('distil', this.#float, () => this.#train()));
   }
 
   dispose(): void {
@@ -199,22 +207,30 @@ class Distillation {
     return this.#pool.batches(this.#batchSize, MEASURED);
   }
 
+  /** The same, as often as asked for, until the signal comes. */
+  *[Symbol.iterator](): Generator<Tensor[]> {
+    for (const batch of this.#measured()) {
+      this.#options.signal?.throwIfAborted();
+      yield [...batch];
+    }
+    this.#options.signal?.throwIfAborted();
+  }
+
   async #prepare(): Promise<void> {
     await this.#checkScale();
-    await this.#teacher.prepare(() => this.#reestimate(this.#float));
-    await this.#reestimate(this.#q);
-    await calibrate(this.#q, this.#measured(), {method: 'mse'});
-    this.#options.signal?.throwIfAborted();
+    await this.#teacher.prepare(async () => {
+      await remeasure('distil', this.#float, this, {...this.#statistics, isCalibrated: () => true});
+    });
+    const reestimates = statisticsIn(this.#q).length > 0;
+    await calibrateAlone('distil', this.#q, this, {method: 'mse', reestimateBatchNorm: reestimates});
+  }
+
+  get #statistics() {
+    return {batchSize: this.#batchSize, atMost: MEASURED};
   }
 
   async #checkScale(): Promise<void> {
     for (const batch of this.#pool.batches(FEW, FEW)) throwProblems('distil', await scaleProblems(this.#q, batch));
-  }
-
-  async #reestimate(model: LayersModel): Promise<void> {
-    this.#options.signal?.throwIfAborted();
-    if (statisticsIn(model).length === 0) return;
-    await reestimateBatchNorm(model, this.#measured(), {samples: Math.min(MEASURED, this.#pool.count)});
   }
 
   async #train(): Promise<DistilResult> {
@@ -230,9 +246,9 @@ class Distillation {
       const before = await this.#lossOf(student, inputCount);
       onProgress?.({step: 0, steps, loss: undefined});
       let failure: {readonly error: unknown} | undefined;
-      const run = () => training.run(this.#lessons(inputCount));
-      const alone = () => withModelLock('distil', this.#float, run);
-      await withModelLock('distil', this.#q, alone).catch((error: unknown) => {
+      this.#isTraining = true;
+      await training.run(this.#lessons(inputCount)).catch((error: unknown) => {
+        if (student.isGone) throw error;
         failure = {error};
         training.restoreBest();
       });
@@ -263,8 +279,8 @@ class Distillation {
   async #lossAfter(student: Student, inputCount: number): Promise<number> {
     try {
       if (statisticsIn(this.#q).length > 0) {
-        const samples = Math.min(MEASURED, this.#pool.count);
-        await reestimateBatchNorm(this.#q, this.#measuredInputs(inputCount), {samples});
+        const isCalibrated = () => false;
+        await remeasure('distil', this.#q, this.#measuredInputs(inputCount), {...this.#statistics, isCalibrated});
       }
       return await this.#lossOf(student, inputCount);
     } catch {
@@ -272,7 +288,7 @@ class Distillation {
     }
   }
 
-  *#measuredInputs(inputCount: number): Generator<readonly Tensor[]> {
+  *#measuredInputs(inputCount: number): Generator<Tensor[]> {
     for (const batch of this.#measured()) yield batch.slice(0, inputCount);
   }
 
@@ -281,7 +297,7 @@ class Distillation {
     const makes = this.#makes;
     if (makes) {
       return async step => {
-        const inputs = checkedInputs('distil', this.#q, await makes(step));
+        const inputs = await madeBatch(this.#q, makes, step);
         return {inputs, targets: this.#teacher.outputs(inputs)};
       };
     }
@@ -325,11 +341,23 @@ class Distillation {
 /** The samples of the first steps. */
 async function* firstOf(q: LayersModel, makes: SampleFunction): AsyncGenerator<readonly Tensor[]> {
   for (let step = 0; ; ++step) {
-    const batch = checkedInputs('distil', q, await makes(step));
+    const batch = await madeBatch(q, makes, step);
     try {
       yield batch;
     } finally {
-      dispose([...batch]);
+      dispose(batch);
     }
+  }
+}
+
+/** The inputs of a batch that a function makes. All that it gave is disposed of. */
+async function madeBatch(q: LayersModel, makes: SampleFunction, step: number): Promise<Tensor[]> {
+  const made = await makes(step);
+  try {
+    const inputs = checkedInputs('distil', q, made);
+    if (inputs[0]!.shape[0] > 0) return inputs.map(each => clone(each));
+    throw new Error(`distil: samples(${step}) gave a batch of no samples. Give it at least one.`);
+  } finally {
+    dispose(made as TensorContainer);
   }
 }

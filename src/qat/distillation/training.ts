@@ -77,10 +77,10 @@ export class Training {
           [...inputs, ...targets].forEach(each => each.dispose());
         }
         const next = {step, before, told, values: told.data<'float32'>()};
-        // The device is at the next step while the last one is read.
-        const isGood = await this.#settle(pending);
+        const last = pending;
         pending = next;
-        if (!isGood) {
+        // The device is at the next step while the last one is read.
+        if (!(await this.#settle(last))) {
           // What came of a state that was undone.
           await next.values;
           next.before.dispose();
@@ -94,6 +94,7 @@ export class Training {
       await this.#settle(last);
     } finally {
       if (pending) {
+        await pending.values.catch(() => undefined);
         pending.before.dispose();
         pending.told.dispose();
       }
