@@ -1,8 +1,5 @@
 /** What is to be trained, and how much of it there is: nothing here needs tfjs. */
-import {ROWS, SIZES} from './rows';
-
-/** Examples in a batch. */
-export const BATCH = 64;
+import {BATCH, type Row, ROWS, SIZES} from './rows';
 
 /** What a page is asked for: everything of one seed. */
 export interface Plan {
@@ -38,22 +35,34 @@ export function keyOf({row, width, seed}: Pick<Result, 'row' | 'width' | 'seed'>
   return `${row} ${width} ${seed}`;
 }
 
-/** How many steps a plan takes that are not done yet. */
-export function stepCount({task, rows, widths, seed, float, done}: Plan): number {
-  const {epochs, trainCount} = SIZES[task]!;
-  const perEpoch = Math.ceil(trainCount / BATCH);
-  const trained = ROWS.filter(({name, trains}) => rows.includes(name) && trains === 'quantized');
-  const open = trained.flatMap(({name: row}) =>
-    widths.filter(width => !done.includes(keyOf({row, width, seed}))),
-  ).length;
-  return (
-    perEpoch * ((float ? 0 : epochs.float) + epochs.more * (open + (needsMore({rows, widths, seed, done}) ? 1 : 0)))
+/** A network that is to be trained and measured. */
+export interface Cell {
+  readonly row: Row;
+  readonly width: string;
+}
+
+/** What of a plan is not done yet. */
+export function openCells({rows, widths, seed, done}: Plan, trains: Row['trains']): Cell[] {
+  return ROWS.filter(row => row.trains === trains && rows.includes(row.name)).flatMap(row =>
+    widths
+      .filter(width => row.widths?.includes(width) ?? true)
+      .filter(width => !done.includes(keyOf({row: row.name, width, seed})))
+      .map(width => ({row, width})),
   );
 }
 
-/** Whether the float network has to be trained on, for those that are quantized afterwards. */
-export function needsMore({rows, widths, seed, done}: Pick<Plan, 'rows' | 'widths' | 'seed' | 'done'>): boolean {
-  const after = ROWS.filter(({name, trains}) => rows.includes(name) && trains === 'float');
-  const keys = after.flatMap(({name: row}) => widths.map(width => keyOf({row, width, seed})));
-  return [keyOf({row: 'float', width: '', seed}), ...keys].some(key => !done.includes(key));
+/** Whether the accuracy of the float network is still to be measured. */
+export function isFloatOpen({seed, done}: Plan): boolean {
+  return !done.includes(keyOf({row: 'float', width: '', seed}));
+}
+
+/** How many steps a plan takes that are not done yet. */
+export function stepCount(plan: Plan): number {
+  const {epochs, trainCount} = SIZES[plan.task]!;
+  const perEpoch = Math.ceil(trainCount / BATCH);
+  const [quantized, after] = [openCells(plan, 'quantized'), openCells(plan, 'float')];
+  const trained = quantized.length + (after.length > 0 || isFloatOpen(plan) ? 1 : 0);
+  if (trained === 0) return 0;
+  const distilled = after.reduce((sum, {row}) => sum + (row.distils ?? 0), 0);
+  return perEpoch * ((plan.float ? 0 : epochs.float) + epochs.more * trained) + distilled;
 }

@@ -15,15 +15,30 @@ declare global {
 }
 
 const {gray, orange, green, blue} = COLORS;
-/** Of the rows, float first. */
-const OF_ROWS = [gray, '#e0b01f', orange, '#c04a3a', '#8a3ac0', '#d070c0', green, blue, '#1a4fa0'];
+/** Of the rows by name: after float training warm ones, tfmot's violet, trained ones from green to blue. */
+const OF_ROWS: Readonly<Record<string, string>> = {
+  ptq: '#e8c860',
+  'ptq-bn': '#d09a10',
+  calibrate: orange,
+  distil: '#c0282a',
+  chosen: '#a0785a',
+  'chosen-distil': '#6e3a1e',
+  tfmot: '#8a3ac0',
+  'tfmot-calibrated': '#b070d0',
+  'tfmot-bn': '#d8a0d8',
+  A: green,
+  B: '#8fb8ee',
+  'B-ends': '#5a90d8',
+  qat: blue,
+  'qat-ends': '#123f8a',
+};
 
 function plotOf(): SVGSVGElement {
   const rows = Object.keys(TITLES).filter(row => row !== 'float' && RESULTS.some(result => result.row === row));
   const points = RESULTS.filter(({row}) => row !== 'float').map(result => ({...result, title: TITLES[result.row]}));
   const widths = [...new Set(points.map(({width}) => width))];
   const domain = rows.map(row => TITLES[row]!);
-  const range = rows.map(row => OF_ROWS[Object.keys(TITLES).indexOf(row)]!);
+  const range = rows.map(row => OF_ROWS[row] ?? gray);
   const float = RESULTS.filter(({row}) => row === 'float');
   const mean = float.reduce((sum, {accuracy}) => sum + accuracy, 0) / float.length;
   const at = {x: 'title', y: 'accuracy', fx: 'width', stroke: 'title'};

@@ -2,9 +2,16 @@
 import * as tf from '@tensorflow/tfjs';
 import {decode, encode} from '../lab/base64';
 import {accuracyOf, type Examples, orderOf, pick} from '../lab/examples';
-import {calibrate, quantizeModel, reestimateBatchNorm} from '../src/entries/qat';
-import {BATCH, keyOf, needsMore, type Plan, type Result, type SavedTensor} from './plan';
-import {type Row, ROWS, SIZES, widthOf} from './rows';
+import {
+  calibrate,
+  type CalibrateOptions,
+  chooseBits,
+  distil,
+  quantizeModel,
+  reestimateBatchNorm,
+} from '../src/entries/qat';
+import {type Cell, isFloatOpen, openCells, type Plan, type Result, type SavedTensor} from './plan';
+import {BATCH, type Row, SIZES, widthOf} from './rows';
 import {type Task, TASKS} from './tasks';
 
 /** What is told while it goes on. */
@@ -22,10 +29,15 @@ function cosine(progress: number): number {
   return (1 + Math.cos(Math.PI * progress)) / 2;
 }
 
+function isOfFewBits(width: string): boolean {
+  return Object.values(widthOf(width)!).some(bits => bits <= 3);
+}
+
 interface Training {
   readonly seed: number;
   readonly from: number;
   readonly epochs: number;
+  readonly rate: number;
   readonly decays: boolean;
 }
 
@@ -36,8 +48,8 @@ async function train(
   training: Training,
   onSteps: (count: number) => unknown,
 ) {
-  const {seed, from, epochs, decays} = training;
-  const optimizer = tf.train.adam(LEARNING_RATE);
+  const {seed, from, epochs, rate, decays} = training;
+  const optimizer = tf.train.adam(rate);
   const count = examples.images.shape[0];
   const perEpoch = Math.ceil(count / BATCH);
   model.compile({optimizer, loss: 'categoricalCrossentropy'});
@@ -45,8 +57,8 @@ async function train(
   for (let epoch = 0; epoch < epochs; ++epoch) {
     const {images, labels} = pick(examples, orderOf(count, seed, from + epoch));
     const onBatchBegin = (batch: number) => {
-      const rate = decays ? cosine((epoch * perEpoch + batch) / (epochs * perEpoch)) : 1;
-      (optimizer as unknown as {learningRate: number}).learningRate = LEARNING_RATE * rate;
+      const share = decays ? cosine((epoch * perEpoch + batch) / (epochs * perEpoch)) : 1;
+      (optimizer as unknown as {learningRate: number}).learningRate = rate * share;
       return Promise.resolve();
     };
     const start = performance.now();
@@ -115,18 +127,16 @@ class Seed {
   }
 
   async run(): Promise<void> {
-    const {rows, widths, seed, done} = this.#plan;
     const float = await this.#float();
-    const cells = (trains: Row['trains']) =>
-      ROWS.filter(row => row.trains === trains && rows.includes(row.name)).flatMap(row =>
-        widths.filter(width => !done.includes(keyOf({row: row.name, width, seed}))).map(width => ({row, width})),
-      );
-    for (const {row, width} of cells('quantized')) await this.#quantized(float, row, width);
-    if (needsMore(this.#plan)) {
+    for (const cell of openCells(this.#plan, 'quantized')) await this.#trained(float, cell);
+    const after = openCells(this.#plan, 'float');
+    if (after.length > 0 || isFloatOpen(this.#plan)) {
       const step = await this.#trainOn(float);
-      for (const {row, width} of cells('float')) await this.#after(float, row, width);
-      await this.#reestimate(float);
-      await this.#tell('float', '', float, step);
+      for (const cell of after) await (cell.row.distils ? this.#distilled(float, cell) : this.#calibrated(float, cell));
+      if (isFloatOpen(this.#plan)) {
+        await this.#reestimate(float);
+        await this.#tell('float', '', float, step);
+      }
     }
     float.dispose();
   }
@@ -139,47 +149,80 @@ class Seed {
       return model;
     }
     const {float: epochs, more} = SIZES[this.#plan.task]!.epochs;
-    await train(model, this.#train, {seed, from: 0, epochs, decays: false}, this.#listener.onSteps);
+    await train(
+      model,
+      this.#train,
+      {seed, from: 0, epochs, rate: LEARNING_RATE, decays: false},
+      this.#listener.onSteps,
+    );
     const orders = Array.from({length: more}, (_, i) => orderOf(this.#train.images.shape[0], seed, epochs + i));
     await this.#listener.onFloat(await savedWeights(model), orders);
     return model;
   }
 
   /** The epochs that everybody gets. */
-  #trainOn(model: tf.LayersModel): Promise<number> {
+  #trainOn(model: tf.LayersModel, times = 1): Promise<number> {
     const {float: from, more: epochs} = SIZES[this.#plan.task]!.epochs;
-    return train(model, this.#train, {seed: this.#plan.seed, from, epochs, decays: true}, this.#listener.onSteps);
+    const training = {seed: this.#plan.seed, from, epochs, rate: times * LEARNING_RATE, decays: true};
+    return train(model, this.#train, training, this.#listener.onSteps);
   }
 
-  async #quantized(float: tf.LayersModel, row: Row, width: string): Promise<void> {
-    const q = this.#quantizedModel(float, row, width);
-    if (row.calibrates) await this.#calibrate(q);
-    const step = await this.#trainOn(q);
+  async #trained(float: tf.LayersModel, {row, width}: Cell): Promise<void> {
+    const q = await this.#quantized(float, row, width);
+    if (row.calibration) await this.#calibrate(q, row.calibration);
+    const step = await this.#trainOn(q, isOfFewBits(width) ? row.rateOfFew : 1);
     if (row.reestimates) await this.#reestimate(q);
     await this.#tell(row.name, width, q, step);
     q.dispose();
   }
 
-  async #after(trained: tf.LayersModel, row: Row, width: string): Promise<void> {
-    const q = this.#quantizedModel(trained, row, width);
+  async #calibrated(trained: tf.LayersModel, {row, width}: Cell): Promise<void> {
+    const q = await this.#quantized(trained, row, width);
     if (row.reestimates) await this.#reestimate(q);
-    await this.#calibrate(q);
+    await this.#calibrate(q, row.calibration!);
     await this.#tell(row.name, width, q);
     q.dispose();
   }
 
-  #quantizedModel(float: tf.LayersModel, {options}: Row, width: string): tf.LayersModel {
+  async #distilled(teacher: tf.LayersModel, {row, width}: Cell): Promise<void> {
+    const q = await this.#quantized(teacher, row, width);
+    const samples = this.#samples();
+    const steps = row.distils!;
+    const start = performance.now();
+    await distil(q, teacher, samples, {
+      steps,
+      seed: this.#plan.seed,
+      onProgress: ({step}) => step > 0 && this.#listener.onSteps(1),
+    });
+    const step = (performance.now() - start) / steps;
+    samples.dispose();
+    await this.#tell(row.name, width, q, step);
+    q.dispose();
+  }
+
+  async #quantized(float: tf.LayersModel, {options, choosesBits}: Row, width: string): Promise<tf.LayersModel> {
     const {weights, activations} = widthOf(width)!;
-    return quantizeModel(float, {...options, weights: {numBits: weights}, activations: {numBits: activations}});
+    const told = {...options, activations: {numBits: activations}};
+    if (!choosesBits) return quantizeModel(float, {...told, weights: {...options.weights, numBits: weights}});
+    const samples = this.#samples();
+    const chosen = await chooseBits(float, samples, {
+      bitsPerWeight: weights,
+      quantize: told,
+      reestimateBatchNorm: true,
+      samples: SAMPLES,
+      batchSize: BATCH,
+    });
+    samples.dispose();
+    return quantizeModel(float, chosen.options);
   }
 
   #samples(): tf.Tensor4D {
     return this.#train.images.slice([0, 0, 0, 0], [SAMPLES, -1, -1, -1]);
   }
 
-  async #calibrate(q: tf.LayersModel): Promise<void> {
+  async #calibrate(q: tf.LayersModel, options: CalibrateOptions): Promise<void> {
     const samples = this.#samples();
-    await calibrate(q, samples, {batchSize: BATCH});
+    await calibrate(q, samples, options);
     samples.dispose();
   }
 

@@ -1,6 +1,9 @@
 /** Who is compared, on what, and at which widths. */
 import {DIGITS, MNIST} from '../lab/formats';
-import type {QuantizeOptions} from '../src/entries/qat';
+import type {CalibrateOptions, QuantizeOptions} from '../src/entries/qat';
+
+/** Examples in a batch. */
+export const BATCH = 64;
 
 /** Bits of weights and of activations. */
 export interface Width {
@@ -8,28 +11,41 @@ export interface Width {
   readonly activations: number;
 }
 
-/** A way to a network of few bits. All start from the same float network and get the same steps on the same batches. */
+/** A way to a network of few bits. All start from the same float network. */
 export interface Row {
   readonly name: string;
   readonly title: string;
-  /** Whether rounding is there in training, or comes after it. */
+  /** What gets the epochs that everybody gets: the float network, which is quantized afterwards, or the quantized one. */
   readonly trains: 'float' | 'quantized';
-  /** Whether activations' ranges are calibrated: before quantized training, after float training. */
-  readonly calibrates: boolean;
-  /** Whether BatchNormalization's statistics are measured anew after training; before a calibration that follows it. */
+  /** How activations' ranges are found before quantized training or after float training. Undefined: in training. */
+  readonly calibration?: CalibrateOptions;
+  /** Whether BatchNormalization's statistics are measured anew at the end; before a calibration that follows it. */
   readonly reestimates: boolean;
-  readonly options: Pick<QuantizeOptions, 'recipe' | 'keepEnds8bit'>;
+  /** The steps in which, quantized afterwards, it learns without labels from the float network. Then `distil` does the rest. */
+  readonly distils?: number;
+  readonly options: Pick<QuantizeOptions, 'recipe' | 'keepEnds8bit' | 'weights'>;
+  /** Whether chooseBits gives layers' weights widths of their own, which take on average what the width says. */
+  readonly choosesBits?: boolean;
+  /** The only widths that it is for, if not for all. */
+  readonly widths?: readonly string[];
+  /** How much larger its learning rate is than the float network's where weights or activations have 3 bits or fewer. */
+  readonly rateOfFew?: number;
 }
 
 const MIN_MAX = {recipe: 'minMax'} as const;
-const LEARNED = {recipe: 'learned'} as const;
+/** Learned ranges as they were before weights of 2 bits left out the 0. */
+const LEARNED = {recipe: 'learned', weights: {zeroFree: false}} as const;
+
+/** What calibrate did by default before it looked for the least squared error. */
+const BY_MIN_MAX: CalibrateOptions = {method: 'minMax', batchSize: BATCH};
+const BY_DEFAULT: CalibrateOptions = {reestimateBatchNorm: true};
 
 export const ROWS: readonly Row[] = [
   {
     name: 'ptq',
-    title: 'PTQ after equal training',
+    title: "after float training: method 'minMax'",
     trains: 'float',
-    calibrates: true,
+    calibration: BY_MIN_MAX,
     reestimates: false,
     options: MIN_MAX,
   },
@@ -37,26 +53,80 @@ export const ROWS: readonly Row[] = [
     name: 'ptq-bn',
     title: 'the same, BN re-estimated',
     trains: 'float',
-    calibrates: true,
+    calibration: BY_MIN_MAX,
     reestimates: true,
     options: MIN_MAX,
   },
   {
-    name: 'A',
-    title: "A: recipe 'minMax'",
-    trains: 'quantized',
-    calibrates: false,
-    reestimates: true,
-    options: MIN_MAX,
+    name: 'calibrate',
+    title: '`calibrate`, defaults',
+    trains: 'float',
+    calibration: BY_DEFAULT,
+    reestimates: false,
+    options: {},
   },
-  {name: 'B', title: "B: recipe 'learned'", trains: 'quantized', calibrates: true, reestimates: true, options: LEARNED},
+  {
+    name: 'distil',
+    title: '`distil`, 512 images, no labels',
+    trains: 'float',
+    reestimates: false,
+    distils: 240,
+    options: {},
+  },
+  {
+    name: 'chosen',
+    title: '`chooseBits` for as many bytes, `calibrate`',
+    trains: 'float',
+    calibration: BY_DEFAULT,
+    reestimates: false,
+    choosesBits: true,
+    widths: ['w4a8', 'w3a8'],
+    options: {},
+  },
+  {
+    name: 'chosen-distil',
+    title: '`chooseBits` for as many bytes, `distil`',
+    trains: 'float',
+    reestimates: false,
+    distils: 240,
+    choosesBits: true,
+    widths: ['w4a8', 'w3a8'],
+    options: {},
+  },
+  {name: 'A', title: "A: recipe 'minMax'", trains: 'quantized', reestimates: true, options: MIN_MAX},
+  {
+    name: 'B',
+    title: "B: recipe 'learned'",
+    trains: 'quantized',
+    calibration: BY_MIN_MAX,
+    reestimates: true,
+    options: LEARNED,
+  },
   {
     name: 'B-ends',
     title: 'B, ends at 8 bits',
     trains: 'quantized',
-    calibrates: true,
+    calibration: BY_MIN_MAX,
     reestimates: true,
     options: {...LEARNED, keepEnds8bit: true},
+  },
+  {
+    name: 'qat',
+    title: 'training with labels, defaults',
+    trains: 'quantized',
+    calibration: BY_DEFAULT,
+    reestimates: true,
+    options: {},
+    rateOfFew: 2,
+  },
+  {
+    name: 'qat-ends',
+    title: 'the same, ends at 8 bits',
+    trains: 'quantized',
+    calibration: BY_DEFAULT,
+    reestimates: true,
+    options: {keepEnds8bit: true},
+    rateOfFew: 2,
   },
 ];
 

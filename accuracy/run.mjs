@@ -1,6 +1,7 @@
 /** `npm run accuracy`: what few bits cost, by training networks of them in a browser. See --help. */
-import {existsSync} from 'node:fs';
+import {existsSync, writeFileSync} from 'node:fs';
 import {mkdir, readdir, readFile, writeFile} from 'node:fs/promises';
+import {cpus} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {
@@ -18,7 +19,7 @@ import {
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 const OUT = join(ALL, 'accuracy');
 const RESULTS = join(FOLDER, 'results');
-const BACKENDS = ['webgl', 'webgpu', 'cpu'];
+const BACKENDS = ['node', 'webgl', 'webgpu', 'cpu'];
 
 const HELP = `npm run accuracy -- [options]
 
@@ -29,10 +30,11 @@ where it was. The table also has what TensorFlow's toolkit reached from the same
   --task NAME     digits or mnist (digits)
   --seeds N       how many float networks (10)
   --bits LIST     widths like w4a8, of weights and activations (w8a8,w4a8,w4a4,w3a8,w2a8,w3a3)
-  --recipe LIST   of ptq, ptq-bn, A, B, B-ends (all)
-  --backend NAME  webgl, webgpu or cpu, in a headless Chromium (webgl)
+  --recipe LIST   of ptq, ptq-bn, calibrate, distil, chosen, chosen-distil, A, B, B-ends, qat, qat-ends (all)
+  --backend NAME  node: the cpu backend in processes of Node; webgl, webgpu or cpu: in a headless Chromium (node)
+  --jobs N        how many processes of Node (one a core)
   --fresh         forgets what earlier runs have found
-  --results       also writes accuracy/results and the tables of docs/choosing-bits.md
+  --results       also adds them to accuracy/results, and writes the tables of docs/choosing-bits.md from there
   --help          this text
 `;
 
@@ -43,14 +45,15 @@ const OPTIONS = {
   seeds: {...TEXT, default: '10'},
   bits: TEXT,
   recipe: TEXT,
-  backend: {...TEXT, default: 'webgl'},
+  backend: {...TEXT, default: 'node'},
+  jobs: {...TEXT, default: String(cpus().length)},
   fresh: FLAG,
   results: FLAG,
   help: FLAG,
 };
 
 /** The plan that the options ask for. */
-function planOf({task, seeds, bits, recipe, backend}, {ROWS, WIDTHS, TASK_NAMES, widthOf}) {
+function planOf({task, seeds, bits, recipe, backend, jobs}, {ROWS, WIDTHS, TASK_NAMES, widthOf}) {
   const names = ROWS.map(({name}) => name);
   const [widths, rows] = [listOf(bits) ?? WIDTHS, listOf(recipe) ?? names];
   checkAmong('task', [task], TASK_NAMES);
@@ -59,7 +62,8 @@ function planOf({task, seeds, bits, recipe, backend}, {ROWS, WIDTHS, TASK_NAMES,
   const odd = widths.find(width => !widthOf(width));
   if (odd !== undefined) throw new UsageError(`--bits takes widths like w4a8, of 2 to 16 bits, but not '${odd}'.`);
   if (!/^[1-9]\d?$/.test(seeds)) throw new UsageError(`--seeds takes integers from 1 to 99, but not '${seeds}'.`);
-  return {task, seeds: Number(seeds), widths, rows, backend};
+  if (!/^[1-9]\d?$/.test(jobs)) throw new UsageError(`--jobs takes integers from 1 to 99, but not '${jobs}'.`);
+  return {task, seeds: Number(seeds), widths, rows, backend, jobs: Number(jobs)};
 }
 
 async function readJson(path) {
@@ -72,38 +76,40 @@ function lines(entries) {
 }
 
 /** Trains what is not there yet of all seeds; keeps each number as soon as it is known. */
-async function train(plan, run, {stepCount, keyOf}, pages) {
+async function train(plan, run, {stepCount, keyOf}) {
   const weightsFile = seed => join(OUT, `${plan.task}-seed-${seed}.json`);
   const plans = [];
   for (let seed = 1; seed <= plan.seeds; ++seed) {
     const float = (await readJson(weightsFile(seed)))?.weights;
     plans.push({...plan, seed, done: run.results.map(keyOf), ...(float && {float})});
   }
-  const total = plans.reduce((sum, each) => sum + stepCount(each), 0);
-  if (total === 0) return;
-  const format = '{bar} {percentage}% | step {value} of {total} | seed {seed} | {eta_formatted} left';
-  const bar = await progressBar(format, 60);
-  const {page, close} = await pages.openPage(await pages.bundleForPage(join(FOLDER, 'page.ts')), 'runSeed');
-  let current = plans[0];
-  try {
-    await page.evaluate(name => globalThis.openBackend(name), plan.backend);
-    await page.exposeFunction('onSteps', count => bar.increment(count));
-    await page.exposeFunction('onFloat', (weights, orders) =>
-      writeFile(weightsFile(current.seed), JSON.stringify({weights, orders})),
-    );
-    await page.exposeFunction('onResult', async result => {
+  const open = plans.filter(each => stepCount(each) > 0);
+  if (open.length === 0) return;
+  const bar = await progressBar('{bar} {percentage}% | step {value} of {total} | {eta_formatted} left', 60);
+  const listenerOf = ({seed}) => ({
+    onSteps: count => bar.increment(count),
+    onFloat: (weights, orders) => writeFileSync(weightsFile(seed), JSON.stringify({weights, orders})),
+    onResult: result => {
       run.results.push({...result, backend: plan.backend});
-      await writeFile(run.file, lines(run.results));
-    });
-    bar.start(total, 0, {seed: 1});
-    for (current of plans) {
-      bar.update({seed: current.seed});
-      await page.evaluate(given => globalThis.runSeed(given), current);
-    }
+      writeFileSync(run.file, lines(run.results));
+    },
+  });
+  const {trainAll} = await import('./trainers.mjs');
+  bar.start(
+    open.reduce((sum, each) => sum + stepCount(each), 0),
+    0,
+  );
+  try {
+    await trainAll(open, plan, listenerOf);
   } finally {
     bar.stop();
-    await close();
   }
+}
+
+/** Results that were kept, with those that are new in their place or after them. */
+function together(kept, found, {keyOf}) {
+  const all = new Map([...kept, ...found].map(result => [keyOf(result), result]));
+  return [...all.values()];
 }
 
 /** The plot, drawn where there is a document. */
@@ -130,19 +136,22 @@ async function main() {
   if (options.fresh)
     for (const name of await readdir(OUT))
       if (name.startsWith(`${plan.task}-seed-`)) await writeFile(join(OUT, name), '{}');
-  await train(plan, run, parts, pages);
+  await train(plan, run, parts);
   const tfmot = (await readJson(join(RESULTS, `${plan.task}-tfmot.json`))) ?? [];
+  const known = options.results
+    ? together((await readJson(join(RESULTS, `${plan.task}.json`))) ?? [], run.results, parts)
+    : run.results;
   const asked = ({row, width, seed}) =>
     seed <= plan.seeds &&
     (row === 'float' || ((plan.rows.includes(row) || row.startsWith('tfmot')) && plan.widths.includes(width)));
-  const shown = [...run.results, ...tfmot].filter(asked);
+  const shown = [...known, ...tfmot].filter(asked);
   console.log(parts.tableOf(shown));
   const svg = await plotOf(shown, parts, pages);
   await Promise.all([
     writeFile(join(OUT, `${plan.task}.md`), parts.markdownOf(shown)),
     writeFile(join(OUT, `${plan.task}.svg`), svg),
   ]);
-  if (options.results) await writeResults(plan.task, run.results, shown, svg, parts);
+  if (options.results) await writeResults(plan.task, known, shown, svg, parts);
   console.log(`Written: ${file}, ${plan.task}.md and .svg beside it.`);
 }
 

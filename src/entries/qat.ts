@@ -9,7 +9,8 @@ import './index';
 
 export type {Grid} from '../../kernels/grid';
 export {analyzeQuantization, type AnalyzeOptions, type QuantizationReport} from '../qat/analysis/analyze_quantization';
-export {type BitChoice, chooseBits, type ChooseBitsOptions} from '../qat/analysis/choose_bits';
+export type {BitChoice, BitPoint, BitRow} from '../qat/analysis/bit_choice';
+export {chooseBits, type ChooseBitsOptions} from '../qat/analysis/choose_bits';
 export {
   distil,
   type DistilOptions,
@@ -17,7 +18,10 @@ export {
   type DistilResult,
   type SampleFunction,
 } from '../qat/distillation/distil';
-export type {Agreement} from '../qat/outputs/agreement';
+export type {LayerReport, Loss} from '../qat/analysis/report';
+export type {TensorHistogram} from '../qat/analysis/tensor_histogram';
+export type {TensorReport} from '../qat/analysis/tensor_report';
+export type {Agreement, ClassAgreement} from '../qat/outputs/agreement';
 export type {OutputKind} from '../qat/outputs/kinds';
 export {freezeBatchNorm, reestimateBatchNorm, type ReestimateOptions} from '../qat/tools/batch_norm';
 export {

@@ -19,8 +19,10 @@ import {LayerReader} from './read_layers';
 
 /** A grid in signed integers: value = (level - zeroPoint) * scale, of which each is exact in float32. */
 export interface SignedGrid {
-  /** Width of the grid. */
+  /** How many bits the levels take: the width of the grid, but of zero-free weights of 2 bits 3. */
   readonly bits: number;
+  /** How far neighbouring levels are apart: 2 of zero-free weights, whose levels are ±1 and ±3; else 1. */
+  readonly spacing: 1 | 2;
   /** The step of each channel, or the one of all: float32. 0 where a range is empty and everything is 0. */
   readonly scale: Float32Array;
   /** The level that stands for 0, likewise. */
@@ -75,8 +77,9 @@ function zeroPointsOf({bits, lowest, highest}: IntegerGrid): Int32Array {
   return lowest.map((low, c) => (low >= -half && highest[c]! < half ? 0 : -half - low));
 }
 
-function signed({bits, scale, axis, ...grid}: IntegerGrid): SignedGrid {
-  return {bits, scale, zeroPoint: zeroPointsOf({bits, scale, axis, ...grid}), axis};
+function signed(grid: IntegerGrid): SignedGrid {
+  const {bits, spacing, scale, axis} = grid;
+  return {bits, spacing, scale, zeroPoint: zeroPointsOf(grid), axis};
 }
 
 function signedValues(levels: LevelArray, view: readonly number[], grid: IntegerGrid): QuantizedValues {

@@ -4,6 +4,7 @@ import {isRecord, throwProblems} from '../check/rules';
 import {asContainer} from '../layers/graph';
 import {checkModel} from '../layers/model';
 import {rebuild} from '../layers/rebuild';
+import {withCopiedStatistics} from './copied_statistics';
 import {modelOptionProblems, quantizeProblems} from './options/check_options';
 import type {QuantizeOptions, TfmotOptions} from './options/options';
 import {optionsByLayer} from './options/options_by_layer';
@@ -29,7 +30,7 @@ import {quantizeAsTfmot} from './tfmot/quantize_as_tfmot';
 export function quantizeModel(model: LayersModel, options: QuantizeOptions | TfmotOptions = {}): LayersModel {
   checkModel('quantizeModel', model);
   if (!isRecord(options)) throwProblems('quantizeModel', quantizeProblems(options));
-  if (options.scheme === 'tfmot') return quantizeAsTfmot(model, options);
+  if (options.scheme === 'tfmot') return withCopiedStatistics(quantizeAsTfmot(model, options));
   const container = asContainer(model);
   const own = optionsByLayer(container, options.layers ?? {});
   throwProblems('quantizeModel', modelOptionProblems(container, options, own));
@@ -37,8 +38,9 @@ export function quantizeModel(model: LayersModel, options: QuantizeOptions | Tfm
   const pinned = pinnedRanges(placed);
   throwProblems('quantizeModel', [...pinned.problems, ...placed.unusedProblems]);
   const replacements = new Replacements(placed, pinned.ranges);
-  return rebuild(model, {
+  const quantized = rebuild(model, {
     replace: layer => replacements.replace(layer),
     between: (value, taker) => replacements.between(value, taker),
   });
+  return withCopiedStatistics(quantized);
 }

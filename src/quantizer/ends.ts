@@ -10,6 +10,14 @@ export function otherAxes({rank}: Tensor, axis: number | undefined): number[] | 
   return axis === undefined ? undefined : Array.from({length: rank}, (_, i) => i).filter(i => i !== axis);
 }
 
+/** A value for each slice of x along `axis`, in a shape that is broadcast to x's. */
+export function alongAxis(values: Tensor, {rank}: Tensor, axis: number | undefined): Tensor {
+  if (axis === undefined) return values;
+  const shape = Array.from({length: rank}, () => 1);
+  shape[axis < 0 ? axis + rank : axis] = -1;
+  return reshape(values, shape);
+}
+
 /** The two rows of a tensor. Not of a vector as it is: tfjs's WebGL backend cannot slice one that is not packed. */
 export function halves(rows: Tensor): [Tensor, Tensor] {
   const [first, second] = unstack(reshape(rows, [2, -1]));

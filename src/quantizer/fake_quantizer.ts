@@ -186,7 +186,8 @@ export class FakeQuantizer {
    * Sets the range.
    *
    * @param min - its lower end, or one for each channel.
-   * @param max - its upper end, likewise, no smaller than `min`. A learned range holds 0 and is never empty: one of 1 serves.
+   * @param max - its upper end, likewise, no smaller than `min`. A learned range holds 0 and is never empty: one of 1 serves,
+   * or next to nothing where no level is 0.
    * @param weight - how much of a debiased moving average it is: 1, the default, as if seen for ever.
    * @throws if the ends are not finite, or not as many as there are channels, or `min` is above `max`.
    */

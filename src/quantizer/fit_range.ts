@@ -8,7 +8,6 @@ import {
   greater,
   lessEqual,
   neg,
-  reshape,
   scalar,
   sum,
   tensor,
@@ -20,7 +19,8 @@ import {
 import {checkOptions} from '../check/options';
 import {bits, flag, integer, percent, type Rules} from '../check/rules';
 import {checkAxis, floatTensor} from '../check/tensors';
-import {extremesOf, otherAxes} from './ends';
+import {alongAxis, extremesOf, otherAxes} from './ends';
+import type {RoundingOptions} from './learned_rounding';
 import {mseRangeOnDevice} from './mse_on_device';
 import {type HostRange, mseRangeOnHost} from './mse_on_host';
 
@@ -87,30 +87,25 @@ function hostRange(
  */
 export function mseRange(x: Tensor | TensorLike, options: MseRangeOptions = {}): [Tensor, Tensor] {
   checkOptions('mseRange', options, MSE_RANGE);
-  const {numBits = 8, symmetric = false, narrowRange = false} = options;
-  return tidy(() => {
-    const input = floatTensor<Tensor>('mseRange', 'x', x);
-    const axis = options.axis === undefined ? undefined : checkAxis('mseRange', input, options.axis);
-    const grid = {numBits, symmetric, narrowRange};
-    if (computesOnHost()) return hostRange(input, axis, values => mseRangeOnHost(values, grid));
-    return mseRangeOnDevice(input, {...grid, ...(axis !== undefined && {axis})});
-  });
+  const {numBits = 8, symmetric = false, narrowRange = false, axis} = options;
+  const grid = {numBits, symmetric, narrowRange, zeroFree: false, ...(axis !== undefined && {axis})};
+  return tidy(() => leastSquaresRange(floatTensor<Tensor>('mseRange', 'x', x), grid));
+}
+
+/** {@link mseRange} of any grid that weights have. */
+export function leastSquaresRange(x: Tensor, grid: RoundingOptions): [Tensor, Tensor] {
+  const axis = grid.axis === undefined ? undefined : checkAxis('mseRange', x, grid.axis);
+  if (computesOnHost()) return hostRange(x, axis, values => mseRangeOnHost(values, grid));
+  return mseRangeOnDevice(x, axis === undefined ? grid : {...grid, axis});
 }
 
 /** The smallest value that no more than `left` of x exceed, between 0 and the largest, for each channel. */
 function upperEnd(x: Tensor, largest: Tensor, left: number, axis: number | undefined): Tensor {
-  const aligned = (end: Tensor) => {
-    if (axis === undefined) return end;
-    return reshape(
-      end,
-      x.shape.map((_, i) => (i === axis ? -1 : 1)),
-    );
-  };
   let [low, high]: Tensor[] = [fill(largest.shape, 0), largest];
   for (let i = 0; i < HALVINGS; ++i) {
     [low, high] = tidy(() => {
       const middle = div(add(low!, high!), 2);
-      const above = sum(cast(greater(x, aligned(middle)), 'float32'), otherAxes(x, axis));
+      const above = sum(cast(greater(x, alongAxis(middle, x, axis)), 'float32'), otherAxes(x, axis));
       const fits = lessEqual(above, left);
       return [where(fits, low!, middle), where(fits, middle, high!)];
     });

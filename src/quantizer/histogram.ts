@@ -3,7 +3,9 @@
  * squared error: the values are gone by then, and their counts are few enough to try each range on all.
  */
 
-const BINS = 4096;
+import type {Steps} from './ties';
+
+const BINS = 2 ** 14;
 
 /** How many distinct values are remembered: those of pixels, with a scaling for each channel. */
 const FEW = 1024;
@@ -13,12 +15,17 @@ const LOOKED_AT = 2 ** 18;
 /** Which range represents values best. */
 export type CalibrationMethod = 'minMax' | 'percentile' | 'mse';
 
-/** Counts of values in bins around 0, whose width doubles when a value lies outside. */
+/** A range's ends, the low one no higher than 0, the high one no lower. */
+type Ends = readonly [low: number, high: number];
+
+/** Counts and sums of values in bins around 0, whose width doubles when a value lies outside. */
 export class Histogram {
   min = Infinity;
   max = -Infinity;
   #counts = new Float64Array(BINS);
-  /** The first bins to be made are as wide as the first values need. */
+  /** For the mean of each bin, which of pixels and the like, and of 0, is a value itself: what a grid holds moves by nothing. */
+  #sums = new Float64Array(BINS);
+  /** The first bins to be made are as wide as the first values need; none while all are 0. */
   #width = 0;
   #distinct: Set<number> | undefined = new Set();
 
@@ -37,7 +44,10 @@ export class Histogram {
     if (before[0] !== this.min || before[1] !== this.max) this.#fit(Math.max(-this.min, this.max));
     for (let i = 0; i < values.length; ++i) {
       const value = values[i]!;
-      if (Number.isFinite(value)) this.#counts[this.#bin(value)]!++;
+      if (!Number.isFinite(value)) continue;
+      const bin = this.#bin(value);
+      this.#counts[bin]!++;
+      this.#sums[bin]! += value;
     }
     this.#note(values);
     return true;
@@ -69,23 +79,57 @@ export class Histogram {
     ];
   }
 
-  /** The range on which a grid of so many steps moves the values least, in the mean square. */
-  mseRange(steps: number): [number, number] {
-    const [low, high] = [Math.min(this.min, 0), Math.max(this.max, 0)];
-    const filled = [...this.#counts.entries()].filter(([, count]) => count > 0);
-    const values = filled.map(([bin, count]) => [this.#center(bin), count] as const);
-    const error = (from: number, to: number) => squaredError(values, from, to, steps);
-    let best = [low, high] as [number, number];
-    // Both ends together, then each by itself around what was found.
-    const try_ = (candidates: [number, number][]) => {
-      for (const each of candidates) if (each[1] > each[0] && error(...each) < error(...best)) best = each;
+  /**
+   * The range within `all` on which a grid of so many steps moves the values least, in the mean square; `all` unless another
+   * is better. Where steps are finer than bins, nobody knows how many values a range cuts off, and it gains next to nothing.
+   */
+  mseRange(all: Ends, {steps, symmetric}: Steps): Ends {
+    const errorOf = this.#errors(steps);
+    let [best, least] = [all, errorOf(all)];
+    const tryAll = (candidates: readonly Ends[]) => {
+      for (const each of candidates) {
+        if ((each[1] - each[0]) / steps < 2 * this.#width) continue;
+        const error = errorOf(each);
+        if (error < least) [best, least] = [each, error];
+      }
     };
-    try_(SHRINKS.map(shrink => [low * shrink, high * shrink]));
+    // Both ends together; again from the smallest share if that is best, as where few values are far from all others.
+    const sharesOf = ([low, high]: Ends) => SHARES.map(share => [low * share, high * share] as const);
+    for (let smallest = all; best === smallest;) {
+      const candidates = sharesOf(smallest);
+      tryAll(candidates);
+      smallest = candidates.at(-1)!;
+    }
+    if (symmetric || all[0] === 0 || all[1] === 0) return best;
+    // Then each by itself around what was found.
     for (let round = 0; round < 2; ++round) {
-      try_(SHRINKS.map(shrink => [low * shrink, best[1]]));
-      try_(SHRINKS.map(shrink => [best[0], high * shrink]));
+      tryAll(SHARES.map(share => [all[0] * share, best[1]]));
+      tryAll(SHARES.map(share => [best[0], all[1] * share]));
     }
     return best;
+  }
+
+  /** The counts of no more than so many bins of one width, from the lowest value to the highest. */
+  bins(atMost: number): {from: number; width: number; counts: number[]} {
+    if (this.max < this.min) return {from: 0, width: 0, counts: []};
+    const [first, last] = [this.#bin(this.min), this.#bin(this.max)];
+    const joined = Math.ceil((last - first + 1) / atMost);
+    const counts = Array.from({length: Math.ceil((last - first + 1) / joined)}, (_, i) => {
+      const start = first + i * joined;
+      return this.#counts.subarray(start, Math.min(start + joined, last + 1)).reduce((sum, count) => sum + count, 0);
+    });
+    return {from: (first - BINS / 2) * this.#width, width: joined * this.#width, counts};
+  }
+
+  /** By how much a grid of so many steps on a range moves the values: the sum of the squares. */
+  squaredError(range: Ends, steps: number): number {
+    return this.#errors(steps)(range);
+  }
+
+  #errors(steps: number): (range: Ends) => number {
+    const counts = this.#counts.filter(count => count > 0);
+    const means = this.#sums.filter((_, bin) => this.#counts[bin]! > 0).map((sum, i) => sum / counts[i]!);
+    return range => squaredError(means, counts, range, steps);
   }
 
   #note(values: ArrayLike<number>): void {
@@ -96,7 +140,7 @@ export class Histogram {
   }
 
   #bin(value: number): number {
-    return Math.min(BINS - 1, Math.max(0, Math.floor(value / this.#width) + BINS / 2));
+    return Math.min(BINS - 1, Math.max(0, Math.floor(value / (this.#width || 1)) + BINS / 2));
   }
 
   #center(bin: number): number {
@@ -105,30 +149,32 @@ export class Histogram {
 
   /** Doubles the width until `extent` lies inside. */
   #fit(extent: number): void {
-    if (this.#width === 0) this.#width = (2 * extent) / (BINS - 2) || Number.MIN_VALUE;
+    if (this.#width === 0 && extent > 0) this.#width = (2 * extent) / (BINS - 2) || Number.MIN_VALUE;
     while (extent > (this.#width * BINS) / 2) {
-      const wider = new Float64Array(BINS);
-      this.#counts.forEach((count, i) => (wider[Math.floor((i - BINS / 2) / 2) + BINS / 2]! += count));
-      this.#counts = wider;
+      [this.#counts, this.#sums] = [halved(this.#counts), halved(this.#sums)];
       this.#width *= 2;
     }
   }
 }
 
-const SHRINKS = Array.from({length: 80}, (_, i) => 1 - i / 80);
+/** Bins twice as wide. */
+function halved(bins: Float64Array) {
+  const wider = new Float64Array(BINS);
+  bins.forEach((value, i) => (wider[Math.floor((i - BINS / 2) / 2) + BINS / 2]! += value));
+  return wider;
+}
 
-function squaredError(
-  values: readonly (readonly [number, number])[],
-  low: number,
-  high: number,
-  steps: number,
-): number {
+/** Shares of a range that are tried. */
+const SHARES = Array.from({length: 79}, (_, i) => 1 - (i + 1) / 80);
+
+function squaredError(means: Float64Array, counts: Float64Array, [low, high]: Ends, steps: number): number {
   const step = (high - low) / steps;
   const zero = Math.round(-low / step);
   let sum = 0;
-  for (const [value, count] of values) {
-    const level = Math.min(steps, Math.max(0, Math.round(value / step) + zero));
-    sum += count * ((level - zero) * step - value) ** 2;
+  for (let i = 0; i < means.length; ++i) {
+    const mean = means[i]!;
+    const level = Math.min(steps - zero, Math.max(-zero, Math.round(mean / step)));
+    sum += counts[i]! * (level * step - mean) ** 2;
   }
   return sum;
 }

@@ -26,23 +26,22 @@ import {
   tidy,
   where,
 } from '@tensorflow/tfjs-core';
-import {type Grid, gridOf, learnedLevels, type Levels} from '../../kernels/grid';
-import {fakeQuantWithLearnedScale} from '../ops/learned';
+import {type Grid, gridOf, type Levels} from '../../kernels/grid';
 import {halves} from './ends';
 import {hastened} from './gradients';
+import {endsInSteps, roundLearned, type RoundingOptions} from './learned_rounding';
 import type {QuantizerOptions} from './options';
 import type {Cell, NewCell} from './range';
 
 /** The options of a grid that is learned. */
-type LearnedGridOptions = Pick<
-  QuantizerOptions,
-  'numBits' | 'symmetric' | 'narrowRange' | 'nonNegative' | 'axis' | 'learningRateScale'
->;
+type LearnedGridOptions = RoundingOptions & Pick<QuantizerOptions, 'nonNegative' | 'learningRateScale'>;
 
 /** Logarithms beyond this are no range any more: it has collapsed, or grown without end. */
 const LIMIT = 69;
 /** The logarithm of an end that is 0: no level's width away from it, and with next to no gradient. */
 const AT_ZERO = -60;
+/** Where no level is 0, the share of the widest channel's step that a channel of zeros gets: its values stay as good as 0. */
+const NEXT_TO_NOTHING = 2 ** -40;
 
 function isRange(logs: Tensor): Tensor {
   return less(abs(logs), LIMIT);
@@ -59,21 +58,25 @@ export class LearnedGrid {
   readonly #hasTwoEnds: boolean;
 
   constructor(options: LearnedGridOptions, newCell: NewCell, channels: number | undefined) {
-    const {numBits, narrowRange, symmetric, nonNegative} = options;
+    const {symmetric, nonNegative} = options;
     this.#options = options;
-    this.#levels = learnedLevels(numBits, narrowRange, symmetric);
+    this.#levels = endsInSteps(options);
     this.#hasTwoEnds = !symmetric && !nonNegative;
     const shape = [...(this.#hasTwoEnds ? [2] : []), ...(channels === undefined ? [] : [channels])];
     this.logs = newCell('log_range', shape, true);
     this.#good = newCell('grid', shape, false);
   }
 
-  /** Sets the range to hold `low`, `high` and 0. Where that is nothing, the widest of the other channels', or 1, serves. */
+  /**
+   * Sets the range to hold `low`, `high` and 0. Where that is nothing, the widest of the other channels', or 1, serves, or
+   * next to nothing of it where no level is 0.
+   */
   set(low: Tensor, high: Tensor): void {
     tidy(() => {
       const ends = this.#hasTwoEnds ? [neg(minimum(low, 0)), maximum(high, 0)] : [this.#scaleOf(low, high)];
       const widest = max(stack(ends));
-      const fallback = where(isRange(log(widest)), widest, scalar(this.#hasTwoEnds ? 1 : 1 / this.#levels.qmax));
+      const wide = where(isRange(log(widest)), widest, scalar(this.#hasTwoEnds ? 1 : 1 / this.#levels.qmax));
+      const fallback = this.#options.zeroFree ? mul(wide, NEXT_TO_NOTHING) : wide;
       const extent = ends.reduce((sum, end) => add(sum, end));
       const logs = ends.map(end => {
         const filled = where(isRange(log(extent)), end, mul(fallback, ones(end.shape)));
@@ -158,9 +161,7 @@ export class LearnedGrid {
 
   /** Rounds `x` to a grid that {@link current} or {@link stored} gave. */
   round<T extends Tensor>(x: T, [scale, offset]: readonly Tensor[]): T {
-    const {numBits, narrowRange, symmetric, axis} = this.#options;
-    const options = {numBits, narrowRange, symmetric, ...(axis !== undefined && {axis}), ...(offset && {offset})};
-    return fakeQuantWithLearnedScale<T>(x, scale!, options);
+    return roundLearned(x, scale!, this.#options, offset);
   }
 
   /** How many numbers that were trained are no logarithms of a range, so that the last good ones serve. */

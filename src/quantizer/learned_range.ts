@@ -2,7 +2,7 @@
 import {dispose, fill, stack, tensor, type Tensor, tidy, type Variable, where} from '@tensorflow/tfjs-core';
 import {minMax} from '../ops/range';
 import {extremesOf, halves} from './ends';
-import {mseRange} from './fit_range';
+import {leastSquaresRange} from './fit_range';
 import {besides} from './gradients';
 import {Known} from './known';
 import {LearnedGrid} from './learned_grid';
@@ -128,10 +128,10 @@ export class LearnedRange implements QuantizerRange {
 
   /** The range to start from, where `x` is the first batch. */
   #firstRange(x: Tensor): [Tensor, Tensor] {
-    const {initialRange, start, numBits, symmetric, narrowRange, axis} = this.#options;
+    const {initialRange, start, axis} = this.#options;
     if (initialRange) return initialRange.map(end => fill(this.#grid.shape, end)) as [Tensor, Tensor];
     if (keepsOffTies(this.#options)) return halves(offHalfWay(stack(extremesOf(x)), stepsOf(this.#options)));
     if (start === 'minMax') return halves(minMax(x, axis));
-    return mseRange(x, {numBits, symmetric, narrowRange, ...(axis !== undefined && {axis})});
+    return leastSquaresRange(x, this.#options);
   }
 }

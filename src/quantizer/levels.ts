@@ -5,7 +5,10 @@ import {stepsOf} from './range';
 
 /** Grids of one width. A value is `level * scale`, in one float32 multiplication, its level between lowest and highest. */
 export interface IntegerGrid {
+  /** How many bits the levels take: a zero-free grid's one more than it has. */
   readonly bits: number;
+  /** How far neighbouring levels are apart: 2 of a zero-free grid, whose levels are odd and count half steps; else 1. */
+  readonly spacing: 1 | 2;
   /** The steps: one for each channel, or one. An empty range has a step of 0. */
   readonly scale: Float32Array;
   readonly lowest: Int32Array;
@@ -34,16 +37,20 @@ export interface WeightLevels {
 export async function gridOfQuantizer(quantizer: FakeQuantizer): Promise<IntegerGrid | undefined> {
   const {values, learned} = await quantizer.snapshot();
   if (!values) return undefined;
-  const {numBits: bits, narrowRange, axis} = quantizer.options;
-  const levels = fakeQuantLevels(bits, narrowRange);
+  const {numBits, narrowRange, zeroFree, axis} = quantizer.options;
+  const spacing = zeroFree ? 2 : 1;
+  const levels = fakeQuantLevels(numBits, narrowRange);
   const grids = learned ?? values.min.map((min, i) => nudge(min, values.max[i]!, levels));
   // The zero of a learned grid is not rounded: where its lowest level is, its low end tells.
-  const lowest = Int32Array.from(grids, ({zero, low, scale}) => (learned ? Math.round(low / scale) : -zero));
+  const lowest = Int32Array.from(grids, ({zero, low, scale}) =>
+    learned ? Math.round((low / scale) * spacing) : -zero,
+  );
   return {
-    bits,
-    scale: Float32Array.from(grids, ({scale, empty}) => (empty ? 0 : scale)),
+    bits: zeroFree ? numBits + 1 : numBits,
+    spacing,
+    scale: Float32Array.from(grids, ({scale, empty}) => (empty ? 0 : scale / spacing)),
     lowest,
-    highest: lowest.map(level => level + stepsOf(quantizer.options)),
+    highest: lowest.map(level => level + stepsOf(quantizer.options) * spacing),
     axis,
   };
 }
@@ -74,12 +81,13 @@ function arrayFor(length: number, low: number, high: number): LevelArray {
 
 /** The levels of rounded values, or the nearest ones where rounding is off. */
 export function levelsOf(values: ArrayLike<number>, view: readonly number[], grid: IntegerGrid): LevelArray {
-  const {scale, lowest, highest, axis} = grid;
+  const {scale, spacing, lowest, highest, axis} = grid;
+  const odd = spacing - 1;
   const channel = channelOf(view, axis);
   const levels = arrayFor(values.length, spanOf(lowest)[0], spanOf(highest)[1]);
   for (let i = 0; i < levels.length; ++i) {
     const c = channel(i);
-    const level = scale[c] === 0 ? 0 : Math.round(values[i]! / scale[c]!);
+    const level = scale[c] === 0 ? 0 : spacing * Math.round((values[i]! / scale[c]! - odd) / spacing) + odd;
     levels[i] = Math.min(highest[c]!, Math.max(lowest[c]!, level));
   }
   return levels;

@@ -4,26 +4,17 @@
  * histogram's, is of values that came batch by batch and are gone.
  */
 import {div, less, maximum, mul, square, sub, sum, type Tensor, tidy, where} from '@tensorflow/tfjs-core';
-import {learnedLevels} from '../../kernels/grid';
-import {fakeQuantWithLearnedScale} from '../ops/learned';
 import {type Ends, extremesOf, otherAxes} from './ends';
+import {endsInSteps, roundLearned, type RoundingOptions} from './learned_rounding';
 import {SHARES} from './mse_on_host';
 
-/** The grid that a range is for. */
-interface GridOptions {
-  readonly numBits: number;
-  readonly symmetric: boolean;
-  readonly narrowRange: boolean;
-  readonly axis?: number;
-}
-
 /** See `mseRange`; `x` is checked. */
-export function mseRangeOnDevice(x: Tensor, grid: GridOptions): [Tensor, Tensor] {
-  const {numBits, symmetric, narrowRange, axis} = grid;
-  const {qmin, qmax} = learnedLevels(numBits, narrowRange, symmetric);
+export function mseRangeOnDevice(x: Tensor, grid: RoundingOptions): [Tensor, Tensor] {
+  const {symmetric, axis} = grid;
+  const {qmin, qmax} = endsInSteps(grid);
   const errorOf = ([low, high]: Ends): Tensor => {
     const scale = div(sub(high, low), qmax - qmin);
-    const rounded = fakeQuantWithLearnedScale(x, scale, symmetric ? grid : {...grid, offset: low});
+    const rounded = roundLearned(x, scale, grid, symmetric ? undefined : low);
     return sum(square(sub(rounded, x)), otherAxes(x, axis));
   };
   const [low, high] = extremesOf(x, axis);

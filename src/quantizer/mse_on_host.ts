@@ -3,7 +3,7 @@
  * takes a few steps for each of its levels, however many values there are; where nothing rounds in parallel, rounding all values
  * to each range tried, as mse_on_device.ts does, takes seconds.
  */
-import {learnedLevels} from '../../kernels/grid';
+import {endsInSteps, type RoundingOptions} from './learned_rounding';
 
 /** A range's ends. */
 export type HostRange = readonly [low: number, high: number];
@@ -50,12 +50,14 @@ class Ordered {
     return Number.isFinite(this.#squares);
   }
 
-  /** By how much the levels from `lowest` to `highest` of a scale move the values. */
+  /** By how much the levels from `lowest` to `highest` of a scale, one apart each, move the values. */
   error(scale: number, lowest: number, highest: number): number {
     const [values, counts, sums] = [this.#values, this.#counts, this.#sums];
+    // Of a grid without a level at 0.
+    const half = lowest - Math.floor(lowest);
     let error = this.#squares;
     for (let from = 0; from < values.length;) {
-      const level = Math.min(highest, Math.max(lowest, Math.round(values[from]! / scale)));
+      const level = Math.min(highest, Math.max(lowest, Math.round(values[from]! / scale - half) + half));
       const to = level === highest ? values.length : firstFrom(values, (level + 0.5) * scale, from + 1);
       const value = level * scale;
       error += value * (value * (counts[to]! - counts[from]!) - 2 * (sums[to]! - sums[from]!));
@@ -111,11 +113,9 @@ function bestOf(
 }
 
 /** See `mseRange`. Of NaN and infinities: the extremes. */
-export function mseRangeOnHost(
-  values: Float32Array,
-  {numBits, symmetric, narrowRange}: {numBits: number; symmetric: boolean; narrowRange: boolean},
-): HostRange {
-  const {qmin, qmax} = learnedLevels(numBits, narrowRange, symmetric);
+export function mseRangeOnHost(values: Float32Array, grid: Omit<RoundingOptions, 'axis'>): HostRange {
+  const {symmetric} = grid;
+  const {qmin, qmax} = endsInSteps(grid);
   const ordered = new Ordered(values);
   const {low, high} = ordered;
   const reach = Math.max(low / qmin || 0, high / qmax);

@@ -1,6 +1,19 @@
 /** What a FakeQuantizer is asked for, checked, with its defaults. */
 import {checkOptions} from '../check/options';
-import {bits, flag, integer, invalid, must, oneOf, range, type Rules, share, text} from '../check/rules';
+import {
+  bits,
+  flag,
+  integer,
+  invalid,
+  must,
+  oneOf,
+  range,
+  type Rules,
+  share,
+  shown,
+  text,
+  throwProblems,
+} from '../check/rules';
 
 /**
  * How a range follows the batches: by a moving average, by the last batch, by all batches so far; or it is 'learned', by
@@ -24,6 +37,11 @@ export interface FakeQuantizerOptions {
   decay?: number;
   /** Averages over the batches seen only, so that the first one sets the range; true by default. */
   debias?: boolean;
+  /**
+   * Of a learned, symmetric range of 2 bits that is not narrow: has no level at 0, but four on even terms, half a step and one
+   * and a half steps on either side (ParetoQ: Liu et al. 2025), which suits weights. False by default.
+   */
+  zeroFree?: boolean;
   /** Of a learned range, which is not symmetric: keeps the low end at 0, as suits what a ReLU gives; false by default. */
   nonNegative?: boolean;
   /**
@@ -55,6 +73,7 @@ export const FAKE_QUANTIZER: Rules<FakeQuantizerOptions> = {
   observer: OBSERVER,
   decay: share,
   debias: flag,
+  zeroFree: flag,
   nonNegative: flag,
   start: oneOf('minMax', 'mse'),
   learningRateScale: must('a finite number above 0', (value: number) => Number.isFinite(value) && value > 0),
@@ -71,16 +90,28 @@ export interface QuantizerOptions extends Readonly<
   readonly axis?: number;
 }
 
+/** What is against having no level at 0. */
+function zeroFreeProblems(options: Pick<QuantizerOptions, 'numBits' | 'symmetric' | 'narrowRange' | 'observer'>) {
+  const needed = {numBits: 2, symmetric: true, narrowRange: false, observer: 'learned'} as const;
+  return (Object.keys(needed) as (keyof typeof needed)[])
+    .filter(name => options[name] !== needed[name])
+    .map(
+      name =>
+        `zeroFree needs the ${name} ${shown(needed[name])}, but it was ${shown(options[name])}. Set it, or leave zeroFree out.`,
+    );
+}
+
 /** The options with their defaults. */
 export function checkedOptions(options: FakeQuantizerOptions): QuantizerOptions {
   checkOptions('FakeQuantizer', options, FAKE_QUANTIZER);
   const {numBits = 8, symmetric = false, narrowRange = false, axis} = options;
   const {observer = 'movingAverage', decay = 0.99, debias = true} = options;
-  const {nonNegative = false, start = 'minMax', learningRateScale = 10, offTies = false} = options;
+  const {zeroFree = false, nonNegative = false, start = 'minMax', learningRateScale = 10, offTies = false} = options;
   if (nonNegative && symmetric) {
     throw invalid('FakeQuantizer', 'a symmetric range has negative values. Leave out symmetric or nonNegative.');
   }
+  if (zeroFree) throwProblems('FakeQuantizer', zeroFreeProblems({numBits, symmetric, narrowRange, observer}));
   const moving = {observer, decay, debias};
-  const learned = {nonNegative, start, learningRateScale};
+  const learned = {zeroFree, nonNegative, start, learningRateScale};
   return {numBits, symmetric, narrowRange, offTies, ...moving, ...learned, ...(axis !== undefined && {axis})};
 }

@@ -78,7 +78,11 @@ export async function measure(pretrained: Pretrained, pixels: Uint8Array, onProg
   const before = held();
   const [q, quantizeMs] = await timed(() => quantizeModel(model));
   const [, calibrateMs] = await timed(() =>
-    calibrate(q, samples, {batchSize: BATCH, onProgress: ({done, total}) => onProgress('calibrate', done, total!)}),
+    calibrate(q, samples, {
+      method: 'minMax',
+      batchSize: BATCH,
+      onProgress: ({done, total}) => onProgress('calibrate', done, total!),
+    }),
   );
   const quantized = await predict('fake-quantized', q, x, onProgress);
   const [file, exportMs] = await timed(() => toTFLite(q));

@@ -235,7 +235,10 @@ async function measureAll(
   if ('node' in artifacts.modelTopology!) await measureGraph(artifacts, predict, photos, tell);
   const float = await outputsOf(predict, photos.batches(batch), telling('float'));
   const q = quantizeModel(model);
-  await calibrate(q, samples.batches(batch), {onProgress: ({done}) => telling('calibrating')(done)});
+  await calibrate(q, samples.batches(batch), {
+    method: 'minMax',
+    onProgress: ({done}) => telling('calibrating')(done),
+  });
   const quantized = await outputsOf(byLayers(q), photos.batches(batch), telling('quantized'));
   tell({calibrated: samples.count, quantized: agreementOf(quantized, float, published.scores)});
   const file = await toTFLite(q);

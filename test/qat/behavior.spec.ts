@@ -542,13 +542,15 @@ describe('calibrate', () => {
     const {model, x} = trainable();
     const seen: unknown[] = [];
     const q = quantizeModel(model);
-    await calibrate(q, x, {batchSize: 12, onProgress: progress => seen.push(progress)});
+    await calibrate(q, x, {method: 'minMax', batchSize: 12, onProgress: progress => seen.push(progress)});
     expect(seen).toEqual([12, 24, 32].map(done => ({done, total: 32})));
     const [input] = await describeQuantization(q).read();
     const values = await valuesOf(x);
     expect([input!.min, input!.max]).toEqual([Math.min(...values), Math.max(...values)]);
     const other = quantizeModel(model);
-    await calibrate(other, tf.tidy(() => tf.split(x, 4)).map(each => [each]) as Iterable<tf.Tensor[]>);
+    await calibrate(other, tf.tidy(() => tf.split(x, 4)).map(each => [each]) as Iterable<tf.Tensor[]>, {
+      method: 'minMax',
+    });
     expect(await rangesOf(other, 'activations')).toEqual(await rangesOf(q, 'activations'));
   });
 

@@ -40,7 +40,10 @@ const WRONG: readonly (readonly [options: unknown, ...parts: string[]])[] = [
   [{perChannel: true}, 'perChannel is no option. It belongs into weights.'],
   [{observer: 'lastValue'}, 'observer is no option. It belongs into activations.'],
   [{anything: 1}, 'anything is no option. Options are: weights, activations,'],
-  [{weights: 4}, 'weights must be an object, but was 4. Options are: numBits, perChannel, symmetric, narrowRange.'],
+  [
+    {weights: 4},
+    'weights must be an object, but was 4. Options are: numBits, perChannel, symmetric, narrowRange, zeroFree.',
+  ],
   [{weights: true}, 'weights must be an object, but was'],
   [{weights: null}, 'weights must be an object, but was', 'but was null'],
   [{activations: [8]}, 'activations must be an object, but was'],

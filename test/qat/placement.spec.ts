@@ -308,7 +308,9 @@ const IMAGES = () => tf.randomUniform([8, 4, 4, 2], -1, 1, 'float32', 6);
 /** `layer: why its output is not rounded`, for all that are not. */
 async function reasons(q: tfl.LayersModel, of = 'output'): Promise<Record<string, string>> {
   const rows = (await describeQuantization(q).read()).filter(({what, numBits}) => what === of && !numBits);
-  return Object.fromEntries(rows.map(({layer, note}) => [layer, note.replace('not rounded: ', '')]));
+  return Object.fromEntries(
+    rows.map(({layer, note}) => [layer, note.replace(/^not rounded: |; the statistics are .*/g, '')]),
+  );
 }
 
 async function rounded(q: tfl.LayersModel): Promise<string[]> {

@@ -23,9 +23,26 @@ function newModel(): tfl.LayersModel {
   const example = noise([1, 4, 4, 3]);
   const segment = graph.segment('segment', ['x'], outputs, [example], null);
   example.dispose();
-  const conv = layers.conv2d({filters: 3, kernelSize: 3, padding: 'same', activation: 'relu', name: 'conv'}).apply(x);
+  const conv = layers
+    .conv2d({
+      filters: 3,
+      kernelSize: 3,
+      padding: 'same',
+      activation: 'relu',
+      name: 'conv',
+      kernelInitializer: tfl.initializers.heNormal({seed: 1}),
+    })
+    .apply(x);
   const [one, other] = segment.apply(conv) as Symbolic[];
-  return tfl.model({inputs: x, outputs: [layers.dense({units: 2, name: 'dense'}).apply(one!) as Symbolic, other!]});
+  return tfl.model({
+    inputs: x,
+    outputs: [
+      layers
+        .dense({units: 2, name: 'dense', kernelInitializer: tfl.initializers.heNormal({seed: 2})})
+        .apply(one!) as Symbolic,
+      other!,
+    ],
+  });
 }
 
 async function distance(one: tfl.LayersModel, other: tfl.LayersModel): Promise<number> {

@@ -70,6 +70,9 @@ function channel(i: number, view: readonly number[], axis: number | undefined): 
 const WIDTHS: readonly QuantizeOptions[] = [
   {},
   {weights: {numBits: 4}},
+  // Without a level at 0.
+  {weights: {numBits: 2}},
+  {weights: {numBits: 2, perChannel: false}, layers: {conv: {weights: {perChannel: true}}}},
   {weights: {numBits: 12}},
   {weights: {perChannel: false, symmetric: false, narrowRange: false}, layers: {conv: {weights: {perChannel: true}}}},
 ];

@@ -285,7 +285,7 @@ describe('a quantized layer of several outputs', () => {
     const model = tfl.model({inputs: x, outputs: split.apply(x) as Symbolic[]});
     const q = quantizeModel(model, {...FOUR_BITS, customLayers: {Split: {}}});
     const values = tf.tensor2d([[-1, -0.33, 0.71, 2]]);
-    await calibrate(q, values);
+    await calibrate(q, values, {method: 'minMax'});
     for (const each of [q, await reloaded(q)]) {
       const [first, second, counts] = predicted(each, [values]);
       // Steps of 0.2 and of 2. Integers are numbers of things.
@@ -312,7 +312,7 @@ describe('a quantized layer of several outputs', () => {
     const outputs = [layers.lstm({...args, name: 'lstm'}), summed, joined].map(layer => layer.apply(x) as Symbolic[]);
     const q = quantizeModel(seededModel(x, outputs.flat()), FOUR_BITS);
     const values = seeded([8, 4, 2]);
-    await calibrate(q, values);
+    await calibrate(q, values, {method: 'minMax'});
     const [actual, float] = [predicted(q, [values]), predicted(dequantizeModel(q), [values])];
     const [y, h, c, sum, forward, backward, both, hf, cf, hb, cb] = actual as [tf.Tensor, ...tf.Tensor[]];
     const levelsOf = async (...tensors: tf.Tensor[]) =>

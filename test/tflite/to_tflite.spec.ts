@@ -54,7 +54,7 @@ describe('toTFLite of the digits', () => {
         weights: {numBits: weights},
         activations: {numBits: activations},
       });
-      await calibrate(q, train.images.slice(0, 256));
+      await calibrate(q, train.images.slice(0, 256), {method: 'minMax'});
       const bytes = await toTFLite(q);
       const expected = await predictionsOf(q, test);
       const images = imagesOf(test).map(image => [image]);

@@ -1,5 +1,6 @@
 /** Layers that move values, or look them up. */
 import {channelOf} from '../../quantizer/levels';
+import {refined} from '../grids';
 import type {Pair} from '../window';
 import type {LayerCall, Lowering} from './layer_call';
 
@@ -31,10 +32,9 @@ export const embedding: Lowering = (call, x) => {
   const channel = channelOf(shape, grid.axis);
   const values = Float32Array.from(levels, (level, i) => level * grid.scale[channel(i)]!);
   const [scale, lowest, highest] = [grid.scale[0]!, grid.lowest[0]!, grid.highest[0]!];
-  // Rows with steps of their own are on those that the output is rounded to.
-  const rule =
-    grid.axis === undefined
-      ? {scale: scale || 1, lowest: Math.max(lowest, -128), highest: Math.max(highest, lowest + 1)}
-      : 'own';
+  const all = {scale: scale || 1, lowest: Math.max(lowest, -128), highest: Math.max(highest, lowest + 1)};
+  // Rows with steps of their own are on those that the output is rounded to; others on theirs, as fine as there is room for:
+  // biases count in steps of what they are added to.
+  const rule = grid.axis === undefined ? refined(all, false) : 'own';
   return call.graph.add('lookup', {table: {values, shape}}, {inputs: [x], shape: call.shape, rule});
 };

@@ -1,31 +1,253 @@
 /** Where a quantized model loses accuracy, tensor by tensor and layer by layer. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {checkOptions} from '../../check/options';
+import {callback, count, must, oneOf, type Rules, throwProblems} from '../../check/rules';
+import {isBatchNorm} from '../../layers/folding';
+import {allLayers, asContainer} from '../../layers/graph';
+import {unwrapped} from '../../layers/layer_wrapper';
+import {checkModel} from '../../layers/model';
+import {gridOfQuantizer} from '../../quantizer/levels';
+import {type Agreement, AgreementCounter} from '../outputs/agreement';
+import {type Quantizing, quantizingLayers} from '../quantized_layers/quantizing';
+import {withModelLock} from '../tools/model_lock';
 import type {Samples} from '../tools/samples';
+import {type Gathered, gathered} from './gather';
+import {type Findings, type LayerReport, type Loss, type QuantizationReport, reportOf} from './report';
+import {measuring} from './measuring';
+import {agreements, type Reference, referenceOf, settleWeights} from './sensitivity';
+import {TensorProbe} from './tensor_report';
+import {percent, short} from './words';
+
+export type {QuantizationReport};
 
 /** How {@link analyzeQuantization} goes about it. */
 export interface AnalyzeOptions {
-  /** How many samples to look at; 128 by default. */
+  /** How many samples to look at; 128 by default. What more there are is left alone. */
   readonly samples?: number;
   /** Samples at a time, where tensors are given; 32 by default. */
   readonly batchSize?: number;
   /** Which sensitivities to measure: 'only' and 'without' take a pass for each layer; 'both' by default. */
   readonly sensitivity?: 'only' | 'without' | 'both' | 'none';
-  /** Called after each pass. Nobody by default. */
+  /** Called after each pass over the samples. Nobody by default. */
   readonly onProgress?: (progress: {readonly done: number; readonly total: number}) => void;
-  /** Stops it; it then rejects with the signal's reason. */
+  /** Stops it: it then rejects with the signal's reason. None by default. */
   readonly signal?: AbortSignal;
 }
 
-/** What {@link analyzeQuantization} found. */
-export interface QuantizationReport {
-  readonly rows: readonly unknown[];
+const ANALYZE: Rules<AnalyzeOptions> = {
+  samples: count,
+  batchSize: count,
+  sensitivity: oneOf('only', 'without', 'both', 'none'),
+  onProgress: callback,
+  signal: must('an AbortSignal', (value: {throwIfAborted?: unknown}) => typeof value?.throwIfAborted === 'function'),
+};
+
+const NAME = 'analyzeQuantization';
+
+/** Of fewer samples, shares of decisions are known to within some percent only. */
+const ENOUGH = 64;
+
+type Batches = Gathered['batches'];
+
+function dimsOf(shapes: readonly {readonly shape: readonly (number | null)[]}[]): string {
+  return shapes.map(({shape}) => `[${shape.map(dim => dim ?? 'any')}]`).join(', ');
 }
 
+function checkPair(q: LayersModel, model: LayersModel): void {
+  checkModel(NAME, model);
+  const own = new Set(allLayers(asContainer(q)));
+  if (q === model || allLayers(asContainer(model)).some(layer => own.has(layer))) {
+    throwProblems(NAME, [
+      `model ${model.name} is the quantized one itself. Give the float model that quantizeModel was given.`,
+    ]);
+  }
+  throwProblems(
+    NAME,
+    (['inputs', 'outputs'] as const).flatMap(of => {
+      const [wanted, found] = [dimsOf(q[of]), dimsOf(model[of])];
+      const remedy = 'Give the float model that quantizeModel was given.';
+      return wanted === found
+        ? []
+        : [`${of} of the quantized model are of shapes ${wanted}, but the float model's are ${found}. ${remedy}`];
+    }),
+  );
+}
+
+/** Probes for all that is rounded, by layer. Throws where activations have no ranges. */
+async function probesOf(layers: readonly Quantizing[]): Promise<TensorProbe[][]> {
+  const probes = await Promise.all(
+    layers.map(({roundings}) =>
+      Promise.all(roundings.map(async each => new TensorProbe(each, await gridOfQuantizer(each.quantizer)))),
+    ),
+  );
+  const unset = probes.flatMap((all, i) =>
+    all
+      .filter(({rounding: {of, quantizer}, isRounding}) => of === 'activations' && quantizer.quantizing && !isRounding)
+      .map(({rounding}) => `${layers[i]!.name} (${rounding.what})`),
+  );
+  if (unset.length > 0) {
+    const shown = unset.slice(0, 5).join(', ') + (unset.length > 5 ? ', …' : '');
+    throwProblems(NAME, [`${unset.length} ranges are not set yet: ${shown}. Call calibrate(q, samples) first.`]);
+  }
+  return probes;
+}
+
+/** How well the outputs of a reference agree with those of another. */
+function between(float: Reference, other: Reference): Agreement {
+  const counter = new AgreementCounter(float.kinds);
+  float.outputs.forEach((values, i) => counter.add(values, other.outputs[i]!, float.lasts));
+  return counter.agreement;
+}
+
+/** Tells of inputs that lie elsewhere than what the ranges were calibrated on: in [0, 255], say, instead of [0, 1]. */
+function warnOfScale(layers: readonly Quantizing[], probes: readonly (readonly TensorProbe[])[]): void {
+  layers.forEach(({name, inboundNodes}, i) => {
+    const isFirst = inboundNodes.some(({inboundLayers}) =>
+      inboundLayers.every(each => each.getClassName() === 'InputLayer'),
+    );
+    const [probe] = probes[i]!;
+    if (!isFirst || probe?.rounding.of !== 'activations' || !probe.extent) return;
+    const {values, range} = probe.extent;
+    const [reach, wide] = [values, range].map(([low, high]) => Math.max(-low, high));
+    const clipped = probe.clipped;
+    if (clipped <= CLIPPED_INPUT && reach! * SMALL_INPUT >= wide!) return;
+    console.warn(
+      `${NAME}: what input ${name} is given lies in [${values.map(short).join(', ')}], but its range is [${range.map(short).join(', ')}]` +
+        `${clipped > 0 ? `, outside of which are ${percent(clipped)}` : ''}. Give samples of the scale that calibrate was given, or call calibrate with these.`,
+    );
+  });
+}
+
+/** Of samples like those of the calibration next to nothing lies outside, and some values are as large. */
+const CLIPPED_INPUT = 0.05;
+const SMALL_INPUT = 4;
+
+/** Throws if the float model gives no numbers, with which nothing can agree. */
+function checkNumbers({outputs}: Reference, model: LayersModel): void {
+  if (!outputs.some(batch => batch.some(values => values.some(Number.isNaN)))) return;
+  throwProblems(NAME, [
+    `model ${model.name} gives NaN for these samples. Look for NaN in the samples and in its weights.`,
+  ]);
+}
+
+function lossOf(agreement: Agreement): Loss {
+  return {divergence: agreement.divergence, top1: agreement.top1 === undefined ? undefined : 1 - agreement.top1};
+}
+
+/** What the whole gains where a part of it is left float. */
+function gainOf(whole: Agreement, without: Agreement): Loss {
+  const top1 = whole.top1 === undefined || without.top1 === undefined ? undefined : without.top1 - whole.top1;
+  return {divergence: whole.divergence - without.divergence, top1};
+}
+
+/**
+ * Tells where a quantized model loses accuracy: of each tensor that is rounded what rounding does to it and, in words, what to do
+ * about it; of each layer what rounding it costs, measured by rounding it alone and by rounding all but it; of the whole, how
+ * well it agrees with the float model. No labels are needed.
+ *
+ * Takes three passes over the samples, and one for each layer and kind of sensitivity. Weights are measured as in a prediction;
+ * otherwise the models stay as they are.
+ *
+ * @param q - a quantized model, calibrated or trained.
+ * @param model - the float model that it was made of.
+ * @param samples - as {@link calibrate} takes them; some hundreds do. Batches that a dataset makes are disposed of after use; all
+ * other tensors stay the caller's.
+ * @param options - how many samples, the batch size, which sensitivities, a callback for the progress, a signal to stop.
+ * @returns a report of plain numbers, worst layers first.
+ * @throws if the models do not fit each other, or the samples them; if activations have no ranges yet; if the float model gives NaN;
+ * if either model is at work in another call; or with the reason of the signal.
+ *
+ * @example
+ * ```ts
+ * const q = quantizeModel(model, {weights: {numBits: 4}});
+ * await calibrate(q, images);
+ * const report = await analyzeQuantization(q, model, images);
+ * report.print(); // worst layers first, and what to do
+ * const svg = report.plot();
+ * ```
+ */
 export async function analyzeQuantization(
-  _q: LayersModel,
-  _model: LayersModel,
-  _samples: Samples,
-  _options: AnalyzeOptions = {},
+  q: LayersModel,
+  model: LayersModel,
+  samples: Samples,
+  options: AnalyzeOptions = {},
 ): Promise<QuantizationReport> {
-  return Promise.reject(new Error('not yet'));
+  checkOptions(NAME, options, ANALYZE);
+  const layers = quantizingLayers(NAME, q).filter(({roundings}) => roundings.length > 0);
+  checkPair(q, model);
+  options.signal?.throwIfAborted();
+  let report: QuantizationReport | undefined;
+  await withModelLock(NAME, q, () =>
+    withModelLock(NAME, model, async () => {
+      const {batchSize = 32, samples: atMost = 128} = options;
+      const all = await gathered(NAME, q, samples, {batchSize, atMost});
+      try {
+        warnOfFew(all.samples, atMost);
+        report = reportOf({
+          model: q.name,
+          samples: all.samples,
+          ...(await analyzed(q, model, layers, all.batches, options)),
+        });
+      } finally {
+        all.dispose();
+      }
+    }),
+  );
+  return report!;
+}
+
+function warnOfFew(samples: number, atMost: number): void {
+  if (samples >= Math.min(ENOUGH, atMost)) return;
+  console.warn(`${NAME}: there are ${samples} samples only, of which little can be told. Give it ${ENOUGH} or more.`);
+}
+
+async function analyzed(
+  q: LayersModel,
+  model: LayersModel,
+  layers: readonly Quantizing[],
+  batches: Batches,
+  {sensitivity = 'both', onProgress, signal}: AnalyzeOptions,
+): Promise<Omit<Findings, 'model' | 'samples'>> {
+  settleWeights(layers);
+  const probes = await probesOf(layers);
+  const groups = layers.map(({roundings}) => roundings);
+  const modes = (['only', 'without'] as const).filter(mode => sensitivity === 'both' || sensitivity === mode);
+  const total = 3 + modes.length * layers.length;
+  let done = 0;
+  const onEach = () => onProgress?.({done: ++done, total});
+
+  const float = await referenceOf(model, batches, {signal});
+  checkNumbers(float, model);
+  onEach();
+  const whole = await measuring(q, batches, float, probes.flat(), signal);
+  warnOfScale(layers, probes);
+  onEach();
+  const own = await referenceOf(q, batches, {float: groups.flat().map(({quantizer}) => quantizer), signal});
+  onEach();
+  const measured = {} as Record<'only' | 'without', Agreement[] | undefined>;
+  for (const mode of modes) {
+    const reference = mode === 'only' ? {...own, kinds: float.kinds} : float;
+    measured[mode] = await agreements(q, batches, reference, groups, {mode, onEach, signal});
+  }
+
+  const hasBatchNorm = allLayers(asContainer(q)).some(layer => isBatchNorm(unwrapped(layer)));
+  const {agreement, perClass} = whole;
+  const rowOf = (layer: Quantizing, i: number): LayerReport => ({
+    layer: layer.name,
+    className: unwrapped(layer).getClassName(),
+    only: measured.only && lossOf(measured.only[i]!),
+    without: measured.without && gainOf(agreement, measured.without[i]!),
+    tensors: probes[i]!.map(probe => probe.report({layer: layer.name, hasBatchNorm})),
+  });
+  return {
+    agreement,
+    perClass,
+    unrounded: between(float, own),
+    layers: layers.map((layer, i) => ({
+      row: rowOf(layer, i),
+      histograms: new Map(
+        probes[i]!.flatMap(({rounding, histogram}) => (histogram ? [[rounding.what, histogram]] : [])),
+      ),
+    })),
+  };
 }

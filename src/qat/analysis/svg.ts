@@ -1,7 +1,10 @@
 /** Plots as SVG texts, which need no document: what charts are made of. */
 
+/** The colors of what is shown. */
+export const COLORS = {gray: '#8a94a6', orange: '#e07a1f', green: '#3aa76d', blue: '#2f80ed'} as const;
+
 /** A text of XML with what is special in it escaped. */
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return text.replace(/[&<>"]/g, letter => `&#${letter.charCodeAt(0)};`);
 }
 
@@ -19,6 +22,11 @@ export function element(name: string, attributes: Attributes, content = ''): str
 /** A text at a place. */
 export function label(text: string, x: number, y: number, attributes: Attributes = {}): string {
   return element('text', {x, y, ...attributes}, escaped(text));
+}
+
+/** A name that fits into so many letters: by its end, which tells layers apart. */
+export function clipped(name: string, letters: number): string {
+  return name.length <= letters ? name : `…${name.slice(name.length - letters + 1)}`;
 }
 
 /** A whole picture, on white, so that it can be read wherever it is put. */

@@ -13,6 +13,7 @@ import {
   mul,
   type NamedTensorMap,
   onesLike,
+  type Rank,
   reshape,
   slice,
   sqrt,
@@ -62,7 +63,7 @@ function grouped(variables: readonly Variable[]): Variable[][] {
 }
 
 function joined(tensors: readonly Tensor[]): Tensor1D {
-  const flat = tensors.map(each => reshape(each, [each.size]) as Tensor1D);
+  const flat = tensors.map(each => reshape<Rank.R1>(each, [each.size]));
   return flat.length === 1 ? flat[0]! : concat(flat);
 }
 

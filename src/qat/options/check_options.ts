@@ -7,10 +7,23 @@ import {weightOf} from '../../layers/tfjs_internals';
 import type {CustomWeights} from '../../layers/weights';
 import {OBSERVER} from '../../quantizer/options';
 import {isQuantizing} from '../quantized_layers/quantizing';
-import type {ActivationOptions, LayerOptions, QuantizeOptions, WeightOptions} from './options';
+import {
+  type ActivationOptions,
+  type LayerOptions,
+  type QuantizeOptions,
+  recipeOf,
+  type WeightOptions,
+  zeroFreeProblems,
+} from './options';
 import type {OwnOptions} from './options_by_layer';
 
-const WEIGHTS: Rules<WeightOptions> = {numBits: bits, perChannel: flag, symmetric: flag, narrowRange: flag};
+const WEIGHTS: Rules<WeightOptions> = {
+  numBits: bits,
+  perChannel: flag,
+  symmetric: flag,
+  narrowRange: flag,
+  zeroFree: flag,
+};
 
 const ACTIVATIONS: Rules<ActivationOptions> = {
   numBits: bits,
@@ -149,6 +162,21 @@ function unusedProblems(layers: readonly Layer[], {layers: named, customLayers}:
   ];
 }
 
+/** Weights that are told to have no level at 0, where what else they are told has one. */
+function zeroFreeConflicts(options: QuantizeOptions, own: ReadonlyMap<Layer, OwnOptions>): string[] {
+  const recipe = recipeOf(options);
+  const all = options.weights || {};
+  const conflicts = (path: string, told: WeightOptions | false | undefined, weights: WeightOptions) =>
+    told && told.zeroFree
+      ? zeroFreeProblems(weights, recipe).map(problem => `${path}.zeroFree ${problem}, or leave zeroFree out.`)
+      : [];
+  const named = [...own].flatMap(([{name}, {options: merged}]) => {
+    const told = options.layers?.[name];
+    return told && merged ? conflicts(`layers.${name}.weights`, told.weights, {...all, ...merged.weights}) : [];
+  });
+  return [...conflicts('weights', options.weights, all), ...new Set(named)];
+}
+
 /** What is wrong with the options for a model, of whose layers and models within `own` says what they are told. */
 export function modelOptionProblems(
   model: Container,
@@ -156,8 +184,10 @@ export function modelOptionProblems(
   own: ReadonlyMap<Layer, OwnOptions>,
 ): string[] {
   const layers = allLayers(model);
+  const problems = quantizeProblems(options);
   return [
-    ...quantizeProblems(options),
+    ...problems,
+    ...(problems.length > 0 ? [] : zeroFreeConflicts(options, own)),
     ...namingProblems(layers, options.layers, [...own.keys()]),
     ...unknownProblems(layers, options, own),
     ...customProblems(layers, options),

@@ -14,6 +14,12 @@ export interface WeightOptions {
   readonly symmetric?: boolean;
   /** Whether the lowest level is left out; true by default. */
   readonly narrowRange?: boolean;
+  /**
+   * Of 2 bits: has no weight at 0, but all on four levels, half a step and one and a half steps on either side (ParetoQ: Liu et
+   * al. 2025). A channel of zeros gets a step next to nothing, and stays there. By default true wherever it can be: at 2 bits,
+   * with the recipe 'learned', on symmetric ranges, if nothing is said of narrowRange.
+   */
+  readonly zeroFree?: boolean;
 }
 
 /** How activations are quantized. */
@@ -107,7 +113,7 @@ export interface LayerConfigs {
 const LEARNED_BITS = 4;
 
 /** The recipe asked for, or the one for the fewest bits. */
-function recipeOf({recipe, weights, activations, layers = {}}: QuantizeOptions): Recipe {
+export function recipeOf({recipe, weights, activations, layers = {}}: QuantizeOptions): Recipe {
   if (recipe !== undefined) return recipe;
   const own = Object.values(layers).flatMap(layer => (layer ? [layer.weights, layer.activations] : []));
   const isFew = (each: WeightOptions | ActivationOptions | false | undefined) =>
@@ -118,6 +124,19 @@ function recipeOf({recipe, weights, activations, layers = {}}: QuantizeOptions):
 /** All options with at least 8 bits, but for what a layer itself is told. */
 function atLeast8bit<T extends WeightOptions | ActivationOptions>(all: T | false | undefined): T | false | undefined {
   return all && all.numBits !== undefined ? {...all, numBits: Math.max(8, all.numBits)} : all;
+}
+
+/** What is against weights without a level at 0. */
+export function zeroFreeProblems(
+  {numBits = 8, symmetric = true, narrowRange}: WeightOptions,
+  recipe: Recipe,
+): string[] {
+  return [
+    numBits === 2 ? '' : `has 2 bits, but numBits was ${numBits}. Set numBits: 2`,
+    symmetric ? '' : 'is symmetric, but symmetric was false. Leave symmetric out',
+    narrowRange === undefined ? '' : `has four levels, but narrowRange was ${narrowRange}. Leave narrowRange out`,
+    recipe === 'learned' ? '' : `is learned, but recipe was '${recipe}'. Set recipe: 'learned'`,
+  ].filter(Boolean);
 }
 
 /** The quantizers that the options give a layer, of which `own` are those of its own. */
@@ -145,8 +164,10 @@ function weightConfig(
   recipe: Recipe,
 ): QuantizerConfig | undefined {
   if (own === false || (all === false && !own)) return undefined;
-  const {numBits = 8, perChannel = kind !== 'embedding', symmetric = true, narrowRange = true} = {...all, ...own};
-  const grid = {numBits, perChannel, symmetric, narrowRange};
+  const given = {...all, ...own};
+  const zeroFree = given.zeroFree !== false && zeroFreeProblems(given, recipe).length === 0;
+  const {numBits = 8, perChannel = kind !== 'embedding', symmetric = true, narrowRange = !zeroFree} = given;
+  const grid = {numBits, perChannel, symmetric, narrowRange, ...(zeroFree && {zeroFree})};
   if (recipe === 'learned') return {...grid, observer: 'learned', start: 'mse', learningRateScale: 1};
   return {...grid, observer: 'lastValue'};
 }

@@ -39,14 +39,14 @@ export class WeightQuantizer {
    * Freezes the range, and has the saved layer say that the weight's variable holds levels: for a small file, where they are
    * put in its place. Gives what it is to hold.
    */
-  keepLevels({levels, view, grid: {axis, lowest}, gain}: WeightLevels): ArrayLike<number> {
+  keepLevels({levels, view, grid: {axis, spacing, lowest}, gain}: WeightLevels): ArrayLike<number> {
     this.quantizer.observing = false;
     this.#savesLevels = true;
     this.gainOfLevels = gain && Array.from(gain);
     if (!this.quantizer.countsFromLow) return levels;
     const channel = channelOf(view, axis);
     const counted = new Uint16Array(levels.length);
-    levels.forEach((level, i) => (counted[i] = level - lowest[channel(i)]!));
+    levels.forEach((level, i) => (counted[i] = (level - lowest[channel(i)]!) / spacing));
     return counted;
   }
 

@@ -21,6 +21,8 @@ import {unwrapped} from '../../layers/layer_wrapper';
 import {checkModel} from '../../layers/model';
 import {type Swap, swapped} from '../../layers/swapped';
 import type {BatchNorm} from '../../layers/tfjs_internals';
+import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
+import type {RangeMemory} from '../../quantizer/range';
 import {isQuantizing} from '../quantized_layers/quantizing';
 import {batchesOf, pass} from './batches';
 import {withModelLock} from './model_lock';
@@ -68,6 +70,10 @@ export const REESTIMATE: Rules<ReestimateOptions> = {samples: limit, batchSize: 
 
 /** How many samples are measured unless the options say. */
 export const SAMPLES = 512;
+
+function statisticsOf({movingMean, movingVariance}: BatchNorm): Variable[] {
+  return [movingMean, movingVariance].map(each => each.read() as Variable);
+}
 
 /** The mean of one layer's statistics over batches. Between them the layer is as it was. */
 class Statistics {
@@ -139,7 +145,7 @@ class Statistics {
   }
 
   get #variables(): Variable[] {
-    return [this.layer.movingMean, this.layer.movingVariance].map(each => each.read() as Variable);
+    return statisticsOf(this.layer);
   }
 
   #means(): Tensor[] {
@@ -164,17 +170,66 @@ function measuring(statistics: readonly Statistics[], run: () => void): void {
   else run();
 }
 
-/** Passes a batch. What is calibrated afterwards is not set yet, and no reason for a warning. */
-function passUnwarned(model: LayersModel, batch: readonly Tensor[]): void {
+/** Passes a batch. What is calibrated afterwards is left as it is: not set yet, it is no reason for a warning. */
+function passUnwarned(
+  model: LayersModel,
+  batch: readonly Tensor[],
+  isCalibrated: (quantizer: FakeQuantizer) => boolean,
+) {
   const unset = allLayers(asContainer(model))
     .flatMap(layer => (isQuantizing(layer) ? layer.roundings : []))
-    .filter(({of, quantizer}) => of === 'activations' && !quantizer.isSet() && !quantizer.watcher);
+    .filter(({of, quantizer}) => of === 'activations' && isCalibrated(quantizer) && !quantizer.watcher);
   for (const {quantizer} of unset) quantizer.watcher = () => undefined;
   try {
     pass(model, batch);
   } finally {
     for (const {quantizer} of unset) quantizer.watcher = undefined;
   }
+}
+
+/** How statistics are measured by {@link remeasure}. */
+interface Remeasuring {
+  readonly batchSize: number;
+  readonly atMost: number;
+  /** The activations that a calibration follows for: they pass as they are. */
+  readonly isCalibrated: (quantizer: FakeQuantizer) => boolean;
+  readonly onBatch?: () => void;
+}
+
+/**
+ * Measures the statistics of BatchNormalizations for a caller that is alone with the model; on an error they are as they
+ * were. Gives how many samples they are of.
+ */
+export async function remeasure(
+  caller: string,
+  model: LayersModel,
+  data: Samples,
+  {batchSize, atMost, isCalibrated, onBatch}: Remeasuring,
+): Promise<number> {
+  const statistics = batchNormsOf(caller, model).map(layer => new Statistics(layer));
+  let seen = 0;
+  try {
+    for await (const batch of batchesOf(caller, model, data, {batchSize, atMost})) {
+      measuring(statistics, () => passUnwarned(model, batch, isCalibrated));
+      seen += batch[0]!.shape[0];
+      onBatch?.();
+    }
+    await checkFinite(caller, statistics);
+    for (const each of statistics) each.commit();
+  } finally {
+    for (const each of statistics) each.dispose();
+  }
+  return seen;
+}
+
+/** Keeps copies of the statistics, to come back to. */
+export function rememberStatistics(caller: string, model: LayersModel): RangeMemory {
+  const variables = batchNormsOf(caller, model).flatMap(statisticsOf);
+  const before = variables.map(each => keep(each.clone()));
+  return {
+    restore: () => variables.forEach((each, i) => each.assign(before[i]!)),
+    dispose: () => dispose(before),
+  };
 }
 
 /**
@@ -202,35 +257,25 @@ export async function reestimateBatchNorm(
     console.warn(`reestimateBatchNorm: model ${model.name} has no BatchNormalization, so there is nothing to do.`);
     return;
   }
-  const statistics = layers.map(layer => new Statistics(layer));
-  try {
-    await withModelLock('reestimateBatchNorm', model, async () => {
-      let seen = 0;
-      for await (const batch of batchesOf('reestimateBatchNorm', model, data, {batchSize, atMost: samples})) {
-        measuring(statistics, () => passUnwarned(model, batch));
-        seen += batch[0]!.shape[0];
-      }
-      await checkFinite(statistics);
-      for (const each of statistics) each.commit();
-      if (seen < samples && samples < Infinity) {
-        const wanted = `${samples} ${options.samples === undefined ? 'are usual' : 'were asked for'}`;
-        console.warn(
-          `reestimateBatchNorm: the statistics are of ${seen} samples only, where ${wanted}. ` +
-            'Give it more, or ask for fewer (samples).',
-        );
-      }
-    });
-  } finally {
-    for (const each of statistics) each.dispose();
-  }
+  await withModelLock('reestimateBatchNorm', model, async () => {
+    const isCalibrated = (quantizer: FakeQuantizer) => !quantizer.isSet();
+    const seen = await remeasure('reestimateBatchNorm', model, data, {batchSize, atMost: samples, isCalibrated});
+    if (seen < samples && samples < Infinity) {
+      const wanted = `${samples} ${options.samples === undefined ? 'are usual' : 'were asked for'}`;
+      console.warn(
+        `reestimateBatchNorm: the statistics are of ${seen} samples only, where ${wanted}. ` +
+          'Give it more, or ask for fewer (samples).',
+      );
+    }
+  });
 }
 
-async function checkFinite(statistics: readonly Statistics[]): Promise<void> {
+async function checkFinite(caller: string, statistics: readonly Statistics[]): Promise<void> {
   const bad: string[] = [];
   for (const each of statistics) if (!(await each.isFinite())) bad.push(each.layer.name);
   if (bad.length === 0) return;
   throw new Error(
-    `reestimateBatchNorm: the statistics of ${bad.join(', ')} would be NaN or infinite, so all stay as they were. ` +
+    `${caller}: the statistics of ${bad.join(', ')} would be NaN or infinite, so all stay as they were. ` +
       'Look for NaN in the samples and in the weights.',
   );
 }

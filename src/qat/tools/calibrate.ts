@@ -1,18 +1,20 @@
 /** Ranges of activations from samples, before the first step of training. */
-import {dispose, keep, type Tensor, tidy} from '@tensorflow/tfjs-core';
+import {dispose, keep, type Tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {symmetricRatio} from '../../../kernels/observe';
 import {checkOptions} from '../../check/options';
-import {callback, count, limit, oneOf, percent, type Rules, throwProblems} from '../../check/rules';
-import type {Layer} from '../../layers/graph';
+import {callback, count, flag, limit, oneOf, percent, type Rules, throwProblems} from '../../check/rules';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import {type CalibrationMethod, Histogram} from '../../quantizer/histogram';
+import type {QuantizerOptions} from '../../quantizer/options';
 import {stepsOf} from '../../quantizer/range';
 import {offTies} from '../../quantizer/ties';
-import {type Quantizing, quantizingLayers, QuantizingWrapper, settle} from '../quantized_layers/quantizing';
+import {type Quantizing, quantizingLayers, type RoundedWeight, settle} from '../quantized_layers/quantizing';
+import {rememberStatistics, remeasure} from './batch_norm';
 import {batchesOf, pass, sampleCount} from './batches';
 import {withModelLock} from './model_lock';
-import type {Samples} from './samples';
+import {checkSamples, passOnce, type Samples} from './samples';
+import {restartWeights, startWeights} from './weights_start';
 
 export type {CalibrationMethod};
 
@@ -26,16 +28,22 @@ export interface CalibrationProgress {
 
 /** How {@link calibrate} goes about it. */
 export interface CalibrateOptions {
-  /** How a range comes from the values: 'minMax' (the default), 'percentile', or 'mse': that of the least squared error. */
+  /** How a range comes from the values: 'mse', that of the least squared error, by default; 'minMax' or 'percentile'. */
   readonly method?: CalibrationMethod;
   /** Of the method 'percentile': how many of a hundred values stay inside; 99.99 by default. */
   readonly percentile?: number;
   /** Samples at a time, where tensors are given; 16 by default. */
   readonly batchSize?: number;
+  /**
+   * Measures BatchNormalization's statistics anew first, with rounded weights and on the same samples (64 at a time unless
+   * `batchSize` says), as activations follow them. They have to pass twice: what a generator gives does not. False by default.
+   */
+  readonly reestimateBatchNorm?: boolean;
   /** How many samples to look at; all (Infinity) by default, so that batches without end need it. What more there are is left alone. */
   readonly samples?: number;
   /**
-   * Called after each batch; before the first, with nothing done, after each weight whose learned range has to be found.
+   * Called after each batch; before the first, with nothing done, after each weight whose learned range has to be found, and
+   * after each batch that statistics are measured on.
    * Nobody by default.
    */
   readonly onProgress?: (progress: CalibrationProgress) => void;
@@ -44,6 +52,7 @@ export interface CalibrateOptions {
 const CALIBRATE: Rules<CalibrateOptions> = {
   method: oneOf('minMax', 'percentile', 'mse'),
   percentile: percent,
+  reestimateBatchNorm: flag,
   samples: limit,
   batchSize: count,
   onProgress: callback,
@@ -51,18 +60,6 @@ const CALIBRATE: Rules<CalibrateOptions> = {
 
 /** How much of a debiased moving average the calibration is worth: about 70 batches at the decay of 0.99. */
 const WEIGHT = 0.5;
-
-/** Has learned ranges of weights found one by one: the first pass would find all of them at once, while a page stands still. */
-async function startWeights(layers: readonly Layer[], onEach: () => void): Promise<void> {
-  for (const layer of layers) {
-    for (const {quantizer, rounded} of layer instanceof QuantizingWrapper ? layer.roundedWeights() : []) {
-      if (quantizer.variables.length === 0 || quantizer.isSet()) continue;
-      tidy(() => void rounded());
-      onEach();
-      await new Promise(resolve => setTimeout(resolve));
-    }
-  }
-}
 
 /** One forward pass in which every activation is seen before it would be rounded. */
 async function watch(
@@ -94,24 +91,28 @@ async function watch(
   return bad;
 }
 
+/** The range of a quantizer's kind about what a histogram found. */
+function rangeOf([low, high]: readonly [number, number], {numBits, narrowRange, symmetric}: QuantizerOptions) {
+  if (!symmetric) return [Math.min(low, 0), Math.max(high, 0)] as const;
+  const ratio = symmetricRatio(numBits, narrowRange);
+  return [Math.min(low, high / ratio), Math.max(high, low * ratio)] as const;
+}
+
 function fitted(
   histogram: Histogram,
-  quantizer: FakeQuantizer,
-  {method = 'minMax', percentile = 99.99}: CalibrateOptions,
+  {options}: FakeQuantizer,
+  {method = 'mse', percentile = 99.99}: CalibrateOptions,
 ) {
-  const {numBits, narrowRange, symmetric, offTies: avoidsTies} = quantizer.options;
-  const steps = stepsOf(quantizer.options);
-  const [low, high] =
-    method === 'minMax'
-      ? histogram.minMax()
-      : method === 'mse'
-        ? histogram.mseRange(steps)
-        : histogram.percentileRange(percentile);
-  const ratio = symmetricRatio(numBits, narrowRange);
-  const range = symmetric
-    ? ([Math.min(low, high / ratio), Math.max(high, low * ratio)] as const)
-    : ([Math.min(low, 0), Math.max(high, 0)] as const);
-  return avoidsTies ? offTies(range, histogram.distinct, {steps, symmetric}) : range;
+  const grid = {steps: stepsOf(options), symmetric: options.symmetric};
+  const final = (range: readonly [number, number]) =>
+    options.offTies ? offTies(range, histogram.distinct, grid) : range;
+  if (method === 'percentile') return final(rangeOf(histogram.percentileRange(percentile), options));
+  const all = rangeOf(histogram.minMax(), options);
+  if (method === 'minMax') return final(all);
+  // Off the ties the wider one may be the better one, after all.
+  const [best, whole] = [final(histogram.mseRange(all, grid)), final(all)];
+  const error = (range: readonly [number, number]) => histogram.squaredError(range, grid.steps);
+  return error(best) < error(whole) ? best : whole;
 }
 
 /**
@@ -121,28 +122,40 @@ function fitted(
  * A range of the model's inputs is a little wider than the samples', by at most 2 %, where theirs would put values such as
  * pixels in [-1, 1] half-way between two levels, which integer runtimes round apart.
  *
+ * The order that costs least accuracy after training: `calibrate(q, samples, {reestimateBatchNorm: true})`, which measures
+ * the statistics of BatchNormalization, if there is any, before the ranges that follow from them.
+ *
  * @param model - a quantized model.
  * @param samples - a tensor (or one for each input, or by the inputs' names) of all samples, or batches of them: an array, a
  * generator, a tf.data.Dataset. Some hundreds of samples do. Targets that go along, as in `{xs, ys}`, are left alone.
  * Batches that a dataset makes are disposed of after use; all other tensors stay the caller's.
  * @param options - the method, how many samples, the batch size and a callback for the progress.
  * @throws if the samples do not fit the model, or there are none, or if the model is at work in another call: ranges then are
- * as they were; and after the others are set, if an activation was NaN.
+ * as they were, and so are statistics; and after the others are set, if an activation was NaN.
  */
 export async function calibrate(model: LayersModel, samples: Samples, options: CalibrateOptions = {}): Promise<void> {
   checkOptions('calibrate', options, CALIBRATE);
   if (options.percentile !== undefined && options.method === undefined) {
     throwProblems('calibrate', ["percentile is of the method 'percentile'. Name the method too, or leave it out."]);
   }
+  if (options.reestimateBatchNorm && passOnce(samples)) {
+    throwProblems('calibrate', [
+      'reestimateBatchNorm passes the samples twice, and these pass once, as what a generator gives. ' +
+        'Give it a tensor, an array or a dataset; or call reestimateBatchNorm(q, samples) before.',
+    ]);
+  }
   const layers = quantizingLayers('calibrate', model);
   let bad: ReadonlySet<string> = new Set();
   await withModelLock('calibrate', model, async () => {
     // Weights whose ranges only training moves: activations are of the weights as they will be rounded.
     const before = layers.flatMap(layer => layer.measureWeights?.() ?? []);
+    if (options.reestimateBatchNorm) before.push(rememberStatistics('calibrate', model));
+    const started: RoundedWeight[] = [];
     try {
-      bad = await measure(model, samples, layers, options);
+      bad = await measure(model, samples, layers, options, started);
     } catch (error) {
       for (const each of before) each.restore();
+      restartWeights(started);
       throw error;
     } finally {
       for (const each of before) each.dispose();
@@ -161,6 +174,7 @@ async function measure(
   samples: Samples,
   layers: readonly Quantizing[],
   options: CalibrateOptions,
+  started: RoundedWeight[],
 ): Promise<ReadonlySet<string>> {
   const {batchSize = 16, samples: atMost = Infinity, onProgress} = options;
   const roundings = layers.flatMap(layer => layer.roundings).filter(({of}) => of === 'activations');
@@ -171,15 +185,27 @@ async function measure(
   const total = sampleCount(model, samples, passing);
   const bad = new Set<string>();
   let done = 0;
+  const onNone = () => onProgress?.({done: 0, total});
+  if (options.reestimateBatchNorm) {
+    checkSamples('calibrate', model, samples, atMost);
+    started.push(...(await startWeights(layers, onNone)));
+    const all = {batchSize: options.batchSize ?? 64, atMost, isCalibrated: () => true, onBatch: onNone};
+    await remeasure('calibrate', model, samples, all);
+    restartWeights(started);
+  }
   for await (const batch of batchesOf('calibrate', model, samples, passing)) {
-    if (done === 0) await startWeights(layers, () => onProgress?.({done: 0, total}));
+    if (done === 0) await startWeights(layers, onNone);
     for (const name of await watch(model, batch, activations, seen)) bad.add(name);
     done += batch[0]!.shape[0];
     onProgress?.({done, total});
   }
+  const ranges = new Map<FakeQuantizer, readonly [number, number]>();
   for (const [quantizer, histogram] of seen) {
-    if (histogram.max >= histogram.min) quantizer.setRange(...fitted(histogram, quantizer, options), WEIGHT);
+    if (histogram.max >= histogram.min) ranges.set(quantizer, fitted(histogram, quantizer, options));
+    // A search for the least error takes some milliseconds, and there may be a hundred.
+    await new Promise(resolve => setTimeout(resolve));
   }
+  for (const [quantizer, range] of ranges) quantizer.setRange(...range, WEIGHT);
   settle(roundings);
   return bad;
 }

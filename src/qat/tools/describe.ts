@@ -2,6 +2,7 @@
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {callback, throwProblems} from '../../check/rules';
 import {tableOf} from '../../check/table';
+import {isBatchNorm} from '../../layers/folding';
 import {allLayers, asContainer, isInput, type Layer} from '../../layers/graph';
 import {kindOf, MULTIPLIES} from '../../layers/kinds';
 import {unwrapped} from '../../layers/layer_wrapper';
@@ -10,6 +11,7 @@ import type {Kind} from '../../layers/specs/layer_spec';
 import {type CustomLayers, slotsOf} from '../../layers/weights';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import type {RangeSnapshot} from '../../quantizer/range';
+import {hasCopiedStatistics} from '../copied_statistics';
 import {LEFT_OUT, reasonOfKind} from '../placement/placement';
 import {QuantizedLayer} from '../quantized_layers/quantized_layer';
 import {isQuantizing, quantizingLayers, QuantizingWrapper} from '../quantized_layers/quantizing';
@@ -47,6 +49,7 @@ export interface QuantizationDescription {
 function noteOf(quantizer: FakeQuantizer, {values, missed, collapsed = 0}: RangeSnapshot): string {
   const notes = [
     values ? '' : 'no range yet: passes values as they are',
+    quantizer.options.zeroFree ? 'zero-free: no weight is 0' : '',
     quantizer.quantizing ? '' : 'switched off',
     missed > 0 ? `${missed} batches were NaN or infinite: the range stayed as it was` : '',
     collapsed > 0 ? `${collapsed} learned ends collapsed or turned NaN: their last good values are used` : '',
@@ -123,8 +126,23 @@ function linesOf(layer: Layer, custom: CustomLayers, reasonOf: ReasonOf): Line[]
   return lines;
 }
 
+const COPIED =
+  "the statistics are the float network's: reestimateBatchNorm(q, samples), or calibrate(q, samples, " +
+  '{reestimateBatchNorm: true}), measures them with rounded weights';
+
+/** Tells at the first BatchNormalization whether statistics want measuring. */
+function noted(lines: readonly Line[], norm: Layer): Line {
+  const [first] = lines;
+  const rowOf = (snapshot: RangeSnapshot | undefined) => {
+    const row = first!.rowOf(snapshot);
+    return hasCopiedStatistics(norm) ? {...row, note: [row.note, COPIED].filter(Boolean).join('; ')} : row;
+  };
+  return {...first!, rowOf};
+}
+
 /**
- * Tells what is quantized in a model: with how many bits, on which ranges; and what is not and why.
+ * Tells what is quantized in a model: with how many bits, on which ranges; and what is not and why. Of a model as
+ * `quantizeModel` gave it, the first BatchNormalization says that the statistics want measuring anew, until something moves them.
  *
  * @param model - a quantized model.
  * @returns ways to read that as rows, and to print them.
@@ -136,7 +154,11 @@ export function describeQuantization(model: LayersModel): QuantizationDescriptio
     layers.flatMap(layer => (layer instanceof QuantizedLayer ? layer.customClass : [])),
   );
   const reasonOf = reasonsOf(layers);
-  const lines = layers.flatMap(layer => linesOf(layer, custom, reasonOf));
+  const firstNorm = layers.find(layer => isBatchNorm(unwrapped(layer)));
+  const lines = layers.flatMap(layer => {
+    const own = linesOf(layer, custom, reasonOf);
+    return layer === firstNorm ? [noted(own, unwrapped(layer)), ...own.slice(1)] : own;
+  });
   const read = () =>
     withModel('describeQuantization', model, () =>
       Promise.all(lines.map(async ({quantizer, rowOf}) => rowOf(await quantizer?.snapshot()))),

@@ -45,6 +45,13 @@ function isIterable(samples: unknown): samples is Iterable<unknown> | AsyncItera
   return isObject(samples) && (typeof later === 'function' || typeof now === 'function');
 }
 
+/** Whether they pass but once, as what a generator function gives. */
+export function passOnce(samples: Samples): boolean {
+  if (!isIterable(samples) || isDataset(samples)) return false;
+  const iterator = Symbol.asyncIterator in samples ? samples[Symbol.asyncIterator]() : samples[Symbol.iterator]();
+  return (iterator as unknown) === samples;
+}
+
 /** Whether samples are all in one, not batch by batch. */
 export function isWhole(samples: unknown): samples is Batch {
   if (Array.isArray(samples)) return samples.length > 0 && samples.every(isTensor);
