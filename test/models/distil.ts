@@ -6,7 +6,7 @@ import {calibrate, distil, type QuantizeOptions, quantizeModel} from '../../src/
 import {inputsOf, PHOTO_BYTES, PUBLISHED} from './published';
 
 /** Widths of weights and activations. */
-export const WIDTHS: Readonly<Record<string, QuantizeOptions>> = {
+const WIDTHS: Readonly<Record<string, QuantizeOptions>> = {
   w8a8: {weights: {numBits: 8}},
   w4a8: {weights: {numBits: 4}},
   'w4a8, ends at 8': {weights: {numBits: 4}, keepEnds8bit: true},
@@ -25,7 +25,7 @@ const CALIBRATION = 256;
 export interface DistilPlan {
   readonly steps: number;
   readonly batchSize: number;
-  /** All of {@link WIDTHS} by default. */
+  /** 'w4a8' and the like; all by default. */
   readonly widths?: readonly string[];
 }
 

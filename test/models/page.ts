@@ -3,7 +3,7 @@ import '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import {importModel} from '../../src/entries/import';
-import {type DistilPlan, type DistilRow, distilSet} from './distil';
+import {type DistilPlan, type DistilRow, distilSet, SETS} from './distil';
 
 declare global {
   interface Window {
@@ -16,24 +16,25 @@ declare global {
       plan: DistilPlan,
     ): Promise<void>;
     onProgress: (what: string, done: number, total: number) => Promise<void>;
-    onRow: (row: DistilRow) => Promise<void>;
   }
 }
 
-window.distilOn = async (backend, name, [modelUrl, cropsUrl], set, plan) => {
+window.distilOn = async (backend, name, [modelUrl, cropsUrl], plan) => {
   if (!(await tf.setBackend(backend))) throw new Error(`This browser offers no ${backend} backend.`);
   const model = await importModel(modelUrl);
   const bytes = new Uint8Array(await (await fetch(cropsUrl)).arrayBuffer());
   const rows: DistilRow[] = [];
-  await distilSet(
-    model,
-    name,
-    bytes,
-    set,
-    plan,
-    (...told) => void window.onProgress(...told),
-    row => rows.push(row),
-  );
-  for (const row of rows) await window.onRow(row);
+  for (let set = 0; set < SETS; ++set) {
+    await distilSet(
+      model,
+      name,
+      bytes,
+      set,
+      plan,
+      (...told) => void window.onProgress(...told),
+      row => rows.push(row),
+    );
+  }
   model.dispose();
+  return rows;
 };

@@ -108,11 +108,9 @@ async function distilAll(backend) {
   try {
     await withBar(async onProgress => {
       await page.exposeFunction('onProgress', onProgress);
-      await page.exposeFunction('onRow', row => void rows.push(row));
       for (const name of DISTILLED) {
         const urls = [`/models/${name}.json`, `/photos/${COUNTS.distillation}.bin`];
-        for (const set of [0, 1, 2])
-          await page.evaluate((...given) => globalThis.distilOn(...given), backend, name, urls, set, PLAN);
+        rows.push(...(await page.evaluate((...given) => globalThis.distilOn(...given), backend, name, urls, PLAN)));
       }
     });
   } finally {
