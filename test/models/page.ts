@@ -8,13 +8,7 @@ import {type DistilPlan, type DistilRow, distilSet, SETS} from './distil';
 declare global {
   interface Window {
     /** For whoever drives the page, which takes the URLs of the model and of the crops. */
-    distilOn(
-      backend: string,
-      name: string,
-      urls: readonly [string, string],
-      set: number,
-      plan: DistilPlan,
-    ): Promise<void>;
+    distilOn(backend: string, name: string, urls: readonly [string, string], plan: DistilPlan): Promise<DistilRow[]>;
     onProgress: (what: string, done: number, total: number) => Promise<void>;
   }
 }
