@@ -9,8 +9,9 @@ import './index';
 
 export type {Grid} from '../../kernels/grid';
 export {analyzeQuantization, type AnalyzeOptions, type QuantizationReport} from '../qat/analysis/analyze_quantization';
-export type {BitChoice, BitPoint, BitRow} from '../qat/analysis/bit_choice';
-export {chooseBits, type ChooseBitsOptions} from '../qat/analysis/choose_bits';
+export type {BitChoice, BitPoint, BitRow} from '../qat/bits/choice';
+export {chooseBits} from '../qat/bits/choose_bits';
+export type {ChooseBitsOptions} from '../qat/bits/options';
 export {
   distil,
   type DistilOptions,
