@@ -9,7 +9,13 @@ import {type CalibrationMethod, Histogram} from '../../quantizer/histogram';
 import type {QuantizerOptions} from '../../quantizer/options';
 import {stepsOf} from '../../quantizer/range';
 import {offTies} from '../../quantizer/ties';
-import {type Quantizing, quantizingLayers, type RoundedWeight, settle} from '../quantized_layers/quantizing';
+import {
+  type Quantizing,
+  quantizingLayers,
+  type RoundedWeight,
+  type RoundingOfActivation,
+  settle,
+} from '../quantized_layers/quantizing';
 import {rememberStatistics, remeasure} from './batch_norm';
 import {batchesOf, pass, sampleCount} from './batches';
 import {withModelLock} from './model_lock';
@@ -35,15 +41,16 @@ export interface CalibrateOptions {
   /** Samples at a time, where tensors are given; 16 by default. */
   readonly batchSize?: number;
   /**
-   * Measures BatchNormalization's statistics anew first, with rounded weights and on the same samples (64 at a time unless
-   * `batchSize` says), as activations follow them. They have to pass twice: what a generator gives does not. False by default.
+   * Measures BatchNormalization's statistics anew, on the same samples (64 at a time unless `batchSize` says): with rounded
+   * weights before the ranges, as activations follow them, and with rounded activations after, which matters at few bits. The
+   * samples have to pass more than once: what a generator gives does not. False by default.
    */
   readonly reestimateBatchNorm?: boolean;
   /** How many samples to look at; all (Infinity) by default, so that batches without end need it. What more there are is left alone. */
   readonly samples?: number;
   /**
    * Called after each batch; before the first, with nothing done, after each weight whose learned range has to be found, and
-   * after each batch that statistics are measured on.
+   * after each batch that statistics are measured on before the ranges.
    * Nobody by default.
    */
   readonly onProgress?: (progress: CalibrationProgress) => void;
@@ -60,6 +67,10 @@ const CALIBRATE: Rules<CalibrateOptions> = {
 
 /** How much of a debiased moving average the calibration is worth: about 70 batches at the decay of 0.99. */
 const WEIGHT = 0.5;
+
+function activationsOf(layers: readonly Quantizing[]): RoundingOfActivation[] {
+  return layers.flatMap(layer => layer.roundings).filter(rounding => rounding.of === 'activations');
+}
 
 /** One forward pass in which every activation is seen before it would be rounded. */
 async function watch(
@@ -123,7 +134,7 @@ function fitted(
  * pixels in [-1, 1] half-way between two levels, which integer runtimes round apart.
  *
  * The order that costs least accuracy after training: `calibrate(q, samples, {reestimateBatchNorm: true})`, which measures
- * the statistics of BatchNormalization, if there is any, before the ranges that follow from them.
+ * the statistics of BatchNormalization, if there is any, before the ranges that follow from them and after.
  *
  * @param model - a quantized model.
  * @param samples - a tensor (or one for each input, or by the inputs' names) of all samples, or batches of them: an array, a
@@ -140,36 +151,51 @@ export async function calibrate(model: LayersModel, samples: Samples, options: C
   }
   if (options.reestimateBatchNorm && passOnce(samples)) {
     throwProblems('calibrate', [
-      'reestimateBatchNorm passes the samples twice, and these pass once, as what a generator gives. ' +
+      'reestimateBatchNorm passes the samples more than once, and these pass once, as what a generator gives. ' +
         'Give it a tensor, an array or a dataset; or call reestimateBatchNorm(q, samples) before.',
     ]);
   }
-  const layers = quantizingLayers('calibrate', model);
-  let bad: ReadonlySet<string> = new Set();
+  quantizingLayers('calibrate', model);
   await withModelLock('calibrate', model, async () => {
-    // Weights whose ranges only training moves: activations are of the weights as they will be rounded.
-    const before = layers.flatMap(layer => layer.measureWeights?.() ?? []);
-    if (options.reestimateBatchNorm) before.push(rememberStatistics('calibrate', model));
-    const started: RoundedWeight[] = [];
-    try {
-      bad = await measure(model, samples, layers, options, started);
-    } catch (error) {
-      for (const each of before) each.restore();
-      restartWeights(started);
-      throw error;
-    } finally {
-      for (const each of before) each.dispose();
-    }
+    await calibrateAlone('calibrate', model, samples, options);
   });
+}
+
+/** Calibrates for a caller that is alone with the model. */
+export async function calibrateAlone(
+  caller: string,
+  model: LayersModel,
+  samples: Samples,
+  options: CalibrateOptions,
+): Promise<void> {
+  const layers = quantizingLayers(caller, model);
+  let bad: ReadonlySet<string>;
+  // Weights whose ranges only training moves: activations are of the weights as they will be rounded.
+  const before = layers.flatMap(layer => layer.measureWeights?.() ?? []);
+  if (options.reestimateBatchNorm) {
+    before.push(rememberStatistics(caller, model));
+    before.push(...activationsOf(layers).map(({quantizer}) => quantizer.remember()));
+  }
+  const started: RoundedWeight[] = [];
+  try {
+    bad = await measure(caller, model, samples, layers, options, started);
+  } catch (error) {
+    for (const each of before) each.restore();
+    restartWeights(started);
+    throw error;
+  } finally {
+    for (const each of before) each.dispose();
+  }
   if (bad.size === 0) return;
   throw new Error(
-    `calibrate: activations were NaN in ${[...bad].join(', ')}; ranges are of the other values. ` +
+    `${caller}: activations were NaN in ${[...bad].join(', ')}; ranges are of the other values. ` +
       'Look for NaN in the samples and in the weights.',
   );
 }
 
 /** Sets the ranges, and gives the names of where there was NaN. */
 async function measure(
+  caller: string,
   model: LayersModel,
   samples: Samples,
   layers: readonly Quantizing[],
@@ -177,7 +203,7 @@ async function measure(
   started: RoundedWeight[],
 ): Promise<ReadonlySet<string>> {
   const {batchSize = 16, samples: atMost = Infinity, onProgress} = options;
-  const roundings = layers.flatMap(layer => layer.roundings).filter(({of}) => of === 'activations');
+  const roundings = activationsOf(layers);
   const measured = roundings.filter(({fixed}) => !fixed);
   const seen = new Map(measured.map(({quantizer}) => [quantizer, new Histogram()]));
   const activations = roundings.map(({quantizer}) => quantizer);
@@ -186,14 +212,14 @@ async function measure(
   const bad = new Set<string>();
   let done = 0;
   const onNone = () => onProgress?.({done: 0, total});
+  const statistics = {batchSize: options.batchSize ?? 64, atMost};
   if (options.reestimateBatchNorm) {
-    checkSamples('calibrate', model, samples, atMost);
+    checkSamples(caller, model, samples, atMost);
     started.push(...(await startWeights(layers, onNone)));
-    const all = {batchSize: options.batchSize ?? 64, atMost, isCalibrated: () => true, onBatch: onNone};
-    await remeasure('calibrate', model, samples, all);
+    await remeasure(caller, model, samples, {...statistics, isCalibrated: () => true, onBatch: onNone});
     restartWeights(started);
   }
-  for await (const batch of batchesOf('calibrate', model, samples, passing)) {
+  for await (const batch of batchesOf(caller, model, samples, passing)) {
     if (done === 0) await startWeights(layers, onNone);
     for (const name of await watch(model, batch, activations, seen)) bad.add(name);
     done += batch[0]!.shape[0];
@@ -207,5 +233,9 @@ async function measure(
   }
   for (const [quantizer, range] of ranges) quantizer.setRange(...range, WEIGHT);
   settle(roundings);
+  if (options.reestimateBatchNorm) {
+    await remeasure(caller, model, samples, {...statistics, isCalibrated: () => false});
+    restartWeights(started);
+  }
   return bad;
 }
