@@ -12,13 +12,8 @@ export {analyzeQuantization, type AnalyzeOptions, type QuantizationReport} from 
 export type {BitChoice, BitPoint, BitRow} from '../qat/bits/choice';
 export {chooseBits} from '../qat/bits/choose_bits';
 export type {ChooseBitsOptions} from '../qat/bits/options';
-export {
-  distil,
-  type DistilOptions,
-  type DistilProgress,
-  type DistilResult,
-  type SampleFunction,
-} from '../qat/distillation/distil';
+export {distil} from '../qat/distillation/distil';
+export type {DistilOptions, DistilProgress, DistilResult, SampleFunction} from '../qat/distillation/options';
 export type {LayerReport, Loss} from '../qat/analysis/report';
 export type {TensorHistogram} from '../qat/analysis/tensor_histogram';
 export type {TensorReport} from '../qat/analysis/tensor_report';
