@@ -13,7 +13,7 @@ import {withModelLock} from '../tools/model_lock';
 import {scaleProblems} from '../tools/sample_scale';
 import {orderProblems} from '../tools/same_order';
 import type {Samples} from '../tools/samples';
-import {type Gathered, gathered} from './gather';
+import {type Gathered, gathered} from '../tools/gather';
 import {type Findings, type LayerReport, type Loss, type QuantizationReport, reportOf} from './report';
 import {measuring} from './measuring';
 import {agreements, type Reference, referenceOf, settleWeights} from './sensitivity';

@@ -156,10 +156,12 @@ export async function calibrate(model: LayersModel, samples: Samples, options: C
     ]);
   }
   quantizingLayers('calibrate', model);
-  await withModelLock('calibrate', model, () => calibrateAlone('calibrate', model, samples, options));
+  await withModelLock('calibrate', model, async () => {
+    await calibrateAlone('calibrate', model, samples, options);
+  });
 }
 
-/** {@link calibrate} for a caller that is alone with the model, and has checked what it gives. */
+/** Calibrates for a caller that is alone with the model. */
 export async function calibrateAlone(
   caller: string,
   model: LayersModel,
