@@ -220,9 +220,11 @@ describe('analyzeQuantization', () => {
     const {model, q} = identity(2);
     const warned = () => (console.warn as jasmine.Spy).calls.allArgs().join('\n');
     await analyzeQuantization(q, model, tf.fill([70, 2], 200), {sensitivity: 'none'});
-    expect(warned()).toMatch(/lies in \[200, 200\], but its range is \[0, 7\.5\], outside of which are 100 %/);
+    expect(warned()).toMatch(
+      /input d_input do not fit the range .* 0\.00 … 7\.50: 100 % of the values are outside of it, the largest is 200/,
+    );
     await analyzeQuantization(q, model, tf.fill([70, 2], 0.5), {sensitivity: 'none'});
-    expect(warned()).toMatch(/lies in \[0\.5, 0\.5\], but its range is \[0, 7\.5\]\. Give samples of the scale/);
+    expect(warned()).toMatch(/0\.00 … 7\.50: no value is larger than 0\.500\. Scale them/);
     await analyzeQuantization(q, model, tf.fill([5, 2], 7), {sensitivity: 'none'});
     expect(warned()).toMatch(/there are 5 samples only/);
   });
