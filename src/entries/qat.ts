@@ -9,15 +9,11 @@ import './index';
 
 export type {Grid} from '../../kernels/grid';
 export {analyzeQuantization, type AnalyzeOptions, type QuantizationReport} from '../qat/analysis/analyze_quantization';
-export type {BitChoice, BitPoint, BitRow} from '../qat/analysis/bit_choice';
-export {chooseBits, type ChooseBitsOptions} from '../qat/analysis/choose_bits';
-export {
-  distil,
-  type DistilOptions,
-  type DistilProgress,
-  type DistilResult,
-  type SampleFunction,
-} from '../qat/distillation/distil';
+export type {BitChoice, BitPoint, BitRow} from '../qat/bits/choice';
+export {chooseBits} from '../qat/bits/choose_bits';
+export type {ChooseBitsOptions} from '../qat/bits/options';
+export {distil} from '../qat/distillation/distil';
+export type {DistilOptions, DistilProgress, DistilResult, SampleFunction} from '../qat/distillation/options';
 export type {LayerReport, Loss} from '../qat/analysis/report';
 export type {TensorHistogram} from '../qat/analysis/tensor_histogram';
 export type {TensorReport} from '../qat/analysis/tensor_report';

@@ -1,10 +1,11 @@
-/** The page that trains a step of MobileNet v2 on WebGPU, float and quantized. */
+/** The page that trains MobileNet v2 on WebGPU: a step, float and quantized, or without labels. */
 import '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {decode} from '../../lab/base64';
 import {quantizeModel} from '../../src/entries/qat';
+import {distilNetwork, type DistilReport} from './distil';
 import {held, imagesOf, load, type Pretrained} from './network';
 
 /** Seconds or a loss; told one by one, as a renderer that is no GPU may not get through all. */
@@ -14,7 +15,9 @@ declare global {
   interface Window {
     /** For whoever drives the page. */
     trainSteps(pretrained: Pretrained, pixels: string): Promise<void>;
+    distilNetwork(pretrained: Pretrained, pixelsUrl: string, steps: number, batchSize: number): Promise<DistilReport>;
     onFigure: Tell;
+    onProgress: (what: string, done: number, total: number) => Promise<void>;
   }
 }
 
@@ -31,8 +34,18 @@ async function train(name: string, model: LayersModel, x: tf.Tensor, y: tf.Tenso
   model.optimizer.dispose();
 }
 
-window.trainSteps = async (pretrained, pixels) => {
+async function openWebGPU(): Promise<void> {
   if (!(await tf.setBackend('webgpu'))) throw new Error('This browser offers no webgpu backend.');
+}
+
+window.distilNetwork = async (pretrained, pixelsUrl, steps, batchSize) => {
+  await openWebGPU();
+  const pixels = new Uint8Array(await (await fetch(pixelsUrl)).arrayBuffer());
+  return distilNetwork(pretrained, pixels, {steps, batchSize}, (...told) => void window.onProgress(...told));
+};
+
+window.trainSteps = async (pretrained, pixels) => {
+  await openWebGPU();
   const model = await load(pretrained);
   const x = imagesOf(decode(pixels));
   const y = tf.tidy(() => tf.oneHot(tf.zeros([x.shape[0]], 'int32'), model.outputs[0]!.shape[1]!).toFloat());

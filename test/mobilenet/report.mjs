@@ -6,7 +6,7 @@ import Table from 'cli-table3';
 import {readOptions, ROOT, runCommand, withBar} from '../../lab/command.mjs';
 import {bundleForPage, importTypeScript, openPage} from '../../scripts/page.mjs';
 import {readModel} from '../models/fetch.mjs';
-import {loadPhotos} from './photos.mjs';
+import {loadPhotos, PHOTOS} from './photos.mjs';
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 /** MobileNet v2 of 224 by 224 pixels and five classes, its weights rounded to 8 bits for storage. */
@@ -14,6 +14,8 @@ const NETWORK = 'mobilenet_v2';
 const IMAGES = 264;
 const IMAGE_BYTES = 224 * 224 * 3;
 const STEP_MINUTES = 6;
+/** Crops for training without labels and for its test, and how many a step takes. */
+const DISTIL = {crops: 576, batchSize: 16};
 
 const HELP = `npm run mobilenet -- [options]
 
@@ -22,6 +24,8 @@ training, writes it as .tflite and runs that. Prints a table and writes out/mobi
 
   --step   instead trains it for two steps, quantized and float, on WebGPU in Chromium, for at most ${STEP_MINUTES} minutes;
            writes out/mobilenet-step.json
+  --distil N   instead quantizes its weights to 4 bits and trains it for N steps of ${DISTIL.batchSize} crops without labels, on WebGPU in
+           Chromium: minutes on a GPU, hours without; writes out/mobilenet-distil.json
   --help   this text
 `;
 
@@ -44,6 +48,22 @@ async function trainSteps(network, pixels) {
     return figures;
   } finally {
     clearTimeout(timer);
+    await close();
+  }
+}
+
+/** What training without labels reaches. */
+async function distilNetwork(network, steps) {
+  await loadPhotos(DISTIL.crops);
+  const script = await bundleForPage(join(FOLDER, 'page.ts'));
+  const {page, close} = await openPage(script, 'distilNetwork', {'/photos/': PHOTOS});
+  try {
+    return await withBar(async onProgress => {
+      await page.exposeFunction('onProgress', onProgress);
+      const url = `/photos/${DISTIL.crops}.bin`;
+      return page.evaluate((...given) => globalThis.distilNetwork(...given), network, url, steps, DISTIL.batchSize);
+    });
+  } finally {
     await close();
   }
 }
@@ -86,12 +106,17 @@ async function write(name, report) {
 }
 
 async function main() {
-  const options = readOptions({step: {type: 'boolean'}, help: {type: 'boolean'}});
+  const options = readOptions({step: {type: 'boolean'}, distil: {type: 'string'}, help: {type: 'boolean'}});
   if (options.help) return console.log(HELP);
   process.chdir(ROOT);
   await mkdir('out', {recursive: true});
   const {json: manifest, weights} = readModel(NETWORK);
   const network = {manifest, weights: weights.toString('base64')};
+  if (options.distil) {
+    const report = await distilNetwork(network, Number(options.distil));
+    console.log(JSON.stringify(report, undefined, 1));
+    return write('mobilenet-distil', report);
+  }
   const pixels = await loadPhotos(IMAGES);
   if (options.step)
     return write('mobilenet-step', await trainSteps(network, pixels.toString('base64', 0, IMAGE_BYTES)));

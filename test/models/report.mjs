@@ -13,7 +13,7 @@ import {print, writeDocument} from './document.mjs';
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 
 /** How many photos each part is given. */
-const COUNTS = {table: 96, converter: 400, training: 400};
+const COUNTS = {table: 96, converter: 400, distillation: 1000};
 
 const HELP = `npm run models -- [options]
 
@@ -23,7 +23,8 @@ cores.
 
   --only LIST   these models: their names are in the error of a wrong one (all). The other lines stay
   --converter   instead compares int8 files with those of TensorFlow's converter (installs TensorFlow once: 3 GB)
-  --train       instead trains the emotion classifier at w4a8 on its own float outputs, on WebGL in Chromium
+  --distil      instead quantizes the emotion classifiers without labels, in Chromium: minutes on a GPU, hours without
+  --backend     of --distil: webgpu (the default) or webgl
   --help        this text
 `;
 
@@ -93,34 +94,49 @@ async function compareWithConverter() {
   }
 }
 
-async function train() {
-  fetchModels(['emotion']);
-  await loadPhotos(COUNTS.training);
+/** What each classifier is trained for. */
+const DISTILLED = ['emotion', 'fer'];
+const PLAN = {steps: 240, batchSize: 32};
+
+async function distilAll(backend) {
+  checkAmong('backend', [backend], ['webgpu', 'webgl']);
+  fetchModels(DISTILLED);
+  await loadPhotos(COUNTS.distillation);
   const script = await bundleForPage(join(FOLDER, 'page.ts'));
-  const {page, close} = await openPage(script, 'trainEmotion', {'/models/': MODELS, '/photos/': PHOTOS});
+  const {page, close} = await openPage(script, 'distilOn', {'/models/': MODELS, '/photos/': PHOTOS});
+  const rows = [];
   try {
-    return await withBar(async onProgress => {
-      await page.exposeFunction('onTraining', onProgress);
-      return page.evaluate(
-        (...urls) => globalThis.trainEmotion(...urls),
-        '/models/emotion.json',
-        `/photos/${COUNTS.training}.bin`,
-      );
+    await withBar(async onProgress => {
+      await page.exposeFunction('onProgress', onProgress);
+      for (const name of DISTILLED) {
+        const urls = [`/models/${name}.json`, `/photos/${COUNTS.distillation}.bin`];
+        rows.push(...(await page.evaluate((...given) => globalThis.distilOn(...given), backend, name, urls, PLAN)));
+      }
     });
   } finally {
     await close();
   }
+  return {...PLAN, backend, rows};
 }
 
 async function main() {
   const flag = {type: 'boolean'};
-  const options = readOptions({only: {type: 'string'}, converter: flag, train: flag, help: flag});
+  const text = {type: 'string'};
+  const options = readOptions({
+    only: text,
+    converter: flag,
+    distil: flag,
+    backend: {...text, default: 'webgpu'},
+    help: flag,
+  });
   if (options.help) return console.log(HELP);
   process.chdir(ROOT);
-  const part = options.train ? 'training' : options.converter ? 'converter' : 'table';
-  const work = {table: () => measureModels(listOf(options.only)), converter: compareWithConverter, training: train}[
-    part
-  ];
+  const part = options.distil ? 'distillation' : options.converter ? 'converter' : 'table';
+  const work = {
+    table: () => measureModels(listOf(options.only)),
+    converter: compareWithConverter,
+    distillation: () => distilAll(options.backend),
+  }[part];
   await writeResults(part, await work());
   const results = Object.fromEntries(
     await Promise.all(Object.keys(COUNTS).map(async part => [part, await readResults(part)])),

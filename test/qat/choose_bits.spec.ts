@@ -45,7 +45,7 @@ describe('chooseBits', () => {
     // 96 and 36 weights, 12 and 3 scales, 12 and 3 biases of 4 bytes.
     const bytes = (bits: number) => Math.ceil((96 * bits) / 8) + Math.ceil((36 * bits) / 8) + 4 * (12 + 3) * 2;
     expect(uniform.map(each => [each.numBits, each.bytes])).toEqual([2, 3, 4, 8].map(bits => [bits, bytes(bits)]));
-    expect(rows.map(({layer, weights}) => [layer, weights])).toEqual([
+    expect(rows.map(({layer, count}) => [layer, count])).toEqual([
       ['hidden', 96],
       ['logits', 36],
     ]);
@@ -99,7 +99,7 @@ describe('chooseBits', () => {
     expect(float.bytes).toBe(96 / 2 + 4 * (12 + 12) + 4 * (36 + 3));
     const ends = chooseBits(model, samples, {bitsPerWeight: 8, quantize: {keepEnds8bit: true}});
     expect(await messageOf(ends)).toMatch(
-      /^chooseBits: there is no width to choose: the options name those of hidden, logits/,
+      /^chooseBits: there is no width of weights to choose: the options name or fix those of hidden, logits/,
     );
   });
 
@@ -117,7 +117,7 @@ describe('chooseBits', () => {
     const model = tfl.model({inputs: image, outputs: last});
     const samples = tf.randomNormal([8, 6, 6, 2]);
     const {rows: found, options} = await chooseBits(model, samples, {bitsPerWeight: 3.5});
-    expect(found.map(({layer, weights}) => [layer, weights])).toEqual([
+    expect(found.map(({layer, count}) => [layer, count])).toEqual([
       ['conv', 72],
       ['separable', 18 + 4],
       ['lstm', 24 + 36],
@@ -150,8 +150,10 @@ describe('chooseBits', () => {
     const choice = await chooseBits(classifier(), samplesOf(), {bytes: 175});
     const lines: string[] = [];
     choice.print(line => lines.push(line));
-    expect(lines[0]).toMatch(/^layer +weights +bytes +bits +loss at 2/);
-    expect(lines.some(line => line.startsWith(`${choice.bytes} bytes, `))).toBe(true);
+    expect(lines[0]).toMatch(/^layer +of +count +bytes +bits +loss at 2/);
+    for (const text of [`chosen: ${choice.bytes} bytes, `, 'predicted: divergence 0.', 'measured: divergence 0.']) {
+      expect(lines.filter(line => line.startsWith(text)).length).toBe(1);
+    }
     const plot = choice.plot();
     expect(plot).toMatch(/^<svg [^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/);
     expect(plot).not.toMatch(/NaN|Infinity|undefined/);
@@ -165,7 +167,8 @@ describe('chooseBits', () => {
       maxLoss: 2,
       widths: [4],
       samples: 0,
-      quantize: {weights: {numBits: 4}, layers: {no: false}},
+      activations: true,
+      quantize: {weights: {numBits: 4}, activations: {numBits: 4}, layers: {no: false}},
     };
     const message = await messageOf(chooseBits(model, samples, bad as ChooseBitsOptions));
     for (const part of [
@@ -174,6 +177,7 @@ describe('chooseBits', () => {
       'widths must be two or more different widths',
       'samples must be an integer above 0',
       'quantize.weights.numBits is what is chosen',
+      'quantize.activations.numBits is what is chosen',
       'quantize: there is no layer no',
     ]) {
       expect(message).toContain(part);

@@ -1,6 +1,6 @@
 /** The knapsack of widths, against all combinations there are. */
 import fc from 'fast-check';
-import {paretoFront, thinned, type Width} from '../../src/qat/analysis/bit_front';
+import {paretoFront, thinned, type Width} from '../../src/qat/bits/front';
 
 interface Sum {
   readonly cost: number;

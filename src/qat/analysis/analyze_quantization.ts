@@ -11,7 +11,7 @@ import {type Agreement, AgreementCounter} from '../outputs/agreement';
 import {type Quantizing, quantizingLayers} from '../quantized_layers/quantizing';
 import {withModelLock} from '../tools/model_lock';
 import type {Samples} from '../tools/samples';
-import {type Gathered, gathered} from './gather';
+import {type Gathered, gathered} from '../tools/gather';
 import {type Findings, type LayerReport, type Loss, type QuantizationReport, reportOf} from './report';
 import {measuring} from './measuring';
 import {agreements, type Reference, referenceOf, settleWeights} from './sensitivity';

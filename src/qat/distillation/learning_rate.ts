@@ -1,31 +1,69 @@
 /** How large the steps of training are. */
-import {clipByValue, mean, mul, scalar, sqrt, square, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
+import {maximum, mean, scalar, sqrt, square, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {allLayers, asContainer} from '../../layers/graph';
-import {isQuantizing} from '../quantized_layers/quantizing';
+import {unwrapped} from '../../layers/layer_wrapper';
+import {slotsOf} from '../../layers/weights';
+import {isQuantizing, type Quantizing} from '../quantized_layers/quantizing';
 
 /** Adam's rate at the start where weights and activations have 4 bits or more, and where some have fewer. */
 const RATES = {many: 3e-3, few: 6e-3} as const;
 
+/**
+ * What a rate is of. 'absolute': a step changes each weight by about the rate, which serves where a BatchNormalization follows,
+ * whatever the size of weights. 'relative': it changes each by that share of the root mean square of its output channel, which
+ * serves where statistics are folded into weights, so that those of channels differ a hundredfold.
+ */
+export type RateKind = 'absolute' | 'relative';
+
+/** By what a variable's rate is multiplied. */
+export type ShareOfRate = (variable: Variable) => Tensor;
+
+function quantizingIn(q: LayersModel): Quantizing[] {
+  return allLayers(asContainer(q)).filter(isQuantizing);
+}
+
 /** The learning rate that the widths of a quantized model ask for. */
 export function learningRateFor(q: LayersModel): number {
-  const layers = allLayers(asContainer(q)).filter(isQuantizing);
-  const isFew = layers.some(({roundings}) => roundings.some(({quantizer}) => quantizer.numBits <= 3));
+  const isFew = quantizingIn(q).some(({roundings}) => roundings.some(({quantizer}) => quantizer.numBits <= 3));
   return isFew ? RATES.few : RATES.many;
 }
 
-/** Weights whose root mean square is below this take smaller steps. The networks that the rates were measured on have none. */
-const USUAL = 0.1;
-/** So that weights that are 0 train, too. */
-const LEAST = 0.01;
+/** The shares of the rate that the variables of a model take. */
+export function sharesOf(q: LayersModel, kind: RateKind): ShareOfRate {
+  if (kind === 'absolute') return () => scalar(1);
+  const logs = new Set(
+    quantizingIn(q).flatMap(({roundings}) => roundings.flatMap(({quantizer}) => quantizer.variables)),
+  );
+  const channels = channelsIn(q);
+  return variable => {
+    // A range is learnt as its logarithm, of which any step is relative.
+    if (logs.has(variable)) return scalar(1);
+    return tidy(() => sizesOf(variable, channels.get(variable) ?? [variable.rank - 1]));
+  };
+}
 
-/**
- * The share of the rate that a variable takes: steps of one size would destroy weights that are small, as some of large
- * networks are. Only weights that multiply have a size to go by. Not measured on its own.
- */
-export function shareOfRate(variable: Variable): Tensor {
-  if (variable.rank < 2) return scalar(1);
-  return tidy(() => clipByValue(mul(sqrt(mean(square(variable))), 1 / USUAL), LEAST, 1));
+/** The root mean square of each channel, but no less than this share of that of all, and than this. */
+const LEAST = {share: 0.01, size: 1e-3} as const;
+
+function sizesOf(variable: Variable, channels: readonly number[]): Tensor {
+  const size = (axes?: number[]) => sqrt(mean(square(variable), axes, true));
+  const least = maximum(size().mul(LEAST.share), LEAST.size);
+  if (variable.rank < 2) return maximum(size(), LEAST.size);
+  const others = variable.shape.map((_, axis) => axis).filter(axis => !channels.includes(axis));
+  return maximum(size(others), least);
+}
+
+/** The axes of output channels, of weights that are known to have them elsewhere than last. */
+function channelsIn(q: LayersModel): Map<Variable, readonly number[]> {
+  const slots = quantizingIn(q).flatMap(layer => slotsOf(unwrapped(layer), undefined));
+  return new Map(
+    slots.flatMap(({host, attr, axis}) => {
+      const variable = host[attr]!.read() as Variable;
+      if (axis === undefined) return [];
+      return [[variable, axis === 'depthwise' ? [variable.rank - 2, variable.rank - 1] : [axis]]];
+    }),
+  );
 }
 
 /** From 1 at the start of training to 0 at its end. */

@@ -1,7 +1,7 @@
 /** Samples that stay on the device, of which any can be drawn. */
 import {concat, dispose, gather, keep, slice, type Tensor, tensor1d, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {batchesOf} from '../tools/batches';
+import {gathered} from '../tools/gather';
 import {checkedInputs, isWhole, type Samples} from '../tools/samples';
 
 /** Samples one after the other: a tensor for each column, which are inputs and what a teacher says to them. */
@@ -29,15 +29,12 @@ export class SamplePool {
       const tensors = checkedInputs(caller, model, samples);
       return new SamplePool([{count: tensors[0]!.shape[0], columns: tensors.map(each => keep(each.clone()))}]);
     }
-    const taken: (readonly Tensor[])[] = [];
+    const taken = await gathered(caller, model, samples, {batchSize: 1, atMost});
     try {
-      for await (const batch of batchesOf(caller, model, samples, {batchSize: 1, atMost})) {
-        checkShapes(caller, model, taken[0], batch);
-        taken.push(batch.map(each => keep(each.clone())));
-      }
-      return new SamplePool(joined(taken));
+      for (const batch of taken.batches) checkShapes(caller, model, taken.batches[0]!, batch);
+      return new SamplePool(joined(taken.batches));
     } finally {
-      for (const batch of taken) dispose([...batch]);
+      taken.dispose();
     }
   }
 
@@ -73,18 +70,28 @@ export class SamplePool {
     });
   }
 
-  /** Adds what `compute` makes of each batch as columns. */
-  addColumns(size: number, compute: (batch: readonly Tensor[]) => Tensor[]): void {
-    for (const part of this.#parts) {
-      const columns = tidy(() => {
-        const pieces: Tensor[][] = [];
+  /** Adds what `compute` makes of each batch as columns, if `onBatch` lets it get to the end. */
+  async addColumns(
+    size: number,
+    compute: (batch: readonly Tensor[]) => Tensor[],
+    onBatch: () => Promise<void>,
+  ): Promise<void> {
+    const added: Tensor[][] = [];
+    const pieces: Tensor[][] = [];
+    try {
+      for (const part of this.#parts) {
         for (let start = 0; start < part.count; start += size) {
           const length = Math.min(size, part.count - start);
           pieces.push(tidy(() => compute(part.columns.map(each => slice(each, start, length)))));
+          await onBatch();
         }
-        return joinedColumns(pieces).map(each => keep(each));
-      });
-      part.columns = [...part.columns, ...columns];
+        added.push(tidy(() => joinedColumns(pieces).map(each => keep(each.clone()))));
+        dispose(pieces.splice(0));
+      }
+      this.#parts.forEach((part, i) => (part.columns = [...part.columns, ...added[i]!]));
+    } catch (error) {
+      dispose([pieces, added]);
+      throw error;
     }
   }
 
@@ -120,10 +127,10 @@ function joined(batches: readonly (readonly Tensor[])[]): Part[] {
 function checkShapes(
   caller: string,
   {inputNames}: LayersModel,
-  first: readonly Tensor[] | undefined,
+  first: readonly Tensor[],
   batch: readonly Tensor[],
 ): void {
-  first?.forEach(({shape: [, ...shape]}, i) => {
+  first.forEach(({shape: [, ...shape]}, i) => {
     const [, ...own] = batch[i]!.shape;
     if (own.every((dim, axis) => dim === shape[axis])) return;
     throw new Error(

@@ -16,7 +16,7 @@ import type {LayersModel} from '@tensorflow/tfjs-layers';
 import type {Layer} from '../../layers/graph';
 import type {OutputLoss} from '../outputs/losses';
 import {Adam} from './adam';
-import {shareOfRate} from './learning_rate';
+import type {ShareOfRate} from './learning_rate';
 import {noisyLayers, withoutNoise} from './noise';
 
 /** What a model gives. */
@@ -54,7 +54,7 @@ export class Student {
   readonly #others: readonly Variable[];
   readonly #adam: Adam;
 
-  constructor(model: LayersModel, losses: readonly OutputLoss[]) {
+  constructor(model: LayersModel, losses: readonly OutputLoss[], shareOfRate: ShareOfRate) {
     this.#model = model;
     this.#losses = losses;
     this.#noisy = noisyLayers(model);

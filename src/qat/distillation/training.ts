@@ -1,20 +1,21 @@
 /** The steps of training: what is told of each, and what becomes of those that go wrong. */
-import type {Tensor} from '@tensorflow/tfjs-core';
+import {dispose, type Tensor} from '@tensorflow/tfjs-core';
 import {cosine} from './learning_rate';
+import type {Lesson} from './lessons';
+import {Rest} from './rest';
 import type {Memory, Student} from './student';
-
-/** What a step learns from. The tensors are its own. */
-export interface Lesson {
-  readonly inputs: readonly Tensor[];
-  readonly targets: readonly Tensor[];
-}
 
 export interface TrainingOptions {
   readonly steps: number;
   readonly learningRate: number;
   readonly onStep: (step: number, loss: number) => void;
+  /** Called at the first step that is undone. */
+  readonly onUndone: (step: number) => void;
   readonly signal: AbortSignal | undefined;
 }
+
+/** Steps that go on making NaN. */
+export class DivergedError extends Error {}
 
 /** A step that the device is still at. */
 interface Pending {
@@ -30,9 +31,6 @@ const STAYS = 0.9;
 /** So many of so many last steps undone are no accident any more. */
 const TOO_MANY = {undone: 8, of: 12} as const;
 
-/** For how long others may wait, in ms. */
-const PATIENCE = 50;
-
 /** Trains a student. What it has learnt best so far is kept. */
 export class Training {
   readonly #student: Student;
@@ -45,7 +43,6 @@ export class Training {
   /** Of the last steps, whether they were undone. */
   #recent: boolean[] = [];
   #undone = 0;
-  #rested = performance.now();
 
   constructor(student: Student, options: TrainingOptions) {
     this.#student = student;
@@ -59,44 +56,30 @@ export class Training {
   }
 
   /** Trains to the end. */
-  async run(lessonFor: (step: number) => Lesson | Promise<Lesson>): Promise<void> {
-    const {steps, learningRate, signal} = this.#options;
+  async run(lessonFor: (step: number) => Promise<Lesson>): Promise<void> {
+    const {steps, signal} = this.#options;
+    const rest = new Rest();
     let pending: Pending | undefined;
     try {
       for (let step = 0; step < steps; ++step) {
         signal?.throwIfAborted();
-        const {inputs, targets} = await lessonFor(step);
-        const before = this.#student.remember();
-        let told: Tensor;
-        try {
-          told = this.#student.step(inputs, targets, learningRate * cosine(step / steps));
-        } catch (error) {
-          before.dispose();
-          throw error;
-        } finally {
-          [...inputs, ...targets].forEach(each => each.dispose());
-        }
-        const next = {step, before, told, values: told.data<'float32'>()};
-        // The device is at the next step while the last one is read.
-        const isGood = await this.#settle(pending);
+        const next = this.#begin(step, await lessonFor(step));
+        const last = pending;
         pending = next;
-        if (!isGood) {
+        // The device is at the next step while the last one is read.
+        if (!(await this.#settle(last))) {
           // What came of a state that was undone.
           await next.values;
-          next.before.dispose();
-          told.dispose();
           pending = undefined;
+          forget(next);
         }
-        await this.#rest();
+        await rest.take();
       }
       const last = pending;
       pending = undefined;
       await this.#settle(last);
     } finally {
-      if (pending) {
-        pending.before.dispose();
-        pending.told.dispose();
-      }
+      if (pending) forget(pending);
     }
   }
 
@@ -107,6 +90,20 @@ export class Training {
 
   dispose(): void {
     this.#best.dispose();
+  }
+
+  #begin(step: number, {inputs, targets}: Lesson): Pending {
+    const {steps, learningRate} = this.#options;
+    const before = this.#student.remember();
+    try {
+      const told = this.#student.step(inputs, targets, learningRate * cosine(step / steps));
+      return {step, before, told, values: told.data<'float32'>()};
+    } catch (error) {
+      before.dispose();
+      throw error;
+    } finally {
+      dispose([...inputs, ...targets]);
+    }
   }
 
   /** Reads what came of a step, and undoes it if that was NaN. Whether it stays. */
@@ -147,23 +144,19 @@ export class Training {
     if (isSecond) this.#best.restore();
     else before.restore();
     ++this.#undone;
-    if (this.#undone === 1) {
-      console.warn(
-        `distil: step ${step + 1} would have made the loss or weights NaN, so it is undone, as are others like it. ` +
-          'Look for NaN in the samples, or try a lower learningRate.',
-      );
-    }
+    if (this.#undone === 1) this.#options.onUndone(step + 1);
     if (this.#recent.filter(Boolean).length < TOO_MANY.undone) return;
-    throw new Error(
+    throw new DivergedError(
       `distil: the loss or weights went on being NaN: ${this.#undone} of ${step + 1} steps were undone. The model is left in ` +
         'its best state so far. Look for NaN in the samples, or try a lower learningRate.',
     );
   }
+}
 
-  /** Gives others a turn. */
-  async #rest(): Promise<void> {
-    if (performance.now() - this.#rested < PATIENCE) return;
-    await new Promise(resolve => setTimeout(resolve));
-    this.#rested = performance.now();
-  }
+/** Has a step go that nobody reads. */
+function forget({before, told, values}: Pending): void {
+  before.dispose();
+  told.dispose();
+  // Nobody waits for it any more, so that nobody would see an error.
+  values.catch(() => undefined);
 }

@@ -270,11 +270,14 @@ export async function reestimateBatchNorm(
   });
 }
 
+/** Statistics that would be no numbers. */
+export class NotFiniteError extends Error {}
+
 async function checkFinite(caller: string, statistics: readonly Statistics[]): Promise<void> {
   const bad: string[] = [];
   for (const each of statistics) if (!(await each.isFinite())) bad.push(each.layer.name);
   if (bad.length === 0) return;
-  throw new Error(
+  throw new NotFiniteError(
     `${caller}: the statistics of ${bad.join(', ')} would be NaN or infinite, so all stay as they were. ` +
       'Look for NaN in the samples and in the weights.',
   );

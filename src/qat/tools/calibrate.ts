@@ -155,35 +155,47 @@ export async function calibrate(model: LayersModel, samples: Samples, options: C
         'Give it a tensor, an array or a dataset; or call reestimateBatchNorm(q, samples) before.',
     ]);
   }
-  const layers = quantizingLayers('calibrate', model);
-  let bad: ReadonlySet<string> = new Set();
+  quantizingLayers('calibrate', model);
   await withModelLock('calibrate', model, async () => {
-    // Weights whose ranges only training moves: activations are of the weights as they will be rounded.
-    const before = layers.flatMap(layer => layer.measureWeights?.() ?? []);
-    if (options.reestimateBatchNorm) {
-      before.push(rememberStatistics('calibrate', model));
-      before.push(...activationsOf(layers).map(({quantizer}) => quantizer.remember()));
-    }
-    const started: RoundedWeight[] = [];
-    try {
-      bad = await measure(model, samples, layers, options, started);
-    } catch (error) {
-      for (const each of before) each.restore();
-      restartWeights(started);
-      throw error;
-    } finally {
-      for (const each of before) each.dispose();
-    }
+    await calibrateAlone('calibrate', model, samples, options);
   });
+}
+
+/** Calibrates for a caller that is alone with the model. */
+export async function calibrateAlone(
+  caller: string,
+  model: LayersModel,
+  samples: Samples,
+  options: CalibrateOptions,
+): Promise<void> {
+  const layers = quantizingLayers(caller, model);
+  let bad: ReadonlySet<string>;
+  // Weights whose ranges only training moves: activations are of the weights as they will be rounded.
+  const before = layers.flatMap(layer => layer.measureWeights?.() ?? []);
+  if (options.reestimateBatchNorm) {
+    before.push(rememberStatistics(caller, model));
+    before.push(...activationsOf(layers).map(({quantizer}) => quantizer.remember()));
+  }
+  const started: RoundedWeight[] = [];
+  try {
+    bad = await measure(caller, model, samples, layers, options, started);
+  } catch (error) {
+    for (const each of before) each.restore();
+    restartWeights(started);
+    throw error;
+  } finally {
+    for (const each of before) each.dispose();
+  }
   if (bad.size === 0) return;
   throw new Error(
-    `calibrate: activations were NaN in ${[...bad].join(', ')}; ranges are of the other values. ` +
+    `${caller}: activations were NaN in ${[...bad].join(', ')}; ranges are of the other values. ` +
       'Look for NaN in the samples and in the weights.',
   );
 }
 
 /** Sets the ranges, and gives the names of where there was NaN. */
 async function measure(
+  caller: string,
   model: LayersModel,
   samples: Samples,
   layers: readonly Quantizing[],
@@ -202,12 +214,12 @@ async function measure(
   const onNone = () => onProgress?.({done: 0, total});
   const statistics = {batchSize: options.batchSize ?? 64, atMost};
   if (options.reestimateBatchNorm) {
-    checkSamples('calibrate', model, samples, atMost);
+    checkSamples(caller, model, samples, atMost);
     started.push(...(await startWeights(layers, onNone)));
-    await remeasure('calibrate', model, samples, {...statistics, isCalibrated: () => true, onBatch: onNone});
+    await remeasure(caller, model, samples, {...statistics, isCalibrated: () => true, onBatch: onNone});
     restartWeights(started);
   }
-  for await (const batch of batchesOf('calibrate', model, samples, passing)) {
+  for await (const batch of batchesOf(caller, model, samples, passing)) {
     if (done === 0) await startWeights(layers, onNone);
     for (const name of await watch(model, batch, activations, seen)) bad.add(name);
     done += batch[0]!.shape[0];
@@ -222,7 +234,7 @@ async function measure(
   for (const [quantizer, range] of ranges) quantizer.setRange(...range, WEIGHT);
   settle(roundings);
   if (options.reestimateBatchNorm) {
-    await remeasure('calibrate', model, samples, {...statistics, isCalibrated: () => false});
+    await remeasure(caller, model, samples, {...statistics, isCalibrated: () => false});
     restartWeights(started);
   }
   return bad;

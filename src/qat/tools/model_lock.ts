@@ -7,7 +7,7 @@ import {withModel} from '../../layers/model';
 const busy = new WeakMap<object, string>();
 
 /** Runs what must be alone with a model, else what it measures would be of two states of it. Throws if something else is at work. */
-export async function withModelLock(caller: string, model: LayersModel, run: () => Promise<void>): Promise<void> {
+export async function withModelLock<T>(caller: string, model: LayersModel, run: () => Promise<T>): Promise<T> {
   const layers = allLayers(asContainer(model));
   const [other] = layers.flatMap(layer => busy.get(layer) ?? []);
   if (other !== undefined) {
@@ -15,7 +15,7 @@ export async function withModelLock(caller: string, model: LayersModel, run: () 
   }
   for (const layer of layers) busy.set(layer, `${caller} is at work on model ${model.name}`);
   try {
-    await withModel(caller, model, run);
+    return await withModel(caller, model, run);
   } finally {
     for (const layer of layers) busy.delete(layer);
   }

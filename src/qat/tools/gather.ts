@@ -1,8 +1,8 @@
 /** Samples that pass a model several times. */
 import {clone, dispose, slice, type Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {batchesOf} from '../tools/batches';
-import type {Samples} from '../tools/samples';
+import {batchesOf} from './batches';
+import type {Samples} from './samples';
 
 /** Batches of samples. */
 export interface Gathered {

@@ -25,6 +25,9 @@ interface Partial {
   readonly before: Partial | undefined;
 }
 
+/** Before the first layer. */
+const NOTHING: Partial = {cost: 0, loss: 0, numBits: 0, before: undefined};
+
 /** How many combinations are kept from layer to layer: an exact front may grow with every one. */
 const MOST = 4096;
 
@@ -54,9 +57,9 @@ export function thinned<T extends {readonly cost: number}>(front: readonly T[], 
   return front.filter((point, i) => i === 0 || i === front.length - 1 || bucketOf(point) !== bucketOf(front[i + 1]!));
 }
 
-function widthsOf(last: Partial | undefined): number[] {
+function widthsOf(last: Partial): number[] {
   const widths: number[] = [];
-  for (let each = last; each; each = each.before) widths.push(each.numBits);
+  for (let each = last; each.before; each = each.before) widths.push(each.numBits);
   return widths.reverse();
 }
 
@@ -67,14 +70,12 @@ function widthsOf(last: Partial | undefined): number[] {
  * Layer by layer, as Nemhauser and Ullmann solve a knapsack: what is dominated among the first layers is so among all.
  */
 export function paretoFront(layers: readonly (readonly Width[])[], most = MOST): Combination[] {
-  let front: Partial[] = [];
-  for (const [i, widths] of layers.entries()) {
+  let front: Partial[] = [NOTHING];
+  for (const widths of layers) {
     const options = undominated(withoutChance(widths));
-    const before = i === 0 ? [undefined] : front;
-    const grown = before.flatMap(partial =>
+    const grown = front.flatMap(before =>
       options.map(({numBits, cost, loss}): Partial => {
-        const sum = {cost: cost + (partial?.cost ?? 0), loss: loss + (partial?.loss ?? 0)};
-        return {...sum, numBits, before: partial};
+        return {cost: before.cost + cost, loss: before.loss + loss, numBits, before};
       }),
     );
     front = thinned(undominated(grown), most);

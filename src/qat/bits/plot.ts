@@ -1,6 +1,6 @@
-/** The choice of widths as a plot: bytes to the right, what is lost upwards. */
-import type {BitFindings} from './bit_choice';
-import {element, label, picture, ticksOf} from './svg';
+/** The choice of widths as a plot: size to the right, what is lost upwards. */
+import {element, label, picture, ticksOf} from '../analysis/svg';
+import type {BitFindings, BitPoint} from './choice';
 
 const WIDTH = 640;
 const HEIGHT = 400;
@@ -57,7 +57,12 @@ const dot = (at: readonly [number, number]) => circle(at, 3, FRONT);
 const chosen = (at: readonly [number, number]) => circle(at, 6.5, CHOSEN);
 const measured = (at: readonly [number, number]) => circle(at, 9, 'none', CHOSEN);
 
-function axes({x, y}: Scales, bytes: readonly [number, number], decades: readonly [number, number]): string[] {
+function axes(
+  what: string,
+  {x, y}: Scales,
+  bytes: readonly [number, number],
+  decades: readonly [number, number],
+): string[] {
   const [left, right, bottom] = [MARGIN.left, WIDTH - MARGIN.right, HEIGHT - MARGIN.bottom];
   const unit = unitOf(bytes[1]);
   const losses = Array.from({length: decades[1] - decades[0] + 1}, (_, i) => 10 ** (decades[0] + i));
@@ -75,7 +80,7 @@ function axes({x, y}: Scales, bytes: readonly [number, number], decades: readonl
       );
     }),
     line(left, bottom, right, bottom, INK),
-    label(`all parameters, ${unit.name}`, (left + right) / 2, HEIGHT - 12, {'text-anchor': 'middle', fill: INK}),
+    label(`${what}, ${unit.name}`, (left + right) / 2, HEIGHT - 12, {'text-anchor': 'middle', fill: INK}),
     label('divergence from float', left - 60, MARGIN.top - 14, {fill: INK}),
   ];
 }
@@ -92,11 +97,16 @@ function steps(points: readonly (readonly [number, number])[]): string {
   return element('path', {d: path.join(''), fill: 'none', stroke: FRONT, 'stroke-width': 1.5});
 }
 
+/** Parameters, and activations where their widths are chosen too. */
+function sizeOf({bytes, activationBytes = 0}: BitPoint): number {
+  return bytes + activationBytes;
+}
+
 /** The front, the uniform widths and the choice, as SVG. What loses nothing is at the bottom, what is infinite at the top. */
 export function plotOfChoice(found: BitFindings): string {
-  const {front, uniform, bytes, predicted} = found;
+  const {front, uniform, predicted} = found;
   const all = [...front, ...uniform, found];
-  const sizes = all.map(each => each.bytes);
+  const sizes = all.map(sizeOf);
   const [fewest, most] = [Math.min(...sizes), Math.max(...sizes)];
   const room = (most - fewest || most || 1) * 0.05;
   const [low, high] = [Math.max(0, fewest - room), most + room];
@@ -110,16 +120,18 @@ export function plotOfChoice(found: BitFindings): string {
     },
   };
   const at = (size: number, loss: number) => [scales.x(size), scales.y(loss)] as const;
-  const points = front.map(each => at(each.bytes, each.predicted));
-  const [here, there] = [at(bytes, predicted), at(bytes, found.measured.divergence)];
-  const title = 'What widths of weights take and lose';
+  const points = front.map(each => at(sizeOf(each), each.predicted));
+  const [here, there] = [at(sizeOf(found), predicted), at(sizeOf(found), found.measured.divergence)];
+  const withActivations = found.activationBytes !== undefined;
+  const title = `What widths of weights${withActivations ? ' and activations' : ''} take and lose`;
+  const what = `all parameters${withActivations ? ', and activations of a sample' : ''}`;
   return picture(WIDTH, HEIGHT, title, [
     label(title, WIDTH / 2, 20, {'text-anchor': 'middle', fill: INK, 'font-weight': 'bold'}),
-    ...axes(scales, [low, high], decades),
+    ...axes(what, scales, [low, high], decades),
     steps(points),
     ...points.map(dot),
     ...uniform.map(each => {
-      const [x, y] = at(each.bytes, each.predicted);
+      const [x, y] = at(sizeOf(each), each.predicted);
       return square([x, y]) + label(`${each.numBits} bits`, x + 9, y - 7, {fill: INK});
     }),
     line(...here, ...there, CHOSEN),

@@ -1,0 +1,111 @@
+/** What chooseBits found, for people: a table, and a plot of what else there would have been. */
+import {callback, throwProblems} from '../../check/rules';
+import {tableOf} from '../../check/table';
+import {percent, short} from '../analysis/words';
+import type {QuantizeOptions} from '../options/options';
+import type {Agreement} from '../outputs/agreement';
+import {plotOfChoice} from './plot';
+
+/** Widths of all layers, what they take, and what is to be expected of them. */
+export interface BitPoint {
+  /** Bytes of all parameters: as `ChooseBitsOptions.bytes` counts them. */
+  readonly bytes: number;
+  /** Bits of a rounded weight on average. */
+  readonly bitsPerWeight: number;
+  /** Bytes of all rounded activations of one sample, packed; undefined where only weights' widths are chosen. */
+  readonly activationBytes: number | undefined;
+  /** Bits of a rounded activation on average; undefined likewise. */
+  readonly bitsPerActivation: number | undefined;
+  /**
+   * The divergence from the float model's outputs that is predicted, as `Agreement.divergence` is measured: the sum of what
+   * each layer loses by itself, and of what is lost besides.
+   */
+  readonly predicted: number;
+  /** For quantizeModel. */
+  readonly options: QuantizeOptions;
+}
+
+/** The weights or the activations of a layer, or of several of one name. */
+export interface BitRow {
+  readonly layer: string;
+  /** Which of both; activations only where their widths are chosen. */
+  readonly what: 'weights' | 'activations';
+  /** How many weights are rounded, or how many activations of one sample. */
+  readonly count: number;
+  /** The width chosen, or that the options name. */
+  readonly numBits: number;
+  /** Whether the options, or a runtime, fix the width. */
+  readonly isPinned: boolean;
+  /** Bytes at this width: of weights with their scales. */
+  readonly bytes: number;
+  /** By width: the divergence from the float model's outputs if nothing but this is rounded. Empty where pinned. */
+  readonly losses: Readonly<Record<number, number>>;
+}
+
+/** What chooseBits found. */
+export interface BitChoice extends BitPoint {
+  /** How well the outputs agree with the float model's, once it is quantized by the options and calibrated. */
+  readonly measured: Agreement;
+  /** For each layer, in the order of the model: of weights, then of activations. */
+  readonly rows: readonly BitRow[];
+  /**
+   * The Pareto front, by rising size: no other widths that take no more lose less, as far as is predicted. Where it has
+   * very many points, some of them. With `bitsPerActivation` it is the weights' alone, beside the activations' widths chosen.
+   */
+  readonly front: readonly BitPoint[];
+  /** The same width for all layers that are not pinned, for each width. */
+  readonly uniform: readonly (BitPoint & {readonly numBits: number})[];
+  /** Prints the rows as a table, and what the choice takes and loses. */
+  readonly print: (printLine?: (line: string) => void) => void;
+  /** The front, the uniform widths and the choice, as the text of an SVG. */
+  readonly plot: () => string;
+}
+
+/** All of a choice but the ways to show it. */
+export type BitFindings = Omit<BitChoice, 'print' | 'plot'>;
+
+/** A choice that can be shown. */
+export function bitChoice(found: BitFindings): BitChoice {
+  return {
+    ...found,
+    print: (printLine = console.log) => {
+      throwProblems('print', callback(printLine, 'printLine'));
+      for (const line of linesOf(found)) printLine(line);
+    },
+    plot: () => plotOfChoice(found),
+  };
+}
+
+function linesOf({rows, uniform, measured, ...chosen}: BitFindings): string[] {
+  const widths = uniform.map(({numBits}) => numBits);
+  const heads = ['layer', 'of', 'count', 'bytes', 'bits', ...widths.map(each => `loss at ${each}`)];
+  const cells = rows.map(row => [
+    row.layer,
+    row.what,
+    String(row.count),
+    String(row.bytes),
+    `${Number(row.numBits.toFixed(2))}${row.isPinned ? ' (pinned)' : ''}`,
+    ...widths.map(each => lossText(row.losses[each])),
+  ]);
+  const {divergence, top1} = measured;
+  const agree = top1 === undefined ? '' : `; the highest class agrees for ${percent(top1)}`;
+  return [
+    ...tableOf(heads, cells),
+    `chosen: ${sizeText(chosen)}`,
+    `predicted: divergence ${lossText(chosen.predicted)}, the sum of what each loses alone`,
+    `measured: divergence ${lossText(divergence)}, all rounded and calibrated${agree}`,
+    ...uniform.map(
+      each => `${each.numBits} bits everywhere: ${sizeText(each)}; divergence ${lossText(each.predicted)} predicted`,
+    ),
+  ];
+}
+
+function sizeText({bytes, bitsPerWeight, activationBytes, bitsPerActivation}: BitPoint): string {
+  const weights = `${bytes} bytes, ${bitsPerWeight.toFixed(2)} bits a weight`;
+  if (bitsPerActivation === undefined) return weights;
+  return `${weights}; ${bitsPerActivation.toFixed(2)} bits an activation (${activationBytes} bytes a sample)`;
+}
+
+function lossText(loss: number | undefined): string {
+  return loss === undefined ? '' : short(loss);
+}

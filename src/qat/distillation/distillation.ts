@@ -1,0 +1,223 @@
+/** One run of distil. */
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {throwProblems} from '../../check/rules';
+import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
+import {type OutputKind, outputKinds} from '../outputs/kinds';
+import type {OutputLoss} from '../outputs/losses';
+import {NotFiniteError, remeasure} from '../tools/batch_norm';
+import {calibrateAlone} from '../tools/calibrate';
+import type {Samples} from '../tools/samples';
+import {scaleProblems} from './check_scale';
+import {learningRateFor, type RateKind, sharesOf} from './learning_rate';
+import {Lessons} from './lessons';
+import {lossesFor} from './loss_option';
+import {type DistilOptions, type DistilResult, type SampleFunction, STEPS} from './options';
+import {type Memory, rememberValues, Student, variablesIn} from './student';
+import {statisticsIn, Teacher} from './teacher';
+import {DivergedError, Training, type TrainingOptions} from './training';
+import {Variance} from './variance';
+
+/** Of fewer steps, so few are a tenth that they tell nothing. */
+const FEW_STEPS = 40;
+
+/** Teaches a quantized model, for a caller that is alone with both. */
+export class Distillation {
+  readonly #q: LayersModel;
+  readonly #float: LayersModel;
+  readonly #teacher: Teacher;
+  readonly #lessons: Lessons;
+  readonly #options: DistilOptions;
+
+  private constructor(q: LayersModel, float: LayersModel, teacher: Teacher, lessons: Lessons, options: DistilOptions) {
+    this.#q = q;
+    this.#float = float;
+    this.#teacher = teacher;
+    this.#lessons = lessons;
+    this.#options = options;
+  }
+
+  static async of(
+    q: LayersModel,
+    float: LayersModel,
+    samples: Samples | SampleFunction,
+    options: DistilOptions,
+  ): Promise<Distillation> {
+    const teacher = new Teacher(float);
+    return new Distillation(q, float, teacher, await Lessons.of(q, teacher, samples, options), options);
+  }
+
+  async run(): Promise<DistilResult> {
+    const before = rememberValues(variablesIn(this.#q));
+    try {
+      await this.#prepare();
+    } catch (error) {
+      before.restore();
+      throw error;
+    } finally {
+      before.dispose();
+    }
+    return this.#train();
+  }
+
+  dispose(): void {
+    this.#lessons.dispose();
+    this.#teacher.dispose();
+  }
+
+  /** All that comes before the first step: the statistics of both, ranges, and what the teacher says. */
+  async #prepare(): Promise<void> {
+    const inputs = this.#lessons.inputs(this.#options.signal);
+    for (const batch of inputs) {
+      throwProblems('distil', await scaleProblems(this.#q, batch));
+      break;
+    }
+    await this.#teacher.prepare(() => this.#remeasure(this.#float, inputs));
+    await calibrateAlone('distil', this.#q, inputs, {reestimateBatchNorm: statisticsIn(this.#q).length > 0});
+    await this.#lessons.ask();
+  }
+
+  async #remeasure(model: LayersModel, inputs: Samples): Promise<void> {
+    const isCalibrated = (quantizer: FakeQuantizer) => !quantizer.isSet();
+    await remeasure('distil', model, inputs, {batchSize: 1, atMost: Infinity, isCalibrated});
+  }
+
+  async #train(): Promise<DistilResult> {
+    const {steps = STEPS, onProgress, loss} = this.#options;
+    const losses = lossesFor(this.#q, loss, ...(await this.#outputs()));
+    onProgress?.({step: 0, steps, loss: undefined});
+    const rate = await this.#rateFor(losses);
+    const onStep = (step: number, told: number) => onProgress?.({step, steps, loss: told});
+    return this.#training(losses, rate, {steps, onStep, onUndone: warnOfUndone}, async (training, student) => {
+      const start = student.remember();
+      try {
+        const before = await this.#lossOf(student);
+        let failure: {readonly error: unknown} | undefined;
+        await training.run(this.#lessons.ofSteps()).catch((error: unknown) => {
+          failure = {error};
+          training.restoreBest();
+        });
+        const after = await this.#finish(student, start, before);
+        if (failure) throw failure.error;
+        return {loss: {before, after}, rate, undone: training.undone};
+      } finally {
+        start.dispose();
+      }
+    });
+  }
+
+  /** Gives a training from where the model is now to `use`. */
+  async #training<T>(
+    losses: readonly OutputLoss[],
+    rate: RateKind,
+    options: Pick<TrainingOptions, 'steps' | 'onStep' | 'onUndone'>,
+    use: (training: Training, student: Student) => Promise<T>,
+  ): Promise<T> {
+    const {learningRate = learningRateFor(this.#q), signal} = this.#options;
+    const student = new Student(this.#q, losses, sharesOf(this.#q, rate));
+    const training = new Training(student, {...options, learningRate, signal});
+    try {
+      return await use(training, student);
+    } finally {
+      training.dispose();
+      student.dispose();
+    }
+  }
+
+  /** What the learning rate is of: as given, or what a short training with each says. */
+  async #rateFor(losses: readonly OutputLoss[]): Promise<RateKind> {
+    const {steps = STEPS, learningRate} = this.#options;
+    if (learningRate !== undefined) return 'absolute';
+    if (steps < FEW_STEPS) return 'relative';
+    const [absolute, relative] = [await this.#tried(losses, 'absolute'), await this.#tried(losses, 'relative')];
+    return absolute <= relative ? 'absolute' : 'relative';
+  }
+
+  /** The mean loss in the last third of a short training, which is undone; without end if it fails. */
+  async #tried(losses: readonly OutputLoss[], rate: RateKind): Promise<number> {
+    const {steps = STEPS, onProgress} = this.#options;
+    const short = Math.round(steps / 10);
+    let [sum, count] = [0, 0];
+    const onStep = (step: number, told: number) => {
+      if (3 * step > 2 * short) [sum, count] = [sum + told, count + 1];
+      onProgress?.({step: 0, steps, loss: undefined});
+    };
+    return this.#training(
+      losses,
+      rate,
+      {steps: short, onStep, onUndone: () => undefined},
+      async (training, student) => {
+        const start = student.remember();
+        try {
+          await training.run(this.#lessons.ofSteps());
+          return count > 0 ? sum / count : Infinity;
+        } catch (error) {
+          if (error instanceof DivergedError) return Infinity;
+          throw error;
+        } finally {
+          start.restore();
+          start.dispose();
+        }
+      },
+    );
+  }
+
+  /** Measures the student's statistics anew. If it has become worse, it is what it was. */
+  async #finish(student: Student, start: Memory, before: number): Promise<number> {
+    const after = await this.#lossAfter(student);
+    if (after <= before) return after;
+    start.restore();
+    const reached = Number.isNaN(after) ? 'none, as the model gave NaN,' : after.toPrecision(3);
+    console.warn(
+      `distil: the loss over the samples was ${before.toPrecision(3)} before training and ${reached} after, so the model is ` +
+        'left as it was before. Try a lower learningRate.',
+    );
+    return before;
+  }
+
+  /** NaN where there are no statistics to have, or no loss. */
+  async #lossAfter(student: Student): Promise<number> {
+    try {
+      if (statisticsIn(this.#q).length > 0) await this.#remeasure(this.#q, this.#lessons.inputs());
+    } catch (error) {
+      if (error instanceof NotFiniteError) return NaN;
+      throw error;
+    }
+    return this.#lossOf(student);
+  }
+
+  /** What the teacher's outputs are, by some samples. */
+  async #outputs(): Promise<[kinds: OutputKind[], variances: number[]]> {
+    const variances = this.#float.outputs.map(() => new Variance());
+    let kinds: OutputKind[] | undefined;
+    try {
+      for (const {targets} of this.#lessons.measured()) {
+        variances.forEach((each, i) => each.add(targets[i]!));
+        const read = async () =>
+          Promise.all(targets.map(async each => ({values: await each.data(), last: each.shape.at(-1)!})));
+        kinds ??= outputKinds(this.#float, await read());
+      }
+      return [kinds!, await Promise.all(variances.map(each => each.value()))];
+    } finally {
+      for (const each of variances) each.dispose();
+    }
+  }
+
+  async #lossOf(student: Student): Promise<number> {
+    let [sum, seen] = [0, 0];
+    for (const {inputs, targets} of this.#lessons.measured()) {
+      const loss = student.loss(inputs, targets);
+      const size = inputs[0]!.shape[0]!;
+      sum += (await loss.data())[0]! * size;
+      seen += size;
+      loss.dispose();
+    }
+    return sum / seen;
+  }
+}
+
+function warnOfUndone(step: number): void {
+  console.warn(
+    `distil: step ${step} would have made the loss or weights NaN, so it is undone, as are others like it. ` +
+      'Look for NaN in the samples, or try a lower learningRate.',
+  );
+}

@@ -1,0 +1,67 @@
+/** What distil is told. */
+import {callback, count, integer, isFinite32, must, type Rules} from '../../check/rules';
+import type {Inputs} from '../tools/samples';
+import type {RateKind} from './learning_rate';
+import {type DistilLosses, lossRule} from './loss_option';
+
+/** Samples that a function makes anew for each step: augmented images. They are disposed of after use. */
+export type SampleFunction = (step: number) => Inputs | Promise<Inputs>;
+
+/** How far {@link distil} is. */
+export interface DistilProgress {
+  /** Steps done. */
+  readonly step: number;
+  /** Steps in all. */
+  readonly steps: number;
+  /** The loss of the step; undefined before the first, while learning rates are tried. */
+  readonly loss: number | undefined;
+}
+
+/** How {@link distil} trains. */
+export interface DistilOptions {
+  /** Steps of training; 240 by default. */
+  readonly steps?: number;
+  /** Samples in a step; 64 by default. */
+  readonly batchSize?: number;
+  /**
+   * Of Adam, at the start; it falls to 0 along a cosine. By default as the width asks for, 3e-3 or, where there are 3 bits or
+   * fewer, 6e-3: as it is or, if a trial of both says so, relative to the root mean square of each output channel's weights.
+   */
+  readonly learningRate?: number;
+  /**
+   * The loss of each output, for all, in their order or by their names: 'categoricalCrossentropy' or 'binaryCrossentropy', less
+   * that of the teacher with itself, 'meanSquaredError', or a function of the teacher's outputs and the model's. By default
+   * as the outputs are: classes, probabilities, or other numbers.
+   */
+  readonly loss?: DistilLosses;
+  /** Of the order of the samples; 0 by default. */
+  readonly seed?: number;
+  /** Called before the first step, after each of a trial, and after each. Nobody by default. */
+  readonly onProgress?: (progress: DistilProgress) => void;
+  /** Stops the training, which leaves the best state so far, and rejects with its reason. None by default. */
+  readonly signal?: AbortSignal;
+}
+
+/** What {@link distil} reached. */
+export interface DistilResult {
+  /** The loss over the samples, in inference, before the first step and after the last. */
+  readonly loss: {readonly before: number; readonly after: number};
+  /** What the learning rate was of: of Adam as it is, or of the size of each channel's weights. */
+  readonly rate: RateKind;
+  /** Steps that would have made weights NaN and were undone. */
+  readonly undone: number;
+}
+
+export const DISTIL: Rules<DistilOptions> = {
+  steps: count,
+  batchSize: count,
+  learningRate: must('a number above 0', (value: number) => isFinite32(value) && value > 0),
+  loss: lossRule,
+  seed: integer,
+  onProgress: callback,
+  signal: must('an AbortSignal', (value: AbortSignal) => typeof value?.throwIfAborted === 'function'),
+};
+
+/** The defaults. */
+export const STEPS = 240;
+export const BATCH_SIZE = 64;
