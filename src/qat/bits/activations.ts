@@ -50,7 +50,7 @@ function roundingsOf({roundings}: Quantizing): RoundingOfActivation[] {
 /** How many numbers for each sample pass each quantizer, over all its calls. */
 function countsOf(q: LayersModel, roundings: readonly RoundingOfActivation[], batch: readonly Tensor[]) {
   const counts = new Map(roundings.map(({quantizer}) => [quantizer, 0]));
-  const samples = batch[0]!.shape[0]!;
+  const samples = batch[0]!.shape[0];
   for (const quantizer of counts.keys()) {
     quantizer.watcher = ({size}) => counts.set(quantizer, counts.get(quantizer)! + size / samples);
   }
