@@ -10,7 +10,7 @@ import {PlacedModel} from '../placement/placed_model';
 import {isQuantizing, type Quantizing, type RoundingOfActivation} from '../quantized_layers/quantizing';
 import {Replacements} from '../replacements';
 import {pass} from '../tools/batches';
-import type {Rounded} from './model_bits';
+import type {Rounded} from './group';
 
 /** What is rounded of activations. */
 export interface RoundedActivations {
