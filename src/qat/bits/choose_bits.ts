@@ -1,7 +1,7 @@
 /** The widths of layers within a budget. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {cloneLayer, rebuild} from '../../layers/rebuild';
-import {gathered} from '../analysis/gather';
+import {gathered} from '../tools/gather';
 import type {Samples} from '../tools/samples';
 import type {BitChoice} from './choice';
 import {BitChooser} from './chooser';
