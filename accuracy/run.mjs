@@ -34,7 +34,7 @@ where it was. The table also has what TensorFlow's toolkit reached from the same
   --backend NAME  node: the cpu backend in processes of Node; webgl, webgpu or cpu: in a headless Chromium (node)
   --jobs N        how many processes of Node (one a core)
   --fresh         forgets what earlier runs have found
-  --results       also adds them to accuracy/results, and writes the tables of docs/choosing-bits.md from there
+  --results       also adds them to accuracy/results; prints all that is there, and writes it to docs/choosing-bits.md
   --help          this text
 `;
 
@@ -144,7 +144,7 @@ async function main() {
   const asked = ({row, width, seed}) =>
     seed <= plan.seeds &&
     (row === 'float' || ((plan.rows.includes(row) || row.startsWith('tfmot')) && plan.widths.includes(width)));
-  const shown = [...known, ...tfmot].filter(asked);
+  const shown = [...known, ...tfmot].filter(result => options.results || asked(result));
   console.log(parts.tableOf(shown));
   const svg = await plotOf(shown, parts, pages);
   await Promise.all([

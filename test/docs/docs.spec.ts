@@ -23,12 +23,19 @@ function run(document: string, heading?: string): Promise<Ran> {
 /** Longer than any document takes on two busy cores. */
 const PATIENCE_MS = 20 * 60_000;
 
-/** The percentages that were printed, in their order. */
-function percentages(printed: string): number[] {
-  return [...printed.matchAll(/: (\d+\.\d) %$/gm)].map(([, share]) => Number(share));
+/** The number that is printed behind some words. */
+function numberAfter(words: string, printed: readonly string[]): number {
+  const line = printed
+    .join('')
+    .split('\n')
+    .find(each => each.startsWith(`${words}: `));
+  if (line === undefined) throw new Error(`nothing printed begins with "${words}: "`);
+  return parseFloat(line.slice(words.length + 2));
 }
 
-const DOCUMENTS = ['README.md', ...readdirSync('docs').map(name => `docs/${name}`)].filter(name => name.endsWith('.md'));
+const DOCUMENTS = ['README.md', ...readdirSync('docs').map(name => `docs/${name}`)].filter(name =>
+  name.endsWith('.md'),
+);
 
 describe('documents', () => {
   for (const heading of [
@@ -56,12 +63,49 @@ describe('documents', () => {
     );
   }
 
+  it(
+    'docs/when-accuracy-drops.md: each step gains what it says, and the report names the layers that it shows',
+    async () => {
+      const document = 'docs/when-accuracy-drops.md';
+      const {printed, files} = await run(document);
+      const accuracy = (words: string) => numberAfter(words, printed);
+      const [float, calibrated] = [accuracy('float'), accuracy('4 bits, calibrated')];
+      expect(float).toBeGreaterThan(75);
+      expect(calibrated).toBeLessThan(float - 3);
+      expect(accuracy('the same, new statistics')).toBeGreaterThan(calibrated);
+      expect(accuracy('the worst layer at 8 bits')).toBeGreaterThan(calibrated);
+      expect(accuracy('distilled')).toBeGreaterThan(float - 3);
+      expect(accuracy('3 bits a weight, chosen')).toBeGreaterThanOrEqual(accuracy('3 bits a weight, uniform'));
+
+      // The costliest layers that the document shows are the first ones still.
+      const layersIn = (text: string) =>
+        [...text.matchAll(/^│? *([a-z]+_?\w*) .*(?:Conv2D|Dense|ReLU|Input)/gm)].map(([, name]) => name);
+      const shown = layersIn(readFileSync(document, 'utf8')).slice(0, 3);
+      expect(shown.length).toBe(3);
+      expect(layersIn(printed.join('')).slice(0, 3)).toEqual(shown);
+
+      for (const name of ['drops-sensitivity.svg', 'drops-histogram.svg', 'drops-front.svg']) {
+        expect(files[name])
+          .withContext(name)
+          .toMatch(/^<svg .*<\/svg>\s*$/s);
+        // The picture beside the document is of the same kind: what it shows is written by `--write`.
+        const title = (svg: string) => /<title>([^<]*)/.exec(svg)?.[1];
+        expect(title(readFileSync(`docs/${name}`, 'utf8')))
+          .withContext(name)
+          .toBe(title(files[name]!));
+      }
+    },
+    PATIENCE_MS,
+  );
+
   it('show no picture and name no document that is not there', () => {
     for (const document of DOCUMENTS) {
       const folder = document.startsWith('docs/') ? 'docs/' : '';
       const links = [...readFileSync(document, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)];
       for (const [, to] of links) {
-        expect(() => readFileSync(`${folder}${to!}`)).withContext(`${document}: ${to!}`).not.toThrow();
+        expect(() => readFileSync(`${folder}${to!}`))
+          .withContext(`${document}: ${to!}`)
+          .not.toThrow();
       }
     }
   });

@@ -5,7 +5,7 @@
  * With `--write`, the document's text blocks become what the js block before each printed, and its plots are laid beside it.
  */
 import {spawnSync} from 'node:child_process';
-import {mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
@@ -84,12 +84,23 @@ async function bundle(blocks, outfile) {
 
 /** What the blocks printed, one by one, and the files that they wrote. */
 async function run(blocks) {
-  const folder = join(ROOT, '.cache/docs', document.replaceAll('/', '+'));
+  const folder = join(
+    ROOT,
+    '.cache/docs',
+    [document, heading ?? []]
+      .flat()
+      .join('+')
+      .replaceAll(/[^\w.+-]/g, '_'),
+  );
   rmSync(folder, {recursive: true, force: true});
   mkdirSync(folder, {recursive: true});
   const module = `${folder}.mjs`;
   await bundle(blocks, module);
-  const {status, stdout, stderr} = spawnSync(process.execPath, [module], {cwd: folder, encoding: 'utf8'});
+  // To files, which show how far it is.
+  const streams = ['stdout', 'stderr'].map(name => `${folder}.${name}`);
+  const stdio = ['ignore', ...streams.map(path => openSync(path, 'w'))];
+  const {status} = spawnSync(process.execPath, [module], {cwd: folder, stdio});
+  const [stdout, stderr] = streams.map(path => readFileSync(path, 'utf8'));
   if (status !== 0) throw new Error(`${document} does not run:\n${stderr.slice(-4000)}`);
   const printed = stdout.split(`${BETWEEN}\n`);
   const files = Object.fromEntries(readdirSync(folder).map(name => [name, readFileSync(join(folder, name), 'latin1')]));
@@ -108,11 +119,14 @@ function rewritten(text, printed) {
   });
 }
 
-const text = textOf();
-const result = await run(blocksIn(text));
+const result = await run(blocksIn(textOf()));
 if (write) {
   const path = join(ROOT, document);
-  writeFileSync(path, readFileSync(path, 'utf8').replace(text, () => rewritten(text, result.printed)));
+  const text = textOf(); // as it is by now
+  writeFileSync(
+    path,
+    readFileSync(path, 'utf8').replace(text, () => rewritten(text, result.printed)),
+  );
   for (const [name, content] of Object.entries(result.files)) {
     if (name.endsWith('.svg')) writeFileSync(join(dirname(path), name), content, 'latin1');
   }

@@ -47,7 +47,7 @@ export class Variance {
       const [shift, ...sums] = this.#sums!;
       const [offset, squares] = sums.map(each => div(each, this.#count));
       const variance = mean(sub(squares!, square(offset!)));
-      return stack([variance, add(variance, mean(square(add(shift, offset!))))]);
+      return stack([variance, add(variance, mean(square(add(shift!, offset!))))]);
     });
     const [variance, meanSquare] = await moments.data();
     moments.dispose();
