@@ -20,6 +20,12 @@ import {Variance} from './variance';
 /** Of fewer steps, so few are a tenth that they tell nothing. */
 const FEW_STEPS = 40;
 
+/**
+ * A short training flatters the smaller steps: where those of the full rate do no harm, they end ahead. Found: 0.65 to 1.5 times
+ * the loss on networks that they serve, over 4 times on one whose statistics are folded into its weights.
+ */
+const CLEARLY = 2;
+
 /** Teaches a quantized model, for a caller that is alone with both. */
 export class Distillation {
   readonly #q: LayersModel;
@@ -129,7 +135,7 @@ export class Distillation {
     if (learningRate !== undefined) return 'absolute';
     if (steps < FEW_STEPS) return 'relative';
     const [absolute, relative] = [await this.#tried(losses, 'absolute'), await this.#tried(losses, 'relative')];
-    return absolute <= relative ? 'absolute' : 'relative';
+    return absolute <= CLEARLY * relative ? 'absolute' : 'relative';
   }
 
   /** The mean loss in the last third of a short training, which is undone; without end if it fails. */
