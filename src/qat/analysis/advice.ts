@@ -61,7 +61,7 @@ function worstChannels(shares: readonly number[]): number[] {
 }
 
 /** How a layer is given more bits: what to write among quantizeModel's options. */
-export function moreBits(layer: string, {of, quantizer: {numBits}}: Rounding): string {
+function moreBits(layer: string, {of, quantizer: {numBits}}: Rounding): string {
   const wider = [3, 4, 8].find(bits => bits > numBits);
   const options = wider ? `{numBits: ${wider}}` : 'false';
   return `quantizeModel's option layers: {'${layer}': {${of}: ${options}}}`;
