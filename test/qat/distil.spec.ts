@@ -1,7 +1,14 @@
 /** Training without labels: what it learns, what it leaves alone, and what becomes of it when something goes wrong. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import {calibrate, distil, type DistilOptions, freezeBatchNorm, quantizeModel} from '../../src/entries/qat';
+import {
+  calibrate,
+  distil,
+  type DistilOptions,
+  freezeBatchNorm,
+  quantizeModel,
+  setFakeQuant,
+} from '../../src/entries/qat';
 import {valuesOf} from '../support/environment';
 import {needsTraining, scoped} from '../support/scoped';
 
@@ -238,6 +245,75 @@ describe('distil', () => {
     q.getLayer('hidden').trainable = false;
     for (const layer of q.layers) layer.trainable = false;
     await wrong('is trainable', () => distil(q, model, x));
+  });
+
+  it('leaves nothing behind whatever goes wrong while it trains', async () => {
+    const {model, x} = network(1);
+    const mine = new Error('mine');
+    const fails = () => {
+      throw mine;
+    };
+    let calls = 0;
+    const later = (after: number, run: () => never) => () => (++calls > after ? run() : undefined);
+    const cases: [string, unknown, DistilOptions, RegExp][] = [
+      ['a callback, early', x, {onProgress: later(1, fails)}, /mine/],
+      ['a callback, late', x, {onProgress: later(6, fails)}, /mine/],
+      ['a loss, in the midst', x, {loss: (_, b) => (++calls > 9 ? fails() : tf.mean(b))}, /mine/],
+      ['a loss of no scalar', x, {loss: (_, b) => b as tf.Scalar}, /must give a scalar/],
+      [
+        'samples of another shape',
+        () => (++calls > 11 ? tf.zeros([4, 5]) : x.slice(0, 64)),
+        {},
+        /takes samples of shape/,
+      ],
+      ['no samples', () => x.slice(0, ++calls > 11 ? 0 : 64), {}, /no samples/],
+      ['targets as tensors', () => ({xs: x.slice(0, 64), ys: tf.zeros([++calls > 11 ? fails() : 64])}), {}, /mine/],
+    ];
+    for (const [what, samples, options, message] of cases) {
+      calls = 0;
+      const q = quantizeModel(model, FEW_BITS);
+      const before = tf.memory().numTensors;
+      const given = typeof samples === 'function' ? () => tf.tidy(samples as () => tf.Tensor) : x;
+      const run = distil(q, model, given, {steps: 12, batchSize: 32, learningRate: 1e-3, ...options});
+      await expectAsync(run).withContext(what).toBeRejectedWithError(message);
+      expect(tf.memory().numTensors).withContext(what).toBe(before);
+      q.dispose();
+    }
+  });
+
+  it('is one call at a time with either model', async () => {
+    const {model, x} = network(1);
+    const [q, other] = [quantizeModel(model, FEW_BITS), quantizeModel(model, FEW_BITS)];
+    const first = distil(q, model, x, {steps: 2});
+    await expectAsync(distil(q, model, x)).toBeRejectedWithError(/^distil: distil is at work/);
+    await expectAsync(distil(other, model, x)).toBeRejectedWithError(/^distil: distil is at work/);
+    await expectAsync(first).toBeResolved();
+  });
+
+  it('takes samples as they were at calibration, also where few bits cut off many of them', async () => {
+    const {model, x} = network(1);
+    const q = quantizeModel(model, {weights: {numBits: 2}, activations: {numBits: 2}});
+    await calibrate(q, x);
+    for (const steps of [60, 2]) await expectAsync(distil(q, model, x, {steps})).toBeResolved();
+  });
+
+  it('tells inputs in another order, and that nothing is rounded', async () => {
+    const both = (names: string[]) => {
+      const inputs = names.map(name => tfl.input({shape: [3], name}));
+      return tfl.model({inputs, outputs: layers.concatenate().apply(inputs) as tfl.SymbolicTensor});
+    };
+    const withDense = (names: string[]) => {
+      const {inputs, outputs} = both(names);
+      const last = layers.dense({units: 2}).apply(outputs) as tfl.SymbolicTensor;
+      return tfl.model({inputs, outputs: last});
+    };
+    const q = quantizeModel(withDense(['a', 'b']));
+    const x = [tf.ones([64, 3]), tf.zeros([64, 3])];
+    await expectAsync(distil(q, withDense(['b', 'a']), x)).toBeRejectedWithError(/in the order b, a/);
+    const {model, x: samples} = network(1);
+    const off = quantizeModel(model, FEW_BITS);
+    setFakeQuant(off, false);
+    await expectAsync(distil(off, model, samples)).toBeRejectedWithError(/setFakeQuant\(q, true\)/);
   });
 
   it('warns of few samples', async () => {

@@ -10,13 +10,14 @@ import {gridOfQuantizer} from '../../quantizer/levels';
 import {type Agreement, AgreementCounter} from '../outputs/agreement';
 import {type Quantizing, quantizingLayers} from '../quantized_layers/quantizing';
 import {withModelLock} from '../tools/model_lock';
+import {scaleProblems} from '../tools/sample_scale';
+import {orderProblems} from '../tools/same_order';
 import type {Samples} from '../tools/samples';
 import {type Gathered, gathered} from '../tools/gather';
 import {type Findings, type LayerReport, type Loss, type QuantizationReport, reportOf} from './report';
 import {measuring} from './measuring';
 import {agreements, type Reference, referenceOf, settleWeights} from './sensitivity';
 import {TensorProbe} from './tensor_report';
-import {percent, short} from './words';
 
 export type {QuantizationReport};
 
@@ -71,6 +72,7 @@ function checkPair(q: LayersModel, model: LayersModel): void {
         : [`${of} of the quantized model are of shapes ${wanted}, but the float model's are ${found}. ${remedy}`];
     }),
   );
+  throwProblems(NAME, orderProblems(q, model));
 }
 
 /** Probes for all that is rounded, by layer. Throws where activations have no ranges. */
@@ -98,29 +100,6 @@ function between(float: Reference, other: Reference): Agreement {
   float.outputs.forEach((values, i) => counter.add(values, other.outputs[i]!, float.lasts));
   return counter.agreement;
 }
-
-/** Tells of inputs that lie elsewhere than what the ranges were calibrated on: in [0, 255], say, instead of [0, 1]. */
-function warnOfScale(layers: readonly Quantizing[], probes: readonly (readonly TensorProbe[])[]): void {
-  layers.forEach(({name, inboundNodes}, i) => {
-    const isFirst = inboundNodes.some(({inboundLayers}) =>
-      inboundLayers.every(each => each.getClassName() === 'InputLayer'),
-    );
-    const [probe] = probes[i]!;
-    if (!isFirst || probe?.rounding.of !== 'activations' || !probe.extent) return;
-    const {values, range} = probe.extent;
-    const [reach, wide] = [values, range].map(([low, high]) => Math.max(-low, high));
-    const clipped = probe.clipped;
-    if (clipped <= CLIPPED_INPUT && reach! * SMALL_INPUT >= wide!) return;
-    console.warn(
-      `${NAME}: what input ${name} is given lies in [${values.map(short).join(', ')}], but its range is [${range.map(short).join(', ')}]` +
-        `${clipped > 0 ? `, outside of which are ${percent(clipped)}` : ''}. Give samples of the scale that calibrate was given, or call calibrate with these.`,
-    );
-  });
-}
-
-/** Of samples like those of the calibration next to nothing lies outside, and some values are as large. */
-const CLIPPED_INPUT = 0.05;
-const SMALL_INPUT = 4;
 
 /** Throws if the float model gives no numbers, with which nothing can agree. */
 function checkNumbers({outputs}: Reference, model: LayersModel): void {
@@ -220,7 +199,7 @@ async function analyzed(
   checkNumbers(float, model);
   onEach();
   const whole = await measuring(q, batches, float, probes.flat(), signal);
-  warnOfScale(layers, probes);
+  for (const problem of await scaleProblems(q, batches[0]!)) console.warn(`${NAME}: ${problem}`);
   onEach();
   const own = await referenceOf(q, batches, {float: groups.flat().map(({quantizer}) => quantizer), signal});
   onEach();

@@ -64,19 +64,6 @@ export class TensorProbe {
     this.#errors?.add(values, rounded, shape);
   }
 
-  /** The share of values outside of the range. */
-  get clipped(): number {
-    const {below = 0, above = 0} = this.#errors?.measured.clipped ?? {};
-    return below + above;
-  }
-
-  /** How far values reach, with the ends of the grid; undefined where nothing came. */
-  get extent(): {readonly values: readonly [number, number]; readonly range: readonly [number, number]} | undefined {
-    const {histogram} = this.#errors ?? {};
-    if (!histogram || histogram.max < histogram.min) return undefined;
-    return {values: histogram.minMax(), range: endsOf(this.#grid!)};
-  }
-
   /** How the values lie on the grid. */
   get histogram(): HistogramOf | undefined {
     if (!this.#errors) return undefined;

@@ -141,7 +141,7 @@ function set(group: Group, given: Pick<Group, 'values' | 'first' | 'second'>): v
   }
   let start = 0;
   for (const variable of group.variables) {
-    variable.assign(reshape(slice(group.values, start, variable.size), variable.shape));
+    if (!variable.isDisposed) variable.assign(reshape(slice(group.values, start, variable.size), variable.shape));
     start += variable.size;
   }
 }

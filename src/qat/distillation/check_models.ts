@@ -3,6 +3,7 @@ import type {LayersModel, SymbolicTensor} from '@tensorflow/tfjs-layers';
 import {allLayers, asContainer, isInput} from '../../layers/graph';
 import {unwrapped} from '../../layers/layer_wrapper';
 import {isQuantizing} from '../quantized_layers/quantizing';
+import {orderProblems} from '../tools/same_order';
 import {trainedIn} from './student';
 
 /** What is wrong with two models that are to be the student and the teacher. */
@@ -19,10 +20,19 @@ export function modelProblems(q: LayersModel, teacher: LayersModel): string[] {
       : []),
     ...shapeProblems('inputs', q, teacher),
     ...shapeProblems('outputs', q, teacher),
+    ...orderProblems(q, teacher),
+    ...(isFloat(q)
+      ? [`nothing in the model ${q.name} is rounded, as it is switched off. Call setFakeQuant(q, true) first.`]
+      : []),
     ...(trainedIn(q).length === 0
       ? [`nothing in the model ${q.name} is trainable. Set trainable of its layers, or of some, to true.`]
       : []),
   ];
+}
+
+function isFloat(q: LayersModel): boolean {
+  const roundings = allLayers(asContainer(q)).flatMap(layer => (isQuantizing(layer) ? layer.roundings : []));
+  return !roundings.some(({quantizer}) => quantizer.quantizing);
 }
 
 function sharesLayers(q: LayersModel, teacher: LayersModel): boolean {

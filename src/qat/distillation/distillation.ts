@@ -6,8 +6,8 @@ import {type OutputKind, outputKinds} from '../outputs/kinds';
 import type {OutputLoss} from '../outputs/losses';
 import {NotFiniteError, remeasure} from '../tools/batch_norm';
 import {calibrateAlone} from '../tools/calibrate';
+import {scaleProblems} from '../tools/sample_scale';
 import type {Samples} from '../tools/samples';
-import {scaleProblems} from './check_scale';
 import {learningRateFor, type RateKind, sharesOf} from './learning_rate';
 import {Lessons} from './lessons';
 import {lossesFor} from './loss_option';
@@ -99,6 +99,7 @@ export class Distillation {
         const before = await this.#lossOf(student);
         let failure: {readonly error: unknown} | undefined;
         await training.run(this.#lessons.ofSteps()).catch((error: unknown) => {
+          if (student.isGone) throw error;
           failure = {error};
           training.restoreBest();
         });

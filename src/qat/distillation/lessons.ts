@@ -1,5 +1,5 @@
 /** What is learnt: samples, and what the teacher says to them. */
-import {dispose, type Tensor, type TensorContainer} from '@tensorflow/tfjs-core';
+import {clone, dispose, type Tensor, type TensorContainer} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {checkCount, checkedInputs, type Inputs, type Samples} from '../tools/samples';
 import {BATCH_SIZE, type DistilOptions, type SampleFunction, STEPS} from './options';
@@ -145,16 +145,15 @@ export class Lessons {
   }
 }
 
-/** What a function makes for a step. */
+/** What a function makes for a step: copies, as all that it gave, targets too, is disposed of. */
 async function made(q: LayersModel, makes: SampleFunction, step: number): Promise<readonly Tensor[]> {
   const batch: Inputs = await makes(step);
   try {
     const inputs = checkedInputs('distil', q, batch);
     checkCount('distil', inputs[0]!.shape[0]);
-    return inputs;
-  } catch (error) {
+    return inputs.map(each => clone(each));
+  } finally {
     dispose(batch as TensorContainer);
-    throw error;
   }
 }
 

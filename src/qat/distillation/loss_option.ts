@@ -1,4 +1,5 @@
 /** The option `loss` of distil. */
+import {Tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {isRecord, oneOf, type Rule, shown} from '../../check/rules';
 import type {OutputKind} from '../outputs/kinds';
@@ -53,7 +54,20 @@ export function lossesFor(
 ): OutputLoss[] {
   return outputNames.map((name, i) => {
     const given = Array.isArray(loss) ? (loss as DistilLoss[])[i] : isRecord(loss) ? loss[name] : loss;
-    if (typeof given === 'function') return given;
+    if (typeof given === 'function') return ofScalar(given, name);
     return given === undefined ? lossFor(kinds[i]!, variances[i]!) : lossFor(KINDS[given as keyof typeof KINDS], 1);
   });
+}
+
+/** A loss of somebody else, which has to give a scalar. */
+function ofScalar(loss: OutputLoss, name: string): OutputLoss {
+  return (teacher, student) => {
+    const given: unknown = loss(teacher, student);
+    if (given instanceof Tensor && given.rank === 0) return given as ReturnType<OutputLoss>;
+    const found = given instanceof Tensor ? `a tensor of shape [${given.shape}]` : shown(given);
+    throw new Error(
+      `distil: the loss of output ${name} must give a scalar, computed of the model's outputs, but gave ${found}. ` +
+        'Take the mean over all samples: tf.mean(…).',
+    );
+  };
 }

@@ -7,6 +7,7 @@ import {
   mul,
   type Scalar,
   stack,
+  sum,
   type Tensor,
   tidy,
   type Variable,
@@ -37,7 +38,8 @@ export function rememberValues(variables: readonly Variable[]): Memory {
   if (variables.some(each => each.isDisposed)) throw new Error('variables are disposed of.');
   const kept = variables.map(each => keep(clone(each)));
   return {
-    restore: () => variables.forEach((each, i) => each.assign(kept[i]!)),
+    // A variable that somebody disposed of would come back to life.
+    restore: () => variables.forEach((each, i) => each.isDisposed || each.assign(kept[i]!)),
     dispose: () => dispose(kept),
   };
 }
@@ -69,10 +71,18 @@ export class Student {
   /** A step, which gives its loss and a number that is finite if the weights are. */
   step(inputs: readonly Tensor[], targets: readonly Tensor[], rate: number): Tensor {
     return tidy(() => {
-      const {value, grads} = variableGrads(
-        () => withoutNoise(this.#noisy, () => this.loss(inputs, targets, true)),
-        [...this.#trained],
-      );
+      const lesson = () => withoutNoise(this.#noisy, () => this.loss(inputs, targets, true));
+      let failure: {readonly error: unknown} | undefined;
+      const {value, grads} = variableGrads(() => {
+        try {
+          return lesson();
+        } catch (error) {
+          failure = {error};
+          // What tfjs keeps for a gradient it would leave if an error passed through it.
+          return mul<Scalar>(sum(this.#trained[0]!), 0);
+        }
+      }, [...this.#trained]);
+      if (failure) throw failure.error;
       return stack([value, this.#adam.step(grads, rate)]);
     });
   }
@@ -83,10 +93,15 @@ export class Student {
       const outputs = outputsOf(this.#model, inputs, training);
       const losses = outputs.map((output, i) => this.#losses[i]!(targets[i]!, output));
       return mul<Scalar>(
-        losses.reduce((sum, each) => add<Scalar>(sum, each)),
+        losses.reduce((total, each) => add<Scalar>(total, each)),
         1 / losses.length,
       );
     });
+  }
+
+  /** Whether somebody disposed of the model. */
+  get isGone(): boolean {
+    return this.#trained.some(each => each.isDisposed);
   }
 
   remember(): Memory {

@@ -1,5 +1,6 @@
 /** How far one model's outputs are from another's, on the device, for training. */
 import {
+  add,
   backend,
   clipByValue,
   log,
@@ -39,7 +40,7 @@ function eitherWay(teacher: Tensor, student: Tensor): Tensor {
   const not = (x: Tensor) => sub(1, x);
   const bounded = (x: Tensor) => clipByValue(x, LEAST_MISSING, 1 - LEAST_MISSING);
   const [p, q] = [bounded(teacher), bounded(student)];
-  return divergence(p, q).add(divergence(not(p), not(q)));
+  return add(divergence(p, q), divergence(not(p), not(q)));
 }
 
 /** The least that float32 tells 1 - x from 1 by. */
