@@ -9,3 +9,5 @@ const scores = tf.layers.dense({units: 4, activation: 'softmax', name: 'scores'}
 const model = tf.model({inputs: image, outputs: scores});
 const images = tf.randomUniform([128, 8, 8, 1], 0, 1, 'float32', 1);
 const labels = model.predict(images).argMax(1).oneHot(4);
+
+export {images, labels, model};

@@ -99,9 +99,9 @@ async function run(blocks) {
   // To files, which show how far it is.
   const streams = ['stdout', 'stderr'].map(name => `${folder}.${name}`);
   const stdio = ['ignore', ...streams.map(path => openSync(path, 'w'))];
-  const {status} = spawnSync(process.execPath, [module], {cwd: folder, stdio});
+  const {status, signal} = spawnSync(process.execPath, [module], {cwd: folder, stdio});
   const [stdout, stderr] = streams.map(path => readFileSync(path, 'utf8'));
-  if (status !== 0) throw new Error(`${document} does not run:\n${stderr.slice(-4000)}`);
+  if (status !== 0) throw new Error(`${document} does not run (${signal ?? status}):\n${stderr.slice(-4000)}`);
   const printed = stdout.split(`${BETWEEN}\n`);
   const files = Object.fromEntries(readdirSync(folder).map(name => [name, readFileSync(join(folder, name), 'latin1')]));
   return {printed, warned: stderr, files};

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {relativeError, sameClasses, type Scores} from '../../lab/agreement';
-import {calibrate, distil, quantizeModel} from '../../src/entries/qat';
+import {calibrate, distil, type DistilResult, quantizeModel} from '../../src/entries/qat';
 import {imagesOf, load, type Pretrained, SIZE} from './network';
 
 const PIXELS = SIZE * SIZE * 3;
@@ -24,6 +24,8 @@ export interface DistilReport {
   readonly crops: number;
   readonly calibrated: Agreement;
   readonly distilled: Agreement;
+  /** What distil's trial chose. */
+  readonly rate: DistilResult['rate'];
   readonly stepSeconds: number;
 }
 
@@ -62,7 +64,7 @@ export async function distilNetwork(
   });
   const calibrated = await agreement();
   let started = performance.now();
-  await distil(q, model, samples, {
+  const {rate} = await distil(q, model, samples, {
     steps,
     batchSize,
     onProgress({step, loss}) {
@@ -71,5 +73,5 @@ export async function distilNetwork(
     },
   });
   const stepSeconds = (performance.now() - started) / 1000 / steps;
-  return {steps, batchSize, crops: samples.shape[0], calibrated, distilled: await agreement(), stepSeconds};
+  return {steps, batchSize, crops: samples.shape[0], calibrated, distilled: await agreement(), rate, stepSeconds};
 }

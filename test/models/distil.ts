@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {sameClasses, type Scores} from '../../lab/agreement';
-import {calibrate, distil, type QuantizeOptions, quantizeModel} from '../../src/entries/qat';
+import {calibrate, distil, type DistilResult, type QuantizeOptions, quantizeModel} from '../../src/entries/qat';
 import {inputsOf, PHOTO_BYTES, PUBLISHED} from './published';
 
 /** Widths of weights and activations. */
@@ -44,6 +44,8 @@ export interface DistilRow {
   readonly set: number;
   readonly calibrated: Shares;
   readonly distilled: Shares;
+  /** What distil's trial chose. */
+  readonly rate: DistilResult['rate'];
   /** How long a step of training took. */
   readonly stepSeconds: number;
 }
@@ -101,7 +103,7 @@ export async function distilSet(
     await calibrate(q, train, {samples: CALIBRATION, batchSize});
     const calibrated = await sharesOf(q);
     let started = performance.now();
-    await distil(q, model, train, {
+    const {rate} = await distil(q, model, train, {
       steps,
       batchSize,
       onProgress({step, loss}) {
@@ -110,7 +112,7 @@ export async function distilSet(
       },
     });
     const stepSeconds = (performance.now() - started) / 1000 / steps;
-    onRow({name, widths: width, set, calibrated, distilled: await sharesOf(q), stepSeconds});
+    onRow({name, widths: width, set, calibrated, distilled: await sharesOf(q), rate, stepSeconds});
     q.dispose();
   }
   tf.dispose([train, seen, unseen]);

@@ -58,13 +58,13 @@ function distillationCells(rows) {
     JSON.parse(kind),
   );
   return [
-    ['Model', 'Bits', '`calibrate`, same photos', 'other photos', '`distil`, same photos', 'other photos'],
+    ['Model', 'Bits', '`calibrate`, same photos', 'other photos', '`distil`, same photos', 'other photos', 'Rate'],
     ...kinds.map(([name, widths]) => {
       const some = rows.filter(row => row.name === name && row.widths === widths);
       const lists = ['calibrated', 'distilled'].flatMap(what =>
         ['seen', 'unseen'].map(where => list(some, what, where)),
       );
-      return [name, widths, ...lists];
+      return [name, widths, ...lists, [...new Set(some.map(({rate}) => rate))].join(', ')];
     }),
   ];
 }
@@ -149,12 +149,15 @@ ${markdown(converterCells(reports))}`;
 
 function distillationSection({rows, steps, batchSize, backend}) {
   const seconds = rows.map(({stepSeconds}) => stepSeconds).sort((a, b) => a - b)[rows.length >> 1];
+  const count = Math.max(...rows.map(({set}) => set)) + 1;
+  const sets =
+    count === 1 ? 'One set of photos.' : `${count} sets, in each of which other photos are the unseen ones, in turn.`;
   return `## Quantized without labels
 
 Two classifiers of emotions (\`emotion\` is imported from a graph and has its BatchNormalization folded, \`fer\` has it yet), calibrated, and then
 trained by \`distil\` on what the float model says of 512 crops of 17 photos: ${steps} steps of ${batchSize}, all else by default. The share (in percent) of
-168 crops that get the class of the float model: other crops of the same photos, and crops of the 8 photos that were never seen. Three sets,
-in each of which other photos are the unseen ones. The photos are of anything, few of faces, and the float models are often in doubt about them. On
+168 crops that get the class of the float model: other crops of the same photos, and crops of the 8 photos that were never seen. ${sets}
+The rate is what \`distil\` chose by its trial. The photos are of anything, few of faces, and the float models are often in doubt about them. On
 ${backend}, a step took ${seconds.toFixed(1)} s. By \`npm run models -- --distil\`.
 
 ${markdown(distillationCells(rows))}`;

@@ -160,6 +160,53 @@ describe('chooseBits', () => {
     for (const text of ['2 bits', '8 bits', 'chosen, measured']) expect(plot).toContain(text);
   });
 
+  it('reaches budgets that one width keeps to the bit, whatever is told twice', async () => {
+    const [model, samples] = [classifier(), samplesOf()];
+    const bytes = (bits: number) => (96 * bits) / 8 + Math.ceil((36 * bits) / 8) + 120;
+    const least = await chooseBits(model, samples, {bytes: bytes(3), widths: [8, 3, 3]});
+    expect([least.bytes, ...least.rows.map(({numBits}) => numBits)]).toEqual([bytes(3), 3, 3]);
+    const most = await chooseBits(model, samples, {bitsPerWeight: 8, widths: [3, 8]});
+    expect(most.rows.map(({numBits}) => numBits)).toEqual([8, 8]);
+    const below = await chooseBits(model, samples, {bytes: bytes(8) - 1, widths: [3, 8]});
+    expect(below.bytes).toBeLessThan(bytes(8));
+    expect(await messageOf(chooseBits(model, samples, {bytes: bytes(3) - 1, widths: [3, 8]}))).toContain(
+      `bytes must be at least ${bytes(3)}`,
+    );
+  });
+
+  it('chooses between the ends that are kept, beside slashes in names', async () => {
+    const named = ['block/a', 'block/b', 'block/c'];
+    const model = tfl.sequential({
+      layers: named.map((name, i) => layers.dense({units: 6, name, inputShape: [6], kernelInitializer: seeded(i)})),
+    });
+    const samples = tf.randomNormal([64, 6], 0, 1, 'float32', 7);
+    const quantize = {keepEnds8bit: true} as const;
+    const {rows, options, measured} = await chooseBits(model, samples, {bitsPerWeight: 6, widths: [2, 8], quantize});
+    expect(rows.map(({numBits, isPinned}) => [numBits, isPinned])).toEqual([
+      [8, true],
+      [2, false],
+      [8, true],
+    ]);
+    expect(measured.top1).toBeUndefined();
+    expect(await widthsIn(quantizeModel(model, options))).toEqual({
+      'block/a kernel': 8,
+      'block/b kernel': 2,
+      'block/c kernel': 8,
+    });
+  });
+
+  it('goes on while the model and the samples are disposed of', async () => {
+    const [model, samples] = [classifier(), samplesOf()];
+    const chosen = chooseBits(model, samples, {
+      maxLoss: 1,
+      widths: [4, 8],
+      onProgress: ({done}) => {
+        if (done === 1) [model, samples].forEach(each => each.dispose());
+      },
+    });
+    expect((await chosen).rows.map(({numBits}) => numBits)).toEqual([4, 4]);
+  });
+
   it('tells what is wrong, all at once', async () => {
     const [model, samples] = [classifier(), samplesOf()];
     const bad = {

@@ -134,7 +134,7 @@ describe('chooseBits, of activations', () => {
       layers: [layers.dense({units: 4, activation: 'relu', name: 'step', inputShape: [2]})],
     });
     const steps = layers.timeDistributed({layer: stepped, name: 'steps'}).apply(rows);
-    const gru = layers.gru({units: 2, name: 'gru'}) as tfl.layers.RNN;
+    const gru = layers.gru({units: 2, name: 'gru'});
     const both = layers.bidirectional({layer: gru, mergeMode: 'concat', name: 'both'}).apply(steps);
     const model = tfl.model({inputs: image, outputs: both as tfl.SymbolicTensor});
     const samples = tf.randomNormal([4, 4, 4, 2], 0, 1, 'float32', 3);

@@ -39,6 +39,11 @@ const FEW_LEVELS = 1 / 4;
 /** Beyond so many steps the range of least squared error is not looked for: the histogram is too coarse to tell. */
 const MOST_STEPS = 511;
 
+/** Where nothing else is wrong. The same for all, so that a report says it once. */
+const TOO_FEW_BITS =
+  "the range suits the values, so the bits are too few. Give the costliest more (quantizeModel's option layers), or call " +
+  "distil(q, model, samples), by which layers make up for each other's errors.";
+
 function span([low, high]: readonly [number, number]): string {
   return `[${short(low)}, ${short(high)}]`;
 }
@@ -56,7 +61,7 @@ function worstChannels(shares: readonly number[]): number[] {
 }
 
 /** How a layer is given more bits: what to write among quantizeModel's options. */
-export function moreBits(layer: string, {of, quantizer: {numBits}}: Rounding): string {
+function moreBits(layer: string, {of, quantizer: {numBits}}: Rounding): string {
   const wider = [3, 4, 8].find(bits => bits > numBits);
   const options = wider ? `{numBits: ${wider}}` : 'false';
   return `quantizeModel's option layers: {'${layer}': {${of}: ${options}}}`;
@@ -171,5 +176,6 @@ export function adviceOn(
   const isWeight = rounding.of === 'weights';
   const range = isWeight ? onWeightRange(measured, about) : onRange(measured, histogram, about);
   const others = range.length > 0 ? [] : [...onChannels(measured, about), ...onLevels(measured, about)].slice(0, 1);
-  return [...strange, ...range, ...others, ...(range.length > 0 ? [] : onMean(measured, about))];
+  const found = [...strange, ...range, ...others, ...(range.length > 0 ? [] : onMean(measured, about))];
+  return found.length > 0 ? found : [TOO_FEW_BITS];
 }

@@ -134,9 +134,13 @@ function linesOf({
   unrounded,
   rows,
 }: Pick<QuantizationReport, 'samples' | 'agreement' | 'unrounded' | 'rows'>): string[] {
-  const advice = rows.flatMap(({layer, tensors}) =>
-    tensors.flatMap(({what, advice: all}) => all.map(each => `- ${layer}, ${what}: ${each}`)),
-  );
+  const advised = new Map<string, string[]>();
+  for (const {layer, tensors} of rows) {
+    for (const {what, advice: all} of tensors) {
+      for (const each of all) advised.set(each, [...(advised.get(each) ?? []), `${layer}, ${what}`]);
+    }
+  }
+  const advice = [...advised].map(([each, tensors]) => `- ${tensors.join('; ')}: ${each}`);
   return [
     `Against the float model, ${samples} samples: ${agreementIn(agreement)}; with nothing rounded: ${agreementIn(unrounded)}.`,
     '',

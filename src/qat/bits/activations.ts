@@ -10,7 +10,7 @@ import {PlacedModel} from '../placement/placed_model';
 import {isQuantizing, type Quantizing, type RoundingOfActivation} from '../quantized_layers/quantizing';
 import {Replacements} from '../replacements';
 import {pass} from '../tools/batches';
-import type {Rounded} from './model_bits';
+import type {Rounded} from './group';
 
 /** What is rounded of activations. */
 export interface RoundedActivations {
@@ -50,7 +50,7 @@ function roundingsOf({roundings}: Quantizing): RoundingOfActivation[] {
 /** How many numbers for each sample pass each quantizer, over all its calls. */
 function countsOf(q: LayersModel, roundings: readonly RoundingOfActivation[], batch: readonly Tensor[]) {
   const counts = new Map(roundings.map(({quantizer}) => [quantizer, 0]));
-  const samples = batch[0]!.shape[0]!;
+  const samples = batch[0]!.shape[0];
   for (const quantizer of counts.keys()) {
     quantizer.watcher = ({size}) => counts.set(quantizer, counts.get(quantizer)! + size / samples);
   }

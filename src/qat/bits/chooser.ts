@@ -5,11 +5,13 @@ import {throwProblems} from '../../check/rules';
 import {isBatchNorm} from '../../layers/folding';
 import {allLayers, asContainer} from '../../layers/graph';
 import type {Agreement} from '../outputs/agreement';
-import {type BitChoice, bitChoice, type BitPoint, type BitRow} from './choice';
+import type {BitChoice, BitPoint, BitRow} from './choice';
 import {type Combination, paretoFront, thinned} from './front';
+import type {Group, What} from './group';
 import {reestimateOn, WidthLosses} from './losses';
-import {type Group, ModelBits, type What} from './model_bits';
+import {ModelBits} from './model_bits';
 import {choosesActivations, type ChooseBitsOptions} from './options';
+import {bitChoice} from './shown';
 
 /** The divergences that are measured with a part of the model rounded. */
 interface Losses {

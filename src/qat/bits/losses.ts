@@ -7,7 +7,8 @@ import {quantizingLayers, type Rounding} from '../quantized_layers/quantizing';
 import {quantizeModel} from '../quantize_model';
 import {reestimateBatchNorm} from '../tools/batch_norm';
 import {calibrate} from '../tools/calibrate';
-import type {Group, ModelBits} from './model_bits';
+import type {Group} from './group';
+import type {ModelBits} from './model_bits';
 
 type Batches = readonly (readonly Tensor[])[];
 

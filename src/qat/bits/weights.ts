@@ -4,7 +4,7 @@ import {kindOf, MULTIPLIES} from '../../layers/kinds';
 import {slotsOf} from '../../layers/weights';
 import type {PlacedModel} from '../placement/placed_model';
 import {channelsIn} from '../quantized_layers/weight_quantizer';
-import {FLOAT_BYTES, type Rounded} from './model_bits';
+import {FLOAT_BYTES, type Rounded} from './group';
 
 /** What is rounded of a layer's weights: a grid has a scale for each range and, where it is not symmetric, a zero point. */
 export function weightsOf(layer: Layer, placed: PlacedModel): Rounded[] {

@@ -213,7 +213,7 @@ export class Distillation {
     let [sum, seen] = [0, 0];
     for (const {inputs, targets} of this.#lessons.measured()) {
       const loss = student.loss(inputs, targets);
-      const size = inputs[0]!.shape[0]!;
+      const size = inputs[0]!.shape[0];
       sum += (await loss.data())[0]! * size;
       seen += size;
       loss.dispose();

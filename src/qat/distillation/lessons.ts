@@ -107,9 +107,9 @@ export class Lessons {
     const makes = this.#makes;
     if (makes) return async step => this.#asked(await made(this.#q, makes, step));
     const order = batchesByChance(this.#pool.count, this.#batchSize, this.#options.seed ?? 0);
-    return async () => {
+    return () => {
       const {inputs, kept} = this.#split(this.#pool.rows(order.next().value));
-      return kept ? {inputs, targets: kept} : this.#asked(inputs);
+      return Promise.resolve(kept ? {inputs, targets: kept} : this.#asked(inputs));
     };
   }
 
@@ -139,7 +139,7 @@ export class Lessons {
   #bytesOfAll(): number {
     for (const {targets} of this.measured()) {
       const numbers = targets.reduce((sum, {size}) => sum + size, 0);
-      return (4 * numbers * this.#pool.count) / targets[0]!.shape[0]!;
+      return (4 * numbers * this.#pool.count) / targets[0]!.shape[0];
     }
     return 0;
   }
@@ -150,7 +150,7 @@ async function made(q: LayersModel, makes: SampleFunction, step: number): Promis
   const batch: Inputs = await makes(step);
   try {
     const inputs = checkedInputs('distil', q, batch);
-    checkCount('distil', inputs[0]!.shape[0]!);
+    checkCount('distil', inputs[0]!.shape[0]);
     return inputs.map(each => clone(each));
   } finally {
     dispose(batch as TensorContainer);

@@ -1,7 +1,7 @@
 /** The order in which samples come. */
 
 /** Numbers in [0, 1) that depend on nothing but the seed (mulberry32). */
-export function randoms(seed: number): () => number {
+function randoms(seed: number): () => number {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -12,7 +12,7 @@ export function randoms(seed: number): () => number {
 }
 
 /** Each of `count` numbers once, in an order by chance (Fisher and Yates). */
-export function shuffled(count: number, random: () => number): number[] {
+function shuffled(count: number, random: () => number): number[] {
   const order = Array.from({length: count}, (_, i) => i);
   for (let i = count - 1; i > 0; --i) {
     const j = Math.floor(random() * (i + 1));

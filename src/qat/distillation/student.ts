@@ -34,6 +34,8 @@ export interface Memory {
 
 /** Keeps the values of variables. */
 export function rememberValues(variables: readonly Variable[]): Memory {
+  // tfjs would make copies of nothing.
+  if (variables.some(each => each.isDisposed)) throw new Error('variables are disposed of.');
   const kept = variables.map(each => keep(clone(each)));
   return {
     // A variable that somebody disposed of would come back to life.
@@ -103,7 +105,7 @@ export class Student {
   }
 
   remember(): Memory {
-    const [adam, others] = [this.#adam.remember(), rememberValues(this.#others)];
+    const [others, adam] = [rememberValues(this.#others), this.#adam.remember()];
     return {
       restore: () => [adam, others].forEach(each => each.restore()),
       dispose: () => [adam, others].forEach(each => each.dispose()),

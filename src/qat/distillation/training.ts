@@ -94,12 +94,13 @@ export class Training {
 
   #begin(step: number, {inputs, targets}: Lesson): Pending {
     const {steps, learningRate} = this.#options;
-    const before = this.#student.remember();
+    let before: Memory | undefined;
     try {
+      before = this.#student.remember();
       const told = this.#student.step(inputs, targets, learningRate * cosine(step / steps));
       return {step, before, told, values: told.data<'float32'>()};
     } catch (error) {
-      before.dispose();
+      before?.dispose();
       throw error;
     } finally {
       dispose([...inputs, ...targets]);

@@ -27,7 +27,7 @@ export class Variance {
   add(batch: Tensor): void {
     const before = this.#sums;
     this.#sums = tidy(() => {
-      const values = reshape(batch, [batch.shape[0]!, -1]);
+      const values = reshape(batch, [batch.shape[0], -1]);
       const shift = before?.[0] ?? mean(values, 0);
       const difference = sub(values, shift);
       const sums = [sum(difference, 0), sum(square(difference), 0)];
@@ -35,7 +35,7 @@ export class Variance {
       return [keep(clone(shift)), keep(differences!), keep(squares!)];
     });
     if (before) dispose(before);
-    this.#count += batch.shape[0]!;
+    this.#count += batch.shape[0];
   }
 
   /**

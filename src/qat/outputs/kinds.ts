@@ -60,7 +60,7 @@ function isAlongLast(layer: Layer): boolean {
   if (layer.getClassName() !== 'Softmax') return true;
   const {axis} = layer as unknown as {axis: number};
   const [outputShapes] = layer.inboundNodes.map(node => node.outputShapes);
-  return axis === -1 || axis === [outputShapes ?? []].flat().length - 1;
+  return axis === -1 || axis === [outputShapes ?? []].flat(2).length - 1;
 }
 
 /** How far the sum of shares may be from 1, by rounding. */
