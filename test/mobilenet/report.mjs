@@ -17,6 +17,9 @@ const STEP_MINUTES = 6;
 /** Crops for training without labels and for its test, and how many a step takes. */
 const DISTIL = {crops: 576, batchSize: 16};
 
+/** What `npm run models` puts into its document. */
+const DISTILLED = 'test/models/results/mobilenet.json';
+
 const HELP = `npm run mobilenet -- [options]
 
 Fetches a pretrained MobileNet v2 (nsfwjs, 25 MB) and photos of two Python packages; quantizes it after
@@ -25,7 +28,8 @@ training, writes it as .tflite and runs that. Prints a table and writes out/mobi
   --step   instead trains it for two steps, quantized and float, on WebGPU in Chromium, for at most ${STEP_MINUTES} minutes;
            writes out/mobilenet-step.json
   --distil N   instead quantizes its weights to 4 bits and trains it for N steps of ${DISTIL.batchSize} crops without labels, on WebGPU in
-           Chromium: minutes on a GPU, hours without; writes out/mobilenet-distil.json
+           Chromium: minutes on a GPU, hours without; writes test/models/results/mobilenet.json, of which
+           \`npm run models\` tells
   --help   this text
 `;
 
@@ -99,8 +103,7 @@ function tableOf(report) {
   return table.toString();
 }
 
-async function write(name, report) {
-  const file = join('out', `${name}.json`);
+async function write(file, report) {
   await writeFile(file, `${JSON.stringify(report, undefined, 1)}\n`);
   console.log(`Written: ${file}.`);
 }
@@ -113,17 +116,17 @@ async function main() {
   const {json: manifest, weights} = readModel(NETWORK);
   const network = {manifest, weights: weights.toString('base64')};
   if (options.distil) {
-    const report = await distilNetwork(network, Number(options.distil));
+    const report = {...(await distilNetwork(network, Number(options.distil))), backend: 'WebGPU'};
     console.log(JSON.stringify(report, undefined, 1));
-    return write('mobilenet-distil', report);
+    return write(DISTILLED, report);
   }
   const pixels = await loadPhotos(IMAGES);
   if (options.step)
-    return write('mobilenet-step', await trainSteps(network, pixels.toString('base64', 0, IMAGE_BYTES)));
+    return write('out/mobilenet-step.json', await trainSteps(network, pixels.toString('base64', 0, IMAGE_BYTES)));
   const {measure} = await importTypeScript(join(FOLDER, 'measure.ts'));
   const report = await withBar(onProgress => measure(network, pixels, onProgress));
   console.log(tableOf(report));
-  await write('mobilenet', report);
+  await write('out/mobilenet.json', report);
 }
 
 runCommand(main);

@@ -100,7 +100,7 @@ function segmentsOf(rows) {
   );
 }
 
-function documentOf({table, converter, distillation}) {
+function documentOf({table, converter, distillation, mobilenet}) {
   const parts = [
     `# Published models
 
@@ -111,6 +111,7 @@ PyPI's (a Keras model), the others from npm's @vladmandic/human.`,
   if (table) parts.push(tableSection(table));
   if (converter) parts.push(converterSection(converter));
   if (distillation) parts.push(distillationSection(distillation));
+  if (mobilenet) parts.push(mobilenetSection(mobilenet));
   return `${parts.join('\n\n')}\n`;
 }
 
@@ -158,9 +159,19 @@ Two classifiers of emotions (\`emotion\` is imported from a graph and has its Ba
 trained by \`distil\` on what the float model says of 512 crops of 17 photos: ${steps} steps of ${batchSize}, all else by default. The share (in percent) of
 168 crops that get the class of the float model: other crops of the same photos, and crops of the 8 photos that were never seen. ${sets}
 The rate is what \`distil\` chose by its trial. The photos are of anything, few of faces, and the float models are often in doubt about them. On
-${backend}, a step took ${seconds.toFixed(1)} s. By \`npm run models -- --distil\`.
+${backend}, a step took ${seconds.toFixed(1)} s. \`npm run models -- --distil\` measures it anew.
 
 ${markdown(distillationCells(rows))}`;
+}
+
+function mobilenetSection({steps, batchSize, crops, calibrated, distilled, rate, backend, stepSeconds}) {
+  const told = ({images, sameClass, relativeError}) => `${sameClass} of ${images} (±${percent(relativeError)})`;
+  return `## MobileNet v2 without labels
+
+\`mobilenet_v2\`, its weights at 4 bits and its activations at 8. Of crops that it is neither calibrated nor trained with, as many get the class of
+the float model (± as above): ${told(calibrated)} after \`calibrate\`, ${told(distilled)} after \`distil\` with ${crops} crops and no more
+than ${steps} steps of ${batchSize}, whose rate was ${rate}. On ${backend}, a step took ${stepSeconds.toFixed(1)} s.
+\`npm run mobilenet -- --distil ${steps}\` measures it anew.`;
 }
 
 export function writeDocument(results) {
