@@ -137,7 +137,7 @@ export const EACH_LAYER: Readonly<Record<string, Small>> = {
   },
 };
 
-const SAMPLES = 12;
+export const SAMPLES = 12;
 
 /** A quantized model of `small`, calibrated; and numbers for it that also go beyond what it was calibrated with. */
 export async function quantizedSmall(
