@@ -1,7 +1,9 @@
 /** One run of distil. */
+import {dispose, type Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {throwProblems} from '../../check/rules';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
+import {AgreementCounter} from '../outputs/agreement';
 import {type OutputKind, outputKinds} from '../outputs/kinds';
 import type {OutputLoss} from '../outputs/losses';
 import {NotFiniteError, remeasure} from '../tools/batch_norm';
@@ -12,7 +14,7 @@ import {learningRateFor, type RateKind, sharesOf} from './learning_rate';
 import {Lessons} from './lessons';
 import {lossesFor} from './loss_option';
 import {type DistilOptions, type DistilResult, type SampleFunction, STEPS} from './options';
-import {type Memory, rememberValues, Student, variablesIn} from './student';
+import {type Memory, outputsOf, rememberValues, Student, variablesIn} from './student';
 import {statisticsIn, Teacher} from './teacher';
 import {DivergedError, Training, type TrainingOptions} from './training';
 import {Variance} from './variance';
@@ -25,6 +27,9 @@ const FEW_STEPS = 40;
  * with them so far; networks whose statistics are folded into their weights had 1.3 to 4 times.
  */
 const CLEARLY = 1.25;
+
+/** Where the teacher's own statistics and those of the samples agree less than this, one of them is wrong. */
+const MOVED = {top1: 0.9, divergence: 0.1} as const;
 
 /** Teaches a quantized model, for a caller that is alone with both. */
 export class Distillation {
@@ -77,9 +82,50 @@ export class Distillation {
       throwProblems('distil', await scaleProblems(this.#q, batch));
       break;
     }
-    await this.#teacher.prepare(() => this.#remeasure(this.#float, inputs));
-    await calibrateAlone('distil', this.#q, inputs, {reestimateBatchNorm: statisticsIn(this.#q).length > 0});
+    if (this.#remeasures) {
+      await this.#teacher.prepare(() => this.#remeasure(this.#float, inputs));
+      for (const batch of inputs) {
+        await this.#tellOfOthers(batch);
+        break;
+      }
+    }
+    const reestimateBatchNorm = this.#remeasures && statisticsIn(this.#q).length > 0;
+    await calibrateAlone('distil', this.#q, inputs, {reestimateBatchNorm});
     await this.#lessons.ask();
+  }
+
+  get #remeasures(): boolean {
+    return this.#options.reestimateBatchNorm ?? true;
+  }
+
+  /** Tells where the teacher decides otherwise by statistics of the samples than by its own: either these lag, or those are of too little. */
+  async #tellOfOthers(batch: readonly Tensor[]): Promise<void> {
+    if (statisticsIn(this.#float).length === 0) return;
+    const given = [tidy(() => outputsOf(this.#float, batch)), this.#teacher.outputs(batch)] as const;
+    try {
+      const values = await Promise.all(given.map(each => Promise.all(each.map(output => output.data()))));
+      const lasts = given[0].map(({shape}) => shape.at(-1)!);
+      const counter = new AgreementCounter(
+        outputKinds(
+          this.#float,
+          values[1]!.map((each, i) => ({values: each, last: lasts[i]!})),
+        ),
+      );
+      counter.add(values[0]!, values[1]!, lasts);
+      const {top1, divergence} = counter.agreement;
+      if (top1 === undefined ? divergence <= MOVED.divergence : top1 >= MOVED.top1) return;
+      const found =
+        top1 === undefined
+          ? `by a divergence of ${divergence.toPrecision(2)}`
+          : `for ${Math.round(100 * (1 - top1))} % of them`;
+      console.warn(
+        `distil: with BatchNormalization's statistics measured on the samples, the float model decides otherwise than with its own ${found}. ` +
+          'After a short training that is right, as its own lag behind. If it was trained long, give samples like those, or ' +
+          'keep its statistics: reestimateBatchNorm: false.',
+      );
+    } finally {
+      dispose([...given]);
+    }
   }
 
   async #remeasure(model: LayersModel, inputs: Samples): Promise<void> {
@@ -120,7 +166,7 @@ export class Distillation {
     use: (training: Training, student: Student) => Promise<T>,
   ): Promise<T> {
     const {learningRate = learningRateFor(this.#q), signal} = this.#options;
-    const student = new Student(this.#q, losses, sharesOf(this.#q, rate));
+    const student = new Student(this.#q, losses, sharesOf(this.#q, rate), !this.#remeasures);
     const training = new Training(student, {...options, learningRate, signal});
     try {
       return await use(training, student);
@@ -184,7 +230,7 @@ export class Distillation {
   /** NaN where there are no statistics to have, or no loss. */
   async #lossAfter(student: Student): Promise<number> {
     try {
-      if (statisticsIn(this.#q).length > 0) await this.#remeasure(this.#q, this.#lessons.inputs());
+      if (this.#remeasures && statisticsIn(this.#q).length > 0) await this.#remeasure(this.#q, this.#lessons.inputs());
     } catch (error) {
       if (error instanceof NotFiniteError) return NaN;
       throw error;

@@ -1,7 +1,10 @@
 /** What makes a model's outputs depend on chance in training, switched off. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {isBatchNorm} from '../../layers/folding';
 import {allLayers, asContainer, innerLayers, type Layer} from '../../layers/graph';
+import {unwrapped} from '../../layers/layer_wrapper';
 import {specOf} from '../../layers/specs';
+import type {BatchNorm} from '../../layers/tfjs_internals';
 
 /** Whether chance has a part in what a layer gives in training. Of recurrent layers that is all that training changes. */
 function isNoisy(layer: Layer): boolean {
@@ -16,6 +19,11 @@ function withInner(layer: Layer): Layer[] {
 /** The layers of a model in which chance has a part. */
 export function noisyLayers(model: LayersModel): Layer[] {
   return [...new Set(allLayers(asContainer(model)).flatMap(withInner))].filter(isNoisy);
+}
+
+/** The layers that normalize by statistics, within wrappers too. */
+export function normsOf(model: LayersModel): BatchNorm[] {
+  return allLayers(asContainer(model)).map(unwrapped).filter(isBatchNorm);
 }
 
 /** Runs `run` with layers as in inference, whatever they are told. */

@@ -1,5 +1,5 @@
 /** What distil is told. */
-import {callback, count, integer, isFinite32, must, type Rules} from '../../check/rules';
+import {callback, count, flag, integer, isFinite32, must, type Rules} from '../../check/rules';
 import type {Inputs} from '../tools/samples';
 import type {RateKind} from './learning_rate';
 import {type DistilLosses, lossRule} from './loss_option';
@@ -34,6 +34,12 @@ export interface DistilOptions {
    * as the outputs are: classes, probabilities, or other numbers.
    */
   readonly loss?: DistilLosses;
+  /**
+   * Whether the statistics of BatchNormalization are measured anew: of the teacher while it teaches, and of the model before and
+   * after. True by default, which a network that was trained for some epochs needs. False keeps those of both, in training too:
+   * for a network whose statistics are of far more, or of other, data than the samples.
+   */
+  readonly reestimateBatchNorm?: boolean;
   /** Of the order of the samples; 0 by default. */
   readonly seed?: number;
   /** Called before the first step, after each of a trial, and after each. Nobody by default. */
@@ -57,6 +63,7 @@ export const DISTIL: Rules<DistilOptions> = {
   batchSize: count,
   learningRate: must('a number above 0', (value: number) => isFinite32(value) && value > 0),
   loss: lossRule,
+  reestimateBatchNorm: flag,
   seed: integer,
   onProgress: callback,
   signal: must('an AbortSignal', (value: AbortSignal) => typeof value?.throwIfAborted === 'function'),

@@ -18,7 +18,7 @@ import type {Layer} from '../../layers/graph';
 import type {OutputLoss} from '../outputs/losses';
 import {Adam} from './adam';
 import type {ShareOfRate} from './learning_rate';
-import {noisyLayers, withoutNoise} from './noise';
+import {noisyLayers, normsOf, withoutNoise} from './noise';
 
 /** What a model gives. */
 export function outputsOf(model: LayersModel, inputs: readonly Tensor[], training = false): Tensor[] {
@@ -58,10 +58,11 @@ export class Student {
   readonly #others: readonly Variable[];
   readonly #adam: Adam;
 
-  constructor(model: LayersModel, losses: readonly OutputLoss[], shareOfRate: ShareOfRate) {
+  /** `keepsStatistics`: whether BatchNormalization normalizes by its own statistics, not by each batch's, and keeps them. */
+  constructor(model: LayersModel, losses: readonly OutputLoss[], shareOfRate: ShareOfRate, keepsStatistics: boolean) {
     this.#model = model;
     this.#losses = losses;
-    this.#noisy = noisyLayers(model);
+    this.#noisy = [...noisyLayers(model), ...(keepsStatistics ? normsOf(model) : [])];
     const trained = new Set(trainedIn(model));
     this.#trained = [...trained];
     this.#others = variablesIn(model).filter(each => !trained.has(each));

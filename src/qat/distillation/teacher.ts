@@ -1,15 +1,12 @@
 /** The float model while it teaches. */
 import {type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {isBatchNorm} from '../../layers/folding';
-import {allLayers, asContainer} from '../../layers/graph';
-import {unwrapped} from '../../layers/layer_wrapper';
+import {normsOf} from './noise';
 import {type Memory, outputsOf, rememberValues} from './student';
 
 /** The variables of a model that hold statistics of batches. */
 export function statisticsIn(model: LayersModel): Variable[] {
-  const norms = allLayers(asContainer(model)).map(unwrapped).filter(isBatchNorm);
-  return norms.flatMap(({movingMean, movingVariance}) =>
+  return normsOf(model).flatMap(({movingMean, movingVariance}) =>
     [movingMean, movingVariance].map(each => each.read() as Variable),
   );
 }
