@@ -15,11 +15,11 @@ const IN_NODE_ONLY = /^((docs|integer|tflite)\/|rooms)/;
 /**
  * The parts in which specs run in browsers, by names of files. Those of layers, and of whole models that train, take minutes
  * of a software renderer, and Firefox's lets tfjs's own products round now one way, now another. What is in files is the same
- * wherever it is computed. The kernels' run everywhere.
+ * wherever it is computed, as is what is decided on the host by what many models predict. The kernels' run everywhere.
  */
 const PARTS = Object.entries({
   models: /^(qat\/(learned|mobilenet|model|small|tfmot)|import\/published)/,
-  files: /^import\/(bad_input|hostile|sources)/,
+  files: /^(import\/(bad_input|hostile|sources)|qat\/(analyze_faults|choose_bits|distil_models))/,
   layers: /^(import|layers|qat)\//,
   kernels: /./,
 });
