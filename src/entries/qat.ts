@@ -13,6 +13,7 @@ export type {BitChoice, BitPoint, BitRow} from '../qat/bits/choice';
 export {chooseBits} from '../qat/bits/choose_bits';
 export type {ChooseBitsOptions} from '../qat/bits/options';
 export {distil} from '../qat/distillation/distil';
+export type {RateKind} from '../qat/distillation/learning_rate';
 export type {DistilOptions, DistilProgress, DistilResult, SampleFunction} from '../qat/distillation/options';
 export type {LayerReport, Loss} from '../qat/analysis/report';
 export type {TensorHistogram} from '../qat/analysis/tensor_histogram';

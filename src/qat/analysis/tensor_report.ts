@@ -11,6 +11,7 @@ import {type HistogramOf, histogramOf} from './tensor_histogram';
 export interface TensorReport {
   /** What is rounded: a weight by name, 'before activation', 'between', 'output'. */
   readonly what: string;
+  /** Whether it is of the layer, or passes it. */
   readonly of: 'weights' | 'activations';
   /** Width of the grid. */
   readonly numBits: number;

@@ -23,6 +23,7 @@ export interface BitPoint {
 
 /** The weights or the activations of a layer, or of several of one name. */
 export interface BitRow {
+  /** The layer's name. */
   readonly layer: string;
   /** Which of both; activations only where their widths are chosen. */
   readonly what: 'weights' | 'activations';
