@@ -14,12 +14,14 @@ export {chooseBits} from '../qat/bits/choose_bits';
 export type {ChooseBitsOptions} from '../qat/bits/options';
 export {distil} from '../qat/distillation/distil';
 export type {RateKind} from '../qat/distillation/learning_rate';
+export type {DistilLoss, DistilLosses} from '../qat/distillation/loss_option';
 export type {DistilOptions, DistilProgress, DistilResult, SampleFunction} from '../qat/distillation/options';
 export type {LayerReport, Loss} from '../qat/analysis/report';
 export type {TensorHistogram} from '../qat/analysis/tensor_histogram';
 export type {TensorReport} from '../qat/analysis/tensor_report';
 export type {Agreement, ClassAgreement} from '../qat/outputs/agreement';
 export type {OutputKind} from '../qat/outputs/kinds';
+export type {OutputLoss} from '../qat/outputs/losses';
 export {freezeBatchNorm, reestimateBatchNorm, type ReestimateOptions} from '../qat/tools/batch_norm';
 export {
   calibrate,

@@ -13,7 +13,7 @@ const KINDS = {
 } as const satisfies Readonly<Record<string, OutputKind>>;
 
 /** A loss by name, or as a function of the teacher's outputs and the student's, which gives a scalar. */
-type DistilLoss = keyof typeof KINDS | OutputLoss;
+export type DistilLoss = keyof typeof KINDS | OutputLoss;
 
 /** One loss for all outputs, or one for each: in their order, or by their names. */
 export type DistilLosses = DistilLoss | readonly DistilLoss[] | Readonly<Record<string, DistilLoss>>;
