@@ -10,10 +10,10 @@ const KINDS = {
   categoricalCrossentropy: 'softmax',
   binaryCrossentropy: 'sigmoid',
   meanSquaredError: 'linear',
-} as const satisfies Readonly<Record<string, OutputKind>>;
+} as const satisfies Readonly<Record<Extract<DistilLoss, string>, OutputKind>>;
 
 /** A loss by name, or as a function of the teacher's outputs and the student's, which gives a scalar. */
-export type DistilLoss = keyof typeof KINDS | OutputLoss;
+export type DistilLoss = 'categoricalCrossentropy' | 'binaryCrossentropy' | 'meanSquaredError' | OutputLoss;
 
 /** One loss for all outputs, or one for each: in their order, or by their names. */
 export type DistilLosses = DistilLoss | readonly DistilLoss[] | Readonly<Record<string, DistilLoss>>;
