@@ -1,5 +1,5 @@
 /** How large the steps of training are. */
-import {maximum, mean, scalar, sqrt, square, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
+import {maximum, mean, mul, scalar, sqrt, square, type Tensor, tidy, type Variable} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {allLayers, asContainer} from '../../layers/graph';
 import {unwrapped} from '../../layers/layer_wrapper';
@@ -48,7 +48,7 @@ const LEAST = {share: 0.01, size: 1e-3} as const;
 
 function sizesOf(variable: Variable, channels: readonly number[]): Tensor {
   const size = (axes?: number[]) => sqrt(mean(square(variable), axes, true));
-  const least = maximum(size().mul(LEAST.share), LEAST.size);
+  const least = maximum(mul(size(), LEAST.share), LEAST.size);
   if (variable.rank < 2) return maximum(size(), LEAST.size);
   const others = variable.shape.map((_, axis) => axis).filter(axis => !channels.includes(axis));
   return maximum(size(others), least);

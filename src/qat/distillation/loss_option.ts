@@ -18,7 +18,7 @@ export type DistilLoss = 'categoricalCrossentropy' | 'binaryCrossentropy' | 'mea
 /** One loss for all outputs, or one for each: in their order, or by their names. */
 export type DistilLosses = DistilLoss | readonly DistilLoss[] | Readonly<Record<string, DistilLoss>>;
 
-const NAME = oneOf(...Object.keys(KINDS));
+const NAME = /*#__PURE__*/ oneOf(...Object.keys(KINDS));
 
 const oneLoss: Rule = (value, path) => {
   if (typeof value === 'function' || NAME(value, path).length === 0) return [];
