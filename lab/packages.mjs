@@ -12,7 +12,7 @@ import {ROOT} from './command.mjs';
 export function npmPackage(spec) {
   const folder = join(ROOT, '.cache', 'packages', spec.replaceAll('/', '+'));
   if (!existsSync(folder)) {
-    console.log(`Fetching ${spec} …`);
+    console.error(`Fetching ${spec} …`);
     const part = `${folder}.part`; // what is left half-done is not taken for the package
     rmSync(part, {recursive: true, force: true});
     mkdirSync(part, {recursive: true});

@@ -82,6 +82,7 @@ export class Histogram {
   /**
    * The range within `all` on which a grid of so many steps moves the values least, in the mean square; `all` unless another
    * is better. Where steps are finer than bins, nobody knows how many values a range cuts off, and it gains next to nothing.
+   * What is found has 0 on a level: half-way between two, as on [-a, a], the last bit of float32 would choose the grid.
    */
   mseRange(all: Ends, {steps, symmetric}: Steps): Ends {
     const errorOf = this.#errors(steps);
@@ -106,7 +107,7 @@ export class Histogram {
       tryAll(SHARES.map(share => [all[0] * share, best[1]]));
       tryAll(SHARES.map(share => [best[0], all[1] * share]));
     }
-    return best;
+    return best === all ? all : nudged(best, steps);
   }
 
   /** The counts of no more than so many bins of one width, from the lowest value to the highest. */
@@ -167,9 +168,19 @@ function halved(bins: Float64Array) {
 /** Shares of a range that are tried. */
 const SHARES = Array.from({length: 79}, (_, i) => 1 - (i + 1) / 80);
 
-function squaredError(means: Float64Array, counts: Float64Array, [low, high]: Ends, steps: number): number {
+/** The range moved by less than a step, so that 0 is one of the levels. */
+function nudged(range: Ends, steps: number): Ends {
+  const {step, zero} = gridOf(range, steps);
+  return [-zero * step, (steps - zero) * step];
+}
+
+function gridOf([low, high]: Ends, steps: number) {
   const step = (high - low) / steps;
-  const zero = Math.round(-low / step);
+  return {step, zero: Math.round(-low / step)};
+}
+
+function squaredError(means: Float64Array, counts: Float64Array, range: Ends, steps: number): number {
+  const {step, zero} = gridOf(range, steps);
   let sum = 0;
   for (let i = 0; i < means.length; ++i) {
     const mean = means[i]!;

@@ -14,8 +14,12 @@ function run(document: string, heading?: string): Promise<Ran> {
   const args = ['test/docs/run.mjs', document, ...(heading ? [heading] : [])];
   return new Promise((resolve, reject) => {
     execFile(process.execPath, args, {maxBuffer: 2 ** 26}, (error, stdout, stderr) => {
-      if (error) reject(new Error(stderr.slice(-4000) || error.message));
-      else resolve(JSON.parse(stdout) as Ran);
+      if (error) return reject(new Error(stderr.slice(-4000) || error.message));
+      try {
+        resolve(JSON.parse(stdout) as Ran);
+      } catch {
+        reject(new Error(`${args.join(' ')} prints more than JSON: ${stdout.slice(0, 200)}`));
+      }
     });
   });
 }

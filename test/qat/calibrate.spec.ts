@@ -82,10 +82,13 @@ describe('calibrate finds the least squared error', () => {
       // No bin is wider; and ranges are float32.
       const bin = extent / 4096;
       const most = Math.max(...distances(values, all, steps));
-      expect(Math.min(...distances(values, best, steps))).toBeLessThanOrEqual(most + bin + 1e-6 * extent);
+      const least = Math.min(...distances(values, best, steps));
+      if (!(least <= most + bin + 1e-6 * extent)) throw new Error(`${least} on ${best.join()}, ${most} on ${all.join()}`);
       ++runs;
     });
-    await fc.assert(property, {numRuns: 60});
+    // Half-way between two levels lies 0 of [-a, a], which has four fifths of the error on one of the two grids.
+    const tie = {values: [-992.208740234375, 999.9995727539062, -999.9995727539062, 0], numBits: 4, symmetric: false};
+    await fc.assert(property, {numRuns: 60, examples: [[tie]]});
     expect(runs).toBeGreaterThan(0);
   });
 
