@@ -14,7 +14,10 @@ function run(document: string, heading?: string): Promise<Ran> {
   const args = ['test/docs/run.mjs', document, ...(heading ? [heading] : [])];
   return new Promise((resolve, reject) => {
     execFile(process.execPath, args, {maxBuffer: 2 ** 26}, (error, stdout, stderr) => {
-      if (error) return reject(new Error(stderr.slice(-4000) || error.message));
+      if (error) {
+        reject(new Error(stderr.slice(-4000) || error.message));
+        return;
+      }
       try {
         resolve(JSON.parse(stdout) as Ran);
       } catch {
