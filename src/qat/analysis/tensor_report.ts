@@ -65,6 +65,11 @@ export class TensorProbe {
     this.#errors?.add(values, rounded, shape);
   }
 
+  /** The squares of the errors by those of the values. */
+  get noise(): number {
+    return 10 ** -((this.#errors?.measured.snr ?? Infinity) / 10);
+  }
+
   /** How the values lie on the grid. */
   get histogram(): HistogramOf | undefined {
     if (!this.#errors) return undefined;
