@@ -234,9 +234,7 @@ async function analyzed(
     unrounded: between(float, own),
     layers: layers.map((layer, i) => ({
       row: rowOf(layer, i),
-      histograms: new Map(
-        probes[i]!.flatMap(({rounding, histogram}) => (histogram ? [[rounding.what, histogram]] : [])),
-      ),
+      histograms: new Map(probes[i]!.flatMap(({rounding, shown}) => (shown ? [[rounding.what, shown]] : []))),
     })),
   };
 }
