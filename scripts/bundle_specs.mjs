@@ -19,7 +19,7 @@ const IN_NODE_ONLY = /^((docs|integer|tflite)\/|rooms)/;
  */
 const PARTS = Object.entries({
   models: /^(qat\/(learned|mobilenet|model|small|tfmot)|import\/published)/,
-  files: /^(import\/(bad_input|hostile|sources)|qat\/(analyze_faults|choose_bits|distil_models))/,
+  files: /^(import\/(bad_input|hostile|sources)|qat\/(analyze_(channels|faults)|choose_bits|distil_models))/,
   layers: /^(import|layers|qat)\//,
   kernels: /./,
 });

@@ -110,6 +110,8 @@ const CHECKS = {
        ${CHAINED}`,
     ),
 
+  'quantizes, trains and analyzes without the chained methods of tfjs': () => script('core.mjs', CORE_ALONE),
+
   'writes .tflite files, as an ES module and in CommonJS': async () => {
     const text = `
        const model = tf.sequential({layers: [tf.layers.dense({units: 2, inputShape: [3]})]});
@@ -523,6 +525,31 @@ async function checkTypes(name, packages, entries, {endings, ...options}) {
     rmSync(project, {recursive: true});
   }
 }
+
+/** What moves numbers, for those who import tfjs-core, tfjs-layers and a backend, but not tfjs. */
+const CORE_ALONE = `
+import '@tensorflow/tfjs-backend-cpu';
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import {analyzeQuantization, calibrate, chooseBits, distil, quantizationSchedule, quantizeModel} from 'tfjs-quantization/qat';
+if ('add' in tf.Tensor.prototype) throw new Error('tfjs is here after all');
+const L = tfl.layers;
+const model = tfl.sequential({layers: [
+  L.conv2d({inputShape: [4, 4, 1], filters: 2, kernelSize: 3, useBias: false}), L.batchNormalization(), L.reLU(),
+  L.flatten(), L.dense({units: 2, activation: 'softmax'}),
+]});
+const x = tf.randomNormal([64, 4, 4, 1]);
+const y = tf.oneHot(Array.from({length: 64}, (_, i) => i % 2), 2);
+const {options} = await chooseBits(model, x, {bitsPerWeight: 4});
+for (const each of [options, {recipe: 'minMax'}, {scheme: 'tfmot'}, {weights: {numBits: 2}, activations: {numBits: 4}}]) {
+  const q = quantizeModel(model, each);
+  await calibrate(q, x, {reestimateBatchNorm: true});
+  await distil(q, model, x, {steps: 2});
+  q.compile({optimizer: 'adam', loss: 'categoricalCrossentropy'});
+  await q.fit(x, y, {verbose: 0, epochs: 1, callbacks: quantizationSchedule({freezeRangesAfter: 1})});
+  const {agreement} = await analyzeQuantization(q, model, x);
+  if (!Number.isFinite(agreement.divergence)) throw new Error('no numbers of ' + JSON.stringify(each));
+}`;
 
 /** What one build makes, the other must know for what it is. */
 const BOTH_BUILDS = `

@@ -3,8 +3,10 @@ import {data} from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {
+  analyzeQuantization,
   calibrate,
   describeQuantization,
+  distil,
   FakeQuantizer,
   freezeRanges,
   quantizationSchedule,
@@ -268,6 +270,52 @@ describe('samples', () => {
     await refused({left, right: undefined}, /input right takes a tensor, but was given undefined/);
     await refused([right, left], /input left .*\[4,3\]; input right .*\[4,2\]/);
     await refused([left, tf.ones([3, 3])], /as many samples each, but left has 4, right has 3/);
+  });
+
+  it('go to a model that keeps states as many at a time as it keeps them of, or are refused', async () => {
+    needsTraining();
+    const rnn = layers.gru({
+      units: 3,
+      stateful: true,
+      name: 'rnn',
+      batchInputShape: [4, 5, 2],
+      recurrentInitializer: 'glorotUniform',
+    });
+    const model = tfl.sequential({
+      layers: [rnn, layers.batchNormalization(), layers.dense({units: 2, activation: 'softmax'})],
+      name: 'states',
+    });
+    const made: tfl.LayersModel[] = [model];
+    const fresh = () => made[made.push(quantizeModel(model)) - 1]!;
+    const set = fresh();
+    await calibrate(set, tf.ones([4, 5, 2]));
+    const calls: Readonly<Record<string, (x: Samples, batchSize: number) => Promise<unknown>>> = {
+      calibrate: (x, batchSize) => calibrate(fresh(), x, {batchSize}),
+      reestimateBatchNorm: (x, batchSize) => reestimateBatchNorm(fresh(), x, {batchSize}),
+      distil: (x, batchSize) => distil(fresh(), model, x, {batchSize, steps: 1}),
+      analyzeQuantization: (x, batchSize) => analyzeQuantization(set, model, x, {batchSize}),
+    };
+    const remedy = String.raw`Give samples in batches of 4 \(batchSize: 4\)`;
+    for (const [name, call] of Object.entries(calls)) {
+      const refused = (shape: [number, number, number], batchSize: number, message: string) =>
+        expectAsync(call(tf.ones(shape), batchSize)).toBeRejectedWithError(
+          new RegExp(`^${name}: model states.* ${message}`),
+        );
+      await refused([64, 5, 2], 16, `4 samples, but a batch has 16 of 64. ${remedy}.$`);
+      await refused(
+        [66, 5, 2],
+        4,
+        `4 samples, but a batch has 2 of 66. ${remedy}, in a multiple of 4, such as the first 64.$`,
+      );
+      await refused([2, 5, 2], 16, `4 samples, but a batch has 2. ${remedy}, in a multiple of 4.$`);
+      const three = [[tf.ones([4, 5, 2])], [tf.ones([3, 5, 2])]];
+      await expectAsync(call(three, 4)).toBeRejectedWithError(/4 samples, but a batch has 3\. Give/);
+      await expectAsync(call(tf.ones([8, 5, 2]), 4))
+        .withContext(name)
+        .toBeResolved();
+    }
+    // tfjs leaves them.
+    for (const each of made) tf.dispose((each.getLayer('rnn') as unknown as {states: tf.Tensor[]}).states);
   });
 
   it('without end are refused if nobody says how many to take', async () => {

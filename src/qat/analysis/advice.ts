@@ -16,6 +16,8 @@ export interface Circumstances {
   readonly range: readonly [min: number, max: number] | undefined;
   /** Whether the model has a BatchNormalization, which takes up what moves a mean. */
   readonly hasBatchNorm: boolean;
+  /** How many times more the tensor costs than its noise lets expect; undefined where its cost alone was not measured. */
+  readonly excess: number | undefined;
 }
 
 /** Above it, in dB, an error is under a thousandth of the signal's power: nothing that is done about it will be seen. */
@@ -32,6 +34,10 @@ const TOO_WIDE = 2;
 /** How much of the error is to lie in few channels to speak of them, and how few they are to be: evenly, 90 % lie in 90 %. */
 const MOST = 0.9;
 const FEW_CHANNELS = 1 / 8;
+/** Channels as small as this, by the largest, have so few levels that their noise, in dB, is a part of the signal. */
+const SMALL = {reach: 1 / 16, snr: 15} as const;
+/** How much more than usual a layer costs where channels count that its signal to noise says nothing of. */
+const UNEXPLAINED = 10;
 /** Rounding by itself moves no mean: of many values its bias is next to none of the error. */
 const BIASED = 0.25;
 /** Wasted levels: two bits' worth. */
@@ -137,6 +143,26 @@ function onChannels({errorByChannel}: Measured, {rounding, layer}: Circumstances
   return [`${held}: their values are much larger than the others'. More bits help: ${moreBits(layer, rounding)}.`];
 }
 
+/** Channels whose values are lost among those of others, on a range for all of them. */
+function onSmallChannels(measured: Measured, {rounding, layer, grid, excess = 0}: Circumstances): string[] {
+  const {reach, snrByChannel} = measured;
+  const largest = Math.max(...reach);
+  const small = [...reach.keys()].filter(c => reach[c]! <= largest * SMALL.reach && snrByChannel[c]! < SMALL.snr);
+  if (small.length === 0 || grid!.scale.length > 1 || excess < UNEXPLAINED) return [];
+  const least = Math.max(...small.map(channel => reach[channel]!));
+  const which = `${small.length} of ${reach.length} channels (${named(small)})`;
+  const steps = `${short(least / (grid!.scale[0]! * grid!.spacing))} of the ${stepsOf(rounding.quantizer.options)} steps`;
+  const remedy =
+    rounding.of === 'weights'
+      ? 'weights: {perChannel: true}, an option of quantizeModel, gives each a range'
+      : 'Scale up what makes them and down the weights that read them, by as much; a BatchNormalization there does so in ' +
+        `training. Or more bits: ${moreBits(layer, rounding)}`;
+  return [
+    `${which} are ${short(largest / least)} times smaller than the others and reach over ${steps} of their common range, but ` +
+      `outputs hang on them: rounding here costs ${short(excess)} times what its noise lets expect. ${remedy}.`,
+  ];
+}
+
 function onMean({bias, biasShare}: Measured, {hasBatchNorm}: Circumstances): string[] {
   if (biasShare < BIASED) return [];
   const remedy = hasBatchNorm
@@ -172,10 +198,12 @@ export function adviceOn(
     nonFinite > 0
       ? [`${nonFinite} of its values are NaN or infinite. Look for it in the samples and in the weights.`]
       : [];
-  if (snr >= GOOD_SNR) return strange;
+  const small = onSmallChannels(measured, about);
+  if (snr >= GOOD_SNR) return [...strange, ...small];
   const isWeight = rounding.of === 'weights';
   const range = isWeight ? onWeightRange(measured, about) : onRange(measured, histogram, about);
-  const others = range.length > 0 ? [] : [...onChannels(measured, about), ...onLevels(measured, about)].slice(0, 1);
+  const others =
+    range.length > 0 ? [] : [...onChannels(measured, about), ...small, ...onLevels(measured, about)].slice(0, 1);
   const found = [...strange, ...range, ...others, ...(range.length > 0 ? [] : onMean(measured, about))];
   return found.length > 0 ? found : [TOO_FEW_BITS];
 }

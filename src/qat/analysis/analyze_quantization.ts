@@ -14,6 +14,7 @@ import {scaleProblems} from '../tools/sample_scale';
 import {orderProblems} from '../tools/same_order';
 import type {Samples} from '../tools/samples';
 import {type Gathered, gathered} from '../tools/gather';
+import {excesses} from './excess';
 import {type Findings, type LayerReport, type Loss, type QuantizationReport, reportOf} from './report';
 import {measuring} from './measuring';
 import {agreements, type Reference, referenceOf, settleWeights} from './sensitivity';
@@ -211,12 +212,21 @@ async function analyzed(
 
   const hasBatchNorm = allLayers(asContainer(q)).some(layer => isBatchNorm(unwrapped(layer)));
   const {agreement, perClass} = whole;
+  const only = measured.only?.map(lossOf);
+  const without = measured.without?.map(each => gainOf(agreement, each));
+  const noises = probes.map(all => all.map(({noise}) => noise));
+  const excess =
+    only &&
+    excesses(
+      only.map(({divergence}) => divergence),
+      noises,
+    );
   const rowOf = (layer: Quantizing, i: number): LayerReport => ({
     layer: layer.name,
     className: unwrapped(layer).getClassName(),
-    only: measured.only && lossOf(measured.only[i]!),
-    without: measured.without && gainOf(agreement, measured.without[i]!),
-    tensors: probes[i]!.map(probe => probe.report({layer: layer.name, hasBatchNorm})),
+    only: only?.[i],
+    without: without?.[i],
+    tensors: probes[i]!.map((probe, at) => probe.report({layer: layer.name, hasBatchNorm, excess: excess?.[i]![at]})),
   });
   return {
     agreement,
@@ -224,9 +234,7 @@ async function analyzed(
     unrounded: between(float, own),
     layers: layers.map((layer, i) => ({
       row: rowOf(layer, i),
-      histograms: new Map(
-        probes[i]!.flatMap(({rounding, histogram}) => (histogram ? [[rounding.what, histogram]] : [])),
-      ),
+      histograms: new Map(probes[i]!.flatMap(({rounding, shown}) => (shown ? [[rounding.what, shown]] : []))),
     })),
   };
 }

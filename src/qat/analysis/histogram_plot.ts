@@ -1,22 +1,13 @@
 /** A picture of how a tensor's values lie on its grid. */
-import {percent, short} from './words';
 import {COLORS, element, label, picture, ticksOf} from './svg';
+import type {Shown} from './tensor_histogram';
+import {percent, short} from './words';
 
 const [WIDTH, HEIGHT] = [720, 300];
 const AREA = {left: 50, right: WIDTH - 20, top: 56, bottom: HEIGHT - 58};
 
 /** Levels closer than this are a band. */
 const CLOSEST = 3;
-
-/** What is shown of a tensor. */
-interface Shown {
-  readonly unit: 'value' | 'steps';
-  readonly from: number;
-  readonly width: number;
-  readonly counts: readonly number[];
-  readonly levels: readonly number[];
-  readonly clipped: {readonly below: number; readonly above: number};
-}
 
 export function plotOfHistogram(title: string, histogram: Shown): string {
   const {unit, from, width, counts, levels, clipped} = histogram;

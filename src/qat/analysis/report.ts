@@ -2,8 +2,9 @@
 import {callback, throwProblems} from '../../check/rules';
 import {tableOf} from '../../check/table';
 import type {Agreement, ClassAgreement} from '../outputs/agreement';
+import {plotOfHistogram} from './histogram_plot';
 import {plotOfSensitivity} from './sensitivity_plot';
-import type {HistogramOf, TensorHistogram} from './tensor_histogram';
+import type {Shown, TensorHistogram} from './tensor_histogram';
 import type {TensorReport} from './tensor_report';
 import {percent, short} from './words';
 
@@ -65,7 +66,7 @@ export interface QuantizationReport {
 export interface Findings extends Pick<QuantizationReport, 'samples' | 'agreement' | 'perClass' | 'unrounded'> {
   readonly model: string;
   /** In the order of the model, with the histograms of the tensors that have one. */
-  readonly layers: readonly {readonly row: LayerReport; readonly histograms: ReadonlyMap<string, HistogramOf>}[];
+  readonly layers: readonly {readonly row: LayerReport; readonly histograms: ReadonlyMap<string, () => Shown>}[];
 }
 
 /** What layers are ordered by: the higher, the worse. */
@@ -93,9 +94,9 @@ export function reportOf({model, layers, ...found}: Findings): QuantizationRepor
           rows.map(row => row.layer),
           'Layers that round',
         );
-      const of = histograms.get(what);
-      if (!of) throw unknown(`tensor of layer ${layer}`, what, [...histograms.keys()], 'What it rounds');
-      return of(`${layer}: ${what}`);
+      const shown = histograms.get(what)?.();
+      if (!shown) throw unknown(`tensor of layer ${layer}`, what, [...histograms.keys()], 'What it rounds');
+      return {...shown, plot: () => plotOfHistogram(`${layer}: ${what}`, shown)};
     },
   };
 }

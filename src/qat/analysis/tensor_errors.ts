@@ -24,6 +24,8 @@ export interface Measured {
   readonly largestError: number;
   /** The share of the squared error by channel. */
   readonly errorByChannel: readonly number[];
+  /** The signal to noise of each channel, in dB; Infinity where there is no error. */
+  readonly snrByChannel: readonly number[];
   /** The channels all of whose values were rounded to 0, though they are not. */
   readonly zeroed: readonly number[];
   /** How far from 0 the values of each channel reach. */
@@ -34,6 +36,10 @@ export interface Measured {
 function viewOf(shape: readonly number[], axis: number): [outer: number, channels: number, inner: number] {
   const product = (dims: readonly number[]) => dims.reduce((all, dim) => all * dim, 1);
   return [product(shape.slice(0, axis)), shape[axis] ?? 1, product(shape.slice(axis + 1))];
+}
+
+function decibels(squares: number, errors: number): number {
+  return errors === 0 ? Infinity : 10 * Math.log10(squares / errors);
 }
 
 /** Counts of a tensor and of what rounding made of it. */
@@ -94,7 +100,7 @@ export class TensorErrors {
     return {
       count: this.#count,
       nonFinite: this.#nonFinite,
-      snr: errors === 0 ? Infinity : 10 * Math.log10(squares / errors),
+      snr: decibels(squares, errors),
       bias: meanError === 0 ? 0 : meanError / (deviation || Math.abs(mean)),
       biasShare: errors === 0 ? 0 : meanError ** 2 / (errors / count),
       clipped: {below: this.#below / count, above: this.#above / count},
@@ -102,6 +108,7 @@ export class TensorErrors {
       levelsUsed: this.#used.reduce((sum, each) => sum + each, 0),
       largestError: this.#largest,
       errorByChannel: Array.from(this.#errors, each => (errors === 0 ? 0 : each / errors)),
+      snrByChannel: Array.from(this.#squares, (each, c) => decibels(each, this.#errors[c]!)),
       zeroed: [...this.#squares.keys()].filter(c => this.#squares[c]! > 0 && this.#roundedSquares[c] === 0),
       reach: Array.from(this.#reach),
     };

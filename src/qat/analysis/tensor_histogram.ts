@@ -1,7 +1,6 @@
 /** How a tensor's values lie on its grid. */
 import type {Histogram} from '../../quantizer/histogram';
 import type {IntegerGrid} from '../../quantizer/levels';
-import {plotOfHistogram} from './histogram_plot';
 
 /** Counts of a tensor's values, before they are rounded, and the grid that they are rounded to. */
 export interface TensorHistogram {
@@ -21,13 +20,14 @@ export interface TensorHistogram {
   readonly plot: () => string;
 }
 
-/** A histogram, once it has a title. */
-export type HistogramOf = (title: string) => TensorHistogram;
+/** What is shown of a tensor. */
+export type Shown = Omit<TensorHistogram, 'plot'>;
 
 /** No more bins than a picture shows. */
 const BINS = 256;
 
-export function histogramOf(histogram: Histogram, grid: IntegerGrid, clipped: TensorHistogram['clipped']): HistogramOf {
+/** Bins what was counted now, and lists the levels, of which there may be many, when asked. */
+export function shownOf(histogram: Histogram, grid: IntegerGrid, clipped: Shown['clipped']): () => Shown {
   const {from, width, counts} = histogram.bins(BINS);
   const {scale, spacing, lowest, highest} = grid;
   const unit = scale.length > 1 ? 'steps' : 'value';
@@ -36,9 +36,8 @@ export function histogramOf(histogram: Histogram, grid: IntegerGrid, clipped: Te
     highest.reduce((a, b) => Math.max(a, b), -Infinity),
   ];
   const size = unit === 'steps' ? 1 / spacing : scale[0]!;
-  return title => {
+  return () => {
     const levels = Array.from({length: (high - low) / spacing + 1}, (_, i) => (low + i * spacing) * size);
-    const told = {unit, from, width, counts, levels, clipped} as const;
-    return {...told, plot: () => plotOfHistogram(title, told)};
+    return {unit, from, width, counts, levels, clipped};
   };
 }

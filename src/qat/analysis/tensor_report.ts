@@ -5,7 +5,7 @@ import {stepsOf} from '../../quantizer/range';
 import type {Rounding} from '../quantized_layers/quantizing';
 import {adviceOn, type Circumstances} from './advice';
 import {TensorErrors} from './tensor_errors';
-import {type HistogramOf, histogramOf} from './tensor_histogram';
+import {type Shown, shownOf} from './tensor_histogram';
 
 /** What rounding does to one tensor: a weight, or an activation over all samples. */
 export interface TensorReport {
@@ -65,10 +65,15 @@ export class TensorProbe {
     this.#errors?.add(values, rounded, shape);
   }
 
+  /** The squares of the errors by those of the values. */
+  get noise(): number {
+    return 10 ** -((this.#errors?.measured.snr ?? Infinity) / 10);
+  }
+
   /** How the values lie on the grid. */
-  get histogram(): HistogramOf | undefined {
+  get shown(): (() => Shown) | undefined {
     if (!this.#errors) return undefined;
-    return histogramOf(this.#errors.histogram, this.#grid!, this.#errors.measured.clipped);
+    return shownOf(this.#errors.histogram, this.#grid!, this.#errors.measured.clipped);
   }
 
   report(circumstances: Omit<Circumstances, 'grid' | 'rounding' | 'range'>): TensorReport {

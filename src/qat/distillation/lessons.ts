@@ -1,7 +1,7 @@
 /** What is learnt: samples, and what the teacher says to them. */
 import {clone, dispose, type Tensor, type TensorContainer} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {checkCount, checkedInputs, type Inputs, type Samples} from '../tools/samples';
+import {checkCount, checkedInputs, checkStates, type Inputs, type Samples} from '../tools/samples';
 import {BATCH_SIZE, type DistilOptions, type SampleFunction, STEPS} from './options';
 import {batchesByChance} from './order';
 import {Rest} from './rest';
@@ -65,6 +65,7 @@ export class Lessons {
 
   /** Some samples, to measure with: as often as they are asked for, until the signal if there is one. */
   inputs(signal?: AbortSignal): Iterable<readonly Tensor[]> {
+    checkStates('distil', this.#q, this.#pool.count, this.#batchSize);
     const batches = () => this.#batches();
     return {
       *[Symbol.iterator]() {

@@ -7,6 +7,7 @@ import {
   checkCount,
   checkedInputs,
   checkSamples,
+  checkStates,
   isDataset,
   isObject,
   isTensor,
@@ -64,7 +65,10 @@ export async function* batchesOf(
     for await (const batch of isDataset(samples) ? elementsOf(caller, samples) : (samples as AsyncIterable<unknown>)) {
       const tensors = checkedInputs(caller, model, batch);
       const size = tensors[0]!.shape[0];
-      if (size > 0) yield tensors;
+      if (size > 0) {
+        checkStates(caller, model, size, size);
+        yield tensors;
+      }
       seen += size;
       if (seen >= atMost) return;
     }
@@ -72,6 +76,7 @@ export async function* batchesOf(
     return;
   }
   const total = upTo(checkedInputs(caller, model, samples)[0]!.shape[0], passing);
+  checkStates(caller, model, total, batchSize);
   for (let start = 0; start < total; start += batchSize) {
     const size = Math.min(batchSize, total - start);
     const tensors = checkedInputs(caller, model, samples);

@@ -2,7 +2,7 @@
 import {clone, dispose, slice, type Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {batchesOf} from './batches';
-import type {Samples} from './samples';
+import {checkStates, type Samples} from './samples';
 
 /** Batches of samples. */
 export interface Gathered {
@@ -24,6 +24,7 @@ export async function gathered(
   try {
     for await (const batch of batchesOf(caller, model, samples, {batchSize, atMost})) {
       const size = Math.min(batch[0]!.shape[0], atMost - seen);
+      checkStates(caller, model, size, size);
       const isWhole = size === batch[0]!.shape[0];
       batches.push(tidy(() => batch.map(each => (isWhole ? clone(each) : slice(each, 0, size)))));
       seen += size;

@@ -167,6 +167,24 @@ export function checkSamples(caller: string, model: LayersModel, samples: Sample
   }
 }
 
+/** Throws where batches of `total` samples are not of the one size of which a model keeps states. */
+export function checkStates(
+  caller: string,
+  {name, stateful, inputs}: LayersModel,
+  total: number,
+  batchSize: number,
+): void {
+  const size = inputs[0]!.shape[0];
+  if (!stateful || size == null) return;
+  const other = [Math.min(total, batchSize), total % batchSize || size].find(each => each !== size);
+  if (other === undefined) return;
+  const [given, cut] = [`${other}${other < total ? ` of ${total}` : ''}`, total - (total % size)];
+  const remedy = cut === total ? '' : `, in a multiple of ${size}${cut > 0 ? `, such as the first ${cut}` : ''}`;
+  throw new Error(
+    `${caller}: model ${name} keeps states of ${size} samples, but a batch has ${given}. Give samples in batches of ${size} (batchSize: ${size})${remedy}.`,
+  );
+}
+
 /** Throws if there are no samples. */
 export function checkCount(caller: string, total: number): void {
   if (total === 0) throw new Error(`${caller}: there are no samples. Give it at least one batch.`);
