@@ -164,8 +164,8 @@ export const ROWS: readonly Row[] = [
     cases: [{shape: [64, 8, 8, 1]}],
     backends: TRAINING,
   },
-  callRow('calibrate', 'calibrate', 512),
-  callRow('calibrate-statistics', 'calibrate with reestimateBatchNorm', 512),
+  callRow('calibrate', 'quantizeModel and calibrate', 512),
+  callRow('calibrate-statistics', 'the same with reestimateBatchNorm', 512),
   callRow('analyze', 'analyzeQuantization', 128),
   callRow('choose-bits', 'chooseBits, 4 bits a weight', 256),
 ];

@@ -1,7 +1,14 @@
 /** What each row of a whole model runs: a step of training, or a call, and what that is measured by. */
 import * as tf from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {analyzeQuantization, calibrate, chooseBits, quantizeModel} from '../src/entries/qat';
+import {
+  analyzeQuantization,
+  calibrate,
+  type CalibrateOptions,
+  chooseBits,
+  quantizeModel,
+  type QuantizeOptions,
+} from '../src/entries/qat';
 import {sharesOf} from '../src/qat/distillation/learning_rate';
 import {outputsOf, Student} from '../src/qat/distillation/student';
 import {Training} from '../src/qat/distillation/training';
@@ -15,6 +22,8 @@ import {MODELS} from './models';
 interface Setting {
   readonly float: LayersModel;
   readonly q: LayersModel;
+  /** How q is quantized. */
+  readonly options: QuantizeOptions | undefined;
   readonly x: tf.Tensor;
   /** What is to be learnt of x. */
   readonly y: tf.Tensor;
@@ -28,11 +37,18 @@ type Call = (setting: Setting) => Promise<unknown>;
 const RATE = 1e-3;
 
 const CALLS: Readonly<Record<CallName, Call>> = {
-  calibrate: ({q, x}) => calibrate(q, x),
-  'calibrate-statistics': ({q, x}) => calibrate(q, x, {reestimateBatchNorm: true}),
+  calibrate: setting => calibrateAnew(setting, {}),
+  'calibrate-statistics': setting => calibrateAnew(setting, {reestimateBatchNorm: true}),
   analyze: ({q, float, x}) => analyzeQuantization(q, float, x),
   'choose-bits': ({float, x}) => chooseBits(float, x, {bitsPerWeight: 4}),
 };
+
+/** The first calibration of a model finds ranges for its weights too. */
+async function calibrateAnew({float, options, x}: Setting, how: CalibrateOptions): Promise<void> {
+  const q = quantizeModel(float, options);
+  await calibrate(q, x, how);
+  q.dispose();
+}
 
 function isCall(row: ModelRowName): row is CallName {
   return row in CALLS;
@@ -42,7 +58,7 @@ export async function contestantsOfModel(row: ModelRowName, {shape}: Case): Prom
   const {make, options, targets, loss} = MODELS[row];
   const float = make(shape.slice(1));
   const x = resident(values(tf.util.sizeFromShape([...shape]), 1), shape);
-  const setting = {float, q: quantizeModel(float, options), x, y: targets(shape)};
+  const setting = {float, q: quantizeModel(float, options), options, x, y: targets(shape)};
   // As distil does before it trains, and its user before the report.
   if (isCall(row) || row === 'step-distil') await calibrate(setting.q, x);
   const contest = isCall(row)
