@@ -31,12 +31,20 @@ export type RowName =
   | 'moving-range'
   | 'learned'
   | 'learned-scale'
-  | StepName;
+  | ModelRowName;
 
-/** Whole steps of training a quantized model. */
-export type StepName = 'step-block' | 'step-digits' | 'step-learned';
+/** What is done with a whole model. */
+export type ModelRowName = StepName | CallName;
+
+/** Steps of training a quantized model. */
+export type StepName = 'step-block' | 'step-digits' | 'step-learned' | 'step-distil';
+
+/** Calls that look at samples. */
+export type CallName = 'calibrate' | 'calibrate-statistics' | 'analyze' | 'choose-bits';
 
 export const GPU: readonly string[] = ['webgpu', 'webgl'];
+/** Those that have gradients. */
+const TRAINING = [...GPU, 'cpu'];
 
 export const K = 2 ** 10;
 export const M = 2 ** 20;
@@ -147,9 +155,30 @@ export const ROWS: readonly Row[] = [
     title: 'the same at 4 bits, its ranges learned',
     yardstick: 'a step of the float model',
     cases: [{shape: [64, 8, 8, 1]}],
-    backends: GPU,
+    backends: TRAINING,
   },
+  {
+    name: 'step-distil',
+    title: 'a step of distil, of the same at 4 bits',
+    yardstick: 'a step of training it with labels',
+    cases: [{shape: [64, 8, 8, 1]}],
+    backends: TRAINING,
+  },
+  callRow('calibrate', 'quantizeModel and calibrate', 512),
+  callRow('calibrate-statistics', 'the same with reestimateBatchNorm', 512),
+  callRow('analyze', 'analyzeQuantization', 128),
+  callRow('choose-bits', 'chooseBits, 4 bits a weight', 256),
 ];
+
+/** A call for the digit classifier at 4 bits. */
+function callRow(name: CallName, title: string, images: number): Row {
+  return {
+    name,
+    title: `${title}, of the digit classifier`,
+    yardstick: 'the float model predicts the same images',
+    cases: [{shape: [images, 8, 8, 1]}],
+  };
+}
 
 /** The cases that `sizes` asks for (element counts like 4M, or shapes like 8x112x112x32), or all. */
 export function casesOf(row: Row, sizes: readonly string[] | undefined): readonly Case[] {

@@ -1,5 +1,7 @@
 /** The numbers that everything is measured on: the same in every run, backend and language. */
 
+import * as tf from '@tensorflow/tfjs-core';
+
 /** x and dy repeat after this many values: prime, so that no channel sees a pattern. */
 const PERIOD = 1_048_583;
 
@@ -26,4 +28,9 @@ export function ranges(channels: number): {min: Float32Array; max: Float32Array}
     min: Float32Array.from({length: channels}, (_, c) => RANGE.min * spread(c)),
     max: Float32Array.from({length: channels}, (_, c) => RANGE.max * spread(c + 5)),
   };
+}
+
+/** Puts a tensor where a preceding op would have left it. */
+export function resident(numbers: Float32Array | number, shape: readonly number[]): tf.Tensor {
+  return tf.tidy(() => tf.mul(tf.tensor(typeof numbers === 'number' ? [numbers] : numbers, [...shape]), tf.scalar(1)));
 }

@@ -1,8 +1,9 @@
 /** Times a row's contestants against each other: in turn, on the same tensors, after they have shown to agree. */
 import * as tf from '@tensorflow/tfjs-core';
 import {type Case, casesOf, nameOf, ROWS, type RowName} from './catalogue';
+import type {Contestant} from './contestants';
 import type {Counts, Probe} from './probe';
-import {type Contestant, contestantsOf} from './rows';
+import {contestantsOf} from './rows';
 
 /** What is to be measured in one go. */
 export interface Plan {
@@ -56,7 +57,7 @@ export async function measureRow(plan: Plan, probe: Probe, onCase: (done: number
 async function measureCase(plan: Plan, each: Case, probe: Probe): Promise<Result> {
   const {backend, packed, row} = plan;
   const about = {backend, packed, row, case: each};
-  const contestants = contestantsOf(row, each);
+  const contestants = await contestantsOf(row, each);
   const complaintsBefore = probe.complaints.length;
   try {
     await contestants.check();

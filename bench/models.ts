@@ -1,9 +1,9 @@
-/** The models whose training steps are measured. */
+/** The models that are trained, and that calls are measured on. */
 import * as tf from '@tensorflow/tfjs-core';
 import {initializers, input, type LayersModel, layers, model, type SymbolicTensor} from '@tensorflow/tfjs-layers';
 import {digitClassifier} from '../lab/digit_classifier';
 import type {QuantizeOptions} from '../src/entries/qat';
-import type {StepName} from './catalogue';
+import type {ModelRowName} from './catalogue';
 import {values} from './data';
 
 /** MobileNetV2's block: expands the channels six times, filters each, shrinks back, and adds what it was given. */
@@ -57,12 +57,19 @@ const DIGITS: Model = {
   targets: ([count]) => oneHotDigits(count!),
 };
 
-export const MODELS: Readonly<Record<StepName, Model>> = {
+const FEW_BITS: Model = {...DIGITS, options: {weights: {numBits: 4}, activations: {numBits: 4}}};
+
+export const MODELS: Readonly<Record<ModelRowName, Model>> = {
   'step-block': {
     make: invertedResidual,
     loss: 'meanSquaredError',
     targets: batch => tf.tensor(values(tf.util.sizeFromShape([...batch]), 2), [...batch]),
   },
   'step-digits': DIGITS,
-  'step-learned': {...DIGITS, options: {weights: {numBits: 4}, activations: {numBits: 4}}},
+  'step-learned': FEW_BITS,
+  'step-distil': FEW_BITS,
+  calibrate: FEW_BITS,
+  'calibrate-statistics': FEW_BITS,
+  analyze: FEW_BITS,
+  'choose-bits': FEW_BITS,
 };

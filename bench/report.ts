@@ -182,7 +182,7 @@ ${markdownTable(['', 'goal', 'measured (worst case)'], goalRows(run))}
 ${tensorflowText(run)}
 ## Everything
 
-Dispatches, different programs among them, and bytes per element are those of ours : composed (of a step: ours : the float model's),
+Dispatches, different programs among them, and bytes per element are those of ours : composed (of what is done with a whole model: ours : yardstick),
 counted at the backend (on cpu and wasm: tfjs kernels). Bytes are those of the buffers or textures that programs were given. In brackets: ms on the device's own clock,
 where it has one. GB/s: bytes counted over time; on WebGPU next to a copy command of the same size.
 

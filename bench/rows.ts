@@ -1,15 +1,15 @@
 /** What each row runs: this package's op, the backend's own yardstick, and the composition, on the same tensors. */
 import * as tf from '@tensorflow/tfjs-core';
-import type {LayersModel} from '@tensorflow/tfjs-layers';
 import type {Wrt} from '../kernels/op_table';
 import * as ops from '../src/entries/index';
-import {quantizeModel} from '../src/entries/qat';
 import {fakeQuantWithMovingRange, type MovingRangeOptions} from '../src/ops/range';
 import {type Agreement, checkAgreement, type Nearness} from './agreement';
-import type {Case, RowName, StepName} from './catalogue';
+import type {Case, ModelRowName, RowName} from './catalogue';
 import * as composed from './composed';
-import {RANGE, ranges, values} from './data';
-import {type Model, MODELS} from './models';
+import type {Contestants} from './contestants';
+import {RANGE, ranges, resident, values} from './data';
+import {contestantsOfModel} from './model_rows';
+import {MODELS} from './models';
 
 type T = tf.Tensor;
 
@@ -32,11 +32,6 @@ interface Operands {
   /** `min` and `max` as a moving range has them, if there is one per tensor. */
   readonly range: T;
   readonly axis: number | undefined;
-}
-
-/** Puts a tensor where a preceding op would have left it. */
-function resident(numbers: Float32Array | number, shape: readonly number[]): T {
-  return tf.tidy(() => tf.mul(tf.tensor(typeof numbers === 'number' ? [numbers] : numbers, [...shape]), tf.scalar(1)));
 }
 
 function operandsOf({shape, axis}: Case): Operands {
@@ -136,7 +131,7 @@ function gradientRows(o: Operands): Contest {
   };
 }
 
-const CONTESTS: Readonly<Record<Exclude<RowName, StepName>, (operands: Operands) => Contest>> = {
+const CONTESTS: Readonly<Record<Exclude<RowName, ModelRowName>, (operands: Operands) => Contest>> = {
   forward: bothRows,
   'forward-lean': o => ({...bothRows(o), composed: () => [composed.fakeQuantLean(o.x, o.low, o.high)]}),
   'per-channel': bothRows,
@@ -199,27 +194,12 @@ const CONTESTS: Readonly<Record<Exclude<RowName, StepName>, (operands: Operands)
   }),
 };
 
-/** Runs once and frees what it made. */
-export type Contestant = () => void | Promise<void>;
-
-/** Who is timed on a case. */
-export interface Contestants {
-  readonly ours: Contestant;
-  readonly yardstick: Contestant;
-  readonly composed?: Contestant;
-  /** What our op is given, to be compared with a plain copy. */
-  readonly x?: T;
-  /** Throws unless what is timed is right. */
-  readonly check: () => Promise<void>;
-  readonly dispose: () => void;
-}
-
-function isStep(row: RowName): row is StepName {
+function isOfModel(row: RowName): row is ModelRowName {
   return row in MODELS;
 }
 
-export function contestantsOf(row: RowName, each: Case): Contestants {
-  return isStep(row) ? stepsOf(MODELS[row], each) : opsOf(CONTESTS[row], each);
+export async function contestantsOf(row: RowName, each: Case): Promise<Contestants> {
+  return isOfModel(row) ? contestantsOfModel(row, each) : opsOf(CONTESTS[row], each);
 }
 
 function opsOf(contestOf: (operands: Operands) => Contest, each: Case): Contestants {
@@ -234,34 +214,4 @@ function opsOf(contestOf: (operands: Operands) => Contest, each: Case): Contesta
     check: () => checkAgreement(contest),
     dispose: () => disposeOperands(operands),
   };
-}
-
-/** A quantized model and the float one that it was made from, trained on the same batch. */
-function stepsOf({make, loss, targets, options}: Model, {shape}: Case): Contestants {
-  const float = make(shape.slice(1));
-  const models = [quantizeModel(float, options), float] as const;
-  const x = resident(values(tf.util.sizeFromShape([...shape]), 1), shape);
-  const y = targets(shape);
-  for (const model of models) model.compile({optimizer: tf.train.adam(1e-3), loss});
-  const [ours, yardstick] = models.map(model => async () => {
-    await model.trainOnBatch(x, y);
-  });
-  return {
-    ours: ours!,
-    yardstick: yardstick!,
-    check: async () => {
-      for (const model of models) await checkTrains(model, x, y);
-    },
-    dispose() {
-      for (const model of models) model.dispose();
-      tf.dispose([x, y]);
-    },
-  };
-}
-
-/** Throws unless the loss falls. */
-async function checkTrains(model: LayersModel, x: T, y: T): Promise<void> {
-  const losses: number[] = [];
-  for (let i = 0; i < 4; ++i) losses.push((await model.trainOnBatch(x, y)) as number);
-  if (!(losses.at(-1)! < losses[0]!)) throw new Error(`the model does not train: its losses are ${losses.join(', ')}`);
 }

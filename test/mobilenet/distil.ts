@@ -63,6 +63,7 @@ export async function distilNetwork(
     onProgress: ({done, total}) => onProgress('calibrate', done, total!),
   });
   const calibrated = await agreement();
+  onProgress('distil', 0, steps);
   let started = performance.now();
   const {rate} = await distil(q, model, samples, {
     steps,
