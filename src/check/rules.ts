@@ -76,6 +76,11 @@ export const limit: Rule = (value, path) => (value === Infinity ? [] : count(val
 /** How much of a moving average stays. */
 export const share = /*#__PURE__*/ must('in [0, 1)', (value: number) => isFinite32(value) && value >= 0 && value < 1);
 export const callback = /*#__PURE__*/ must('a function', value => typeof value === 'function');
+/** What is told to stop. */
+export const signal = /*#__PURE__*/ must(
+  'an AbortSignal',
+  (value: AbortSignal | null) => typeof value?.throwIfAborted === 'function',
+);
 export const text = /*#__PURE__*/ must('a string', value => typeof value === 'string');
 
 /** Whether a value is a number that float32 holds. */

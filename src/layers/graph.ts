@@ -53,6 +53,11 @@ export function innerLayers(layer: Layer): Layer[] {
   return own.filter((each): each is Layer => each instanceof tfLayers.Layer);
 }
 
+/** A layer and all that it calls. */
+export function withInner(layer: Layer): Layer[] {
+  return [layer, ...innerLayers(layer).flatMap(withInner)];
+}
+
 /** Whether a layer is the place of a model's input. */
 export function isInput(layer: Layer): boolean {
   return layer.getClassName() === 'InputLayer';

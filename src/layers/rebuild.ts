@@ -1,8 +1,10 @@
 /** Making a model again, call by call, with other layers in the places of some. */
+import {dispose} from '@tensorflow/tfjs-core';
 import {input as newInput, type LayersModel, model as newModel, type SymbolicTensor} from '@tensorflow/tfjs-layers';
 import {allOrNothing} from './all_or_nothing';
 import {assign} from './assign';
 import {
+  allLayers,
   asContainer,
   type Call,
   callsOf,
@@ -12,10 +14,11 @@ import {
   type Layer,
   steppedLayer,
   variablesOf,
+  withInner,
 } from './graph';
 import {argumentsBeside} from './layer_wrapper';
 import {configOf, layerFrom} from './serialization';
-import {setReferences, setTrainableFlag} from './tfjs_internals';
+import {asRecurrent, attributesOf, setReferences, setTrainableFlag} from './tfjs_internals';
 
 /** A layer for the place of another. */
 export interface Replacement {
@@ -147,4 +150,17 @@ export function rebuild(model: LayersModel, how: Rebuilding): LayersModel {
     if (metadata) made.setUserDefinedMetadata(metadata);
     return made;
   });
+}
+
+/** Disposes of a model that `rebuild` made, and of what its recurrent layers keep of their last call, which tfjs would leave. */
+export function disposeMade(model: LayersModel): void {
+  const kept = allLayers(asContainer(model))
+    .flatMap(withInner)
+    .flatMap(layer => {
+      const {dropoutMask, recurrentDropoutMask} = attributesOf(layer);
+      return [dropoutMask ?? [], recurrentDropoutMask ?? [], asRecurrent(layer).states ?? []].flat();
+    });
+  model.dispose();
+  // A stateful layer that was never called has null for a state.
+  dispose(kept.filter(each => each !== null));
 }

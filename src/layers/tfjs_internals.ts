@@ -48,6 +48,8 @@ export interface Attributes {
   readonly dilationRate: number | number[];
   /** The order of a Permute's dimensions, from 1. layers/core.js */
   readonly dims: number[];
+  /** The mask of the last call, which stays until the next. layers/recurrent.js: the cells */
+  readonly dropoutMask: Tensor | Tensor[] | null;
   /** layers/wrappers.js: Bidirectional */
   readonly forwardLayer: Layer;
   /** layers/convolutional.js: UpSampling2D; layers/preprocessing/image_resizing.js, random_width.js */
@@ -70,6 +72,8 @@ export interface Attributes {
   readonly poolSize: number | number[];
   /** Of convolutions, the dimensions they slide over. layers/convolutional.js: BaseConv */
   readonly rank: number;
+  /** As `dropoutMask`. layers/recurrent.js: the cells */
+  readonly recurrentDropoutMask: Tensor | Tensor[] | null;
   /** layers/preprocessing/image_preprocessing.js: Rescaling */
   readonly scale: number;
   /** layers/recurrent.js: the cells */

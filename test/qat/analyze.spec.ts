@@ -252,6 +252,7 @@ describe('analyzeQuantization', () => {
     const rejects = (run: Promise<unknown>, message: RegExp) => expectAsync(run).toBeRejectedWithError(message);
     await rejects(analyzeQuantization(q, q, x), /is the quantized one itself/);
     await rejects(analyzeQuantization(model, model, x), /is not quantized/);
+    await rejects(analyzeQuantization(q, quantizeModel(model), x), /is quantized itself.*dequantizeModel/);
     await rejects(analyzeQuantization(q, other, x), /2 problems:.*inputs.*\[any,2\].*\[any,3\]/s);
     await rejects(analyzeQuantization(q, model, tf.ones([4, 3])), /takes samples of shape/);
     await rejects(analyzeQuantization(q, model, []), /there are no samples/);

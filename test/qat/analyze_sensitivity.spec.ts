@@ -111,6 +111,15 @@ describe('agreements', () => {
     return {model, q, groups};
   }
 
+  it('are by kinds that outputs tell where layers do not: a reshape that cuts rows of shares', async () => {
+    const chain = [
+      layers.dense({units: 4, inputShape: [3], activation: 'softmax'}),
+      layers.reshape({targetShape: [2, 2]}),
+    ];
+    const {kinds} = await referenceOf(tfl.sequential({layers: chain}), [[tf.ones([2, 3])]]);
+    expect(kinds).toEqual(['sigmoid']);
+  });
+
   it('round one group alone, or all others, and leave switches and watchers', async () => {
     const {model, q, groups} = twoLayers();
     // Steps of ½: 1.2 becomes 1 at the input, and stays so.

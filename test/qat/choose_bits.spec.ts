@@ -126,7 +126,7 @@ describe('chooseBits', () => {
     const byLayer = Object.fromEntries(found.map(({layer, numBits}) => [layer, numBits]));
     for (const [name, numBits] of Object.entries(widths)) expect(numBits).toBe(byLayer[name.split(' ')[0]!]);
     expect(Object.keys(widths).length).toBe(5);
-    expect(console.warn).toHaveBeenCalledWith(jasmine.stringMatching(/^chooseBits: 8 samples tell little/));
+    expect(console.warn).toHaveBeenCalledWith(jasmine.stringMatching(/^chooseBits: there are 8 samples only/));
   });
 
   it('measures with new statistics of BatchNormalization if asked, and leaves the model as it is', async () => {
@@ -246,6 +246,35 @@ describe('chooseBits', () => {
     expect(await messageOf(chooseBits(q, samples, {bytes: 200}))).toContain('quantized already');
     model.dispose();
     expect(await messageOf(chooseBits(model, samples, {bytes: 200}))).toContain('is disposed');
+  });
+
+  it('tells of NaN in its own name', async () => {
+    const x = tfl.input({shape: [8]});
+    const normal = layers.batchNormalization().apply(x);
+    const model = tfl.model({inputs: x, outputs: layers.dense({units: 2}).apply(normal) as tfl.SymbolicTensor});
+    const nan = tf.fill([64, 8], NaN);
+    const message = (reestimateBatchNorm: boolean) =>
+      messageOf(chooseBits(model, nan, {bitsPerWeight: 4, reestimateBatchNorm}));
+    expect(await message(false)).toMatch(/^chooseBits: model .* gives NaN for these samples\. Look for NaN/);
+    expect(await message(true)).toMatch(/^chooseBits: the statistics of .* would be NaN or infinite/);
+  });
+
+  it('leaves nothing of the states and masks that copies of recurrent layers keep', async () => {
+    const lstm = layers.lstm({
+      units: 3,
+      stateful: true,
+      batchInputShape: [32, 4, 2],
+      recurrentDropout: 0.5,
+      name: 'lstm',
+    });
+    const gru = layers.gru({units: 2, dropout: 0.5, returnSequences: true});
+    const both = layers.bidirectional({layer: gru, mergeMode: 'concat', batchInputShape: [32, 4, 2]});
+    const model = tfl.sequential({layers: [both, lstm]});
+    const samples = tf.randomNormal([64, 4, 2]);
+    const before = tf.memory().numTensors;
+    await chooseBits(model, samples, {maxLoss: 9, activations: true, widths: [4, 8]});
+    expect(tf.memory().numTensors).toBe(before);
+    tf.dispose((lstm as unknown as {states: tf.Tensor[]}).states);
   });
 
   it('tells how far it is, stops if asked, and leaves nothing behind', async () => {

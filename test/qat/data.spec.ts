@@ -8,6 +8,7 @@ import {
   describeQuantization,
   distil,
   FakeQuantizer,
+  freezeBatchNorm,
   freezeRanges,
   quantizationSchedule,
   quantizeModel,
@@ -452,6 +453,19 @@ describe('what fails or stops leaves nothing behind', () => {
     await expectAsync(reestimateBatchNorm(q, [[x], [bad]])).toBeRejectedWithError(/statistics of n would be NaN.*stay/);
     expect(await statisticsOf(q)).toEqual(before);
     expect(tf.memory().numTensors).toBe(held);
+  });
+
+  it('reestimateBatchNorm: a layer has its own method again, frozen, or none but that of its class', async () => {
+    const norm = layers.batchNormalization({inputShape: [4]});
+    const [model, x] = [tfl.sequential({layers: [norm]}), samples()];
+    const own = () => Object.getOwnPropertyDescriptor(norm, 'call')?.value as unknown;
+    await reestimateBatchNorm(model, x, {samples: 12});
+    expect(own()).toBeUndefined();
+    freezeBatchNorm(model);
+    const frozen = own();
+    expect(frozen).toBeDefined();
+    await reestimateBatchNorm(model, x, {samples: 12});
+    expect(own()).toBe(frozen);
   });
 
   it('a second call at the same time is refused, and disturbs nothing', async () => {

@@ -224,7 +224,7 @@ describe('distil', () => {
     const wrong = async (message: string, run: () => Promise<unknown>) => {
       await expectAsync(run()).withContext(message).toBeRejectedWithError(Error, new RegExp(message));
     };
-    await wrong('learn from itself', () => distil(q, q, x));
+    await wrong('is the quantized one itself', () => distil(q, q, x));
     await wrong('is quantized itself', () => distil(q, quantizeModel(model), x));
     await wrong('inputs of the teacher.*outputs of the teacher', () =>
       distil(q, small, x).catch((e: unknown) => {

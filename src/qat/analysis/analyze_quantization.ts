@@ -1,7 +1,7 @@
 /** Where a quantized model loses accuracy, tensor by tensor and layer by layer. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {checkOptions} from '../../check/options';
-import {callback, count, must, oneOf, type Rules, throwProblems} from '../../check/rules';
+import {callback, count, oneOf, type Rules, signal, throwProblems} from '../../check/rules';
 import {isBatchNorm} from '../../layers/folding';
 import {allLayers, asContainer} from '../../layers/graph';
 import {unwrapped} from '../../layers/layer_wrapper';
@@ -11,13 +11,13 @@ import {type Agreement, AgreementCounter} from '../outputs/agreement';
 import {type Quantizing, quantizingLayers} from '../quantized_layers/quantizing';
 import {withModelLock} from '../tools/model_lock';
 import {scaleProblems} from '../tools/sample_scale';
-import {orderProblems} from '../tools/same_order';
-import type {Samples} from '../tools/samples';
+import {pairProblems} from '../tools/model_pair';
+import {type Samples, warnOfFew} from '../tools/samples';
 import {type Gathered, gathered} from '../tools/gather';
 import {excesses} from './excess';
 import {type Findings, type LayerReport, type Loss, type QuantizationReport, reportOf} from './report';
 import {measuring} from './measuring';
-import {agreements, type Reference, referenceOf, settleWeights} from './sensitivity';
+import {agreements, checkNumbers, type Reference, referenceOf, settleWeights} from './sensitivity';
 import {TensorProbe} from './tensor_report';
 
 export type {QuantizationReport};
@@ -41,40 +41,12 @@ const ANALYZE: Rules<AnalyzeOptions> = {
   batchSize: count,
   sensitivity: oneOf('only', 'without', 'both', 'none'),
   onProgress: callback,
-  signal: must('an AbortSignal', (value: {throwIfAborted?: unknown}) => typeof value?.throwIfAborted === 'function'),
+  signal,
 };
 
 const NAME = 'analyzeQuantization';
 
-/** Of fewer samples, shares of decisions are known to within some percent only. */
-const ENOUGH = 64;
-
 type Batches = Gathered['batches'];
-
-function dimsOf(shapes: readonly {readonly shape: readonly (number | null)[]}[]): string {
-  return shapes.map(({shape}) => `[${shape.map(dim => dim ?? 'any')}]`).join(', ');
-}
-
-function checkPair(q: LayersModel, model: LayersModel): void {
-  checkModel(NAME, model);
-  const own = new Set(allLayers(asContainer(q)));
-  if (q === model || allLayers(asContainer(model)).some(layer => own.has(layer))) {
-    throwProblems(NAME, [
-      `model ${model.name} is the quantized one itself. Give the float model that quantizeModel was given.`,
-    ]);
-  }
-  throwProblems(
-    NAME,
-    (['inputs', 'outputs'] as const).flatMap(of => {
-      const [wanted, found] = [dimsOf(q[of]), dimsOf(model[of])];
-      const remedy = 'Give the float model that quantizeModel was given.';
-      return wanted === found
-        ? []
-        : [`${of} of the quantized model are of shapes ${wanted}, but the float model's are ${found}. ${remedy}`];
-    }),
-  );
-  throwProblems(NAME, orderProblems(q, model));
-}
 
 /** Probes for all that is rounded, by layer. Throws where activations have no ranges. */
 async function probesOf(layers: readonly Quantizing[]): Promise<TensorProbe[][]> {
@@ -100,14 +72,6 @@ function between(float: Reference, other: Reference): Agreement {
   const counter = new AgreementCounter(float.kinds);
   float.outputs.forEach((values, i) => counter.add(values, other.outputs[i]!, float.lasts));
   return counter.agreement;
-}
-
-/** Throws if the float model gives no numbers, with which nothing can agree. */
-function checkNumbers({outputs}: Reference, model: LayersModel): void {
-  if (!outputs.some(batch => batch.some(values => values.some(Number.isNaN)))) return;
-  throwProblems(NAME, [
-    `model ${model.name} gives NaN for these samples. Look for NaN in the samples and in its weights.`,
-  ]);
 }
 
 function lossOf(agreement: Agreement): Loss {
@@ -154,7 +118,8 @@ export async function analyzeQuantization(
 ): Promise<QuantizationReport> {
   checkOptions(NAME, options, ANALYZE);
   const layers = quantizingLayers(NAME, q).filter(({roundings}) => roundings.length > 0);
-  checkPair(q, model);
+  checkModel(NAME, model);
+  throwProblems(NAME, pairProblems(q, model, 'the float model'));
   options.signal?.throwIfAborted();
   let report: QuantizationReport | undefined;
   await withModelLock(NAME, q, () =>
@@ -162,7 +127,7 @@ export async function analyzeQuantization(
       const {batchSize = 32, samples: atMost = 128} = options;
       const all = await gathered(NAME, q, samples, {batchSize, atMost});
       try {
-        warnOfFew(all.samples, atMost);
+        warnOfFew(NAME, all.samples, atMost);
         report = reportOf({
           model: q.name,
           samples: all.samples,
@@ -174,11 +139,6 @@ export async function analyzeQuantization(
     }),
   );
   return report!;
-}
-
-function warnOfFew(samples: number, atMost: number): void {
-  if (samples >= Math.min(ENOUGH, atMost)) return;
-  console.warn(`${NAME}: there are ${samples} samples only, of which little can be told. Give it ${ENOUGH} or more.`);
 }
 
 async function analyzed(
@@ -197,7 +157,7 @@ async function analyzed(
   const onEach = () => onProgress?.({done: ++done, total});
 
   const float = await referenceOf(model, batches, {signal});
-  checkNumbers(float, model);
+  checkNumbers(NAME, float, model);
   onEach();
   const whole = await measuring(q, batches, float, probes.flat(), signal);
   for (const problem of await scaleProblems(q, batches[0]!)) console.warn(`${NAME}: ${problem}`);

@@ -1,6 +1,7 @@
 /** What rounding a part of a model does to its outputs, measured by rounding it alone, or all but it. */
 import {clone, dispose, type Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {throwProblems} from '../../check/rules';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import {type Agreement, AgreementCounter} from '../outputs/agreement';
 import {type OutputKind, outputKinds} from '../outputs/kinds';
@@ -76,7 +77,23 @@ export async function referenceOf(
     outputs.push(given.values);
     lasts = given.lasts;
   }
-  return {kinds: outputKinds(model), outputs, lasts};
+  const [first = []] = outputs;
+  return {
+    kinds: outputKinds(
+      model,
+      first.map((values, i) => ({values, last: lasts[i]!})),
+    ),
+    outputs,
+    lasts,
+  };
+}
+
+/** Throws if a float model gives no numbers, with which nothing can agree. */
+export function checkNumbers(caller: string, {outputs}: Reference, model: LayersModel): void {
+  if (!outputs.some(batch => batch.some(values => values.some(Number.isNaN)))) return;
+  throwProblems(caller, [
+    `model ${model.name} gives NaN for these samples. Look for NaN and infinite values in the samples and in its weights.`,
+  ]);
 }
 
 /** Counts how a model agrees with a reference. */

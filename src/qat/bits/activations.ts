@@ -2,7 +2,7 @@
 import type {Tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {allLayers, asContainer, type Layer} from '../../layers/graph';
-import {rebuild} from '../../layers/rebuild';
+import {disposeMade, rebuild} from '../../layers/rebuild';
 import type {QuantizeOptions} from '../options/options';
 import {optionsByLayer} from '../options/options_by_layer';
 import {pinnedRanges} from '../placement/pinned_ranges';
@@ -82,6 +82,6 @@ export function roundedActivations(
     const addresses = new Map(layers.map(layer => [layer.name, origins.get(layer)!.name]));
     return {byLayer, measured, addresses};
   } finally {
-    q.dispose();
+    disposeMade(q);
   }
 }

@@ -1,14 +1,11 @@
 /** The widths of layers within a budget. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {cloneLayer, rebuild} from '../../layers/rebuild';
+import {cloneLayer, disposeMade, rebuild} from '../../layers/rebuild';
 import {gathered} from '../tools/gather';
-import type {Samples} from '../tools/samples';
+import {type Samples, warnOfFew} from '../tools/samples';
 import type {BitChoice} from './choice';
 import {BitChooser} from './chooser';
 import {checkAll, type ChooseBitsOptions} from './options';
-
-/** Fewer samples than this tell little. */
-const FEW_SAMPLES = 64;
 
 const WIDTHS = [2, 3, 4, 8];
 
@@ -58,19 +55,12 @@ export async function chooseBits(model: LayersModel, samples: Samples, options: 
     const seen = await gathered('chooseBits', float, samples, {batchSize, atMost});
     try {
       signal?.throwIfAborted();
-      warnOfFew(seen.samples);
+      warnOfFew('chooseBits', seen.samples, atMost);
       return await new BitChooser(float, seen.batches, {...options, widths}).choose();
     } finally {
       seen.dispose();
     }
   } finally {
-    float.dispose();
+    disposeMade(float);
   }
-}
-
-function warnOfFew(samples: number): void {
-  if (samples >= FEW_SAMPLES) return;
-  console.warn(
-    `chooseBits: ${samples} samples tell little of what widths lose. Give it ${FEW_SAMPLES} or more; 256 do.`,
-  );
 }

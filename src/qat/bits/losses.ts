@@ -1,14 +1,17 @@
 /** What quantized copies of a model lose of its outputs: with a part of it rounded alone, or as a whole. */
 import type {Tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {agreements, type Reference, referenceOf} from '../analysis/sensitivity';
+import {disposeMade} from '../../layers/rebuild';
+import {agreements, checkNumbers, type Reference, referenceOf} from '../analysis/sensitivity';
 import type {Agreement} from '../outputs/agreement';
 import {quantizingLayers, type Rounding} from '../quantized_layers/quantizing';
 import {quantizeModel} from '../quantize_model';
-import {reestimateBatchNorm} from '../tools/batch_norm';
-import {calibrate} from '../tools/calibrate';
+import {remeasure} from '../tools/batch_norm';
+import {calibrateAlone} from '../tools/calibrate';
 import type {Group} from './group';
 import type {ModelBits} from './model_bits';
+
+const NAME = 'chooseBits';
 
 type Batches = readonly (readonly Tensor[])[];
 
@@ -23,7 +26,7 @@ export interface Measuring {
 
 /** Measures the statistics of BatchNormalization on all batches. */
 export async function reestimateOn(model: LayersModel, batches: Batches): Promise<void> {
-  await reestimateBatchNorm(model, arraysOf(batches), {samples: Infinity});
+  await remeasure(NAME, model, arraysOf(batches), {batchSize: 1, atMost: Infinity});
 }
 
 function arraysOf(batches: Batches): Tensor[][] {
@@ -31,7 +34,7 @@ function arraysOf(batches: Batches): Tensor[][] {
 }
 
 function allRoundings(q: LayersModel): Rounding[] {
-  return quantizingLayers('chooseBits', q).flatMap(({roundings}) => roundings);
+  return quantizingLayers(NAME, q).flatMap(({roundings}) => roundings);
 }
 
 /** Measures quantized copies of a float model against it. */
@@ -49,7 +52,9 @@ export class WidthLosses {
   }
 
   static async of(float: LayersModel, bits: ModelBits, measuring: Measuring): Promise<WidthLosses> {
-    return new WidthLosses(float, bits, measuring, await referenceOf(float, measuring.batches, measuring));
+    const reference = await referenceOf(float, measuring.batches, measuring);
+    checkNumbers(NAME, reference, float);
+    return new WidthLosses(float, bits, measuring, reference);
   }
 
   /** The divergence if one of the free groups is rounded to a width, and nothing else is: of each. */
@@ -82,12 +87,12 @@ export class WidthLosses {
     signal?.throwIfAborted();
     const q = quantizeModel(this.#float, this.#bits.optionsAt(widths));
     try {
-      await calibrate(q, arraysOf(batches), {reestimateBatchNorm: reestimates});
+      await calibrateAlone(NAME, q, arraysOf(batches), {reestimateBatchNorm: reestimates});
       const [agreement] = await agreements(q, batches, this.#reference, [[]], {mode: 'without', signal});
       onEach();
       return agreement!;
     } finally {
-      q.dispose();
+      disposeMade(q);
     }
   }
 
@@ -97,7 +102,7 @@ export class WidthLosses {
 
   #roundingsOf(q: LayersModel, {name, what}: Group): Rounding[] {
     const nameOf = (layer: string) => (what === 'weights' ? layer : this.#bits.addressOf(layer));
-    const layers = quantizingLayers('chooseBits', q).filter(layer => nameOf(layer.name) === name);
+    const layers = quantizingLayers(NAME, q).filter(layer => nameOf(layer.name) === name);
     return layers.flatMap(({roundings}) => roundings.filter(({of}) => of === what));
   }
 
@@ -106,10 +111,10 @@ export class WidthLosses {
     this.#measuring.signal?.throwIfAborted();
     const q = quantizeModel(this.#float, this.#bits.optionsAt(widths));
     try {
-      await calibrate(q, arraysOf(batches));
+      await calibrateAlone(NAME, q, arraysOf(batches), {});
       return await run(q);
     } finally {
-      q.dispose();
+      disposeMade(q);
     }
   }
 

@@ -12,6 +12,7 @@ import {
   type Rule,
   type Rules,
   shown,
+  signal,
   throwProblems,
 } from '../../check/rules';
 import {asContainer} from '../../layers/graph';
@@ -75,10 +76,6 @@ const atLeast0: Rule = /*#__PURE__*/ must(
   'a number, 0 or more',
   (value: number) => Number.isFinite(value) && value >= 0,
 );
-const aSignal: Rule = /*#__PURE__*/ must(
-  'an AbortSignal',
-  (value: unknown) => typeof (value as AbortSignal | null)?.throwIfAborted === 'function',
-);
 
 /** What else quantizeModel is told, but the widths that are chosen. */
 function quantizeRule(value: unknown, path: string): string[] {
@@ -107,7 +104,7 @@ const CHOOSE_BITS: Rules<ChooseBitsOptions> = {
   samples: count,
   batchSize: count,
   onProgress: callback,
-  signal: aSignal,
+  signal,
 };
 
 /** Exactly one is given. */

@@ -2,7 +2,6 @@
 import {dispose, type Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {throwProblems} from '../../check/rules';
-import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import {AgreementCounter} from '../outputs/agreement';
 import {type OutputKind, outputKinds} from '../outputs/kinds';
 import type {OutputLoss} from '../outputs/losses';
@@ -129,8 +128,7 @@ export class Distillation {
   }
 
   async #remeasure(model: LayersModel, inputs: Samples): Promise<void> {
-    const isCalibrated = (quantizer: FakeQuantizer) => !quantizer.isSet();
-    await remeasure('distil', model, inputs, {batchSize: 1, atMost: Infinity, isCalibrated});
+    await remeasure('distil', model, inputs, {batchSize: 1, atMost: Infinity});
   }
 
   async #train(): Promise<DistilResult> {

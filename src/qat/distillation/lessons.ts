@@ -1,7 +1,7 @@
 /** What is learnt: samples, and what the teacher says to them. */
 import {clone, dispose, type Tensor, type TensorContainer} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {checkCount, checkedInputs, checkStates, type Inputs, type Samples} from '../tools/samples';
+import {checkCount, checkedInputs, checkStates, type Inputs, type Samples, warnOfFew} from '../tools/samples';
 import {BATCH_SIZE, type DistilOptions, type SampleFunction, STEPS} from './options';
 import {batchesByChance} from './order';
 import {Rest} from './rest';
@@ -12,8 +12,6 @@ import type {Teacher} from './teacher';
 const MEASURED = 512;
 /** So many samples are kept of what comes batch by batch; more gained nothing. */
 export const KEPT = 1024;
-/** Fewer samples than this are told. */
-const FEW = 64;
 /** No more bytes are kept of what the teacher says. */
 const MOST_BYTES = 2 ** 28;
 
@@ -57,9 +55,7 @@ export class Lessons {
     const pool = await (typeof samples === 'function'
       ? SamplePool.of('distil', q, firstOf(q, samples, options.signal), MEASURED)
       : SamplePool.of('distil', q, samples, KEPT));
-    if (pool.count < FEW && typeof samples !== 'function') {
-      console.warn(`distil: there are ${pool.count} samples only, where some hundreds are usual. Give it more.`);
-    }
+    if (typeof samples !== 'function') warnOfFew('distil', pool.count);
     return new Lessons(q, teacher, pool, samples, options);
   }
 

@@ -1,7 +1,7 @@
 /** What makes a model's outputs depend on chance in training, switched off. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {isBatchNorm} from '../../layers/folding';
-import {allLayers, asContainer, innerLayers, type Layer} from '../../layers/graph';
+import {allLayers, asContainer, type Layer, withInner} from '../../layers/graph';
 import {unwrapped} from '../../layers/layer_wrapper';
 import {specOf} from '../../layers/specs';
 import type {BatchNorm} from '../../layers/tfjs_internals';
@@ -10,10 +10,6 @@ import type {BatchNorm} from '../../layers/tfjs_internals';
 function isNoisy(layer: Layer): boolean {
   const spec = specOf(layer);
   return spec?.addsNoise === true || spec?.kind === 'recurrent';
-}
-
-function withInner(layer: Layer): Layer[] {
-  return [layer, ...innerLayers(layer).flatMap(withInner)];
 }
 
 /** The layers of a model in which chance has a part. */

@@ -1,5 +1,5 @@
 /** What distil is told. */
-import {callback, count, flag, integer, isFinite32, must, type Rules} from '../../check/rules';
+import {callback, count, flag, integer, isFinite32, must, type Rules, signal} from '../../check/rules';
 import type {Inputs} from '../tools/samples';
 import type {RateKind} from './learning_rate';
 import {type DistilLosses, lossRule} from './loss_option';
@@ -66,7 +66,7 @@ export const DISTIL: Rules<DistilOptions> = {
   reestimateBatchNorm: flag,
   seed: integer,
   onProgress: callback,
-  signal: must('an AbortSignal', (value: AbortSignal) => typeof value?.throwIfAborted === 'function'),
+  signal,
 };
 
 /** The defaults. */

@@ -90,7 +90,9 @@ class Statistics {
   measuring(run: () => void): void {
     const own = this.layer as Callable;
     const {momentum} = this.layer;
-    const [before, call] = [this.#variables.map(each => keep(each.clone())), own.call];
+    const before = this.#variables.map(each => keep(each.clone()));
+    // Not what its class has, which would stay with the layer.
+    const call = Object.hasOwn(own, 'call') ? own.call : undefined;
     const ofClass = Object.getPrototypeOf(this.layer) as Layer;
     own.call = (inputs, kwargs) => {
       // A moving average of momentum 0, from 0, is the batch's statistics.
@@ -191,8 +193,8 @@ function passUnwarned(
 interface Remeasuring {
   readonly batchSize: number;
   readonly atMost: number;
-  /** The activations that a calibration follows for: they pass as they are. */
-  readonly isCalibrated: (quantizer: FakeQuantizer) => boolean;
+  /** The activations that a calibration follows for: they pass as they are. Those without a range, by default. */
+  readonly isCalibrated?: (quantizer: FakeQuantizer) => boolean;
   readonly onBatch?: () => void;
 }
 
@@ -204,7 +206,7 @@ export async function remeasure(
   caller: string,
   model: LayersModel,
   data: Samples,
-  {batchSize, atMost, isCalibrated, onBatch}: Remeasuring,
+  {batchSize, atMost, isCalibrated = quantizer => !quantizer.isSet(), onBatch}: Remeasuring,
 ): Promise<number> {
   const statistics = batchNormsOf(caller, model).map(layer => new Statistics(layer));
   let seen = 0;
@@ -258,8 +260,7 @@ export async function reestimateBatchNorm(
     return;
   }
   await withModelLock('reestimateBatchNorm', model, async () => {
-    const isCalibrated = (quantizer: FakeQuantizer) => !quantizer.isSet();
-    const seen = await remeasure('reestimateBatchNorm', model, data, {batchSize, atMost: samples, isCalibrated});
+    const seen = await remeasure('reestimateBatchNorm', model, data, {batchSize, atMost: samples});
     if (seen < samples && samples < Infinity) {
       const wanted = `${samples} ${options.samples === undefined ? 'are usual' : 'were asked for'}`;
       console.warn(

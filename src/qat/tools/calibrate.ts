@@ -141,8 +141,8 @@ function fitted(
  * generator, a tf.data.Dataset. Some hundreds of samples do. Targets that go along, as in `{xs, ys}`, are left alone.
  * Batches that a dataset makes are disposed of after use; all other tensors stay the caller's.
  * @param options - the method, how many samples, the batch size and a callback for the progress.
- * @throws if the samples do not fit the model, or there are none, or if the model is at work in another call: ranges then are
- * as they were, and so are statistics; and after the others are set, if an activation was NaN.
+ * @throws if the samples do not fit the model, or there are none, or if the model is at work in another call: activations' ranges
+ * then are as they were, and so are statistics; and after the others are set, if an activation was NaN or infinite.
  */
 export async function calibrate(model: LayersModel, samples: Samples, options: CalibrateOptions = {}): Promise<void> {
   checkOptions('calibrate', options, CALIBRATE);
@@ -188,8 +188,8 @@ export async function calibrateAlone(
   }
   if (bad.size === 0) return;
   throw new Error(
-    `${caller}: activations were NaN in ${[...bad].join(', ')}; ranges are of the other values. ` +
-      'Look for NaN in the samples and in the weights.',
+    `${caller}: activations were NaN or infinite in ${[...bad].join(', ')}; ranges are of the other values. ` +
+      'Look for NaN and infinite values in the samples and in the weights.',
   );
 }
 

@@ -185,6 +185,17 @@ export function checkStates(
   );
 }
 
+/** Of fewer samples, shares of decisions are known to within some percent only. */
+const ENOUGH = 64;
+
+/** Warns of samples that are too few to tell much, unless no more are asked for. */
+export function warnOfFew(caller: string, samples: number, atMost = Infinity): void {
+  if (samples >= Math.min(ENOUGH, atMost)) return;
+  console.warn(
+    `${caller}: there are ${samples} samples only, which tell little. Give it ${ENOUGH} or more; some hundreds are usual.`,
+  );
+}
+
 /** Throws if there are no samples. */
 export function checkCount(caller: string, total: number): void {
   if (total === 0) throw new Error(`${caller}: there are no samples. Give it at least one batch.`);
