@@ -37,7 +37,7 @@ export type RowName =
 export type ModelRowName = StepName | CallName;
 
 /** Steps of training a quantized model. */
-export type StepName = 'step-block' | 'step-digits' | 'step-learned' | 'step-distil';
+type StepName = 'step-block' | 'step-digits' | 'step-learned' | 'step-distil';
 
 /** Calls that look at samples. */
 export type CallName = 'calibrate' | 'calibrate-statistics' | 'analyze' | 'choose-bits';
