@@ -3,7 +3,7 @@
  * squared error: the values are gone by then, and their counts are few enough to try each range on all.
  */
 
-import type {Steps} from './ties';
+import {doubtOf, type Steps} from './ties';
 
 const BINS = 2 ** 14;
 
@@ -82,7 +82,7 @@ export class Histogram {
   /**
    * The range within `all` on which a grid of so many steps moves the values least, in the mean square; `all` unless another
    * is better. Where steps are finer than bins, nobody knows how many values a range cuts off, and it gains next to nothing.
-   * What is found has 0 on a level: half-way between two, as on [-a, a], the last bit of float32 would choose the grid.
+   * In what is found 0 is not half-way between two levels, as in [-a, a], where the last bit of float32 would choose the grid.
    */
   mseRange(all: Ends, {steps, symmetric}: Steps): Ends {
     const errorOf = this.#errors(steps);
@@ -107,7 +107,7 @@ export class Histogram {
       tryAll(SHARES.map(share => [all[0] * share, best[1]]));
       tryAll(SHARES.map(share => [best[0], all[1] * share]));
     }
-    return best === all ? all : nudged(best, steps);
+    return best === all ? all : offHalf(best, steps);
   }
 
   /** The counts of no more than so many bins of one width, from the lowest value to the highest. */
@@ -168,10 +168,11 @@ function halved(bins: Float64Array) {
 /** Shares of a range that are tried. */
 const SHARES = Array.from({length: 79}, (_, i) => 1 - (i + 1) / 80);
 
-/** The range moved by less than a step, so that 0 is one of the levels. */
-function nudged(range: Ends, steps: number): Ends {
+/** The range; where 0 lies half-way between two levels, moved so that it is one: float32 may choose the worse of the two. */
+function offHalf(range: Ends, steps: number): Ends {
   const {step, zero} = gridOf(range, steps);
-  return [-zero * step, (steps - zero) * step];
+  const isHalfWay = Math.abs(Math.abs(-range[0] / step - zero) - 0.5) < doubtOf(steps);
+  return isHalfWay ? [-zero * step, (steps - zero) * step] : range;
 }
 
 function gridOf([low, high]: Ends, steps: number) {

@@ -12,7 +12,7 @@ export interface Steps {
 }
 
 /** How near to a tie the roundings of float32 may decide, in steps: a few units in the last place of the highest level. */
-function doubtOf(steps: number): number {
+export function doubtOf(steps: number): number {
   return steps * 2 ** -21;
 }
 

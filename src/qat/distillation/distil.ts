@@ -27,8 +27,8 @@ import {DISTIL, type DistilOptions, type DistilResult, type SampleFunction} from
  *
  * Unless a learning rate is given, two are tried first, each for a tenth of the steps: of 3e-3 (6e-3 where there are 3 bits or
  * fewer) as it is, which serves networks with BatchNormalization, and relative to the root mean square of the weights of each
- * output channel, which serves networks in which it is folded. The latter trains from the start if its loss is lower by a quarter,
- * else the former. Of fewer than 40 steps none is tried, and steps are relative.
+ * output channel, which serves networks in which it is folded. If the loss of the latter is lower by a quarter, it trains from the
+ * start, at 1e-3 (6e-3); else the former does. Of fewer than 40 steps none is tried, and steps are relative.
  *
  * @param q - a model of `quantizeModel`.
  * @param teacher - the float model, which stays as it is.

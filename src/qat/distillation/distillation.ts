@@ -9,7 +9,7 @@ import {NotFiniteError, remeasure} from '../tools/batch_norm';
 import {calibrateAlone} from '../tools/calibrate';
 import {scaleProblems} from '../tools/sample_scale';
 import type {Samples} from '../tools/samples';
-import {learningRateFor, type RateKind, sharesOf} from './learning_rate';
+import {ratesFor, type RateKind, sharesOf} from './learning_rate';
 import {Lessons} from './lessons';
 import {lossesFor} from './loss_option';
 import {type DistilOptions, type DistilResult, type SampleFunction, STEPS} from './options';
@@ -137,35 +137,41 @@ export class Distillation {
     onProgress?.({step: 0, steps, loss: undefined});
     const rate = await this.#rateFor(losses);
     const onStep = (step: number, told: number) => onProgress?.({step, steps, loss: told});
-    return this.#training(losses, rate, {steps, onStep, onUndone: warnOfUndone}, async (training, student) => {
-      const start = student.remember();
-      try {
-        const before = await this.#lossOf(student);
-        let failure: {readonly error: unknown} | undefined;
-        await training.run(this.#lessons.ofSteps()).catch((error: unknown) => {
-          if (student.isGone) throw error;
-          failure = {error};
-          training.restoreBest();
-        });
-        const after = await this.#finish(student, start, before);
-        if (failure) throw failure.error;
-        return {loss: {before, after}, rate, undone: training.undone};
-      } finally {
-        start.dispose();
-      }
-    });
+    const learningRate = this.#options.learningRate ?? ratesFor(this.#q)[rate];
+    return this.#training(
+      losses,
+      rate,
+      {steps, learningRate, onStep, onUndone: warnOfUndone},
+      async (training, student) => {
+        const start = student.remember();
+        try {
+          const before = await this.#lossOf(student);
+          let failure: {readonly error: unknown} | undefined;
+          await training.run(this.#lessons.ofSteps()).catch((error: unknown) => {
+            if (student.isGone) throw error;
+            failure = {error};
+            training.restoreBest();
+          });
+          const after = await this.#finish(student, start, before);
+          if (failure) throw failure.error;
+          return {loss: {before, after}, rate, undone: training.undone};
+        } finally {
+          start.dispose();
+        }
+      },
+    );
   }
 
   /** Gives a training from where the model is now to `use`. */
   async #training<T>(
     losses: readonly OutputLoss[],
     rate: RateKind,
-    options: Pick<TrainingOptions, 'steps' | 'onStep' | 'onUndone'>,
+    options: Omit<TrainingOptions, 'signal'>,
     use: (training: Training, student: Student) => Promise<T>,
   ): Promise<T> {
-    const {learningRate = learningRateFor(this.#q), signal} = this.#options;
+    const {signal} = this.#options;
     const student = new Student(this.#q, losses, sharesOf(this.#q, rate), !this.#remeasures);
-    const training = new Training(student, {...options, learningRate, signal});
+    const training = new Training(student, {...options, signal});
     try {
       return await use(training, student);
     } finally {
@@ -195,7 +201,7 @@ export class Distillation {
     return this.#training(
       losses,
       rate,
-      {steps: short, onStep, onUndone: () => undefined},
+      {steps: short, learningRate: ratesFor(this.#q).absolute, onStep, onUndone: () => undefined},
       async (training, student) => {
         const start = student.remember();
         try {
