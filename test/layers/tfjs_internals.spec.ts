@@ -167,6 +167,35 @@ describe('attributes of layers', () => {
   });
 });
 
+describe('dropoutMask and recurrentDropoutMask', () => {
+  scoped();
+  beforeEach(() => needsTraining());
+
+  it('are what a cell drops in training, and stay until the next call, its model gone or not', () => {
+    const before = tf.memory().numTensors;
+    const lstm = layers.lstm({
+      units: 3,
+      dropout: 0.5,
+      recurrentDropout: 0.5,
+      inputShape: [4, 1],
+      recurrentInitializer: 'zeros',
+    });
+    const model = tfl.sequential({layers: [lstm]});
+    const cell = of(of(lstm)['cell'] as Layer);
+    tf.tidy(() => void model.apply(tf.zeros([2, 4, 1]), {training: true}));
+    model.dispose();
+    for (const [attr, shape] of Object.entries({dropoutMask: [2, 1], recurrentDropoutMask: [2, 3]})) {
+      const masks = cell[attr] as tf.Tensor[];
+      expect(masks.map(mask => mask.shape))
+        .withContext(attr)
+        .toEqual(Array.from({length: 4}, () => shape));
+      expect(masks.some(({isDisposed}) => isDisposed)).toBeFalse();
+      tf.dispose(masks);
+    }
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
 describe('what a layer keeps to itself', () => {
   scoped();
 

@@ -68,6 +68,8 @@ export async function distilNetwork(
   const {rate} = await distil(q, model, samples, {
     steps,
     batchSize,
+    // It was trained on a million images of its own kind; with statistics of these crops the float network itself decides otherwise.
+    reestimateBatchNorm: false,
     onProgress({step, loss}) {
       if (loss === undefined) started = performance.now();
       onProgress('distil', step, steps);

@@ -171,7 +171,7 @@ function mobilenetSection({steps, batchSize, crops, calibrated, distilled, rate,
 
 \`mobilenet_v2\`, its weights at 4 bits and its activations at 8. Of crops that it is neither calibrated nor trained with, as many get the class of
 the float model (± as above): ${told(calibrated)} after \`calibrate\`, ${told(distilled)} after \`distil\` with ${crops} crops and no more
-than ${steps} steps of ${batchSize}, whose rate was ${rate}. On ${backend}, a step took ${stepSeconds.toFixed(1)} s.
+than ${steps} steps of ${batchSize}, with its own statistics (\`reestimateBatchNorm: false\`), whose rate was ${rate}. On ${backend}, a step took ${stepSeconds.toFixed(1)} s.
 \`npm run mobilenet -- --distil ${steps}\` measures it anew.`;
 }
 
