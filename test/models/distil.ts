@@ -106,6 +106,8 @@ export async function distilSet(
     const {rate} = await distil(q, model, train, {
       steps,
       batchSize,
+      // They were trained long, on faces: with statistics of these photos the float networks themselves decide otherwise.
+      reestimateBatchNorm: false,
       onProgress({step, loss}) {
         if (loss === undefined) started = performance.now();
         tell(step);

@@ -153,11 +153,14 @@ function distillationSection({rows, steps, batchSize, backend, notes = []}) {
   const seconds = rows.map(({stepSeconds}) => stepSeconds).sort((a, b) => a - b)[rows.length >> 1];
   const count = Math.max(...rows.map(({set}) => set)) + 1;
   const sets =
-    count === 1 ? 'One set of photos.' : `${count} sets, in each of which other photos are the unseen ones, in turn.`;
+    count === 1
+      ? 'One set of photos.'
+      : `${count} sets, in each of which other photos are the unseen ones, in turn; rows of fewer numbers are of the first.`;
   return `## Quantized without labels
 
 Classifiers of emotions (\`emotion\` is imported from a graph and has its BatchNormalization folded, \`fer\` has it yet), calibrated, and then
-trained by \`distil\` on what the float model says of 512 crops of 17 photos: ${steps} steps of ${batchSize}, all else by default. The share (in percent) of
+trained by \`distil\` on what the float model says of 512 crops of 17 photos: ${steps} steps of ${batchSize}, with their
+own statistics (\`reestimateBatchNorm: false\`), all else by default. The share (in percent) of
 168 crops that get the class of the float model: other crops of the same photos, and crops of the 8 photos that were never seen. ${sets}
 The rate is what \`distil\` chose by its trial. The photos are of anything, few of faces, and the float models are often in doubt about them. On
 ${backend}, a step took ${seconds.toFixed(1)} s. \`npm run models -- --distil\` measures it anew.

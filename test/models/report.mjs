@@ -102,6 +102,7 @@ async function distilAll(backend) {
   checkAmong('backend', [backend], ['webgpu', 'webgl']);
   fetchModels(DISTILLED);
   await loadPhotos(COUNTS.distillation);
+  const {notes} = (await readResults('distillation')) ?? {};
   const script = await bundleForPage(join(FOLDER, 'page.ts'));
   const {page, close} = await openPage(script, 'distilOn', {'/models/': MODELS, '/photos/': PHOTOS});
   const rows = [];
@@ -116,7 +117,7 @@ async function distilAll(backend) {
   } finally {
     await close();
   }
-  return {...PLAN, backend, rows};
+  return {...PLAN, backend, rows, notes};
 }
 
 async function main() {
