@@ -25,10 +25,10 @@ import {DISTIL, type DistilOptions, type DistilResult, type SampleFunction} from
  * What the float model says is kept on the device, up to 256 MB of it; where all of it were more, or samples are more than the
  * steps take, it is asked in each step.
  *
- * Unless a learning rate is given, two are tried first, each for a tenth of the steps: of 3e-3 (6e-3 where there are 3 bits or
- * fewer) as it is, which serves networks with BatchNormalization, and relative to the root mean square of the weights of each
- * output channel, which serves networks in which it is folded. If the loss of the latter is lower by a quarter, it trains from the
- * start, at 1e-3 (6e-3); else the former does. Of fewer than 40 steps none is tried, and steps are relative.
+ * Unless a learning rate is given, it is 3e-3, and 6e-3 where there are 3 bits or fewer. Networks without a BatchNormalization that
+ * is measured anew, as where it is folded, may need steps relative to the root mean square of the weights of each output channel:
+ * there both are tried first, each for a tenth of the steps. If the loss of relative ones is lower by a quarter, they train from the
+ * start, at 1e-3 (6e-3). Of fewer than 40 steps none is tried, and steps are relative there.
  *
  * @param q - a model of `quantizeModel`.
  * @param teacher - the float model, which stays as it is.

@@ -25,7 +25,8 @@ export interface DistilOptions {
   readonly batchSize?: number;
   /**
    * Of Adam, at the start; it falls to 0 along a cosine. By default as the width asks for, 3e-3 or, where there are 3 bits or
-   * fewer, 6e-3; or, if a trial says so, 1e-3 or 6e-3 relative to the root mean square of each output channel's weights.
+   * fewer, 6e-3; or, without a BatchNormalization and if a trial says so, 1e-3 or 6e-3 relative to the root mean square of each
+   * output channel's weights.
    */
   readonly learningRate?: number;
   /**
