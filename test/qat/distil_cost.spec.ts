@@ -47,8 +47,13 @@ describe('A step of distil', () => {
     q.compile({optimizer: tf.train.adam(1e-3), loss: 'categoricalCrossentropy'});
     await q.trainOnBatch(x, y);
     const ofFit = await kernelsIn(() => q.trainOnBatch(x, y));
-    const ofTwo = await kernelsIn(() => distil(q, float, x, {steps: 2}));
-    const ofOne = (await kernelsIn(() => distil(q, float, x, {steps: 3}))) - ofTwo;
+    const counts: number[] = [];
+    for (const steps of [2, 3, 4, 5]) counts.push(await kernelsIn(() => distil(q, float, x, {steps})));
+    // What comes before the steps may differ between two calls, as on WebGPU it once did; the median of three differences does not.
+    const [, ofOne] = [1, 2, 3].map(i => counts[i]! - counts[i - 1]!).sort((one, other) => one - other) as [
+      number,
+      number,
+    ];
     expect(ofOne).toBeGreaterThan(0);
     expect(ofOne).toBeLessThan(0.75 * ofFit);
   });
