@@ -42,7 +42,8 @@ describe('A step of distil', () => {
   });
 
   it('takes three quarters of the kernels of a step of fit, at most', async () => {
-    if (onWebGPU) pending('what comes before the steps differs by 4285 kernels between calls there; a step itself takes about 300');
+    if (onWebGPU)
+      pending('what comes before the steps differs by 4285 kernels between calls there; a step itself takes about 300');
     const {float, q, x} = setting();
     const y = tf.oneHot(tf.zeros([64], 'int32'), 10);
     q.compile({optimizer: tf.train.adam(1e-3), loss: 'categoricalCrossentropy'});
