@@ -2,26 +2,31 @@
 import type {Tensor} from '@tensorflow/tfjs-core';
 import {isOnHost} from '../ops/tfjs_internals';
 
-/** Something told by a tensor's data, which counts for as long as the tensor has no others. */
+/**
+ * Something told by a tensor's data, for as long as there are these data: a variable that gets back what it held before, as the
+ * best state of a training, is known again.
+ */
 export class Known<T> {
-  #noted: {readonly data: object; readonly value: T} | undefined;
+  readonly #noted = new WeakMap<object, T>();
+  #last: T | undefined;
 
-  /** What was noted last, whatever has become of the tensor. */
+  /** What was told last, whatever has become of the tensor. */
   get last(): T | undefined {
-    return this.#noted?.value;
+    return this.#last;
   }
 
   /** What was noted, or is read from the host; undefined where only the device knows. */
   of(tensor: Tensor, read: (values: ArrayLike<number>) => T): T | undefined {
-    if (this.#noted?.data === tensor.dataId) return this.#noted.value;
-    if (!isOnHost(tensor)) return undefined;
-    const value = read(tensor.dataSync());
+    const noted = this.#noted.get(tensor.dataId);
+    if (noted === undefined && !isOnHost(tensor)) return undefined;
+    const value = noted ?? read(tensor.dataSync());
     this.note(tensor, value);
     return value;
   }
 
   /** Notes what a tensor was just given. */
   note({dataId}: Tensor, value: T): void {
-    this.#noted = {data: dataId, value};
+    this.#noted.set(dataId, value);
+    this.#last = value;
   }
 }

@@ -42,8 +42,6 @@ describe('A step of distil', () => {
   });
 
   it('takes three quarters of the kernels of a step of fit, at most', async () => {
-    if (onWebGPU)
-      pending('what comes before the steps differs by 4285 kernels between calls there; a step itself takes about 300');
     const {float, q, x} = setting();
     const y = tf.oneHot(tf.zeros([64], 'int32'), 10);
     q.compile({optimizer: tf.train.adam(1e-3), loss: 'categoricalCrossentropy'});
@@ -51,12 +49,10 @@ describe('A step of distil', () => {
     const ofFit = await kernelsIn(() => q.trainOnBatch(x, y));
     const counts: number[] = [];
     for (const steps of [2, 3, 4, 5]) counts.push(await kernelsIn(() => distil(q, float, x, {steps})));
-    // What comes before the steps may differ between two calls; the median of three differences does not.
-    const [, ofOne] = [1, 2, 3].map(i => counts[i]! - counts[i - 1]!).sort((one, other) => one - other) as [
-      number,
-      number,
-    ];
-    expect(ofOne).toBeGreaterThan(0);
-    expect(ofOne).toBeLessThan(0.75 * ofFit);
+    // What comes before the steps is as much each time, but for going back to the best of them: ranges are searched once.
+    for (const ofOne of [1, 2, 3].map(i => counts[i]! - counts[i - 1]!)) {
+      expect(ofOne).toBeGreaterThan(0);
+      expect(ofOne).toBeLessThan(0.75 * ofFit);
+    }
   });
 });
