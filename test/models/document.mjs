@@ -149,8 +149,12 @@ ${markdown(converterCells(reports))}`;
 }
 
 /** With notes on what was measured besides, by other means. */
-function distillationSection({rows, steps, batchSize, backend, notes = []}) {
-  const seconds = rows.map(({stepSeconds}) => stepSeconds).sort((a, b) => a - b)[rows.length >> 1];
+function distillationSection({rows, steps, batchSize, notes = []}) {
+  const times = [...new Set(rows.map(({backend}) => backend))].map(backend => {
+    const seconds = rows.filter(row => row.backend === backend).map(({stepSeconds}) => stepSeconds);
+    const median = seconds.sort((a, b) => a - b)[seconds.length >> 1];
+    return `${median.toFixed(1)} s on ${backend}`;
+  });
   const count = Math.max(...rows.map(({set}) => set)) + 1;
   const sets =
     count === 1
@@ -162,8 +166,8 @@ Classifiers of emotions (\`emotion\` is imported from a graph and has its BatchN
 trained by \`distil\` on what the float model says of 512 crops of 17 photos: ${steps} steps of ${batchSize}, with their
 own statistics (\`reestimateBatchNorm: false\`), all else by default. The share (in percent) of
 168 crops that get the class of the float model: other crops of the same photos, and crops of the 8 photos that were never seen. ${sets}
-The rate is what \`distil\` chose by its trial. The photos are of anything, few of faces, and the float models are often in doubt about them. On
-${backend}, a step took ${seconds.toFixed(1)} s. \`npm run models -- --distil\` measures it anew.
+The rate is what \`distil\` chose by its trial. The photos are of anything, few of faces, and the float models are often in doubt about them.
+A step took ${times.join(', ')}. \`npm run models -- --distil\` measures it anew.
 
 ${[markdown(distillationCells(rows)), ...notes].join('\n\n')}`;
 }

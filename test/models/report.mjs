@@ -111,13 +111,14 @@ async function distilAll(backend) {
       await page.exposeFunction('onProgress', onProgress);
       for (const name of DISTILLED) {
         const urls = [`/models/${name}.json`, `/photos/${COUNTS.distillation}.bin`];
-        rows.push(...(await page.evaluate((...given) => globalThis.distilOn(...given), backend, name, urls, PLAN)));
+        const made = await page.evaluate((...given) => globalThis.distilOn(...given), backend, name, urls, PLAN);
+        rows.push(...made.map(row => ({...row, backend})));
       }
     });
   } finally {
     await close();
   }
-  return {...PLAN, backend, rows, notes};
+  return {...PLAN, rows, notes};
 }
 
 async function main() {
