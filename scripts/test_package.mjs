@@ -727,4 +727,7 @@ const {values: options} = parseArgs({options: {specs: {type: 'string'}, grep: {t
 
 const specs = await runAll();
 if (process.env.RESULTS) writeFileSync(process.env.RESULTS, JSON.stringify({complete: true, specs}));
-else for (const {name, success, log} of specs) console.log(success ? 'ok    ' : 'FAILED', name, log ?? '');
+else {
+  for (const {name, success, log} of specs) console.log(success ? 'ok    ' : 'FAILED', name, log ?? '');
+  process.exitCode = specs.every(({success}) => success) ? 0 : 1;
+}
