@@ -12,9 +12,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/import': ['src/check', 'src/graph_model', 'src/layers', 'src/qat'],
   'src/quantizer': ['kernels', 'src/check', 'src/ops'],
   'src/qat': ['kernels', 'src/check', 'src/layers', 'src/quantizer'],
-  'src/integer': ['src/check', 'src/graph_model', 'src/layers', 'src/qat', 'src/quantizer'],
-  'src/export/tflite': ['src/check', 'src/integer'],
-  'src/export/tfjs': ['src/check', 'src/integer', 'src/layers', 'src/qat', 'src/quantizer'],
+  'src/inference': ['src/check', 'src/graph_model', 'src/layers', 'src/qat', 'src/quantizer'],
+  'src/export/tflite': ['src/check', 'src/inference'],
+  'src/export/tfjs': ['src/check', 'src/inference', 'src/layers', 'src/qat', 'src/quantizer'],
 };
 
 /** The sources in a folder, by path. */
@@ -52,8 +52,8 @@ describe('The rooms', () => {
     });
   }
 
-  it('let src/integer name no format', () => {
-    for (const [path, source] of sourcesIn('src/integer')) {
+  it('let src/inference name no format', () => {
+    for (const [path, source] of sourcesIn('src/inference')) {
       expect(source)
         .withContext(path)
         .not.toMatch(/tensorflow lite|tflite|litert|onnx/i);

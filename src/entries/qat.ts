@@ -46,7 +46,7 @@ export type {
   WeightOptions,
 } from '../qat/options/options';
 export {quantizeModel} from '../qat/quantize_model';
-export {packInt4} from '../integer/int4';
+export {packInt4} from '../inference/int4';
 export {
   type QuantizedActivation,
   type QuantizedNumbers,
@@ -55,7 +55,7 @@ export {
   type QuantizedWeight,
   quantizedWeights,
   type SignedGrid,
-} from '../integer/quantized_weights';
+} from '../inference/quantized_weights';
 export {type QuantizedSaveOptions, quantizedSaveHandler} from '../export/tfjs/save_handler';
 export type {Batch, BatchedDataset, Inputs, Samples} from '../qat/tools/samples';
 export {quantizationSchedule, type ScheduledReestimate, type ScheduleOptions} from '../qat/tools/schedule';

@@ -4,5 +4,5 @@
  * @packageDocumentation
  */
 export {type ExportProgress, toTFLite, type TFLiteOptions} from '../export/tflite/to_tflite';
-export {packInt4} from '../integer/int4';
+export {packInt4} from '../inference/int4';
 export type {PortType} from '../export/tflite/storage';

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {type ActivationOptions, calibrate, quantizeModel} from '../../src/entries/qat';
 import {SEGMENT} from '../../src/graph_model/saved_segment';
-import {LOWERINGS} from '../../src/integer/lowerings';
+import {LOWERINGS} from '../../src/inference/lowerings';
 import {toTFLite, type TFLiteOptions} from '../../src/entries/tflite';
 import {scoped} from '../support/scoped';
 import {loadDigits, trainedDigitModel} from './digits';

@@ -1,6 +1,6 @@
 /** A quantized model that stays one, its weights stored as levels. */
 import type {LayersModel, LayerVariable} from '@tensorflow/tfjs-layers';
-import type {LayerReader} from '../../integer/read_layers';
+import type {LayerReader} from '../../inference/read_layers';
 import {allLayers, asContainer} from '../../layers/graph';
 import {QuantizedLayer} from '../../qat/quantized_layers/quantized_layer';
 import {QuantizingWrapper} from '../../qat/quantized_layers/quantizing';

@@ -3,7 +3,7 @@ import {dispose, io, type NamedTensorMap, tensor, util} from '@tensorflow/tfjs-c
 import {loadLayersModel, type LayersModel} from '@tensorflow/tfjs-layers';
 import {checkOptions} from '../../check/options';
 import {flag, isRecord, must, type Rules, throwProblems} from '../../check/rules';
-import {LayerReader} from '../../integer/read_layers';
+import {LayerReader} from '../../inference/read_layers';
 import {assign} from '../../layers/assign';
 import {allLayers, asContainer} from '../../layers/graph';
 import {tellAll} from '../../layers/serialization';

@@ -6,7 +6,7 @@
  */
 import {div, tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel, LayerVariable} from '@tensorflow/tfjs-layers';
-import type {LayerReader} from '../../integer/read_layers';
+import type {LayerReader} from '../../inference/read_layers';
 import {assign} from '../../layers/assign';
 import {isBatchNorm, normalizesChannels} from '../../layers/folding';
 import {allLayers, asContainer, flatten, type Layer, variablesOf} from '../../layers/graph';

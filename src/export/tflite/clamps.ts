@@ -1,5 +1,5 @@
 /** Who holds an operator's output inside its interval and its grid: the operator itself, the type, or further operators. */
-import {EVERYTHING, type Interval, type ValueGrid} from '../../integer/grids';
+import {EVERYTHING, type Interval, type ValueGrid} from '../../inference/grids';
 import {type FusedActivation, hasOption, type OperatorName} from './schema';
 import {type Bounds, roundAway, type Storage, storageOf} from './storage';
 

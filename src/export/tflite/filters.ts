@@ -1,6 +1,6 @@
 /** Weights and biases as the runtimes read them: in their order, and in integers of fitting steps. */
-import {filterOf, type Node} from '../../integer/graph';
-import {channelsOf, type Filter, type Numbers, type Operator} from '../../integer/operators';
+import {filterOf, type Node} from '../../inference/graph';
+import {channelsOf, type Filter, type Numbers, type Operator} from '../../inference/operators';
 import {roundAway} from './storage';
 
 /** Where int32 is left enough for the products that are added to a bias. */

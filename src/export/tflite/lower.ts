@@ -3,17 +3,17 @@ import {
   computesInInt16,
   filterOf,
   inputOf,
-  type IntegerGraph,
+  type InferenceGraph,
   mixedInputs,
   type NamedValue,
   type Node,
   typeOf,
   type Value,
-} from '../../integer/graph';
-import {type Interval, needsInt16, sameGrid, type ValueGrid} from '../../integer/grids';
+} from '../../inference/graph';
+import {type Interval, needsInt16, sameGrid, type ValueGrid} from '../../inference/grids';
 import {clampPlan, FUSED, fusedFor} from './clamps';
 import {fitsInt4, floatFilter, type IntegerFilter, integerFilter} from './filters';
-import type {Numbers} from '../../integer/operators';
+import type {Numbers} from '../../inference/operators';
 import type {FlatModel, FlatOperator, Port} from './flat_model';
 import {stepsOf} from './operations';
 import {isConstant} from './operations/operation_call';
@@ -340,7 +340,7 @@ class Emitter {
 }
 
 /** The file's model, without description and metadata. */
-export function lower(graph: IntegerGraph, options: LowerOptions): Omit<FlatModel, 'description' | 'metadata'> {
+export function lower(graph: InferenceGraph, options: LowerOptions): Omit<FlatModel, 'description' | 'metadata'> {
   const emitter = new Emitter(options, mixedInputs(graph));
   const inputs = graph.inputs.map(port => emitter.input(port));
   for (const node of graph.nodes) emitter.node(node);

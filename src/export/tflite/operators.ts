@@ -1,7 +1,7 @@
 /** Which operator of TensorFlow Lite's computes what one of a graph does, what it is given, and in which order. */
-import type {Node, Value} from '../../integer/graph';
-import type {Convolution, Numbers, Operator, Pool} from '../../integer/operators';
-import {padsNothing, type Padding} from '../../integer/window';
+import type {Node, Value} from '../../inference/graph';
+import type {Convolution, Numbers, Operator, Pool} from '../../inference/operators';
+import {padsNothing, type Padding} from '../../inference/window';
 import {type OperatorName, type Options, PADDINGS} from './schema';
 
 /** What an operator takes: with the places of a filter's two tensors and of the output's shape. */

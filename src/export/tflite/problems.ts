@@ -1,7 +1,7 @@
 /** What stands in the way of a file of TensorFlow Lite's, in a graph of integers. */
-import {computesInInt16, type IntegerGraph, mixedInputs, type NamedValue, typeOf} from '../../integer/graph';
-import {needsInt16} from '../../integer/grids';
-import type {Operator} from '../../integer/operators';
+import {computesInInt16, type InferenceGraph, mixedInputs, type NamedValue, typeOf} from '../../inference/graph';
+import {needsInt16} from '../../inference/grids';
+import type {Operator} from '../../inference/operators';
 import {isPlain, writtenAs} from './operators';
 import type {PortType} from './storage';
 
@@ -13,7 +13,7 @@ const OVERFLOWS: ReadonlySet<Operator> = new Set(['sigmoid', 'softmax', 'tanh'])
 const LARGEST_ARGUMENT = 2 ** 17;
 
 /** Layers with an operator that does not compute on as many bits as they have, or not on such large numbers. */
-function operatorProblems({nodes}: IntegerGraph): string[] {
+function operatorProblems({nodes}: InferenceGraph): string[] {
   return nodes
     .filter(isPlain)
     .filter(computesInInt16)
@@ -39,7 +39,7 @@ function operatorProblems({nodes}: IntegerGraph): string[] {
 }
 
 /** Inputs that are to be integers on a grid, and row numbers or on other grids at the same time. */
-function mixedProblems(graph: IntegerGraph, inputType: PortType): string[] {
+function mixedProblems(graph: InferenceGraph, inputType: PortType): string[] {
   if (inputType === 'float32') return [];
   const mixed = mixedInputs(graph);
   return graph.inputs
@@ -74,7 +74,7 @@ function portProblems(ports: readonly NamedValue[], type: PortType, option: stri
     );
 }
 
-export function fileProblems(graph: IntegerGraph, inputType: PortType, outputType: PortType): string[] {
+export function fileProblems(graph: InferenceGraph, inputType: PortType, outputType: PortType): string[] {
   return [
     ...mixedProblems(graph, inputType),
     ...operatorProblems(graph),

@@ -1,10 +1,10 @@
 /** What in a graph is something else for TensorFlow Lite. */
-import {type IntegerGraph, type Node, nodeOf, sizeOf, type Value} from '../../integer/graph';
-import {needsInt16} from '../../integer/grids';
-import {NO_PADDING, type Padding, type Pair, paddingOf} from '../../integer/window';
+import {type InferenceGraph, type Node, nodeOf, sizeOf, type Value} from '../../inference/graph';
+import {needsInt16} from '../../inference/grids';
+import {NO_PADDING, type Padding, type Pair, paddingOf} from '../../inference/window';
 
 /** A graph of what there are operators for, that computes the same. */
-export function rewritten(graph: IntegerGraph): IntegerGraph {
+export function rewritten(graph: InferenceGraph): InferenceGraph {
   const nodes: Node[] = [];
   const taken = new Set<Node>();
   for (const node of graph.nodes) {

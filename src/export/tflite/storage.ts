@@ -1,5 +1,5 @@
 /** How the levels of a grid are stored: which integers, from where on. */
-import {needsInt16, refined, type ValueGrid} from '../../integer/grids';
+import {needsInt16, refined, type ValueGrid} from '../../inference/grids';
 
 /** How numbers come into the model, or out of it. */
 export type PortType = 'float32' | 'int8' | 'uint8' | 'int16';

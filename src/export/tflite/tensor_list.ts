@@ -1,8 +1,8 @@
 /** The tensors of a file, numbered in the order in which they come. */
-import type {Value} from '../../integer/graph';
-import {needsInt16, type ValueGrid} from '../../integer/grids';
-import {packInt4} from '../../integer/int4';
-import type {Constant as Given, Numbers} from '../../integer/operators';
+import type {Value} from '../../inference/graph';
+import {needsInt16, type ValueGrid} from '../../inference/grids';
+import {packInt4} from '../../inference/int4';
+import type {Constant as Given, Numbers} from '../../inference/operators';
 import type {IntegerFilter} from './filters';
 import type {FlatTensor} from './flat_model';
 import {integersOf, type PortType, storageOf} from './storage';

@@ -14,10 +14,10 @@ import {
   text,
   throwProblems,
 } from '../../check/rules';
-import {floatProblems} from '../../integer/float_values';
-import {integerGraph} from '../../integer/from_layers';
-import type {IntegerGraph} from '../../integer/graph';
-import {whereToCut} from '../../integer/segments';
+import {floatProblems} from '../../inference/float_values';
+import {inferenceGraph} from '../../inference/from_layers';
+import type {InferenceGraph} from '../../inference/graph';
+import {whereToCut} from '../../inference/segments';
 import {writeModel} from './flat_model';
 import {lower} from './lower';
 import {withFile, writeMetadata} from './metadata';
@@ -112,13 +112,13 @@ export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}):
   const {batchSize = 1, labels, onProgress} = options;
   const problems = () => labelProblems(model, labels);
   const job = {batch: batchSize ?? 1, problems, hasOperation, onProgress};
-  const graph = await integerGraph('toTFLite', model, job);
+  const graph = await inferenceGraph('toTFLite', model, job);
   throwProblems('toTFLite', segmentProblems(graph, model, options.batchSize));
   return fileOf(rewritten(graph), model.name, options);
 }
 
 /** Segments whose operations are not as TensorFlow Lite has them, and of other sizes than they are asked for. */
-function segmentProblems(graph: IntegerGraph, model: LayersModel, batchSize: number | null | undefined): string[] {
+function segmentProblems(graph: InferenceGraph, model: LayersModel, batchSize: number | null | undefined): string[] {
   const refused = refusedOperations(graph);
   const layers = new Set(refused.map(({layer}) => layer));
   const [segment] = graph.nodes.filter(({operator}) => operator === 'operation');
@@ -134,7 +134,7 @@ function segmentProblems(graph: IntegerGraph, model: LayersModel, batchSize: num
   ];
 }
 
-function fileOf(graph: IntegerGraph, name: string, options: TFLiteOptions): Uint8Array {
+function fileOf(graph: InferenceGraph, name: string, options: TFLiteOptions): Uint8Array {
   const {inputType = 'float32', outputType = 'float32', batchSize, int4 = false, description = '', labels} = options;
   throwProblems('toTFLite', [
     ...graph.problems,

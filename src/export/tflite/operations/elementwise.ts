@@ -1,5 +1,5 @@
 /** Operations that compute number by number. */
-import type {ValueType} from '../../../integer/operators';
+import type {ValueType} from '../../../inference/operators';
 import type {OperatorName, Options} from '../schema';
 import {
   commonType,

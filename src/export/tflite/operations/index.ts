@@ -1,5 +1,5 @@
 /** The table of TensorFlow's operations that files have operators for: how each is written. */
-import type {IntegerGraph, Node} from '../../../integer/graph';
+import type {InferenceGraph, Node} from '../../../inference/graph';
 import {ELEMENTWISE} from './elementwise';
 import {MOVING} from './moving';
 import {isConstant, isEmpty, OperationCall, Refusal, type Row, type Step} from './operation_call';
@@ -22,7 +22,7 @@ export function stepsOf(node: Node<'operation'>): readonly Step[] {
 }
 
 /** Why operations cannot be written as they are, by layer. */
-export function refusedOperations({nodes}: IntegerGraph): {readonly layer: string; readonly problem: string}[] {
+export function refusedOperations({nodes}: InferenceGraph): {readonly layer: string; readonly problem: string}[] {
   return nodes.flatMap(node => {
     if (node.operator !== 'operation') return [];
     try {

@@ -1,6 +1,6 @@
 /** Operations that move values, repeat them or choose among them. */
-import {sizeOf} from '../../../integer/graph';
-import type {ValueType} from '../../../integer/operators';
+import {sizeOf} from '../../../inference/graph';
+import type {ValueType} from '../../../inference/operators';
 import {MIRROR_MODES, type OperatorName, type Options, TENSOR_TYPES} from '../schema';
 import {ints, isConstant, type Operand, type OperationCall, type Row, scalar, typeIn} from './operation_call';
 

@@ -1,6 +1,6 @@
 /** One of TensorFlow's operations on its way into a file: the operators that compute it there, or why none do. */
-import {type Node, sizeOf, typeOf, type Value} from '../../../integer/graph';
-import type {Constant, OperationAttrs, ValueType} from '../../../integer/operators';
+import {type Node, sizeOf, typeOf, type Value} from '../../../inference/graph';
+import type {Constant, OperationAttrs, ValueType} from '../../../inference/operators';
 import {type OperatorName, type Options, TENSOR_TYPES} from '../schema';
 
 export type Operand = Value | Constant;

@@ -1,6 +1,6 @@
 /** Operations that multiply, and windows over images, in float. */
-import {sizeOf} from '../../../integer/graph';
-import type {Constant} from '../../../integer/operators';
+import {sizeOf} from '../../../inference/graph';
+import type {Constant} from '../../../inference/operators';
 import {inFront} from '../filters';
 import {FUSED_ACTIVATIONS, type FusedActivation, type OperatorName, type Options, PADDINGS} from '../schema';
 import {constantOf, ints, isConstant, type Operand, type OperationCall, type Row} from './operation_call';

@@ -1,12 +1,12 @@
 /** What of a graph is neither computed in integers, nor in float as graph segments are. */
-import {inputOf, type IntegerGraph, typeOf, type Value} from './graph';
+import {inputOf, type InferenceGraph, typeOf, type Value} from './graph';
 import type {Operator} from './operators';
 
 /** Operators that take an input as it is given. */
 const TAKES_INPUTS: ReadonlySet<Operator> = new Set(['lookup', 'requantize', 'reshape', 'slice', 'transpose']);
 
 /** Values without a grid, but for inputs whose numbers are only moved, or the numbers of rows. */
-export function floatProblems({nodes, outputs}: IntegerGraph): string[] {
+export function floatProblems({nodes, outputs}: InferenceGraph): string[] {
   const isUnrounded = (value: Value) => !value.grid && !typeOf(value);
   const given = outputs.filter(({value}) => inputOf(value));
   const without = [...nodes.map(({output}) => output), ...outputs.map(({value}) => value)].filter(

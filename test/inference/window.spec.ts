@@ -1,6 +1,6 @@
 /** The numbers that windows pad, against tfjs's own. */
 import {backend_util} from '@tensorflow/tfjs-core';
-import {NO_PADDING, padsNothing, paddingOf} from '../../src/integer/window';
+import {NO_PADDING, padsNothing, paddingOf} from '../../src/inference/window';
 
 /** What tfjs pads for a convolution of these sizes, square and of rows and columns that differ. */
 function paddedByTfjs(size: [number, number], window: [number, number], stride: number, dilation: number) {

@@ -10,7 +10,7 @@ import {opsInFloat} from '../qat/placement/demand';
 import '../qat/quantized_layers/layer_classes';
 import {quantizingLayers} from '../qat/quantized_layers/quantizing';
 import type {IntegerGrid} from '../quantizer/levels';
-import type {IntegerGraph, Value} from './graph';
+import type {InferenceGraph, Value} from './graph';
 import {GraphBuilder} from './graph_builder';
 import {classProblems, levelProblems, quantizerProblems, unsetProblems} from './layer_problems';
 import {loweringOf} from './lowerings';
@@ -19,7 +19,7 @@ import type {ValueType} from './operators';
 import {type LayerNumbers, LayerReader} from './read_layers';
 import {asSegment, operationProblems} from './segments';
 
-/** What {@link integerGraph} takes. */
+/** What {@link inferenceGraph} takes. */
 export interface GraphOptions {
   /** How many samples the graph is for. */
   readonly batch: number;
@@ -31,7 +31,7 @@ export interface GraphOptions {
   readonly onProgress: ((progress: {readonly done: number; readonly total: number}) => void) | undefined;
 }
 
-/** What one call of {@link integerGraph} is for. */
+/** What one call of {@link inferenceGraph} is for. */
 interface Job extends GraphOptions {
   readonly caller: string;
   readonly model: LayersModel;
@@ -41,7 +41,11 @@ interface Job extends GraphOptions {
  * The graph of a quantized model: all weights in integers, and all activations that the model rounds. Throws, as `caller`, with
  * all layers at once that cannot be in it, before anything of the model has moved.
  */
-export async function integerGraph(caller: string, model: LayersModel, options: GraphOptions): Promise<IntegerGraph> {
+export async function inferenceGraph(
+  caller: string,
+  model: LayersModel,
+  options: GraphOptions,
+): Promise<InferenceGraph> {
   quantizingLayers(caller, model);
   return withModel(caller, model, async () => {
     const job = {caller, model, ...options};
@@ -108,7 +112,7 @@ function uniqueNames(names: readonly string[]): string[] {
   return [...taken];
 }
 
-async function buildGraph(job: Job, numbers: ReadonlyMap<Layer, LayerNumbers>): Promise<IntegerGraph> {
+async function buildGraph(job: Job, numbers: ReadonlyMap<Layer, LayerNumbers>): Promise<InferenceGraph> {
   const {model} = job;
   const flat = flatten(asContainer(model));
   const [graph, values] = [new GraphBuilder(), new Map<number, Value>()];

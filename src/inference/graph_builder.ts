@@ -7,7 +7,7 @@ import {
   computesInInt16,
   filterOf,
   inputOf,
-  type IntegerGraph,
+  type InferenceGraph,
   type NamedValue,
   type Node,
   type NodeArgs,
@@ -57,7 +57,7 @@ const OF_WHOLE_NUMBERS: ReadonlySet<Operator> = new Set([
 ]);
 
 /** A graph that grows. */
-export class GraphBuilder implements IntegerGraph {
+export class GraphBuilder implements InferenceGraph {
   readonly nodes: Node[] = [];
   readonly inputs: NamedValue[] = [];
   readonly outputs: NamedValue[] = [];

@@ -57,7 +57,7 @@ export interface NamedValue {
 }
 
 /** The operators of a model, in the order in which they run. */
-export interface IntegerGraph {
+export interface InferenceGraph {
   readonly nodes: readonly Node[];
   readonly inputs: readonly NamedValue[];
   readonly outputs: readonly NamedValue[];
@@ -123,7 +123,7 @@ export function typeOf(value: Value): ValueType | undefined {
 }
 
 /** The inputs that are rounded for some, while others look rows up by them, or have grids of their own. */
-export function mixedInputs({nodes}: IntegerGraph): ReadonlySet<Value> {
+export function mixedInputs({nodes}: InferenceGraph): ReadonlySet<Value> {
   const rounded = nodes.filter(({operator}) => operator === 'requantize').flatMap(({inputs}) => inputs);
   return new Set(rounded.flatMap(value => inputOf(value) ?? []));
 }

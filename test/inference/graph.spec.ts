@@ -2,10 +2,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {calibrate, quantizeModel, type QuantizeOptions} from '../../src/entries/qat';
-import {floatProblems} from '../../src/integer/float_values';
-import {integerGraph} from '../../src/integer/from_layers';
-import {filterOf, type IntegerGraph, type Node} from '../../src/integer/graph';
-import type {Operator} from '../../src/integer/operators';
+import {floatProblems} from '../../src/inference/float_values';
+import {inferenceGraph} from '../../src/inference/from_layers';
+import {filterOf, type InferenceGraph, type Node} from '../../src/inference/graph';
+import type {Operator} from '../../src/inference/operators';
 import {isQuantizing, type Rounding} from '../../src/qat/quantized_layers/quantizing';
 import {scoped} from '../support/scoped';
 
@@ -13,7 +13,7 @@ const {layers} = tfl;
 type Layer = tfl.layers.Layer;
 
 const graphOf = (q: tfl.LayersModel) =>
-  integerGraph('spec', q, {batch: 1, problems: () => [], hasOperation: () => true, onProgress: undefined});
+  inferenceGraph('spec', q, {batch: 1, problems: () => [], hasOperation: () => true, onProgress: undefined});
 
 function roundingsOf(q: tfl.LayersModel): Rounding[] {
   return q.layers.filter(isQuantizing).flatMap(({roundings}) => roundings);
@@ -40,8 +40,8 @@ const IN = {scale: 1 / 64, lowest: -128, highest: 127};
 const OUT = {scale: 1 / 64, lowest: 0, highest: 255};
 const UNIT = {scale: 1 / 256, lowest: 0, highest: 255};
 
-const operatorsOf = ({nodes}: IntegerGraph) => nodes.map(({operator}) => operator);
-const gridsOf = ({nodes}: IntegerGraph) => nodes.map(({output}) => output.grid);
+const operatorsOf = ({nodes}: InferenceGraph) => nodes.map(({operator}) => operator);
+const gridsOf = ({nodes}: InferenceGraph) => nodes.map(({output}) => output.grid);
 
 describe('The graph of integers', () => {
   scoped();
