@@ -4,11 +4,11 @@ import {throwProblems} from '../check/rules';
 import {allLayers, asContainer, type FlatGraph, flatten, isInput, type Layer} from '../layers/graph';
 import {unwrapped} from '../layers/layer_wrapper';
 import {kindOf} from '../layers/kinds';
-import {withModel} from '../layers/model';
+import {checkModel, withModel} from '../layers/model';
 import {opsInFloat} from '../qat/placement/demand';
 // What becomes a graph may have been saved, and loads where the layers are registered.
 import '../qat/quantized_layers/layer_classes';
-import {quantizingLayers} from '../qat/quantized_layers/quantizing';
+import {isQuantizing} from '../qat/quantized_layers/quantizing';
 import type {IntegerGrid} from '../quantizer/levels';
 import type {InferenceGraph, Value} from './graph';
 import {GraphBuilder} from './graph_builder';
@@ -46,7 +46,7 @@ export async function inferenceGraph(
   model: LayersModel,
   options: GraphOptions,
 ): Promise<InferenceGraph> {
-  quantizingLayers(caller, model);
+  checkModel(caller, model);
   return withModel(caller, model, async () => {
     const job = {caller, model, ...options};
     return buildGraph(job, await readModel(job));
@@ -62,7 +62,7 @@ async function readModel({
 }: Job): Promise<ReadonlyMap<Layer, LayerNumbers>> {
   const layers = allLayers(asContainer(model)).filter(layer => !isInput(layer));
   const reader = new LayerReader();
-  const wrong = [...problems(), ...classProblems(layers), ...quantizerProblems(layers)];
+  const wrong = [...problems(), ...classProblems(layers), ...(layers.some(isQuantizing) ? quantizerProblems(layers) : [])];
   wrong.push(...operationProblems(model, hasOperation));
   wrong.push(...(await reader.nonFiniteProblems(layers)));
   const grids = new Map<Layer, ReadonlyMap<string, IntegerGrid | undefined>>();
@@ -71,7 +71,12 @@ async function readModel({
   const numbers = new Map<Layer, LayerNumbers>();
   for (const layer of layers) {
     const own = grids.get(layer) as LayerNumbers['grids'];
-    numbers.set(layer, {weights: await reader.weights(layer), values: await reader.values(layer), grids: own});
+    const [weights, floats, values] = [
+      await reader.weights(layer),
+      await reader.floats(layer),
+      await reader.values(layer),
+    ];
+    numbers.set(layer, {weights, floats, values, grids: own});
     onProgress?.({done: numbers.size, total: layers.length});
   }
   throwProblems(
@@ -121,7 +126,8 @@ async function buildGraph(job: Job, numbers: ReadonlyMap<Layer, LayerNumbers>): 
     const type = model.inputs[i]!.dtype as ValueType;
     values.set(tensor, graph.input(model.inputNames[i]!, shape, type, usesOf(flat, tensor)));
   });
-  const inFloat = opsInFloat(flat, ({layer}) => kindOf(unwrapped(layer), {}), {});
+  const isQuantized = flat.ops.some(({layer}) => isQuantizing(layer));
+  const inFloat = isQuantized ? opsInFloat(flat, ({layer}) => kindOf(unwrapped(layer), {}), {}) : new Set(flat.ops);
   for (const op of flat.ops) {
     const {layer, inputs, outputs} = op;
     const taken = inputs.map(tensor => values.get(tensor)!);

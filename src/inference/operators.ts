@@ -51,8 +51,8 @@ export interface Operation {
 
 /** What an operator multiplies with, and adds. */
 export interface Filter {
-  /** The weights in steps, as tfjs lays them out. */
-  levels: Int8Array;
+  /** The weights in steps, as tfjs lays them out: whole numbers, or floats where nobody has rounded them. */
+  levels: Int8Array | Float32Array;
   /**
    * [height, width, in, out] of a convolution, [height, width, in, multiplier] of a depthwise and [height, width, out, in] of
    * a transposed one, [in, out] of a dense layer.
@@ -62,8 +62,8 @@ export interface Filter {
   readonly view: readonly number[];
   /** The dimension of output channels. */
   readonly axis: number;
-  /** The width that the weights were rounded to. */
-  readonly bits: number;
+  /** The width that the weights were rounded to; undefined where they were not. */
+  readonly bits: number | undefined;
   /** The step and the bias of each output channel. A step of 0 switches the channel off. */
   scale: Float64Array;
   bias: Float64Array;

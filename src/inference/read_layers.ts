@@ -4,6 +4,7 @@ import {foldingGainOf} from '../layers/folding';
 import {type Layer, steppedLayer} from '../layers/graph';
 import {unwrapped} from '../layers/layer_wrapper';
 import {type BatchNorm, weightOf} from '../layers/tfjs_internals';
+import {slotsOf} from '../layers/weights';
 import {isQuantizing, QuantizingWrapper, type RoundedWeight} from '../qat/quantized_layers/quantizing';
 import {gridOfQuantizer, type IntegerGrid, levelsOf, type WeightLevels} from '../quantizer/levels';
 
@@ -16,6 +17,8 @@ export type ValueName = (typeof VALUES)[number];
 export interface LayerNumbers {
   /** Rounded weights, by attribute. */
   readonly weights: ReadonlyMap<string, WeightLevels>;
+  /** Weights that could be rounded, and are not, by attribute. */
+  readonly floats: ReadonlyMap<string, Float32Array>;
   /** Other variables, by attribute. */
   readonly values: ReadonlyMap<ValueName, Float32Array>;
   /** Where the layer rounds activations: 'before activation', 'between', 'activation', 'output'. */
@@ -61,6 +64,15 @@ export class LayerReader {
       if (of === 'activations') grids.set(what, await gridOfQuantizer(quantizer));
     }
     return grids;
+  }
+
+  /** The weights that a layer does not round, of those that could be. */
+  async floats(layer: Layer): Promise<LayerNumbers['floats']> {
+    const rounded = layer instanceof QuantizingWrapper ? layer.roundedWeights().map(({name}) => name) : [];
+    const slots = slotsOf(unwrapped(layer), undefined).filter(({name}) => !rounded.includes(name));
+    const found = new Map<string, Float32Array>();
+    for (const {name, host, attr} of slots) found.set(name, await host[attr]!.read().data<'float32'>());
+    return found;
   }
 
   /** The weights that a layer rounds, as integers. */

@@ -65,8 +65,10 @@ interface Widths {
  */
 function integersFor(filter: Filter, inputScale: number, {inInt16, asInt4}: Widths) {
   const channel = channelsOf(filter);
-  const spread = asInt4 ? 1 : spreadOf(filter.levels);
-  let levels = spread === 1 ? filter.levels : filter.levels.map(level => level * spread);
+  // Of an operator on grids: it has no floats.
+  const own = filter.levels as Int8Array;
+  const spread = asInt4 ? 1 : spreadOf(own);
+  let levels = spread === 1 ? own : own.map(level => level * spread);
   const scale = usableScale(filter.scale).map(each => each / spread);
   const coarser = scale.map((each, c) => {
     if (inInt16 || filter.scale[c] === 0) return 1;
@@ -112,6 +114,6 @@ const READS_INT4_IN_INT16: ReadonlySet<Operator> = new Set(['conv2d', 'dense']);
 export function fitsInt4(node: Node, inInt16: boolean): boolean {
   const filter = filterOf(node);
   const readers = inInt16 ? READS_INT4_IN_INT16 : READS_INT4;
-  if (!filter || filter.bits > 4 || !readers.has(node.operator)) return false;
+  if (filter?.bits === undefined || filter.bits > 4 || !readers.has(node.operator)) return false;
   return filter.levels.every(level => level >= -8 && level <= 7);
 }

@@ -188,7 +188,8 @@ class Emitter {
     if (operand === 'weights' || operand === 'bias') return floats(floatFilter(node, filterOf(node)!)[operand]);
     if ('int32' in operand) return tensors.int32(layer, operand.int32, operand.shape);
     if ('table' in operand) return floats(operand.table);
-    return 'factors' in operand ? floats(operand.factors) : this.#numbers.get(operand)!;
+    if ('factors' in operand) return floats(operand.factors);
+    return node.operator === 'lookup' ? this.#rowNumbers(operand) : this.#numbers.get(operand)!;
   }
 
   /** A value that is quantized next, of whatever type. */

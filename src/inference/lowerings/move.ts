@@ -1,5 +1,6 @@
 /** Layers that move values, or look them up. */
 import {channelOf} from '../../quantizer/levels';
+import {weightOf} from '../../layers/tfjs_internals';
 import {refined} from '../grids';
 import type {Pair} from '../window';
 import type {LayerCall, Lowering} from './layer_call';
@@ -28,7 +29,12 @@ export const cropping2d: Lowering = (call, x) => {
 };
 
 export const embedding: Lowering = (call, x) => {
-  const {levels, grid, shape} = call.numbers.weights.get('embeddings')!;
+  const rounded = call.numbers.weights.get('embeddings');
+  if (!rounded) {
+    const table = {values: call.numbers.floats.get('embeddings')!, shape: weightOf(call.layer, 'embeddings')!.shape as number[]};
+    return call.graph.add('lookup', {table}, {inputs: [x], shape: call.shape, rule: 'float32'});
+  }
+  const {levels, grid, shape} = rounded;
   const channel = channelOf(shape, grid.axis);
   const values = Float32Array.from(levels, (level, i) => level * grid.scale[channel(i)]!);
   const [scale, lowest, highest] = [grid.scale[0]!, grid.lowest[0]!, grid.highest[0]!];

@@ -26,15 +26,20 @@ function shapeOf(call: LayerCall, attribute: string): readonly number[] {
 }
 
 function filterOf(call: LayerCall, attribute: string, layout: Layout, hasBias = true): Filter {
-  const {levels, grid, view, gain} = call.numbers.weights.get(attribute)!;
   const outputs = layout.view[layout.axis]!;
+  const bias = hasBias ? call.perChannel('bias', outputs, 0) : new Float64Array(outputs);
+  const rounded = call.numbers.weights.get(attribute);
+  if (!rounded) {
+    const levels = call.numbers.floats.get(attribute)!;
+    return {...layout, levels, bits: undefined, scale: new Float64Array(outputs).fill(1), bias};
+  }
+  const {levels, grid, view, gain} = rounded;
   const [step, output] = [channelOf(view, grid.axis), channelOf(layout.view, layout.axis)];
   const scale = new Float64Array(outputs);
   for (let i = 0; i < levels.length; ++i) {
     // A channel of zeros has no step: for tiny gains, it would be out of the runtimes' limits.
     if (levels[i] !== 0) scale[output(i)] = grid.scale[step(i)]!;
   }
-  const bias = hasBias ? call.perChannel('bias', outputs, 0) : new Float64Array(outputs);
   const filter = {...layout, levels: new Int8Array(levels), bits: grid.bits, scale, bias};
   // Whatever follows, also the BatchNormalization that they were rounded for, multiplies them again.
   const inverse = gain?.map(each => 1 / each);
