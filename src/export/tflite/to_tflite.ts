@@ -14,7 +14,6 @@ import {
   text,
   throwProblems,
 } from '../../check/rules';
-import {floatProblems} from '../../inference/float_values';
 import {inferenceGraph} from '../../inference/from_layers';
 import type {InferenceGraph} from '../../inference/graph';
 import {whereToCut} from '../../inference/segments';
@@ -22,7 +21,7 @@ import {writeModel} from './flat_model';
 import {lower} from './lower';
 import {withFile, writeMetadata} from './metadata';
 import {hasOperation, refusedOperations} from './operations';
-import {fileProblems} from './problems';
+import {fileProblems, operatorProblems} from './problems';
 import {rewritten} from './rewrite';
 import type {PortType} from './storage';
 
@@ -50,6 +49,11 @@ export interface TFLiteOptions {
    * every one does. False by default.
    */
   readonly int4?: boolean;
+  /**
+   * Of a quantized model: computes in float what TensorFlow Lite has no integer operator for, or what is not quantized,
+   * between DEQUANTIZE and QUANTIZE, instead of refusing it. False by default.
+   */
+  readonly floatFallback?: boolean;
   /** What the model is for, for tools that show it; nothing by default. */
   readonly description?: string;
   /** The name of each class that the first output has a score for, each of one line; none by default. */
@@ -74,6 +78,7 @@ const RULES: Rules<TFLiteOptions> = {
   outputType: PORT,
   batchSize: batch,
   int4: flag,
+  floatFallback: flag,
   description: text,
   labels: must(
     'an array of strings of one line each',
@@ -109,10 +114,16 @@ const LABEL_FILE = 'labels.txt';
  */
 export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}): Promise<Uint8Array> {
   checkOptions('toTFLite', options, RULES);
-  const {batchSize = 1, labels, onProgress} = options;
+  const {batchSize = 1, floatFallback = false, labels, onProgress} = options;
   const problems = () => labelProblems(model, labels);
-  const job = {batch: batchSize ?? 1, problems, hasOperation, onProgress};
-  const graph = await inferenceGraph('toTFLite', model, job);
+  const graph = await inferenceGraph('toTFLite', model, {
+    batch: batchSize ?? 1,
+    problems,
+    hasOperation,
+    graphProblems: built => operatorProblems(rewritten(built)),
+    floatFallback,
+    onProgress,
+  });
   throwProblems('toTFLite', segmentProblems(graph, model, options.batchSize));
   return fileOf(rewritten(graph), model.name, options);
 }
@@ -136,11 +147,7 @@ function segmentProblems(graph: InferenceGraph, model: LayersModel, batchSize: n
 
 function fileOf(graph: InferenceGraph, name: string, options: TFLiteOptions): Uint8Array {
   const {inputType = 'float32', outputType = 'float32', batchSize, int4 = false, description = '', labels} = options;
-  throwProblems('toTFLite', [
-    ...graph.problems,
-    ...floatProblems(graph),
-    ...fileProblems(graph, inputType, outputType),
-  ]);
+  throwProblems('toTFLite', fileProblems(graph, inputType, outputType));
   const flat = lower(graph, {inputType, outputType, dynamicBatch: batchSize === null, int4});
   const text = {
     name,
