@@ -18,7 +18,7 @@ import {loweringOf} from './lowerings';
 import {LayerCall} from './lowerings/layer_call';
 import type {ValueType} from './operators';
 import {type LayerNumbers, LayerReader} from './read_layers';
-import {asSegment, operationProblems} from './segments';
+import {operationProblems, segmentsIn} from './segments';
 
 /** What {@link inferenceGraph} takes. */
 export interface GraphOptions {
@@ -121,7 +121,7 @@ function usesOf({consumers, outputs}: FlatGraph, tensor: number): number {
 }
 
 function inputShapes({caller, model, batch}: Job): number[][] {
-  const hasSegments = allLayers(asContainer(model)).some(layer => asSegment(unwrapped(layer)));
+  const hasSegments = segmentsIn(model).length > 0;
   return model.inputs.map(({shape}, i) => {
     // Segments are of the sizes of the graph that they come from.
     if (hasSegments && !shape.includes(null)) return shape.map(Number);
