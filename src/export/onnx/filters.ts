@@ -71,7 +71,8 @@ function integerTensors(
   const zeros = new Uint8Array(asInt4 ? Math.ceil(scale.length / 2) : scale.length).fill(
     type === 'uint8' ? ZERO_POINT : 0,
   );
-  const zeroPoint = list.constant(type, zeros, [scale.length]);
+  // Of its own: onnxruntime turns some into others, one weight after the other.
+  const zeroPoint = list.tensor('zero_point', {type, shape: [scale.length], size: zeros.length, bytes: () => zeros});
   const weights = list.add('DequantizeLinear', [stored, list.floats(scale), zeroPoint], {axis});
   if (hasFloatBias || bias.every(each => each === 0)) return [weights, ...floatBias(list, filter)];
   const levelsOfBias = list.constant('int32', Int32Array.from(bias));
