@@ -6,6 +6,12 @@ import {between, type Form, type Held, inForm, isFormless} from './forms';
 import type {NodeList} from './node_list';
 import {boundsOn, storageOf, stored} from './storage';
 
+/**
+ * What was done to numbers on grids: new ones were computed, for a rounding that is next as well; they were moved, or only
+ * brought to another grid.
+ */
+export type Change = 'computed' | 'passing' | 'moved' | 'rounded';
+
 export class Values {
   readonly #list: NodeList;
   readonly #isOpen: boolean;
@@ -71,11 +77,18 @@ export class Values {
   }
 
   /** A value is computed: held inside an interval and, if it has one, on its grid. */
-  give(value: Value, {name, form}: Held, clamp: Interval = EVERYTHING): void {
-    const {grid} = value;
-    const [low, high] = grid ? boundsOn(grid, clamp) : clamp;
-    const held = this.#clamped(name, low, high);
-    this.hold(value, {name: grid ? this.#rounded(held, grid) : held, form});
+  give(value: Value, {name, form}: Held, clamp: Interval = EVERYTHING, change: Change = 'computed'): void {
+    const grid = change === 'passing' ? undefined : value.grid;
+    const bounds = change === 'moved' ? EVERYTHING : grid ? boundsOn(grid, clamp) : clamp;
+    const held = this.#clamped(name, bounds);
+    if (!grid) {
+      this.hold(value, {name: held, form});
+      return;
+    }
+    // onnxruntime drops the first of two roundings, unless something is between them.
+    const isNext = change === 'rounded' && held === name;
+    const apart = isNext ? this.#list.add('Max', [name, this.#list.float(grid.scale * grid.lowest)]) : held;
+    this.hold(value, {name: this.#rounded(apart, grid), form});
   }
 
   /** A value is there already. */
@@ -119,7 +132,7 @@ export class Values {
     return this.#list.add('Transpose', [name], {perm: between(form, to, shape.length)});
   }
 
-  #clamped(x: string, low: number, high: number): string {
+  #clamped(x: string, [low, high]: Interval): string {
     if (low === -Infinity && high === Infinity) return x;
     if (low === 0 && high === Infinity) return this.#list.add('Relu', [x]);
     const bounds = [low, high].map(bound => (Number.isFinite(bound) ? this.#list.float(bound) : ''));
