@@ -8,7 +8,7 @@ export function scalesFor(from: readonly number[], to: readonly number[]): numbe
   return from.map((size, axis) => {
     const wanted = to[axis]!;
     let scale = Math.fround(wanted / size);
-    while (Math.floor(Math.fround(size * scale)) < wanted) scale = Math.fround(scale * (1 + 2 ** -23));
+    while (size * scale < wanted) scale = Math.fround(scale * (1 + 2 ** -23));
     return scale;
   });
 }
