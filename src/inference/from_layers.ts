@@ -86,7 +86,7 @@ async function readModel({caller, model, problems, hasOperation, floatFallback, 
     if (floatFallback) found.forEach(({layer}) => inFloat.add(layer));
     return floatFallback ? [] : told(found);
   };
-  const reader = new LayerReader();
+  const reader = new LayerReader(true);
   const wrong = [...problems(), ...told(classProblems(layers, floatFallback || !isQuantized))];
   if (isQuantized) wrong.push(...inIntegers(quantizerProblems(layers)));
   wrong.push(...operationProblems(model, hasOperation));
