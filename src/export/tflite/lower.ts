@@ -185,7 +185,8 @@ class Emitter {
     const {layer} = node;
     const floats = ({values, shape}: Numbers) => tensors.given(layer, {type: 'float32', values, shape});
     if (operand === 'shape') return this.#shape(node);
-    if (operand === 'weights' || operand === 'bias') return floats(floatFilter(node, filterOf(node)!)[operand]);
+    if (operand === 'weights' || operand === 'bias')
+      return tensors.floats(layer, floatFilter(node, filterOf(node)!)[operand]);
     if ('int32' in operand) return tensors.int32(layer, operand.int32, operand.shape);
     if ('table' in operand) return floats(operand.table);
     if ('factors' in operand) return floats(operand.factors);
