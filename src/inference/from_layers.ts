@@ -1,4 +1,4 @@
-/** From a quantized model to its graph of integers: everything is read once, then checked, then built. */
+/** From a model to its graph for inference: everything is read once, then checked, then built. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {throwProblems} from '../check/rules';
 import {allLayers, asContainer, type FlatGraph, flatten, isInput, type Layer} from '../layers/graph';
@@ -10,7 +10,8 @@ import {opsInFloat} from '../qat/placement/demand';
 import '../qat/quantized_layers/layer_classes';
 import {isQuantizing} from '../qat/quantized_layers/quantizing';
 import type {IntegerGrid} from '../quantizer/levels';
-import type {InferenceGraph, Value} from './graph';
+import {floatProblems} from './float_values';
+import type {InferenceGraph, LayerProblem, Value} from './graph';
 import {GraphBuilder} from './graph_builder';
 import {classProblems, levelProblems, quantizerProblems, unsetProblems} from './layer_problems';
 import {loweringOf} from './lowerings';
@@ -24,9 +25,13 @@ export interface GraphOptions {
   /** How many samples the graph is for. */
   readonly batch: number;
   /** What the caller finds wrong itself, once the model is one: it is told in the same message. */
-  readonly problems: () => readonly string[];
+  readonly problems: (isQuantized: boolean) => readonly string[];
   /** Whether the caller has an operator for one of TensorFlow's operations. */
   readonly hasOperation: (op: string) => boolean;
+  /** What of a graph the caller has no operators for. */
+  readonly graphProblems: (graph: InferenceGraph) => readonly LayerProblem[];
+  /** Whether layers of a quantized model that cannot be computed in integers are computed in float. */
+  readonly floatFallback: boolean;
   /** Called after each layer. */
   readonly onProgress: ((progress: {readonly done: number; readonly total: number}) => void) | undefined;
 }
@@ -37,9 +42,16 @@ interface Job extends GraphOptions {
   readonly model: LayersModel;
 }
 
+/** What is read of a model. */
+interface Read {
+  readonly numbers: ReadonlyMap<Layer, LayerNumbers>;
+  /** The names of layers that cannot be computed in integers. */
+  readonly inFloat: ReadonlySet<string>;
+}
+
 /**
- * The graph of a quantized model: all weights in integers, and all activations that the model rounds. Throws, as `caller`, with
- * all layers at once that cannot be in it, before anything of the model has moved.
+ * The graph of a model: of a quantized one with weights in integers, and all activations that the model rounds; of another in
+ * float. Throws, as `caller`, with all layers at once that cannot be in it, before anything of the model has moved.
  */
 export async function inferenceGraph(
   caller: string,
@@ -49,20 +61,34 @@ export async function inferenceGraph(
   checkModel(caller, model);
   return withModel(caller, model, async () => {
     const job = {caller, model, ...options};
-    return buildGraph(job, await readModel(job));
+    const {numbers, inFloat} = await readModel(job);
+    // A layer that turns out to need float may make others that take from it need it.
+    const floats = new Set(inFloat);
+    for (;;) {
+      const graph = await buildGraph(job, numbers, floats);
+      const wrong = [...graph.problems, ...floatProblems(graph), ...job.graphProblems(graph)];
+      const found = wrong.filter(({layer}) => !floats.has(layer));
+      if (found.length === 0 || !job.floatFallback) {
+        throwProblems(caller, [...new Set(wrong.map(({problem}) => problem))]);
+        return graph;
+      }
+      found.forEach(({layer}) => floats.add(layer));
+    }
   });
 }
 
-async function readModel({
-  caller,
-  model,
-  problems,
-  hasOperation,
-  onProgress,
-}: Job): Promise<ReadonlyMap<Layer, LayerNumbers>> {
+async function readModel({caller, model, problems, hasOperation, floatFallback, onProgress}: Job): Promise<Read> {
   const layers = allLayers(asContainer(model)).filter(layer => !isInput(layer));
+  const isQuantized = layers.some(isQuantizing);
+  const inFloat = new Set<string>();
+  // What is against integers is no problem where floats are as good.
+  const inIntegers = (found: readonly LayerProblem[]) => {
+    if (floatFallback) found.forEach(({layer}) => inFloat.add(layer));
+    return floatFallback ? [] : told(found);
+  };
   const reader = new LayerReader();
-  const wrong = [...problems(), ...classProblems(layers), ...(layers.some(isQuantizing) ? quantizerProblems(layers) : [])];
+  const wrong = [...problems(isQuantized), ...told(classProblems(layers, floatFallback || !isQuantized))];
+  if (isQuantized) wrong.push(...inIntegers(quantizerProblems(layers)));
   wrong.push(...operationProblems(model, hasOperation));
   wrong.push(...(await reader.nonFiniteProblems(layers)));
   const grids = new Map<Layer, ReadonlyMap<string, IntegerGrid | undefined>>();
@@ -81,10 +107,12 @@ async function readModel({
   }
   throwProblems(
     caller,
-    [...numbers].flatMap(([layer, each]) => levelProblems(layer, each)),
+    [...numbers].flatMap(([layer, each]) => inIntegers(levelProblems(layer, each))),
   );
-  return numbers;
+  return {numbers, inFloat};
 }
+
+const told = (problems: readonly LayerProblem[]) => problems.map(({problem}) => problem);
 
 /** How often a tensor is taken: by calls, as often as each has it among its inputs, and as an output. */
 function usesOf({consumers, outputs}: FlatGraph, tensor: number): number {
@@ -117,7 +145,12 @@ function uniqueNames(names: readonly string[]): string[] {
   return [...taken];
 }
 
-async function buildGraph(job: Job, numbers: ReadonlyMap<Layer, LayerNumbers>): Promise<InferenceGraph> {
+/** The graph, with layers of some names in float. */
+async function buildGraph(
+  job: Job,
+  numbers: ReadonlyMap<Layer, LayerNumbers>,
+  names: ReadonlySet<string>,
+): Promise<InferenceGraph> {
   const {model} = job;
   const flat = flatten(asContainer(model));
   const [graph, values] = [new GraphBuilder(), new Map<number, Value>()];
@@ -127,12 +160,14 @@ async function buildGraph(job: Job, numbers: ReadonlyMap<Layer, LayerNumbers>): 
     values.set(tensor, graph.input(model.inputNames[i]!, shape, type, usesOf(flat, tensor)));
   });
   const isQuantized = flat.ops.some(({layer}) => isQuantizing(layer));
-  const inFloat = isQuantized ? opsInFloat(flat, ({layer}) => kindOf(unwrapped(layer), {}), {}) : new Set(flat.ops);
+  const amongSegments = opsInFloat(flat, ({layer}) => kindOf(unwrapped(layer), {}), {});
   for (const op of flat.ops) {
     const {layer, inputs, outputs} = op;
     const taken = inputs.map(tensor => values.get(tensor)!);
-    const given = inFloat.has(op) ? taken.map(x => graph.float(x)) : taken;
+    const isFloat = !isQuantized || names.has(layer.name) || amongSegments.has(op);
+    const given = isFloat ? taken.map(x => graph.float(x)) : taken;
     graph.layer = layer.name;
+    graph.inFloat = isFloat;
     const made = await addLayer(graph, layer, numbers.get(layer)!, given);
     outputs.forEach((output, i) => {
       const y = made[i]!;
@@ -143,8 +178,8 @@ async function buildGraph(job: Job, numbers: ReadonlyMap<Layer, LayerNumbers>): 
       values.set(output, y);
     });
   }
-  const names = uniqueNames(model.outputNames);
-  flat.outputs.forEach((tensor, i) => graph.outputs.push({name: names[i]!, value: values.get(tensor)!}));
+  const outputNames = uniqueNames(model.outputNames);
+  flat.outputs.forEach((tensor, i) => graph.outputs.push({name: outputNames[i]!, value: values.get(tensor)!}));
   graph.settle();
   return graph;
 }

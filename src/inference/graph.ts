@@ -56,13 +56,19 @@ export interface NamedValue {
   readonly value: Value;
 }
 
+/** What is wrong, and with which layer of the model's: one that may have none where it is computed in float. */
+export interface LayerProblem {
+  readonly layer: string;
+  readonly problem: string;
+}
+
 /** The operators of a model, in the order in which they run. */
 export interface InferenceGraph {
   readonly nodes: readonly Node[];
   readonly inputs: readonly NamedValue[];
   readonly outputs: readonly NamedValue[];
   /** What is wrong with it, for all layers. */
-  readonly problems: readonly string[];
+  readonly problems: readonly LayerProblem[];
 }
 
 /** A call that is to be made. */

@@ -8,6 +8,7 @@ import {
   filterOf,
   inputOf,
   type InferenceGraph,
+  type LayerProblem,
   type NamedValue,
   type Node,
   type NodeArgs,
@@ -61,9 +62,11 @@ export class GraphBuilder implements InferenceGraph {
   readonly nodes: Node[] = [];
   readonly inputs: NamedValue[] = [];
   readonly outputs: NamedValue[] = [];
-  readonly problems: string[] = [];
+  readonly problems: LayerProblem[] = [];
   /** The layer that is being added. */
   layer = '';
+  /** Whether that is computed in float, whatever it is given. */
+  inFloat = false;
   /** What the inputs are where they are taken as they are. */
   readonly #types = new Map<Value, ValueType>();
   readonly #floats = new Map<Value, Value>();
@@ -76,7 +79,7 @@ export class GraphBuilder implements InferenceGraph {
   }
 
   add<Of extends Operator>(operator: Of, attributes: Attributes[Of], args: NodeArgs): Value {
-    const isFloat = !OF_ANY_TYPE.has(operator) && args.inputs.some(typeOf);
+    const isFloat = !OF_ANY_TYPE.has(operator) && (this.inFloat || args.inputs.some(typeOf));
     const node = nodeOf(this.layer, operator, attributes, isFloat ? this.#inFloat(operator, args) : args);
     this.nodes.push(node);
     return node.output;
@@ -176,10 +179,13 @@ export class GraphBuilder implements InferenceGraph {
     const isShared = x.uses > 1 && inputOf(x) !== undefined;
     if (x.grid || isShared || typeOf(x)) return this.add('requantize', {}, {inputs: [x], shape: x.shape, rule: grid});
     if (x.uses > 1) {
-      this.problems.push(
-        `layer ${x.layer}: its output goes to ${x.uses} places, and layer ${this.layer} alone rounds it, to a range of its ` +
+      const {layer} = x;
+      this.problems.push({
+        layer,
+        problem:
+          `layer ${layer}: its output goes to ${x.uses} places, and layer ${this.layer} alone rounds it, to a range of its ` +
           'own. Have it rounded where it comes from, so that all take the same numbers.',
-      );
+      });
     }
     adopt(x, grid);
     return x;

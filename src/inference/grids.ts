@@ -1,5 +1,5 @@
 /** The grids of activations: what is on them, and which integers they need. */
-import type {IntegerGrid} from '../quantizer/levels';
+import type {IntegerGrid, LevelArray} from '../quantizer/levels';
 
 /** The grid of a value: value = level * scale, its level between lowest and highest. */
 export interface ValueGrid {
@@ -52,6 +52,11 @@ export function needsInt16(grid: ValueGrid | undefined): boolean {
 /** Whether the integers that a grid needs hold it: int8 from its lowest level on, int16 about 0. */
 export function fitsIntegers(grid: ValueGrid): boolean {
   return !needsInt16(grid) || (grid.lowest >= -32768 && grid.highest <= 32767);
+}
+
+/** Whether levels of weights are such as int8 weights have, which are symmetric. */
+export function fitsInt8(levels: LevelArray): boolean {
+  return levels.every(level => Math.abs(level) <= 127);
 }
 
 /** A grid with all the values of another, in steps as much smaller as the integers have room for: a power of two. */

@@ -4,33 +4,35 @@ import {unwrapped} from '../layers/layer_wrapper';
 import {slotsOf} from '../layers/weights';
 import {isQuantizing, QuantizingWrapper} from '../qat/quantized_layers/quantizing';
 import type {IntegerGrid} from '../quantizer/levels';
-import {fitsIntegers, valueGridOf} from './grids';
+import type {LayerProblem} from './graph';
+import {fitsInt8, fitsIntegers, valueGridOf} from './grids';
 import {loweringOf, objectionTo} from './lowerings';
 import type {LayerNumbers} from './read_layers';
 
-export function classProblems(layers: readonly Layer[]): string[] {
+/** Layers without operators; `inFloat`: floats are as good as integers. */
+export function classProblems(layers: readonly Layer[], inFloat: boolean): LayerProblem[] {
   return layers.flatMap(layer => {
-    const inner = unwrapped(layer);
-    const objection = objectionTo(inner);
-    return objection === undefined ? [] : [`layer ${layer.name}: ${objection}.`];
+    const {name} = layer;
+    const objection = objectionTo(unwrapped(layer), inFloat);
+    return objection === undefined ? [] : [{layer: name, problem: `layer ${name}: ${objection}.`}];
   });
 }
 
 /** Weights that stay float, and quantizers that are switched off. */
-export function quantizerProblems(layers: readonly Layer[]): string[] {
+export function quantizerProblems(layers: readonly Layer[]): LayerProblem[] {
   return layers.flatMap(layer => {
+    const {name} = layer;
     const inner = unwrapped(layer);
-    const rounded = layer instanceof QuantizingWrapper ? layer.roundedWeights().map(({name}) => name) : [];
+    const rounded = layer instanceof QuantizingWrapper ? layer.roundedWeights().map(weight => weight.name) : [];
     // A class that cannot be computed needs no other remedy.
-    const weights = loweringOf(inner) ? slotsOf(inner, undefined).map(({name}) => name) : [];
-    const float = weights.filter(name => !rounded.includes(name));
+    const weights = loweringOf(inner) ? slotsOf(inner, undefined).map(slot => slot.name) : [];
+    const float = weights.filter(weight => !rounded.includes(weight));
     const off = isQuantizing(layer) ? layer.roundings.filter(({quantizer}) => !quantizer.quantizing) : [];
-    return [
-      ...float.map(name => `layer ${layer.name}: its ${name} is not quantized. Quantize it: quantizeModel's weights.`),
-      ...off.map(
-        ({what}) => `layer ${layer.name}: the rounding of its ${what} is off. Switch it on: setFakeQuant(q, true).`,
-      ),
+    const problems = [
+      ...float.map(weight => `its ${weight} is not quantized. Quantize it: quantizeModel's weights.`),
+      ...off.map(({what}) => `the rounding of its ${what} is off. Switch it on: setFakeQuant(q, true).`),
     ];
+    return problems.map(problem => ({layer: name, problem: `layer ${name}: ${problem}`}));
   });
 }
 
@@ -44,19 +46,20 @@ export function unsetProblems(grids: ReadonlyMap<Layer, ReadonlyMap<string, Inte
 }
 
 /** Levels that int8 weights, and grids that int16 activations do not hold. */
-export function levelProblems({name}: Layer, {weights, grids}: LayerNumbers): string[] {
-  const large = [...weights].filter(([, {levels}]) => levels.some(level => Math.abs(level) > 127));
+export function levelProblems({name}: Layer, {weights, grids}: LayerNumbers): LayerProblem[] {
+  const large = [...weights].filter(([, {levels}]) => !fitsInt8(levels));
   const long = [...grids].filter(([, grid]) => !fitsIntegers(valueGridOf(grid)));
-  return [
+  const problems = [
     ...large.map(
       ([attribute]) =>
-        `layer ${name}: levels of its ${attribute} do not fit int8 weights, which are symmetric: -127 to 127. ` +
+        `levels of its ${attribute} do not fit int8 weights, which are symmetric: -127 to 127. ` +
         'Quantize weights with numBits of 8 or fewer, symmetric and narrowRange.',
     ),
     ...long.map(
       ([what]) =>
-        `layer ${name}: the grid of its ${what} does not fit int16, which has 0 in its middle. ` +
+        `the grid of its ${what} does not fit int16, which has 0 in its middle. ` +
         'Quantize activations with numBits of 15 or fewer, or symmetric.',
     ),
   ];
+  return problems.map(problem => ({layer: name, problem: `layer ${name}: ${problem}`}));
 }

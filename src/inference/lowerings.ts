@@ -1,8 +1,8 @@
-/** The layers that can be computed in integers: how each class of them is. */
+/** The layers that files have operators for: how each class of them is computed. */
 import {type Layer, steppedLayer} from '../layers/graph';
-import type {LoweredClass} from '../layers/specs';
+import {type LoweredClass, specOf} from '../layers/specs';
 import {attributesOf} from '../layers/tfjs_internals';
-import {activated, leakyRelu, objectionToActivation, prelu, relu} from './lowerings/activation';
+import {activated, ELSE_FLOAT, leakyRelu, objectionToActivation, prelu, relu} from './lowerings/activation';
 import type {Lowering, LoweringOfMany} from './lowerings/layer_call';
 import {add, concatenate, maximum, minimum, multiply} from './lowerings/merge';
 import {cropping2d, embedding, permute, reshape, unchanged, zeroPadding2d} from './lowerings/move';
@@ -72,19 +72,22 @@ export const LOWERINGS = {
 /** Layers of images that are the same whichever dimension holds the channels. */
 const ANY_FORMAT: ReadonlySet<string> = /*#__PURE__*/ new Set(['Cropping2D', 'ZeroPadding2D']);
 
-/** How a layer is computed in integers; undefined of a class that is not. */
+/** How a layer is computed; undefined of a class that is not. */
 export function loweringOf(layer: Layer): Lowering | LoweringOfMany | undefined {
   return (LOWERINGS as Readonly<Record<string, Lowering | LoweringOfMany | undefined>>)[layer.getClassName()];
 }
 
-/** What is against computing a layer in integers; undefined if nothing. */
-export function objectionTo(layer: Layer): string | undefined {
+/** What is against computing a layer, in integers unless floats are as good; undefined if nothing. */
+export function objectionTo(layer: Layer, inFloat: boolean): string | undefined {
   const name = layer.getClassName();
   if (!loweringOf(layer))
-    return `the class ${name} cannot be written in integers. Use other layers, or export a model of those that can`;
+    return `there are no operators for the class ${name}. Use other layers, or export a model of those that have some`;
+  if (!inFloat && specOf(layer)?.lowered === 'float') return `the class ${name} has no integer operator. ${ELSE_FLOAT}`;
   if (attributesOf(layer).dataFormat === 'channelsFirst' && !ANY_FORMAT.has(name))
     return "its data format is channelsFirst. Build it with 'channelsLast'";
   const inner = steppedLayer(layer);
-  if (!inner) return objectionToActivation(layer);
-  return inner.getClassName() === 'Dense' ? objectionTo(inner) : 'only a Dense layer can be called step by step';
+  if (!inner) return objectionToActivation(layer, inFloat);
+  return inner.getClassName() === 'Dense'
+    ? objectionTo(inner, inFloat)
+    : 'only a Dense layer can be called step by step';
 }

@@ -61,14 +61,14 @@ export class LayerReader {
     const grids = new Map<string, IntegerGrid | undefined>();
     if (!isQuantizing(layer)) return grids;
     for (const {what, of, quantizer} of layer.roundings) {
-      if (of === 'activations') grids.set(what, await gridOfQuantizer(quantizer));
+      if (of === 'activations' && quantizer.quantizing) grids.set(what, await gridOfQuantizer(quantizer));
     }
     return grids;
   }
 
   /** The weights that a layer does not round, of those that could be. */
   async floats(layer: Layer): Promise<LayerNumbers['floats']> {
-    const rounded = layer instanceof QuantizingWrapper ? layer.roundedWeights().map(({name}) => name) : [];
+    const rounded = roundedWeights(layer).map(({name}) => name);
     const slots = slotsOf(unwrapped(layer), undefined).filter(({name}) => !rounded.includes(name));
     const found = new Map<string, Float32Array>();
     for (const {name, host, attr} of slots) found.set(name, await host[attr]!.read().data<'float32'>());
@@ -78,8 +78,7 @@ export class LayerReader {
   /** The weights that a layer rounds, as integers. */
   async weights(layer: Layer): Promise<LayerNumbers['weights']> {
     const found = new Map<string, WeightLevels>();
-    if (!(layer instanceof QuantizingWrapper)) return found;
-    for (const weight of layer.roundedWeights()) found.set(weight.name, await this.#levelsOf(weight));
+    for (const weight of roundedWeights(layer)) found.set(weight.name, await this.#levelsOf(weight));
     return found;
   }
 
@@ -109,6 +108,11 @@ export class LayerReader {
     this.#variables.set(layer, read);
     return read;
   }
+}
+
+/** Those whose rounding is on. */
+function roundedWeights(layer: Layer): RoundedWeight[] {
+  return layer instanceof QuantizingWrapper ? layer.roundedWeights().filter(({quantizer}) => quantizer.quantizing) : [];
 }
 
 async function readVariables(layer: Layer): Promise<Variables> {

@@ -147,11 +147,31 @@ function writeSubgraph(
   });
 }
 
+/** Offsets in FlatBuffers are 31 bits. */
+const LARGEST_FILE = 2 ** 31 - 1;
+
+/** How many bytes a file takes at most. */
+function roomFor({tensors, metadata, operators}: FlatModel): number {
+  const constants = new Map([...tensors, ...metadata].flatMap(({data}) => (data ? [[data.key, data.length]] : [])));
+  const tables = 1024 * (1 + tensors.length + operators.length);
+  const steps = tensors.reduce((sum, {scale}) => sum + 12 * (scale?.length ?? 0), 0);
+  return [...constants.values()].reduce((sum, length) => sum + length + 64, tables + steps);
+}
+
+/** A file that is too large to be one. */
+export function sizeProblems(model: FlatModel): string[] {
+  const bytes = roomFor(model);
+  if (bytes <= LARGEST_FILE) return [];
+  return [
+    `model must fit a file of 2 GiB, where FlatBuffers end, but takes up to ${bytes} bytes. Store its weights in fewer: ` +
+      "weights 'float16', 'int8' or 'int4'; or cut it in two: cutModel.",
+  ];
+}
+
 /** The bytes of a .tflite file. The same model gives the same bytes. */
 export function writeModel(model: FlatModel): Uint8Array {
   const {tensors, operators, metadata} = model;
-  const constants = [...tensors.flatMap(({data}) => data ?? []), ...metadata.map(({data}) => data)];
-  const to = new TableWriter(constants.reduce((sum, data) => sum + data.length + 64, 1024 * (1 + tensors.length)));
+  const to = new TableWriter(roomFor(model));
 
   // Buffer 0 is the empty one, of all that is computed.
   const buffers = new Register<Data | undefined>();

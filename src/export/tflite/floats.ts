@@ -26,13 +26,15 @@ export class Floats implements Data {
   /** Visits the numbers in the order of the file. */
   forEach(visit: (value: number, index: number) => void): void {
     const source = this.#source;
-    if (!this.#layout) return source.forEach(visit);
-    const {view, axis, scale, inFront} = this.#layout;
-    if (!inFront) {
-      const channel = channelsOf({view, axis});
-      return source.forEach((value: number, i: number) => visit(Math.fround(value * scale[channel(i)]!), i));
+    const layout = this.#layout;
+    if (!layout) source.forEach(visit);
+    else if (layout.inFront) {
+      const {view, axis, scale} = layout;
+      inFrontOrder(view, axis, (from, channel, to) => visit(Math.fround(source[from]! * scale[channel]!), to));
+    } else {
+      const [channel, {scale}] = [channelsOf(layout), layout];
+      source.forEach((value: number, i: number) => visit(Math.fround(value * scale[channel(i)]!), i));
     }
-    inFrontOrder(view, axis, (from, channel, to) => visit(Math.fround(source[from]! * scale[channel]!), to));
   }
 
   bytes(): Uint8Array {

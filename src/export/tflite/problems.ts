@@ -1,5 +1,12 @@
 /** What stands in the way of a file of TensorFlow Lite's, in a graph of integers. */
-import {computesInInt16, type InferenceGraph, mixedInputs, type NamedValue, typeOf} from '../../inference/graph';
+import {
+  computesInInt16,
+  type InferenceGraph,
+  type LayerProblem,
+  mixedInputs,
+  type NamedValue,
+  typeOf,
+} from '../../inference/graph';
 import {needsInt16} from '../../inference/grids';
 import type {Operator} from '../../inference/operators';
 import {isPlain, writtenAs} from './operators';
@@ -13,7 +20,7 @@ const OVERFLOWS: ReadonlySet<Operator> = new Set(['sigmoid', 'softmax', 'tanh'])
 const LARGEST_ARGUMENT = 2 ** 17;
 
 /** Layers with an operator that does not compute on as many bits as they have, or not on such large numbers. */
-function operatorProblems({nodes}: InferenceGraph): string[] {
+export function operatorProblems({nodes}: InferenceGraph): LayerProblem[] {
   return nodes
     .filter(isPlain)
     .filter(computesInInt16)
@@ -21,20 +28,20 @@ function operatorProblems({nodes}: InferenceGraph): string[] {
       const {layer, inputs} = node;
       const {operator} = writtenAs(node);
       if (IN_INT8_ONLY.has(node.operator)) {
-        return [
+        const problem =
           `layer ${layer}: TensorFlow Lite computes ${operator} on 8 bits only. Quantize the activations that it takes and ` +
-            'those that it gives with numBits of 8 or fewer, or use another activation.',
-        ];
+          'those that it gives with numBits of 8 or fewer, or use another activation.';
+        return [{layer, problem}];
       }
       const {grid} = inputs[0]!;
       if (!OVERFLOWS.has(node.operator) || !grid) return [];
       const {scale, lowest, highest} = grid;
       const most = Math.round(scale * Math.max(-lowest, highest));
       if (most <= LARGEST_ARGUMENT) return [];
-      return [
+      const problem =
         `layer ${layer}: TensorFlow Lite computes ${operator} of more than 8 bits for numbers up to ${LARGEST_ARGUMENT}, ` +
-          `but it is given up to ${most}. Scale them, or quantize them with numBits of 8 or fewer.`,
-      ];
+        `but it is given up to ${most}. Scale them, or quantize them with numBits of 8 or fewer.`;
+      return [{layer, problem}];
     });
 }
 
@@ -56,10 +63,7 @@ function floatPorts(ports: readonly NamedValue[], type: PortType, option: string
   if (type === 'float32') return [];
   return ports
     .filter(({value}) => typeOf(value) === 'float32')
-    .map(
-      ({name}) =>
-        `${option} ${type} is on a grid, but ${what} ${name} is float, of a graph segment. Leave it 'float32'.`,
-    );
+    .map(({name}) => `${option} ${type} is on a grid, but ${what} ${name} is float. Leave it 'float32'.`);
 }
 
 /** Inputs or outputs with more levels than the type in which they are asked for. */
@@ -77,7 +81,6 @@ function portProblems(ports: readonly NamedValue[], type: PortType, option: stri
 export function fileProblems(graph: InferenceGraph, inputType: PortType, outputType: PortType): string[] {
   return [
     ...mixedProblems(graph, inputType),
-    ...operatorProblems(graph),
     ...floatPorts(graph.inputs, inputType, 'inputType', 'input'),
     ...floatPorts(graph.outputs, outputType, 'outputType', 'output'),
     ...portProblems(graph.inputs, inputType, 'inputType', 'input'),

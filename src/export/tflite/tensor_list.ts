@@ -3,11 +3,12 @@ import type {Value} from '../../inference/graph';
 import {needsInt16, type ValueGrid} from '../../inference/grids';
 import {packInt4} from '../../inference/int4';
 import type {Constant as Given, Numbers} from '../../inference/operators';
+import {storageOf} from '../../inference/storage';
 import {type Data, dataOf} from './constant_data';
 import type {IntegerFilter} from './filters';
 import type {FlatTensor} from './flat_model';
 import {Floats} from './floats';
-import {integersOf, type PortType, storageOf} from './storage';
+import {integersOf, type PortType} from './storage';
 
 /** A tensor that is given. Numbers on a grid of their own have a scale. */
 interface Constant {
@@ -99,7 +100,14 @@ export class TensorList {
 
   weights(layer: string, {levels, shape, axis, scale}: IntegerFilter, asInt4: boolean): number {
     const [type, stored] = asInt4 ? (['int4', packInt4(levels)] as const) : (['int8', levels] as const);
-    return this.add(`${layer}/weights`, {data: dataOf(stored), type, shape, scale, zeroPoint: scale.map(() => 0), axis});
+    return this.add(`${layer}/weights`, {
+      data: dataOf(stored),
+      type,
+      shape,
+      scale,
+      zeroPoint: scale.map(() => 0),
+      axis,
+    });
   }
 
   bias(layer: string, {bias, biasScale}: IntegerFilter, asInt64: boolean): number {

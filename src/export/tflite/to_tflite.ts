@@ -14,17 +14,18 @@ import {
   text,
   throwProblems,
 } from '../../check/rules';
-import {floatProblems} from '../../inference/float_values';
 import {inferenceGraph} from '../../inference/from_layers';
 import type {InferenceGraph} from '../../inference/graph';
 import {whereToCut} from '../../inference/segments';
-import {writeModel} from './flat_model';
+import {dataOf} from './constant_data';
+import {sizeProblems, writeModel} from './flat_model';
 import {lower} from './lower';
 import {withFile, writeMetadata} from './metadata';
 import {hasOperation, refusedOperations} from './operations';
-import {fileProblems} from './problems';
+import {fileProblems, operatorProblems} from './problems';
 import {rewritten} from './rewrite';
 import type {PortType} from './storage';
+import {float16Problems, type WeightType, withWeights} from './weights';
 
 /** How far an export is. */
 export interface ExportProgress {
@@ -46,10 +47,24 @@ export interface TFLiteOptions {
   /** Images at a time: 1 by default; null lets whoever runs the file decide, which not every runtime can. */
   readonly batchSize?: number | null;
   /**
-   * Stores weights of 4 bits and fewer as int4, half as large, where their levels fit -8 to 7 and a runtime reads that. Not
-   * every one does. False by default.
+   * What the weights of a model that is not quantized are stored as: 'float32' (the default), 'float16' in half of the bytes,
+   * 'int8' in a quarter, or 'int4' in an eighth where LiteRT has operators for it (Dense, Conv1D, Conv2D, Embedding, the
+   * pointwise part of SeparableConv2D), and int8 elsewhere. Activations stay float: the operators round what they are given on
+   * the way ("dynamic range"). Weights of fewer than 1024 numbers stay float32 beside integers. Microcontrollers run none but
+   * float32, and LiteRT.js took 21 times as long for float16 on wasm (LiteRT#9663). A quantized model's weights are integers
+   * already.
+   */
+  readonly weights?: WeightType;
+  /**
+   * Of a quantized model: stores weights of 4 bits and fewer as int4, half as large, where their levels fit -8 to 7 and a
+   * runtime reads that. Not every one does. False by default.
    */
   readonly int4?: boolean;
+  /**
+   * Of a quantized model: computes in float what TensorFlow Lite has no integer operator for, or what is not quantized,
+   * between DEQUANTIZE and QUANTIZE, instead of refusing it. False by default.
+   */
+  readonly floatFallback?: boolean;
   /** What the model is for, for tools that show it; nothing by default. */
   readonly description?: string;
   /** The name of each class that the first output has a score for, each of one line; none by default. */
@@ -74,6 +89,8 @@ const RULES: Rules<TFLiteOptions> = {
   outputType: PORT,
   batchSize: batch,
   int4: flag,
+  floatFallback: flag,
+  weights: oneOf('float32', 'float16', 'int8', 'int4'),
   description: text,
   labels: must(
     'an array of strings of one line each',
@@ -88,6 +105,21 @@ function labelProblems({outputs}: LayersModel, labels: readonly string[] | undef
   const classes = outputs[0]!.shape[outputs[0]!.shape.length - 1];
   if (!labels || classes == null || labels.length === classes) return [];
   return [`labels must be ${classes} strings, one for each class of the first output, but were ${labels.length}.`];
+}
+
+/** Weights that are asked for as what the model's are not. */
+function weightProblems(isQuantized: boolean, {weights = 'int8', int4 = false}: TFLiteOptions): string[] {
+  if (!isQuantized) {
+    return int4
+      ? ["int4 is of a quantized model's weights of 4 bits and fewer, and this one is not. Use weights 'int4'."]
+      : [];
+  }
+  if (weights === 'int8') return [];
+  return [
+    `weights must be left out for a quantized model, but was '${weights}': its weights are the integers that it was trained ` +
+      'with, stored as int8, or with int4: true in half of that where they have 4 bits or fewer. For others, write the model ' +
+      'that was quantized.',
+  ];
 }
 
 const LABEL_FILE = 'labels.txt';
@@ -109,10 +141,16 @@ const LABEL_FILE = 'labels.txt';
  */
 export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}): Promise<Uint8Array> {
   checkOptions('toTFLite', options, RULES);
-  const {batchSize = 1, labels, onProgress} = options;
-  const problems = () => labelProblems(model, labels);
-  const job = {batch: batchSize ?? 1, problems, hasOperation, onProgress};
-  const graph = await inferenceGraph('toTFLite', model, job);
+  const {batchSize = 1, floatFallback = false, labels, onProgress} = options;
+  const problems = (isQuantized: boolean) => [...labelProblems(model, labels), ...weightProblems(isQuantized, options)];
+  const graph = await inferenceGraph('toTFLite', model, {
+    batch: batchSize ?? 1,
+    problems,
+    hasOperation,
+    graphProblems: built => operatorProblems(rewritten(built)),
+    floatFallback,
+    onProgress,
+  });
   throwProblems('toTFLite', segmentProblems(graph, model, options.batchSize));
   return fileOf(rewritten(graph), model.name, options);
 }
@@ -135,13 +173,12 @@ function segmentProblems(graph: InferenceGraph, model: LayersModel, batchSize: n
 }
 
 function fileOf(graph: InferenceGraph, name: string, options: TFLiteOptions): Uint8Array {
-  const {inputType = 'float32', outputType = 'float32', batchSize, int4 = false, description = '', labels} = options;
-  throwProblems('toTFLite', [
-    ...graph.problems,
-    ...floatProblems(graph),
-    ...fileProblems(graph, inputType, outputType),
-  ]);
-  const flat = lower(graph, {inputType, outputType, dynamicBatch: batchSize === null, int4});
+  const {inputType = 'float32', outputType = 'float32', weights = 'float32'} = options;
+  const {batchSize, int4 = false, description = '', labels} = options;
+  throwProblems('toTFLite', fileProblems(graph, inputType, outputType));
+  const lowered = lower(graph, {inputType, outputType, dynamicBatch: batchSize === null, int4});
+  if (weights === 'float16') throwProblems('toTFLite', float16Problems(lowered));
+  const flat = withWeights(lowered, weights);
   const text = {
     name,
     description,
@@ -149,6 +186,9 @@ function fileOf(graph: InferenceGraph, name: string, options: TFLiteOptions): Ui
     outputs: graph.outputs.map(output => output.name),
     labelFile: labels && LABEL_FILE,
   };
-  const bytes = writeModel({...flat, description, metadata: [{name: 'TFLITE_METADATA', data: writeMetadata(text)}]});
+  const metadata = [{name: 'TFLITE_METADATA', data: dataOf(writeMetadata(text))}];
+  const file = {...flat, description, metadata};
+  throwProblems('toTFLite', sizeProblems(file));
+  const bytes = writeModel(file);
   return labels ? withFile(bytes, LABEL_FILE, `${labels.join('\n')}\n`) : bytes;
 }

@@ -67,7 +67,9 @@ class Rewriting {
 
   /** An operator of floats, which the file has as float16. */
   withFloat16(operator: FlatOperator): void {
-    this.#write(operator, tensor => (becomesFloat16(this.#tensor(tensor)) ? this.#float16(tensor) : this.#asItIs(tensor)));
+    this.#write(operator, tensor =>
+      becomesFloat16(this.#tensor(tensor)) ? this.#float16(tensor) : this.#asItIs(tensor),
+    );
   }
 
   /** An operator with weights of integers, if it takes such. */
@@ -166,9 +168,7 @@ export function withWeights(graph: FlatGraph, type: WeightType): FlatGraph {
   if (type === 'float32') return graph;
   const from = type === 'float16' ? graph : withLookups(graph);
   const rewriting = new Rewriting(from);
-  return rewriting.of(each =>
-    type === 'float16' ? rewriting.withFloat16(each) : rewriting.withIntegers(each, type),
-  );
+  return rewriting.of(each => (type === 'float16' ? rewriting.withFloat16(each) : rewriting.withIntegers(each, type)));
 }
 
 /** Layers with numbers that float16 does not reach, once each. */

@@ -43,18 +43,28 @@ const ACTIVATIONS: Readonly<Record<string, Lowering>> = {
   tanh: onGrid('tanh', SIGNED_UNIT),
 };
 
+/** Those that have operators on floats only. */
+const IN_FLOAT: Readonly<Record<string, Lowering>> = {};
+
 /** x through the activation that a layer has or is, between the roundings before and after it. */
 export function activated(call: LayerCall, x: Value): Value {
   const rounded = call.round(x, 'before activation');
-  return call.round(ACTIVATIONS[activationOf(call.layer)]!(call, rounded), 'activation');
+  const name = activationOf(call.layer);
+  const y = ACTIVATIONS[name]?.(call, rounded) ?? IN_FLOAT[name]!(call, call.graph.float(rounded));
+  return call.round(y, 'activation');
 }
 
-/** What is against the activation that a layer has or is; undefined if nothing. */
-export function objectionToActivation(layer: Layer): string | undefined {
+/** What to do about what is computed in float only. */
+export const ELSE_FLOAT = 'Have it computed in float: floatFallback: true';
+
+/** What is against the activation that a layer has or is, in integers unless floats are as good; undefined if nothing. */
+export function objectionToActivation(layer: Layer, inFloat: boolean): string | undefined {
   const hasOne = attributesOf(layer).activation !== undefined;
   const name = activationOf(layer);
   if ((!hasOne && !['Activation', 'Softmax'].includes(layer.getClassName())) || ACTIVATIONS[name]) return undefined;
-  return `the activation ${name} has no integer operator. Use one of ${Object.keys(ACTIVATIONS).slice(1).join(', ')}`;
+  const others = `Use one of ${Object.keys(ACTIVATIONS).slice(1).join(', ')}`;
+  if (!IN_FLOAT[name]) return `the activation ${name} has no operator. ${others}`;
+  return inFloat ? undefined : `the activation ${name} has no integer operator. ${ELSE_FLOAT}. Or u${others.slice(1)}`;
 }
 
 export const leakyRelu: Lowering = (call, x) =>

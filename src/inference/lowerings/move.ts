@@ -31,7 +31,10 @@ export const cropping2d: Lowering = (call, x) => {
 export const embedding: Lowering = (call, x) => {
   const rounded = call.numbers.weights.get('embeddings');
   if (!rounded) {
-    const table = {values: call.numbers.floats.get('embeddings')!, shape: weightOf(call.layer, 'embeddings')!.shape as number[]};
+    const table = {
+      values: call.numbers.floats.get('embeddings')!,
+      shape: weightOf(call.layer, 'embeddings')!.shape as number[],
+    };
     return call.graph.add('lookup', {table}, {inputs: [x], shape: call.shape, rule: 'float32'});
   }
   const {levels, grid, shape} = rounded;

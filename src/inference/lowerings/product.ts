@@ -4,6 +4,7 @@ import {steppedLayer} from '../../layers/graph';
 import {asBatchNorm, weightOf} from '../../layers/tfjs_internals';
 import {channelOf} from '../../quantizer/levels';
 import type {Value} from '../graph';
+import {fitsInt8} from '../grids';
 import {type Convolution, type Filter, scaleChannels} from '../operators';
 import type {ValueName} from '../read_layers';
 import {NO_PADDING, type Pair, paddingOf} from '../window';
@@ -40,7 +41,10 @@ function filterOf(call: LayerCall, attribute: string, layout: Layout, hasBias = 
     // A channel of zeros has no step: for tiny gains, it would be out of the runtimes' limits.
     if (levels[i] !== 0) scale[output(i)] = grid.scale[step(i)]!;
   }
-  const filter = {...layout, levels: new Int8Array(levels), bits: grid.bits, scale, bias};
+  const integers = fitsInt8(levels)
+    ? {levels: new Int8Array(levels), bits: grid.bits}
+    : {levels: new Float32Array(levels), bits: undefined};
+  const filter = {...layout, ...integers, scale, bias};
   // Whatever follows, also the BatchNormalization that they were rounded for, multiplies them again.
   const inverse = gain?.map(each => 1 / each);
   if (inverse) scaleChannels(filter, inverse);
@@ -124,7 +128,9 @@ export const timeDistributed: Lowering = ({graph, layer, numbers, inputs, shape}
 export const batchNorm: Lowering = (call, x) => {
   const [axis] = [call.get('axis')].flat(); // Keras saves a list
   if (axis !== -1 && axis !== x.shape.length - 1) {
-    call.graph.problems.push(`layer ${call.layer.name}: it normalizes axis ${axis}, which must be the last one.`);
+    const {name} = call.layer;
+    const problem = `layer ${name}: it normalizes axis ${axis}, which must be the last one.`;
+    call.graph.problems.push({layer: name, problem});
     return x;
   }
   const channels = x.shape[x.shape.length - 1]!;

@@ -103,7 +103,8 @@ export const segment: LoweringOfMany = async (call, ...inputs) => {
   try {
     return await lowered(call, own, given);
   } catch (error) {
-    graph.problems.push(`layer ${layer.name}: its nodes cannot be run: ${(error as Error).message}`);
+    const problem = `layer ${layer.name}: its nodes cannot be run: ${(error as Error).message}`;
+    graph.problems.push({layer: layer.name, problem});
     return own.outputTypes.map(({shape}) => {
       const sizes = shape.map(dim => dim ?? 1);
       const size = sizes.reduce((product, dim) => product * dim, 1);

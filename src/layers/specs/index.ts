@@ -11,8 +11,8 @@ export const SPECS = {...PRODUCTS, ...RECURRENT, ...ELEMENTWISE, ...PASSING, ...
 
 type Specs = typeof SPECS;
 
-/** The classes that have a lowering to integers. */
-export type LoweredClass = {[Name in keyof Specs]: Specs[Name] extends {lowered: true} ? Name : never}[keyof Specs];
+/** The classes that have a lowering. */
+export type LoweredClass = {[Name in keyof Specs]: Specs[Name] extends {lowered: string} ? Name : never}[keyof Specs];
 
 function rowOf(className: string): LayerSpec | undefined {
   return Object.hasOwn(SPECS, className) ? SPECS[className as keyof Specs] : undefined;

@@ -80,6 +80,6 @@ export interface LayerSpec {
   readonly splits?: true;
   /** What tfmot's scheme does with it. By default it refuses it. */
   readonly tfmot?: TfmotTreatment;
-  /** Whether it can be computed in integers: `src/inference` has a lowering for just these classes. */
-  readonly lowered?: true;
+  /** What it can be computed in: `src/inference` has a lowering for just the classes that say so. Integers can be floats, too. */
+  readonly lowered?: 'integers' | 'float';
 }

@@ -3,12 +3,18 @@ import {attributesOf} from '../tfjs_internals';
 import type {LayerSpec} from './layer_spec';
 
 export const PRODUCTS = {
-  Conv1D: {kind: 'compute', weights: {kernel: -1}, splits: true, lowered: true},
-  Conv2D: {kind: 'compute', weights: {kernel: -1}, splits: true, tfmot: 'weightsPerChannel', lowered: true},
-  Conv2DTranspose: {kind: 'compute', weights: {kernel: -2}, splits: true, tfmot: 'weightsTransposed', lowered: true},
+  Conv1D: {kind: 'compute', weights: {kernel: -1}, splits: true, lowered: 'integers'},
+  Conv2D: {kind: 'compute', weights: {kernel: -1}, splits: true, tfmot: 'weightsPerChannel', lowered: 'integers'},
+  Conv2DTranspose: {
+    kind: 'compute',
+    weights: {kernel: -2},
+    splits: true,
+    tfmot: 'weightsTransposed',
+    lowered: 'integers',
+  },
   Conv3D: {kind: 'compute', weights: {kernel: -1}},
   Conv3DTranspose: {kind: 'compute', weights: {kernel: -2}},
-  Dense: {kind: 'compute', weights: {kernel: -1}, splits: true, tfmot: 'weights', lowered: true},
+  Dense: {kind: 'compute', weights: {kernel: -1}, splits: true, tfmot: 'weights', lowered: 'integers'},
   DepthwiseConv2D: {
     kind: 'compute',
     weights: {depthwiseKernel: 'depthwise'},
@@ -21,13 +27,13 @@ export const PRODUCTS = {
     },
     splits: true,
     tfmot: 'weightsPerChannel',
-    lowered: true,
+    lowered: 'integers',
   },
   Embedding: {
     kind: 'embedding',
     weights: {embeddings: 0},
     makesMask: layer => attributesOf(layer).maskZero ?? false,
-    lowered: true,
+    lowered: 'integers',
   },
   SeparableConv2D: {
     kind: 'compute',
@@ -35,6 +41,6 @@ export const PRODUCTS = {
     between: true,
     missingConfig: layer => ({depthMultiplier: attributesOf(layer).depthMultiplier}),
     tfmot: 'parts',
-    lowered: true,
+    lowered: 'integers',
   },
 } as const satisfies Readonly<Record<string, LayerSpec>>;

@@ -38,6 +38,6 @@ export const RECURRENT = {
       return isContainer(inner!) ? 'nested' : kindOf(inner!);
     },
     activation: (layer, activationOf) => activationOf(innerLayers(layer)[0]!),
-    lowered: true,
+    lowered: 'integers',
   },
 } as const satisfies Readonly<Record<string, LayerSpec>>;

@@ -2,5 +2,5 @@
 import type {LayerSpec} from './layer_spec';
 
 export const SEGMENTS = {
-  'tfjs-quantization>GraphSegment': {kind: 'segment', lowered: true},
+  'tfjs-quantization>GraphSegment': {kind: 'segment', lowered: 'integers'},
 } as const satisfies Readonly<Record<string, LayerSpec>>;
