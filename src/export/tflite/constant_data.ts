@@ -23,8 +23,8 @@ export function nameOf(array: object): string {
 }
 
 /** What tells data apart: short ones by what they hold, long ones by where it comes from. */
-export function keyOf({length, bytes}: Omit<Data, 'key'>, origin: () => string): string {
-  return length <= SHORT ? bytes().join() : origin();
+export function keyOf(data: Omit<Data, 'key'>, origin: () => string): string {
+  return data.length <= SHORT ? data.bytes().join() : origin();
 }
 
 /** The bytes of an array. */

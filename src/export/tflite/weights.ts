@@ -26,6 +26,8 @@ interface Hybrid {
   /** The lowest versions that take int8, and int4 where one does. */
   readonly version: number;
   readonly version4?: number;
+  /** Whether it reads rows of int4 as if each began with a byte. */
+  readonly byRows?: boolean;
 }
 
 const first = () => 0;
@@ -35,7 +37,7 @@ const HYBRID: Readonly<Partial<Record<OperatorName, Hybrid>>> = {
   BATCH_MATMUL: {weights: [1], axis: (shape, {adjY = 0}) => last(shape) - adjY, version: 4},
   CONV_2D: {weights: [1], axis: first, version: 5, version4: 7},
   DEPTHWISE_CONV_2D: {weights: [1], axis: last, version: 6},
-  EMBEDDING_LOOKUP: {weights: [1], axis: first, version: 4, version4: 4},
+  EMBEDDING_LOOKUP: {weights: [1], axis: first, version: 4, version4: 4, byRows: true},
   FULLY_CONNECTED: {weights: [1], axis: first, version: 12, version4: 12},
   TRANSPOSE_CONV: {weights: [1], axis: first, version: 3},
 };
@@ -80,8 +82,9 @@ class Rewriting {
       this.#write(operator, tensor => this.#asItIs(tensor));
       return;
     }
-    const {weights, axis, version, version4} = hybrid;
-    const asInt4 = type === 'int4' && version4 !== undefined;
+    const {weights, axis, version, version4, byRows = false} = hybrid;
+    const fits = weights.every(place => !byRows || this.#tensor(inputs[place]!).shape.at(-1)! % 2 === 0);
+    const asInt4 = type === 'int4' && version4 !== undefined && fits;
     // The other way to round inputs has twice their error where all are positive.
     const rounding: Options = hasOption(name, 'asymmetricQuantizeInputs') ? {asymmetricQuantizeInputs: 1} : {};
     const call = {...operator, options: {...options, ...rounding}, version: asInt4 ? version4 : version};

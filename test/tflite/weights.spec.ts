@@ -1,0 +1,138 @@
+/** toTFLite of models that are not quantized, whose weights are stored as float32, float16, int8 or int4. */
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import * as fc from 'fast-check';
+import {calibrate, quantizeModel} from '../../src/entries/qat';
+import {toTFLite, type TFLiteOptions} from '../../src/entries/tflite';
+import {scoped} from '../support/scoped';
+import {EACH_LAYER, SAMPLES} from './each_layer';
+import {mobileNetV2} from './mobilenet';
+import {parse, quantizedByLiteRt, run, type Runtime, type SchemaModel, stopRuntimes} from './runtimes';
+
+afterAll(stopRuntimes);
+
+const {layers} = tfl;
+const LITERT: readonly Runtime[] = ['reference', 'builtin', 'xnnpack', 'litert.js'];
+
+/** What a weight of a shape holds. */
+type Values = (shape: readonly number[], seed: number) => tf.Tensor;
+
+const normal: Values = (shape, seed) => tf.randomNormal([...shape], 0, 1, 'float32', seed);
+
+/** Channels of all sizes, some of them 0. */
+const uneven: Values = (shape, seed) => {
+  const channels = shape[shape.length - 1]!;
+  const sizes = tf.pow(10, tf.randomUniform([channels], -8, 3, 'float32', seed));
+  const isThere = tf.randomUniform([channels], 0, 1, 'float32', seed + 1).greater(0.2);
+  return normal(shape, seed).mul(sizes).mul(isThere);
+};
+
+/** A model of layers one after the other. */
+function stack(shape: readonly number[], all: readonly tfl.layers.Layer[], values = normal): tfl.LayersModel {
+  const input = tfl.input({shape: [...shape], name: 'x'});
+  const output = all.reduce((y, layer) => layer.apply(y) as tfl.SymbolicTensor, input);
+  const model = tfl.model({inputs: input, outputs: output});
+  tf.tidy(() => model.setWeights(model.weights.map(({shape: own}, i) => values(own as number[], i + 1))));
+  return model;
+}
+
+/** The layer of a product, and the numbers that it is given. */
+interface Product {
+  readonly shape: readonly number[];
+  readonly make: () => tfl.layers.Layer;
+}
+
+const upTo = (max: number) => fc.integer({min: 1, max});
+const padding = 'same';
+
+const PRODUCTS: Readonly<Record<string, fc.Arbitrary<Product>>> = {
+  Conv1D: fc
+    .record({i: upTo(60), filters: upTo(60), kernelSize: upTo(3)})
+    .map(({i, ...args}) => ({shape: [5, i], make: () => layers.conv1d({...args, padding})})),
+  Conv2D: fc
+    .record({i: upTo(24), filters: upTo(24), kernelSize: upTo(4), strides: upTo(2)})
+    .map(({i, ...args}) => ({shape: [6, 5, i], make: () => layers.conv2d({...args, padding})})),
+  Conv2DTranspose: fc
+    .record({i: upTo(24), filters: upTo(24), kernelSize: upTo(4), strides: upTo(2)})
+    .map(({i, ...args}) => ({shape: [3, 4, i], make: () => layers.conv2dTranspose({...args, padding})})),
+  Dense: fc
+    .record({i: upTo(70), units: upTo(70), rows: fc.constantFrom([], [3])})
+    .map(({i, rows, ...args}) => ({shape: [...rows, i], make: () => layers.dense(args)})),
+  DepthwiseConv2D: fc
+    .record({i: upTo(90), depthMultiplier: upTo(2), kernelSize: upTo(4)})
+    .map(({i, ...args}) => ({shape: [6, 5, i], make: () => layers.depthwiseConv2d({...args, padding})})),
+  SeparableConv2D: fc
+    .record({i: upTo(90), filters: upTo(40), kernelSize: upTo(4)})
+    .map(({i, ...args}) => ({shape: [6, 5, i], make: () => layers.separableConv2d({...args, padding})})),
+};
+
+const OF_PRODUCTS = /^(CONV_2D|DEPTHWISE_CONV_2D|EMBEDDING_LOOKUP|FULLY_CONNECTED|TRANSPOSE_CONV)$/;
+
+/** The weights of products in a file, without what it alone calls them: float16 ones where they come from. */
+function weightsIn({operators, tensors}: SchemaModel) {
+  // LiteRT's quantizer forgets to say that they are DEQUANTIZE.
+  const halves = operators.filter(({inputs}) => tensors[inputs[0]!]!.type === 'FLOAT16');
+  const made = new Map(halves.map(each => [each.outputs[0]!, each]));
+  return operators
+    .filter(({name}) => OF_PRODUCTS.test(name))
+    .map(({inputs}) => tensors[made.get(inputs[1]!)?.inputs[0] ?? inputs[1]!]!)
+    .map(({type, shape, scale, zeroPoint, axis, digest}) => ({type, shape, scale, zeroPoint, axis, digest}));
+}
+
+/** What of a model's products is in its file, and in that which LiteRT's quantizer makes of its float file. */
+async function bothOf(model: tfl.LayersModel, weights: keyof typeof BITS) {
+  const [floats, ours] = [await toTFLite(model), await toTFLite(model, {weights})];
+  const theirs = await quantizedByLiteRt(floats, BITS[weights]);
+  return {own: weightsIn(await parse(ours)), theirs: weightsIn(await parse(theirs))};
+}
+
+const BITS = {float16: 16, int8: 8, int4: 4} as const;
+
+describe("toTFLite's weights as LiteRT's quantizer has them", () => {
+  scoped();
+
+  for (const [name, product] of Object.entries(PRODUCTS)) {
+    for (const weights of ['float16', 'int8', 'int4'] as const) {
+      it(`${name}, ${weights}`, async () => {
+        let narrow = 0;
+        await fc.assert(
+          fc.asyncProperty(product, fc.boolean(), async ({shape, make}, isUneven) => {
+            const model = stack(shape, [make()], isUneven ? uneven : normal);
+            const {own, theirs} = await bothOf(model, weights);
+            expect(own.length).toBeGreaterThan(0);
+            expect(own).toEqual(theirs);
+            narrow += own.filter(({type}) => type !== 'FLOAT32').length;
+          }),
+          {numRuns: 40, seed: 16},
+        );
+        expect(narrow).toBeGreaterThan(5);
+      });
+    }
+  }
+
+  it('which makes integers of 1024 numbers and more', async () => {
+    for (const weights of ['int8', 'int4'] as const) {
+      for (const [inputs, units, type] of [
+        [33, 31, 'FLOAT32'],
+        [32, 32, weights.toUpperCase()],
+      ] as const) {
+        const {own, theirs} = await bothOf(stack([inputs], [layers.dense({units})]), weights);
+        expect(own).toEqual(theirs);
+        expect(own.map(each => each.type)).toEqual([type]);
+      }
+    }
+  });
+
+  it('a row of an Embedding as an output of Dense', async () => {
+    for (const [weights, columns] of [
+      ['int8', 33],
+      ['int4', 32],
+    ] as const) {
+      const table = uneven([columns, 40], 3).transpose<tf.Tensor2D>();
+      const embedding = stack([7], [layers.embedding({inputDim: 40, outputDim: columns})], () => table);
+      const dense = stack([columns], [layers.dense({units: 40, useBias: false})], () => table.transpose());
+      const [found, expected] = [await toTFLite(embedding, {weights}), await toTFLite(dense, {weights})];
+      expect(weightsIn(await parse(found))).toEqual(weightsIn(await parse(expected)));
+    }
+  });
+});
