@@ -3,16 +3,15 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import * as fc from 'fast-check';
 import {calibrate, quantizeModel} from '../../src/entries/qat';
-import {toTFLite, type TFLiteOptions} from '../../src/entries/tflite';
+import {toTFLite} from '../../src/entries/tflite';
+import {sizeProblems} from '../../src/export/tflite/flat_model';
 import {scoped} from '../support/scoped';
-import {EACH_LAYER, SAMPLES} from './each_layer';
 import {mobileNetV2} from './mobilenet';
-import {parse, quantizedByLiteRt, run, type Runtime, type SchemaModel, stopRuntimes} from './runtimes';
+import {parse, quantizedByLiteRt, run, type SchemaModel, stopRuntimes} from './runtimes';
 
 afterAll(stopRuntimes);
 
 const {layers} = tfl;
-const LITERT: readonly Runtime[] = ['reference', 'builtin', 'xnnpack', 'litert.js'];
 
 /** What a weight of a shape holds. */
 type Values = (shape: readonly number[], seed: number) => tf.Tensor;
@@ -133,6 +132,94 @@ describe("toTFLite's weights as LiteRT's quantizer has them", () => {
       const dense = stack([columns], [layers.dense({units: 40, useBias: false})], () => table.transpose());
       const [found, expected] = [await toTFLite(embedding, {weights}), await toTFLite(dense, {weights})];
       expect(weightsIn(await parse(found))).toEqual(weightsIn(await parse(expected)));
+    }
+  });
+});
+
+async function messageOf(model: tfl.LayersModel, options: object): Promise<string> {
+  return toTFLite(model, options).then(
+    () => '',
+    (error: unknown) => (error as Error).message,
+  );
+}
+
+describe('toTFLite is told weights', () => {
+  scoped();
+
+  it('that float16 does not reach, of all layers at once', async () => {
+    const names = ['first', 'second', 'third', 'fourth'];
+    const largest = [65519, -65520, 1e9, 2];
+    const all = names.map(name => layers.dense({units: 3, name, useBias: name !== 'third'}));
+    const model = stack([3], all);
+    model.layers.slice(1).forEach((layer, i) => {
+      const [kernel, ...others] = layer.getWeights();
+      layer.setWeights([
+        tf.fill(kernel!.shape, largest[i]! / 2),
+        ...others.map(each => tf.fill(each.shape, largest[i]!)),
+      ]);
+    });
+    const reach = 'and float16 ends at 65504';
+    expect(await messageOf(model, {weights: 'float16'})).toBe(
+      'toTFLite: 2 problems:\n' +
+        `- layer second: its weights hold -65520, ${reach}. Use weights 'float32' or 'int8', or scale them.\n` +
+        `- layer third: its weights hold 500000000, ${reach}. Use weights 'float32' or 'int8', or scale them.`,
+    );
+    // What is nearer to the largest number than to the next that there would be becomes that.
+    const small = stack([1], [layers.dense({units: 2, useBias: false})], () => tf.tensor2d([[65519, -65519]]));
+    const bytes = await toTFLite(small, {weights: 'float16'});
+    expect(await run(bytes, 'xnnpack', [[Float32Array.of(1)]])).toEqual([[Float32Array.of(65504, -65504)]]);
+  });
+
+  it('of quantized models, whose integers are there', async () => {
+    const q = quantizeModel(stack([3], [layers.dense({units: 2})]));
+    await calibrate(q, tf.ones([1, 3]));
+    for (const weights of ['float32', 'float16', 'int4']) {
+      const message = await messageOf(q, {weights});
+      expect(message).toContain(`weights '${weights}' are for what computes in float, but the model is quantized`);
+      expect(message).toContain('int4: true');
+    }
+    expect(await toTFLite(q, {weights: 'int8'})).toEqual(await toTFLite(q));
+  });
+
+  it('of a type that there is not', async () => {
+    const model = stack([3], [layers.dense({units: 2})]);
+    const types = "weights must be 'float32' or 'float16' or 'int8' or 'int4', but was the string 'bfloat16'.";
+    expect(await messageOf(model, {weights: 'bfloat16'})).toContain(types);
+    expect(await messageOf(model, {int4: true})).toContain("Use weights 'int4'.");
+  });
+
+  it('of 2 GiB', () => {
+    const length = 2 ** 30;
+    const constant = (key: string) => ({length, key, bytes: () => fail('it is not to be made') as never});
+    const fileOf = (...keys: string[]) => ({
+      description: '',
+      tensors: keys.map(key => ({name: key, type: 'float32', shape: [2 ** 28], data: constant(key)}) as const),
+      operators: [],
+      inputs: [],
+      outputs: [],
+      metadata: [],
+    });
+    expect(sizeProblems(fileOf('a', 'b')).join()).toMatch(/2 GiB.* takes up to 21\d{8} bytes.*'float16'/);
+    // The same numbers are there once.
+    expect(sizeProblems(fileOf('a', 'a'))).toEqual([]);
+  });
+});
+
+describe('toTFLite of MobileNet v2', () => {
+  scoped();
+
+  it('is as small as its weights', async () => {
+    const model = mobileNetV2(224);
+    const bytes = async (weights: 'float32' | 'float16' | 'int8' | 'int4') => (await toTFLite(model, {weights})).length;
+    const whole = await bytes('float32');
+    for (const [weights, share] of [
+      ['float16', 0.51],
+      ['int8', 0.27],
+      ['int4', 0.15],
+    ] as const) {
+      const found = (await bytes(weights)) / whole;
+      console.log(weights, found);
+      expect(found).withContext(weights).toBeLessThan(share);
     }
   });
 });

@@ -62,17 +62,17 @@ export class TensorList {
   }
 
   int32(layer: string, values: readonly number[], shape: readonly number[] = [values.length]): number {
-    return this.#constant(layer, {data: dataOf(Int32Array.from(values)), type: 'int32', shape});
+    return this.#constant(layer, 'constant', {data: dataOf(Int32Array.from(values)), type: 'int32', shape});
   }
 
   /** Numbers as they are. */
   given(layer: string, {type, shape, values}: Given): number {
-    if (values instanceof Float32Array) return this.floats(layer, {data: new Floats(values), shape});
-    return this.#constant(layer, {data: dataOf(values), type, shape});
+    if (values instanceof Float32Array) return this.floats(layer, 'constant', {data: new Floats(values), shape});
+    return this.#constant(layer, 'constant', {data: dataOf(values), type, shape});
   }
 
-  floats(layer: string, {data, shape}: FloatConstant): number {
-    return this.#constant(layer, {data, type: 'float32', shape});
+  floats(layer: string, what: 'weights' | 'bias' | 'constant', {data, shape}: FloatConstant): number {
+    return this.#constant(layer, what, {data, type: 'float32', shape});
   }
 
   /** Numbers on a given grid. */
@@ -80,7 +80,7 @@ export class TensorList {
     const {scale, lowest, highest} = grid;
     const {type, zeroPoint} = storageOf(grid);
     const stored = values.map(x => zeroPoint + Math.min(highest, Math.max(lowest, Math.round(x / scale))));
-    return this.#constant(layer, {data: dataOf(integersOf(stored, type)), type, shape, scale, zeroPoint});
+    return this.#constant(layer, 'constant', {data: dataOf(integersOf(stored, type)), type, shape, scale, zeroPoint});
   }
 
   /** Numbers on a grid about 0 as fine as the integers allow. */
@@ -88,7 +88,7 @@ export class TensorList {
     const [type, most] = inInt16 ? (['int16', 32767] as const) : (['int8', 127] as const);
     const scale = Math.fround(values.reduce((largest, each) => Math.max(largest, Math.abs(each)), 0) / most) || 1;
     const levels = values.map(each => Math.round(each / scale));
-    return this.#constant(layer, {data: dataOf(integersOf(levels, type)), type, shape, scale});
+    return this.#constant(layer, 'constant', {data: dataOf(integersOf(levels, type)), type, shape, scale});
   }
 
   /** A stored number that others are held to. */
@@ -117,12 +117,12 @@ export class TensorList {
     return this.add(`${layer}/bias`, {data, type, shape: [bias.length], ...quantization});
   }
 
-  #constant(layer: string, {data, type, shape, scale, zeroPoint = 0}: Constant): number {
+  #constant(layer: string, what: string, {data, type, shape, scale, zeroPoint = 0}: Constant): number {
     const quantization = scale === undefined ? {} : {scale: [scale], zeroPoint: [zeroPoint]};
     const key = `${type} ${shape.join()} ${data.key} ${String(scale)}`;
     const known = this.#constants.get(key);
     if (known !== undefined) return known;
-    const number = this.add(`${layer}/constant`, {layer, data, type, shape, ...quantization});
+    const number = this.add(`${layer}/${what}`, {layer, data, type, shape, ...quantization});
     this.#constants.set(key, number);
     return number;
   }

@@ -47,12 +47,12 @@ export interface TFLiteOptions {
   /** Images at a time: 1 by default; null lets whoever runs the file decide, which not every runtime can. */
   readonly batchSize?: number | null;
   /**
-   * What the weights of a model that is not quantized are stored as: 'float32' (the default), 'float16' in half of the bytes,
-   * 'int8' in a quarter, or 'int4' in an eighth where LiteRT has operators for it (Dense, Conv1D, Conv2D, Embedding, the
-   * pointwise part of SeparableConv2D), and int8 elsewhere. Activations stay float: the operators round what they are given on
-   * the way ("dynamic range"). Weights of fewer than 1024 numbers stay float32 beside integers. Microcontrollers run none but
-   * float32, and LiteRT.js took 21 times as long for float16 on wasm (LiteRT#9663). A quantized model's weights are integers
-   * already.
+   * What the weights of a model that is not quantized are stored as, and of layers that `floatFallback` computes in float:
+   * 'float32' (the default), 'float16' in half of the bytes, 'int8' in a quarter, or 'int4' in an eighth where LiteRT has
+   * operators for it (Dense, convolutions that are neither depthwise nor transposed, Embedding), and int8 elsewhere.
+   * Activations stay float: operators with integers round what they are given on the way ("dynamic range"). Beside integers,
+   * weights of fewer than 1024 numbers stay float32. Microcontrollers run float32 alone, and LiteRT.js took 21 times as long
+   * for float16 on wasm (LiteRT#9663). The other weights of a quantized model are integers already.
    */
   readonly weights?: WeightType;
   /**
@@ -108,17 +108,15 @@ function labelProblems({outputs}: LayersModel, labels: readonly string[] | undef
 }
 
 /** Weights that are asked for as what the model's are not. */
-function weightProblems(isQuantized: boolean, {weights = 'int8', int4 = false}: TFLiteOptions): string[] {
-  if (!isQuantized) {
-    return int4
-      ? ["int4 is of a quantized model's weights of 4 bits and fewer, and this one is not. Use weights 'int4'."]
-      : [];
+function weightProblems(isQuantized: boolean, {weights = 'int8', int4, floatFallback}: TFLiteOptions): string[] {
+  if (!isQuantized && int4) {
+    return ["int4 is for the weights of a quantized model, and this one is not. Use weights 'int4'."];
   }
-  if (weights === 'int8') return [];
+  if (!isQuantized || floatFallback || weights === 'int8') return [];
   return [
-    `weights must be left out for a quantized model, but was '${weights}': its weights are the integers that it was trained ` +
-      'with, stored as int8, or with int4: true in half of that where they have 4 bits or fewer. For others, write the model ' +
-      'that was quantized.',
+    `weights '${weights}' are for what computes in float, but the model is quantized: its weights are the integers that it ` +
+      'was trained with, stored as int8, or with int4: true in half of that where they have 4 bits or fewer. Leave weights ' +
+      'out, or write the model that was quantized.',
   ];
 }
 

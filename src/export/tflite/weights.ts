@@ -166,9 +166,10 @@ function withLookups(graph: FlatGraph): FlatGraph {
   return {...graph, tensors, operators};
 }
 
-/** The graph of a float model with its weights stored as a type. */
+/** The graph with the weights of its floats stored as a type. */
 export function withWeights(graph: FlatGraph, type: WeightType): FlatGraph {
-  if (type === 'float32') return graph;
+  const becomesOther = type === 'float16' ? becomesFloat16 : becomesIntegers;
+  if (type === 'float32' || !graph.tensors.some(becomesOther)) return graph;
   const from = type === 'float16' ? graph : withLookups(graph);
   const rewriting = new Rewriting(from);
   return rewriting.of(each => (type === 'float16' ? rewriting.withFloat16(each) : rewriting.withIntegers(each, type)));
