@@ -7,6 +7,7 @@ import {toTFLite} from '../../src/entries/tflite';
 import {sizeProblems} from '../../src/export/tflite/flat_model';
 import {scoped} from '../support/scoped';
 import {mobileNetV2} from './mobilenet';
+import {Nodes} from './segments';
 import {parse, quantizedByLiteRt, run, type SchemaModel, stopRuntimes} from './runtimes';
 
 afterAll(stopRuntimes);
@@ -65,7 +66,7 @@ const PRODUCTS: Readonly<Record<string, fc.Arbitrary<Product>>> = {
     .map(({i, ...args}) => ({shape: [6, 5, i], make: () => layers.separableConv2d({...args, padding})})),
 };
 
-const OF_PRODUCTS = /^(CONV_2D|DEPTHWISE_CONV_2D|EMBEDDING_LOOKUP|FULLY_CONNECTED|TRANSPOSE_CONV)$/;
+const OF_PRODUCTS = /^(BATCH_MATMUL|CONV_2D|DEPTHWISE_CONV_2D|EMBEDDING_LOOKUP|FULLY_CONNECTED|TRANSPOSE_CONV)$/;
 
 /** The weights of products in a file, without what it alone calls them: float16 ones where they come from. */
 function weightsIn({operators, tensors}: SchemaModel) {
@@ -118,6 +119,49 @@ describe("toTFLite's weights as LiteRT's quantizer has them", () => {
         const {own, theirs} = await bothOf(stack([inputs], [layers.dense({units})]), weights);
         expect(own).toEqual(theirs);
         expect(own.map(each => each.type)).toEqual([type]);
+      }
+    }
+  });
+
+  it('constants of graph segments', async () => {
+    const operations = {
+      BatchMatMulV2: [[1, 5, 40], (to: Nodes, x: string) => to.add('BatchMatMulV2', [x, to.noise([1, 40, 30])])],
+      'BatchMatMulV2, transposed': [
+        [1, 5, 40],
+        (to: Nodes, x: string) => to.add('BatchMatMulV2', [x, to.noise([1, 30, 40])], {adj_y: true}),
+      ],
+      Conv2D: [
+        [1, 6, 5, 12],
+        (to: Nodes, x: string) =>
+          to.add('Conv2D', [x, to.noise([3, 3, 12, 11])], {
+            strides: [1, 1, 1, 1],
+            padding: 'SAME',
+            dilations: [1, 1, 1, 1],
+          }),
+      ],
+      MatMul: [[1, 40], (to: Nodes, x: string) => to.add('MatMul', [x, to.noise([40, 31])])],
+    } as const;
+    for (const [name, [shape, add]] of Object.entries(operations)) {
+      const [nodes, x] = [new Nodes(), normal(shape, 5)];
+      const segment = nodes.segment('graph', ['x'], [add(nodes, 'x')], [x]);
+      const input = tfl.input({batchShape: [...shape], name: 'x'});
+      const model = tfl.model({inputs: input, outputs: segment.apply(input) as tfl.SymbolicTensor});
+      const expected = tf.tidy(() => (model.predict(x) as tf.Tensor).dataSync<'float32'>());
+      for (const weights of ['int8', 'int4'] as const) {
+        const {own, theirs} = await bothOf(model, weights);
+        expect(own).withContext(name).toEqual(theirs);
+        expect(own[0]!.type)
+          .withContext(name)
+          .toMatch(/INT[48]/);
+      }
+      const bytes = await toTFLite(model, {weights: 'int8'});
+      for (const runtime of ['reference', 'builtin', 'xnnpack', 'litert.js'] as const) {
+        const [[y]] = (await run(bytes, runtime, [[x.dataSync<'float32'>()]])) as [[Float32Array]];
+        const most = expected.reduce((largest, each) => Math.max(largest, Math.abs(each)), 0);
+        const far = y.reduce((largest, each, i) => Math.max(largest, Math.abs(each - expected[i]!)), 0);
+        expect(far / most)
+          .withContext(`${name}, ${runtime}`)
+          .toBeLessThan(0.03);
       }
     }
   });
@@ -190,7 +234,10 @@ describe('toTFLite is told weights', () => {
 
   it('of 2 GiB', () => {
     const length = 2 ** 30;
-    const constant = (key: string) => ({length, key, bytes: () => fail('it is not to be made') as never});
+    const bytes = () => {
+      throw new Error('it is not to be made');
+    };
+    const constant = (key: string) => ({length, key, bytes});
     const fileOf = (...keys: string[]) => ({
       description: '',
       tensors: keys.map(key => ({name: key, type: 'float32', shape: [2 ** 28], data: constant(key)}) as const),
@@ -218,7 +265,6 @@ describe('toTFLite of MobileNet v2', () => {
       ['int4', 0.15],
     ] as const) {
       const found = (await bytes(weights)) / whole;
-      console.log(weights, found);
       expect(found).withContext(weights).toBeLessThan(share);
     }
   });

@@ -72,17 +72,26 @@ function rounded(x: number): number {
   return x + 1.5 * 2 ** 52 - 1.5 * 2 ** 52;
 }
 
+/** The largest float16 number, and from where on numbers are nearer to the next that there would be. */
 export const LARGEST_FLOAT16 = 65504;
+export const INFINITE_FLOAT16 = 65520;
+
+const single = new Float32Array(1);
+const bits = new Uint32Array(single.buffer);
+
+/** How many steps there are in 1, by exponent: -14 and below, -13, … */
+const STEPS = Float32Array.from({length: 30}, (_, i) => 2 ** (24 - i));
 
 /** The bits of the float16 number that is nearest; of two as near the even one. What is too large is infinite. */
-export function float16Of(x: number): number {
-  if (Number.isNaN(x)) return 0x7e00;
+function float16Of(x: number): number {
+  single[0] = x;
+  const sign = (bits[0]! >>> 16) & 0x8000;
   const size = Math.abs(x);
-  const sign = x < 0 || Object.is(x, -0) ? 0x8000 : 0;
+  if (Number.isNaN(x)) return 0x7e00;
   if (size >= 2 ** 16) return sign + 0x7c00;
-  // Below, the steps are those of the lowest exponent. A fraction that becomes 1 is the next exponent's 0.
-  const exponent = Math.max(-14, Math.floor(Math.log2(size)));
-  return sign + (exponent + 14) * 1024 + rounded(size * 2 ** (10 - exponent));
+  // A fraction that becomes 1 is the next exponent's 0.
+  const exponent = Math.max(0, ((bits[0]! >>> 23) & 255) - 113);
+  return sign + exponent * 1024 + rounded(size * STEPS[exponent]!);
 }
 
 /** The numbers as float16. */

@@ -5,7 +5,7 @@
 import {sizeOf} from '../../inference/graph';
 import {dataOf} from './constant_data';
 import type {FlatModel, FlatOperator, FlatTensor, Port} from './flat_model';
-import {asFloat16, asIntegers, float16Of, Floats, LARGEST_FLOAT16, stepsOf} from './floats';
+import {asFloat16, asIntegers, Floats, LARGEST_FLOAT16, INFINITE_FLOAT16, stepsOf} from './floats';
 import {hasOption, type OperatorName, type Options} from './schema';
 import {TensorList} from './tensor_list';
 
@@ -181,7 +181,7 @@ export function float16Problems({tensors}: FlatGraph): string[] {
   for (const tensor of tensors.filter(becomesFloat16)) {
     const {layer = tensor.name, data} = tensor;
     (data as Floats).forEach(value => {
-      const isLost = Number.isFinite(value) && (float16Of(value) & 0x7fff) === 0x7c00;
+      const isLost = Number.isFinite(value) && Math.abs(value) >= INFINITE_FLOAT16;
       if (isLost && Math.abs(value) > Math.abs(largest.get(layer) ?? 0)) largest.set(layer, value);
     });
   }
