@@ -252,7 +252,7 @@ describe('toTFLite is told weights', () => {
   });
 });
 
-describe('toTFLite of MobileNet v2', () => {
+describe('A float file of MobileNet v2', () => {
   scoped();
 
   it('is as small as its weights', async () => {

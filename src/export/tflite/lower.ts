@@ -214,7 +214,8 @@ class Emitter {
       return tensor;
     }
     const copy = this.tensors.computed(name, {type, shape: value.shape});
-    this.#operator('RESHAPE', [tensor, this.tensors.int32(name, anyBatch(value))], copy, false);
+    const shape = this.#options.dynamicBatch ? anyBatch(value) : value.shape;
+    this.#operator('RESHAPE', [tensor, this.tensors.int32(name, shape)], copy, false);
     return copy;
   }
 
