@@ -14,7 +14,7 @@ const OPTIONS = {
   AddOptions: 'fusedActivationFunction potScaleInt16',
   ArgMaxOptions: 'outputType',
   ArgMinOptions: 'outputType',
-  BatchMatMulOptions: 'adjX adjY',
+  BatchMatMulOptions: 'adjX adjY asymmetricQuantizeInputs',
   BatchToSpaceNDOptions: '',
   BroadcastToOptions: '',
   CastOptions: 'inDataType outDataType',
@@ -32,7 +32,7 @@ const OPTIONS = {
   FillOptions: '',
   FloorDivOptions: '',
   FloorModOptions: '',
-  FullyConnectedOptions: 'fusedActivationFunction keepNumDims',
+  FullyConnectedOptions: 'fusedActivationFunction keepNumDims asymmetricQuantizeInputs',
   GatherNdOptions: '',
   GatherOptions: 'axis batchDims',
   GreaterEqualOptions: '',
@@ -102,8 +102,8 @@ const USED = [
       ActivationFunctionType: 'NONE RELU RELU_N1_TO_1 RELU6',
       BuiltinOperator:
         'ABS ADD ARG_MAX ARG_MIN AVERAGE_POOL_2D BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_TO CAST CEIL ' +
-        'CONCATENATION CONV_2D COS CUMSUM DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE DIV ELU EQUAL EXP FILL ' +
-        'FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED GATHER GATHER_ND GREATER GREATER_EQUAL LEAKY_RELU LESS ' +
+        'CONCATENATION CONV_2D COS CUMSUM DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE DIV ELU EMBEDDING_LOOKUP EQUAL EXP ' +
+        'FILL FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED GATHER GATHER_ND GREATER GREATER_EQUAL LEAKY_RELU LESS ' +
         'LESS_EQUAL LOG LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC LOG_SOFTMAX MAXIMUM MAX_POOL_2D MEAN MINIMUM ' +
         'MIRROR_PAD MUL NEG NOT_EQUAL ONE_HOT PACK PAD PADV2 POW PRELU QUANTIZE REDUCE_ALL REDUCE_ANY REDUCE_MAX ' +
         'REDUCE_MIN REDUCE_PROD RELU RELU6 RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_V2 ROUND RSQRT ' +
@@ -112,7 +112,7 @@ const USED = [
       BuiltinOptions: Object.keys(OPTIONS).join(' '),
       MirrorPadMode: 'REFLECT SYMMETRIC',
       Padding: 'SAME VALID',
-      TensorType: 'FLOAT32 INT32 UINT8 INT64 BOOL INT16 INT8 INT4',
+      TensorType: 'FLOAT32 FLOAT16 INT32 UINT8 INT64 BOOL INT16 INT8 INT4',
     },
     root: 'Model',
   },
