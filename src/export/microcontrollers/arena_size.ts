@@ -3,7 +3,7 @@
  * model computes, planned as in memory_plan.ts; from its tail on what stays; between them, for a while, what planning needs.
  */
 import {throwProblems} from '../../check/rules';
-import {adderOf, type Call, memoryOf} from './kernels';
+import {adderOf, type Call, memoryOf, operatorProblems} from './kernels';
 import {type Lifetime, plannedBytes} from './memory_plan';
 import {bytesOf, type FileSubgraph, type FileTensor, type ModelFile, readModel, tensorsOf} from './model_file';
 
@@ -173,26 +173,24 @@ class Layout {
   }
 }
 
-/** Tools that plan memory themselves leave their plan here. */
-const OFFLINE_PLAN = 'OfflineMemoryAllocation';
+/** Metadata by which tensors are somewhere else, or compressed. */
+const PLANS = ['OfflineMemoryAllocation', 'COMPRESSION_METADATA'];
 
 const MEASURE = 'Run it on the device, or in the Python package tflite-micro, and ask: interpreter.arena_used_bytes().';
 
 /** What keeps a file from telling what it takes. */
-function problemsOf({subgraphs, metadata}: ModelFile): string[] {
+function problemsOf(file: ModelFile): string[] {
+  const {subgraphs, metadata} = file;
   if (subgraphs.length > 1) return [`bytes must hold one subgraph, but hold ${subgraphs.length}. ${MEASURE}`];
   const {tensors, operators} = subgraphs[0]!;
-  const unknown = operators.filter(each => !memoryOf(each));
-  const none = [...new Set(unknown.filter(each => !adderOf(each)).map(each => each.operator))];
-  const untold = [...new Set(unknown.filter(adderOf).map(each => each.operator))];
-  const unsized = tensors.find(each => bytesOf(each) === undefined);
-  const open = tensors.find(({shape}) => shape.some(dim => dim < 0));
+  const untold = new Set(operators.filter(each => adderOf(each) && !memoryOf(each)).map(({operator}) => operator));
+  const plans = PLANS.filter(name => metadata.has(name));
+  const unsized = tensors.filter(each => bytesOf(each) === undefined || each.shape.some(dim => dim < 0));
   return [
-    ...(none.length > 0 ? [`bytes have operators that TensorFlow Lite Micro has not: ${none.join(', ')}.`] : []),
-    ...(untold.length > 0 ? [`bytes do not tell what these operators take: ${untold.join(', ')}. ${MEASURE}`] : []),
-    ...(unsized ? [`bytes have a tensor, ${unsized.name}, of a type that TensorFlow Lite Micro has not.`] : []),
-    ...(open ? [`bytes have a tensor, ${open.name}, of no fixed shape: [${open.shape}].`] : []),
-    ...(metadata.has(OFFLINE_PLAN) ? [`bytes bring a memory plan of their own (${OFFLINE_PLAN}). ${MEASURE}`] : []),
+    ...operatorProblems(file),
+    ...(untold.size > 0 ? [`bytes do not tell what these operators take: ${[...untold].join(', ')}. ${MEASURE}`] : []),
+    ...plans.map(name => `bytes do not tell what comes of their ${name}. ${MEASURE}`),
+    ...unsized.map(({name, type, shape}) => `bytes have a tensor of no known size, ${name}: ${type} [${shape}].`),
   ];
 }
 
@@ -214,7 +212,11 @@ function problemsOf({subgraphs, metadata}: ModelFile): string[] {
  * ```
  */
 export function arenaSize(bytes: Uint8Array): ArenaSize {
-  const file = readModel('arenaSize', bytes);
-  throwProblems('arenaSize', problemsOf(file));
+  return arenaOf('arenaSize', readModel('arenaSize', bytes));
+}
+
+/** {@link arenaSize} of a file that is read. */
+export function arenaOf(caller: string, file: ModelFile): ArenaSize {
+  throwProblems(caller, problemsOf(file));
   return new Layout(file.subgraphs[0]!).size();
 }

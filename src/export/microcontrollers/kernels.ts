@@ -3,7 +3,7 @@
  * (2026-08-20), micro/micro_mutable_op_resolver.h and micro/kernels/*.cc (the reference kernels), built
  * as the Python package tflite-micro is: pointers of 8 bytes, TF_LITE_STATIC_MEMORY, USE_TFLM_COMPRESSION.
  */
-import {bytesOf, type FileOperator, type FileOperatorKind, type FileTensor, sizeOf} from './model_file';
+import {bytesOf, type FileOperator, type FileOperatorKind, type FileTensor, type ModelFile, sizeOf} from './model_file';
 
 /** A call of an operator, with its tensors. */
 export interface Call {
@@ -260,4 +260,12 @@ export function adderOf({operator, isCustom}: FileOperatorKind): string | undefi
 /** What an operator's calls take; undefined where a file does not tell. */
 export function memoryOf({operator, isCustom}: FileOperatorKind): Memory | undefined {
   return isCustom || !Object.hasOwn(BUILTIN, operator) ? undefined : BUILTIN[operator];
+}
+
+/** What a model computes that TensorFlow Lite Micro does not. */
+export function operatorProblems({subgraphs}: ModelFile): string[] {
+  const absent = subgraphs.flatMap(({operators}) => operators.filter(each => adderOf(each) === undefined));
+  if (absent.length === 0) return [];
+  const names = [...new Set(absent.map(({operator}) => operator))];
+  return [`bytes need operators that TensorFlow Lite Micro does not have: ${names.join(', ')}. Use other layers.`];
 }

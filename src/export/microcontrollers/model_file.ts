@@ -85,16 +85,23 @@ export function tensorsOf({tensors}: FileSubgraph, numbers: readonly number[]): 
 export function readModel(caller: string, bytes: Uint8Array): ModelFile {
   throwProblems(caller, BYTES(bytes, 'bytes'));
   checkIdentity(caller, bytes);
-  try {
+  return readWhole(caller, bytes, () => {
     const file = modelOf(bytes);
     const problem = problemOf(file);
     if (problem) throw new RangeError(problem);
     return file;
+  });
+}
+
+/** Reads something of a file's bytes, or says that they are not all there. */
+export function readWhole<T>(caller: string, {length}: Uint8Array, read: () => T): T {
+  try {
+    return read();
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw invalid(
       caller,
-      `bytes must be a whole .tflite file, but of the ${bytes.length} given some point at what is not there ` +
+      `bytes must be a whole .tflite file, but of the ${length} given some point at what is not there ` +
         `(${error.message}). Read or write the file again.`,
     );
   }
