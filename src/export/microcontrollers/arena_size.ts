@@ -61,11 +61,13 @@ function takeTensor(end: End, {scale, zeroPoint}: FileTensor): void {
 }
 
 /** What a kernel sees of its tensors while it prepares. */
-function lookedAt({inputs, outputs}: Call, twice = false): number {
+function lookedAt(tensors: readonly (FileTensor | undefined)[]): number {
   const end = new End();
-  for (const tensor of [...inputs, ...outputs]) if (tensor) takeTensor(end, tensor);
-  return end.bytes * (twice ? 2 : 1);
+  for (const tensor of tensors) if (tensor) takeTensor(end, tensor);
+  return end.bytes;
 }
+
+const eachTensor = ({inputs, outputs}: Call) => [...inputs, ...outputs];
 
 /** The model's arena while it is laid out: the tail, and the most that was taken of both ends at a time. */
 class Layout {
@@ -114,11 +116,11 @@ class Layout {
 
   #prepare(): void {
     for (const [i, call] of this.#calls.entries()) {
-      const {demand, looksTwice} = memoryOf(call.operator)!;
+      const {demand, looksAt = eachTensor} = memoryOf(call.operator)!;
       const {kept = [], scratch = []} = demand?.(call) ?? {};
       for (const bytes of kept) this.#tail.take(bytes, ALIGNMENT);
       this.#scratch.push(...scratch.map(bytes => ({bytes: aligned(bytes, ALIGNMENT), first: i + 1, last: i + 1})));
-      this.#note(this.#requests() + lookedAt(call, looksTwice));
+      this.#note(this.#requests() + lookedAt(looksAt(call)));
     }
     this.#tail.take(BYTES.ScratchBufferHandle * this.#scratch.length, 8);
     for (const tensor of this.#subgraph.tensors) if (tensor.isVariable) this.#tail.take(bytesOf(tensor)!, ALIGNMENT);

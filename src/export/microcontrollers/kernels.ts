@@ -22,8 +22,8 @@ interface Demand {
 interface Memory {
   readonly options?: readonly [bytes: number, alignment: number];
   readonly state?: number;
-  /** Whether it looks at its tensors twice while it prepares, without forgetting the first look. */
-  readonly looksTwice?: boolean;
+  /** What it looks at while it prepares, and does not forget in between, where that is not each tensor once. */
+  readonly looksAt?: (call: Call) => readonly (FileTensor | undefined)[];
   readonly demand?: (call: Call) => Demand;
 }
 
@@ -54,6 +54,17 @@ function transposeConvolution({inputs: [, filter, x, bias], outputs: [y]}: Call)
   const biases = x?.type === 'INT16' && bias?.type === 'INT16' ? [8 * sizeOf(bias)] : [];
   return {kept: perChannel(filter?.shape[0] ?? 0), scratch: [...accumulators, ...biases]};
 }
+
+/** Convolutions look at all but the bias, then at all. */
+const productsOf = (
+  x: FileTensor | undefined,
+  filter: FileTensor | undefined,
+  bias: FileTensor | undefined,
+  [y]: Call['outputs'],
+) => [y, x, filter, x, filter, bias, y];
+const partsOfProduct = ({inputs: [x, filter, bias], outputs}: Call) => productsOf(x, filter, bias, outputs);
+const partsOfTransposed = ({inputs: [, filter, x, bias], outputs}: Call) => productsOf(x, filter, bias, outputs);
+const allTwice = ({inputs, outputs}: Call) => [...inputs, ...outputs, ...inputs, ...outputs];
 
 /** An operand is kept transposed where it is not given so. */
 function batchProduct({operator, inputs: [a, b], outputs}: Call): Demand {
@@ -96,7 +107,7 @@ const reduction: Memory = {
   options: [1, 1],
   state: 44,
   demand: ({inputs: [x, axes]}) => ({scratch: indices(x, axes)}),
-  looksTwice: true,
+  looksAt: allTwice,
 };
 const comparison: Memory = {state: 32};
 const pool: Memory = {options: [40, 4], state: 32};
@@ -123,10 +134,10 @@ const BUILTIN: Readonly<Record<string, Memory | undefined>> = {
   CAST: {options: [8, 4]},
   CEIL: plain,
   CONCATENATION: {options: [8, 4], state: 80},
-  CONV_2D: {options: [28, 4], state: 80, demand: convolution(0), looksTwice: true},
+  CONV_2D: {options: [28, 4], state: 80, demand: convolution(0), looksAt: partsOfProduct},
   COS: plain,
   CUMSUM: {options: [2, 1], demand: ({outputs: [y]}) => ({kept: y?.type === 'INT8' ? [36] : []})},
-  DEPTHWISE_CONV_2D: {options: [28, 4], state: 80, demand: convolution(3), looksTwice: true},
+  DEPTHWISE_CONV_2D: {options: [28, 4], state: 80, demand: convolution(3), looksAt: partsOfProduct},
   DEPTH_TO_SPACE: {options: [4, 4], demand: ownShape},
   DEQUANTIZE: {state: 32},
   DIV: {options: [4, 4], state: 28},
@@ -160,7 +171,7 @@ const BUILTIN: Readonly<Record<string, Memory | undefined>> = {
   LOG_SOFTMAX: {demand: ({inputs: [x]}) => ({kept: x?.type === 'INT8' ? [40] : []})},
   MAXIMUM: plain,
   MAX_POOL_2D: pool,
-  MEAN: {options: [1, 1], state: 44, demand: sum, looksTwice: true},
+  MEAN: {options: [1, 1], state: 44, demand: sum, looksAt: allTwice},
   MINIMUM: plain,
   MIRROR_PAD: {options: [4, 4], state: 20, demand: ({inputs: [x]}) => ({scratch: [...positions(x), ...positions(x)]})},
   MUL: {options: [4, 4], state: 36},
@@ -201,11 +212,11 @@ const BUILTIN: Readonly<Record<string, Memory | undefined>> = {
   SQUEEZE: {options: [36, 4]},
   STRIDED_SLICE: {options: [24, 4], state: 84},
   SUB: {options: [8, 4], state: 52},
-  SUM: {options: [1, 1], state: 44, demand: sum, looksTwice: true},
+  SUM: {options: [1, 1], state: 44, demand: sum, looksAt: allTwice},
   SVDF: {options: [12, 4], state: 36, demand: svdf},
   TANH: {state: 16},
   TRANSPOSE: plain,
-  TRANSPOSE_CONV: {options: [20, 4], state: 88, demand: transposeConvolution, looksTwice: true},
+  TRANSPOSE_CONV: {options: [20, 4], state: 88, demand: transposeConvolution, looksAt: partsOfTransposed},
   UNIDIRECTIONAL_SEQUENCE_LSTM: {options: [16, 4], state: 688, demand: lstm},
   UNPACK: {options: [8, 4]},
   VAR_HANDLE: untold,
