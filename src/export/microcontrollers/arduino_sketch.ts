@@ -28,6 +28,7 @@ const endsOf = ({tensor}: Port) => (isOnGrid(tensor) ? ENDS[tensor.type] : undef
 function reader({name, tensor}: Port, i: number): string {
   return `// Number ${tensor.shape.length > 1 ? 'n, row by row,' : 'n'} of the input ${quoted(name)}: [${tensor.shape.join(', ')}].
 float readInput${i}(int n) {
+  (void)n;
   return 0.0f;  // Your sensor's number n goes here, scaled as those that the model was trained on.
 }
 `;
@@ -141,10 +142,10 @@ void loop() {
 export function arduinoSketch(bytes: Uint8Array, options: CSourceOptions): Map<string, string> {
   const parts = sourceParts('arduinoSketch', bytes, options);
   const odd = [...parts.inputs, ...parts.outputs].filter(({tensor}) => !MEMBERS[tensor.type]);
-  throwProblems(
-    'arduinoSketch',
-    odd.map(({name, tensor}) => `bytes have ${tensor.type} in ${name}, which a sketch cannot read or fill.`),
+  const problems = odd.map(
+    ({name, tensor}) => `bytes have ${tensor.type} in ${name}, which a sketch cannot fill or print.`,
   );
+  throwProblems('arduinoSketch', [...new Set(problems)]);
   const {total} = arenaOf('arduinoSketch', parts.file);
   return new Map([[`${parts.name}.ino`, sketch(parts, total)], ...sourceFiles(parts)]);
 }
