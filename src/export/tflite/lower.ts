@@ -13,13 +13,14 @@ import {
 import {type Interval, needsInt16, sameGrid, type ValueGrid} from '../../inference/grids';
 import {clampPlan, FUSED, fusedFor} from './clamps';
 import {fitsInt4, floatFilter, type IntegerFilter, integerFilter} from './filters';
+import {isConstant} from '../../inference/operation_view';
 import type {Numbers} from '../../inference/operators';
+import {storageOf} from '../../inference/storage';
 import type {FlatModel, FlatOperator, Port} from './flat_model';
 import {stepsOf} from './operations';
-import {isConstant} from './operations/operation_call';
 import {isPlain, type Operand, type PlainNode, writtenAs} from './operators';
 import {FUSED_ACTIVATIONS, type FusedActivation, type OperatorName, type Options, TENSOR_TYPES} from './schema';
-import {type Bounds, boundsOf, type PortType, storageOf, widened} from './storage';
+import {type Bounds, boundsOf, type PortType, widened} from './storage';
 import {TensorList} from './tensor_list';
 
 /** How a graph is written. */
