@@ -4,7 +4,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import {toTFLite} from '../../src/entries/tflite';
 import {scoped} from '../support/scoped';
-import {CASES, RANDOM, SAMPLES, samplesOf, seedWeights} from './layer_cases';
+import {CASES, RANDOM, SAMPLES, samplesOf, seedWeights, WITHOUT} from './layer_cases';
 import {parse, run, type Runtime, stopRuntimes} from './runtimes';
 
 afterAll(stopRuntimes);
@@ -29,16 +29,6 @@ async function difference(
 }
 
 const RUNTIMES: readonly Runtime[] = ['reference', 'builtin', 'xnnpack', 'micro'];
-
-/** Runtimes that have no kernel for what a layer is written as. */
-const WITHOUT: Readonly<Record<string, readonly Runtime[]>> = {
-  ELU: ['reference'],
-  Conv3D: ['micro'],
-  'Conv3D with holes': ['micro'],
-  Conv3DTranspose: ['micro'],
-  gelu: ['micro'],
-  gelu_new: ['micro'],
-};
 
 describe('toTFLite of a float layer alone', () => {
   scoped();

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
+import type {Runtime} from './runtimes';
 
 type Symbolic = tfl.SymbolicTensor;
 const {layers} = tfl;
@@ -90,6 +91,10 @@ function convolution({kernel, strides, dilation, padding, activation, useBias}: 
 
 const channelsFirst = {dataFormat: 'channelsFirst'} as const;
 
+/** A convolution behind what only moves values. */
+const convolved = (x: Symbolic, {filters}: Random) =>
+  apply(layers.conv2d({filters, kernelSize: 1, ...channelsFirst}), x);
+
 /** In some models, of what is in any order; with kernels and steps of a volume's three dimensions. */
 function ofVolume({useBias, kernel, strides, padding}: Random, x: Symbolic) {
   const dataFormat = useBias ? ('channelsLast' as const) : ('channelsFirst' as const);
@@ -99,7 +104,10 @@ function ofVolume({useBias, kernel, strides, padding}: Random, x: Symbolic) {
   return {window: [depth, rows, columns] as [number, number, number], steps, padding, dataFormat};
 }
 
-/** Behind another layer, as tfjs changes the shape of what the layer is called on. */
+/** What layers are called on whose calls tfjs lets change the shape of that. */
+const copied = () => layers.permute({dims: [1, 2, 3]});
+
+/** Behind another layer, for the same reason. */
 const encoding = (outputMode: string, lengthOf: (random: Random) => number): Case => ({
   shapes: random => [[lengthOf(random), 1]],
   build: ([x], random) => {
@@ -305,19 +313,21 @@ export const CASES: Readonly<Record<string, Case>> = {
   }, 8),
   'MaxPooling2D, channels first': onChannels((x, random) => {
     const {kernelSize: poolSize, strides, padding} = convolution(random, smallerOf(x.shape[2], x.shape[3]));
-    return apply(layers.maxPooling2d({poolSize, strides, padding, ...channelsFirst}), x);
+    return convolved(apply(layers.maxPooling2d({poolSize, strides, padding, ...channelsFirst}), x), random);
   }),
   'AveragePooling2D, channels first': onChannels((x, {kernel, strides}) => {
     const poolSize = Math.min(kernel, smallerOf(x.shape[2], x.shape[3]));
     return apply(layers.averagePooling2d({poolSize, strides, ...channelsFirst}), x);
   }),
   'GlobalAveragePooling2D, channels first': onChannels(x => apply(layers.globalAveragePooling2d(channelsFirst), x)),
-  'GlobalMaxPooling2D, channels first': onChannels(x => apply(layers.globalMaxPooling2d(channelsFirst), x)),
-  'UpSampling2D, channels first': onChannels((x, {strides}) =>
-    apply(layers.upSampling2d({size: [strides, 2], ...channelsFirst}), x),
+  'GlobalMaxPooling2D, channels first': onChannels(x =>
+    apply(layers.dense({units: 2}), apply(layers.globalMaxPooling2d(channelsFirst), x)),
   ),
-  'ZeroPadding2D, channels first': onChannels((x, {strides}) =>
-    apply(layers.zeroPadding2d({padding: [strides, 1], ...channelsFirst}), x),
+  'UpSampling2D, channels first': onChannels((x, random) =>
+    convolved(apply(layers.upSampling2d({size: [random.strides, 2], ...channelsFirst}), x), random),
+  ),
+  'ZeroPadding2D, channels first': onChannels((x, random) =>
+    convolved(apply(layers.zeroPadding2d({padding: [random.strides, 1], ...channelsFirst}), x), random),
   ),
   'Flatten, channels first': onChannels(x => apply(layers.dense({units: 2}), apply(layers.flatten(channelsFirst), x))),
   'BatchNormalization, channels first': {
@@ -357,7 +367,7 @@ export const CASES: Readonly<Record<string, Case>> = {
   ),
   MaxPooling3D: onVolume((x, random) => {
     const {window: poolSize, steps: strides, ...args} = ofVolume(random, x);
-    return apply(layers.maxPooling3d({poolSize, strides, ...args}), x);
+    return apply(layers.dense({units: 2}), apply(layers.maxPooling3d({poolSize, strides, ...args}), x));
   }),
   AveragePooling3D: {
     ...onVolume((x, random) => {
@@ -406,11 +416,14 @@ export const CASES: Readonly<Record<string, Case>> = {
   'CategoryEncoding, counted': encoding('count', ({channels}) => channels),
   'Resizing, bilinear': resizing('bilinear'),
   'Resizing, nearest': resizing('nearest'),
-  CenterCrop: onImage(
-    (x, {kernel, filters}) =>
-      apply(layers.conv2d({filters, kernelSize: 1}), apply(layers.centerCrop({height: kernel, width: filters}), x)),
-    2,
-  ),
+  CenterCrop: onImage((x, {kernel, filters, dilation}) => {
+    const crop = layers.centerCrop(
+      dilation === 1
+        ? {height: Math.min(kernel, x.shape[1]!), width: Math.min(filters, x.shape[2]!)}
+        : {height: x.shape[1]!, width: Math.max(x.shape[2]! - 1, 1)},
+    );
+    return apply(crop, apply(copied(), x));
+  }),
   RandomWidth: {
     ...ofFloats(onImage(x => apply(layers.reLU(), apply(layers.randomWidth({factor: 0.5}), x)))),
     expected: x => x.relu(),
@@ -440,6 +453,16 @@ export const CASES: Readonly<Record<string, Case>> = {
     model.add(layers.dense({units: 3}));
     return apply(layers.timeDistributed({layer: model as unknown as tfl.layers.Layer}), x);
   }, 3),
+};
+
+/** Runtimes that have no kernel for what a layer is written as. */
+export const WITHOUT: Readonly<Record<string, readonly Runtime[]>> = {
+  ELU: ['reference'],
+  Conv3D: ['micro'],
+  'Conv3D with holes': ['micro'],
+  Conv3DTranspose: ['micro'],
+  gelu: ['micro'],
+  gelu_new: ['micro'],
 };
 
 /** Weights from a seed; BatchNormalization's variances are positive, and some of its gains negative or 0. */

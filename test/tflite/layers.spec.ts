@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import {calibrate, quantizeModel} from '../../src/entries/qat';
 import {toTFLite} from '../../src/entries/tflite';
 import {scoped} from '../support/scoped';
-import {CASES, RANDOM, SAMPLES, samplesOf, seedWeights} from './layer_cases';
+import {CASES, RANDOM, SAMPLES, samplesOf, seedWeights, WITHOUT} from './layer_cases';
 import {parse, run, type Runtime, stopRuntimes} from './runtimes';
 
 afterAll(stopRuntimes);
@@ -38,9 +38,6 @@ const UNROUNDED = 1.5;
 
 const RUNTIMES: readonly Runtime[] = ['reference', 'xnnpack', 'micro', 'litert.js'];
 
-/** The interpreter has no reference kernel for it. */
-const WITHOUT_REFERENCE = ['ELU'];
-
 describe('toTFLite of a layer alone', () => {
   scoped();
 
@@ -57,7 +54,7 @@ describe('toTFLite of a layer alone', () => {
           await calibrate(q, samples.length === 1 ? samples[0]! : samples);
           const bytes = await toTFLite(q);
           const isRounded = q.layers[q.layers.length - 1]!.getConfig()['output'] != null;
-          for (const runtime of RUNTIMES.filter(each => each !== 'reference' || !WITHOUT_REFERENCE.includes(name))) {
+          for (const runtime of RUNTIMES.filter(each => !WITHOUT[name]?.includes(each))) {
             const off = await distance(q, samples, runtime, bytes);
             if (off > (tolerance ?? (isRounded ? ROUNDED : UNROUNDED)) + 1e-3) {
               throw new Error(`${runtime}: ${off} levels off`);

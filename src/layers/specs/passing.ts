@@ -28,10 +28,11 @@ export const PASSING = {
   MaxPooling2D: {kind: 'passing', tfmot: 'nothing', lowered: 'integers'},
   MaxPooling3D: {kind: 'passing', lowered: 'integers'},
   Permute: {kind: 'passing', tfmot: 'nothing', lowered: 'integers'},
-  RandomWidth: {kind: kindOfResizing, addsNoise: true, lowered: 'integers'},
+  RandomWidth: {kind: kindOfResizing, addsNoise: true, lowered: 'float'},
   RepeatVector: {kind: 'passing', lowered: 'integers'},
   Reshape: {kind: 'passing', tfmot: 'nothing', lowered: 'integers'},
-  Resizing: {kind: kindOfResizing, lowered: 'integers'},
+  // In models, tfjs cannot call either of those that are in float.
+  Resizing: {kind: kindOfResizing, lowered: 'float'},
   SpatialDropout1D: {kind: 'passing', addsNoise: true, tfmot: 'nothing', lowered: 'integers'},
   UpSampling2D: {kind: kindOfResizing, tfmot: 'output', lowered: 'integers'},
   ZeroPadding2D: {kind: 'passing', tfmot: 'nothing', lowered: 'integers'},
