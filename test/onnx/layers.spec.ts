@@ -1,11 +1,11 @@
 /** Every layer alone, in models of random shapes, strides, paddings, activations and weights: as the model, in all runtimes. */
 import * as tf from '@tensorflow/tfjs-core';
-import type * as tfl from '@tensorflow/tfjs-layers';
+import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import {calibrate, quantizeModel} from '../../src/entries/qat';
 import {toONNX} from '../../src/entries/onnx';
 import {scoped} from '../support/scoped';
-import {CASES, RANDOM, randomModel, samplesOf} from '../tflite/random_layers';
+import {type Case, CASES, type Random, RANDOM, samplesOf, seedWeights} from '../tflite/layer_cases';
 import {check, run, RUNTIMES, stopRuntimes} from './runtimes';
 
 afterAll(stopRuntimes);
@@ -31,17 +31,52 @@ function distance(got: ArrayLike<number>, expected: ArrayLike<number>, unit: num
   return {most: Math.max(...off), share: off.filter(each => each <= limit).length / off.length};
 }
 
+function randomModel({shapes, build}: Case, random: Random): tfl.LayersModel {
+  const inputs = shapes(random).map(shape => tfl.input({shape}));
+  const model = tfl.model({inputs, outputs: build(inputs, random)});
+  seedWeights(model, random);
+  return model;
+}
+
 const predicted = (model: tfl.LayersModel, samples: tf.Tensor[]) =>
   tf.tidy(() => (model.predict(samples.length === 1 ? samples[0]! : samples) as tf.Tensor).dataSync());
 
 describe('toONNX of a layer alone', () => {
   scoped();
 
+  const most: Record<string, Record<string, number>> = {};
+  const found = (what: string, name: string, off: number) => {
+    const own = (most[name] ??= {});
+    own[what] = Math.max(own[what] ?? 0, off);
+  };
+  afterAll(() => process.env['SHOW'] && console.log(most));
+
   for (const [name, each] of Object.entries(CASES)) {
+    it(`in float: ${name}`, async () => {
+      const runs = fc.asyncProperty(RANDOM, async random => {
+        const model = randomModel(each, random);
+        const samples = samplesOf(model, random, each.below);
+        const bytes = await toONNX(model);
+        await check(bytes);
+        const expected = each.expected
+          ? tf.tidy(() => each.expected!(samples[0]!, model, random).dataSync())
+          : predicted(model, samples);
+        const unit = Math.max(1e-30, ...Array.from(expected, Math.abs));
+        for (const runtime of RUNTIMES) {
+          const [y] = await run(bytes, runtime, samples);
+          const {most, share} = distance(y!.values, expected, unit, FLOAT);
+          if (share < 1) throw new Error(`${runtime}: ${most} of the largest output off`);
+          found(`float ${runtime}`, name, most);
+        }
+      });
+      await fc.assert(runs, {numRuns: RUNS, seed: 1, endOnFailure: true});
+    }, 120_000);
+
+    if (each.isFloat) continue;
     it(`quantized: ${name}`, async () => {
       const runs = fc.asyncProperty(RANDOM, async random => {
         const q = quantizeModel(randomModel(each, random));
-        const samples = samplesOf(q, random, name === 'Embedding');
+        const samples = samplesOf(q, random, each.below);
         await calibrate(q, samples.length === 1 ? samples[0]! : samples);
         const bytes = await toONNX(q);
         const {scales} = await check(bytes);
@@ -50,23 +85,7 @@ describe('toONNX of a layer alone', () => {
           const [y] = await run(bytes, runtime, samples);
           const {most, share} = distance(y!.values, expected, scales[scales.length - 1]!, WITHIN + 1e-3);
           if (share < OF_ALL) throw new Error(`${runtime}: ${most} levels off, within one for ${share}`);
-        }
-      });
-      await fc.assert(runs, {numRuns: RUNS, seed: 1, endOnFailure: true});
-    }, 120_000);
-
-    it(`in float: ${name}`, async () => {
-      const runs = fc.asyncProperty(RANDOM, async random => {
-        const model = randomModel(each, random);
-        const samples = samplesOf(model, random, name === 'Embedding');
-        const bytes = await toONNX(model);
-        await check(bytes);
-        const expected = predicted(model, samples);
-        const unit = Math.max(1e-30, ...Array.from(expected, Math.abs));
-        for (const runtime of RUNTIMES) {
-          const [y] = await run(bytes, runtime, samples);
-          const {most, share} = distance(y!.values, expected, unit, FLOAT);
-          if (share < 1) throw new Error(`${runtime}: ${most} of the largest output off`);
+          found(`int8 ${runtime}`, name, most);
         }
       });
       await fc.assert(runs, {numRuns: RUNS, seed: 1, endOnFailure: true});

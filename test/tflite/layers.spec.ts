@@ -1,11 +1,11 @@
 /** Every layer alone, in models of random shapes, strides, paddings, activations and weights: as the model, in all runtimes. */
 import * as tf from '@tensorflow/tfjs-core';
-import type * as tfl from '@tensorflow/tfjs-layers';
+import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import {calibrate, quantizeModel} from '../../src/entries/qat';
 import {toTFLite} from '../../src/entries/tflite';
 import {scoped} from '../support/scoped';
-import {CASES, RANDOM, randomModel, SAMPLES, samplesOf} from './random_layers';
+import {CASES, RANDOM, SAMPLES, samplesOf, seedWeights, WITHOUT} from './layer_cases';
 import {parse, run, type Runtime, stopRuntimes} from './runtimes';
 
 afterAll(stopRuntimes);
@@ -38,25 +38,25 @@ const UNROUNDED = 1.5;
 
 const RUNTIMES: readonly Runtime[] = ['reference', 'xnnpack', 'micro', 'litert.js'];
 
-/** The interpreter has no reference kernel for it. */
-const WITHOUT_REFERENCE = ['ELU'];
-
 describe('toTFLite of a layer alone', () => {
   scoped();
 
-  for (const [name, each] of Object.entries(CASES)) {
+  for (const [name, {shapes, build, tolerance, below}] of Object.entries(CASES).filter(([, {isFloat}]) => !isFloat)) {
     it(
       name,
       async () => {
         const runs = fc.asyncProperty(RANDOM, async random => {
-          const q = quantizeModel(randomModel(each, random));
-          const samples = samplesOf(q, random, name === 'Embedding');
+          const inputs = shapes(random).map(shape => tfl.input({shape}));
+          const model = tfl.model({inputs, outputs: build(inputs, random)});
+          seedWeights(model, random);
+          const q = quantizeModel(model);
+          const samples = samplesOf(q, random, below);
           await calibrate(q, samples.length === 1 ? samples[0]! : samples);
           const bytes = await toTFLite(q);
           const isRounded = q.layers[q.layers.length - 1]!.getConfig()['output'] != null;
-          for (const runtime of RUNTIMES.filter(each => each !== 'reference' || !WITHOUT_REFERENCE.includes(name))) {
+          for (const runtime of RUNTIMES.filter(each => !WITHOUT[name]?.includes(each))) {
             const off = await distance(q, samples, runtime, bytes);
-            if (off > (each.tolerance ?? (isRounded ? ROUNDED : UNROUNDED)) + 1e-3) {
+            if (off > (tolerance ?? (isRounded ? ROUNDED : UNROUNDED)) + 1e-3) {
               throw new Error(`${runtime}: ${off} levels off`);
             }
           }

@@ -13,10 +13,10 @@ import type {WeightTypes} from './filters';
 import {type Form, inForm} from './forms';
 import type {OnnxModel, OnnxPort} from './model_proto';
 import {NodeList} from './node_list';
-import type {Operator} from '../../inference/operators';
 import {madeBy} from './operations';
 import {OperationCall} from './operations/operation_call';
 import {absorbedBy, type Own, ROWS} from './operators';
+import {unroundedValues} from './unrounded';
 import {type Change, Values} from './values';
 
 /** How a graph is written. */
@@ -57,14 +57,14 @@ export function lower(graph: InferenceGraph, options: LowerOptions): Lowered {
 
   for (const {name, value} of inputs) values.input(value, {name, form: formOf(value)});
   const absorbed = new Set(nodes.flatMap(node => absorbedBy(node) ?? []));
-  const passing = new Set(nodes.flatMap(node => passingBefore(node) ?? []));
+  const unrounded = unroundedValues(graph);
   for (const node of nodes) {
     list.layer = node.layer;
     if (absorbed.has(node)) continue;
     if (node.operator !== 'operation') {
       const row = ROWS[node.operator] as (node: Node, writing: object) => ReturnType<(typeof ROWS)[Own]>;
       const held = row(node, {list, values, weightTypes});
-      if (held) values.give(node.output, held, node.clamp, passing.has(node) ? 'passing' : changeBy(node, passing));
+      if (held) values.give(node.output, held, node.clamp, changeBy(node, unrounded));
       continue;
     }
     const call = new OperationCall(node, list, values);
@@ -96,21 +96,12 @@ export function lower(graph: InferenceGraph, options: LowerOptions): Lowered {
   return {model, refused, fixed};
 }
 
-/** Operators that compute, and are on their inputs' grid nevertheless, as other formats want it. */
-const AVERAGING: ReadonlySet<Operator> = new Set(['averagePool', 'resizeBilinear']);
-
-/** What is computed for a rounding alone, and needs none before. */
-function passingBefore({operator, inputs}: Node): Node | undefined {
-  const [x] = inputs;
-  const isNeedless = operator === 'requantize' && x?.uses === 1 && x.producer && AVERAGING.has(x.producer.operator);
-  return isNeedless ? x.producer : undefined;
-}
-
 /** What an operator does to numbers that are on grids. */
-function changeBy({operator, rule, inputs, output}: Node, passing: ReadonlySet<Node>): Change {
-  const [x] = inputs as [Value];
-  const onlyClamps = operator === 'clamp' || operator === 'requantize';
+function changeBy({operator, rule, inputs, output}: Node, unrounded: ReadonlySet<Value>): Change {
+  if (unrounded.has(output)) return 'passing';
+  if (inputs.some(x => unrounded.has(x))) return 'computed';
   if (rule === 'same' && inputs.every(({grid}) => sameGrid(grid, output.grid))) return 'moved';
-  const isRounded = inputs.length === 1 && x.grid !== undefined && !(x.producer && passing.has(x.producer));
+  const onlyClamps = operator === 'clamp' || operator === 'requantize';
+  const isRounded = inputs.length === 1 && inputs[0]!.grid !== undefined;
   return isRounded && (rule === 'same' || onlyClamps) ? 'rounded' : 'computed';
 }

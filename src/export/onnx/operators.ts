@@ -8,7 +8,8 @@ import {filterTensors, type Layout, type WeightTypes} from './filters';
 import {axisIn, type Form, type Held, inForm, isFormless, orderOf} from './forms';
 import type {Attributes as OnnxAttributes} from './model_proto';
 import type {NodeList} from './node_list';
-import {scalesFor} from './resize';
+import {missingBehind} from './transposed';
+import {resized} from './resize';
 import {storageOf, stored} from './storage';
 import type {Values} from './values';
 
@@ -101,10 +102,13 @@ const transposedConv2d: Row<'transposedConv2d'> = (node, writing) => {
   const layout = {order: [3, 2, 0, 1], shape: [channels, outputs, height, width], axis: 1};
   const tensors = filterTensors(writing.list, node, layout, writing.weightTypes);
   const x = inputs[0]!;
-  const missing = [0, 1].map(i => {
-    const reach = (filter.shape[i]! - 1) * dilations[i]! + 1;
-    const [before, behind] = padding.amounts[i]!;
-    return output.shape[i + 1]! - (strides[i]! * (x.shape[i + 1]! - 1) + reach - before - behind);
+  const missing = missingBehind({
+    size: x.shape.slice(1, 3),
+    whole: output.shape.slice(1, 3),
+    window: [height, width],
+    strides,
+    dilations,
+    amounts: padding.amounts,
   });
   const given = [writing.values.take(x, 'first'), ...tensors];
   const name = writing.list.add('ConvTranspose', given, {
@@ -148,12 +152,12 @@ function reduction(op: string): Row<'max' | 'mean'> {
   };
 }
 
-function resize(attributes: OnnxAttributes): Row<'resizeBilinear' | 'resizeNearest'> {
-  return ({inputs, output}, {list, values}) => {
+function resize(mode: 'linear' | 'nearest'): Row<'resizeBilinear' | 'resizeNearest'> {
+  return ({inputs, output, attributes: {alignCorners}}, {list, values}) => {
     const x = inputs[0]!;
-    const scales = list.floats(scalesFor(inForm(x.shape, 'first'), inForm(output.shape, 'first')));
-    const asymmetric = {coordinate_transformation_mode: 'asymmetric', ...attributes};
-    return {form: 'first', name: list.add('Resize', [values.take(x, 'first'), '', scales], asymmetric)};
+    const image = values.take(x, 'first');
+    const [from, to] = [inForm(x.shape, 'first'), inForm(output.shape, 'first')];
+    return {form: 'first', name: resized(list, image, [from, to], {mode, from: alignCorners ? 'corners' : 'edge'})};
   };
 }
 
@@ -259,6 +263,27 @@ const softmax: Row<'softmax'> = ({inputs, output}, {list, values}) => {
   return {form, name: list.add('Softmax', [values.take(inputs[0]!, form)], {axis: axisIn(form, rank - 1, rank)})};
 };
 
+const matmul: Row<'matmul'> = ({inputs, attributes: {transposeX, transposeY}}, {list, values}) => {
+  const [x, y] = inputs.map((each, i) => {
+    const name = values.take(each, 'last');
+    return [transposeX, transposeY][i] ? list.add('Transpose', [name], {perm: [0, 2, 1]}) : name;
+  });
+  return {form: 'last', name: list.add('MatMul', [x!, y!])};
+};
+
+/** Of operators that older opsets have. */
+const gelu: Row<'gelu'> = ({inputs, attributes: {approximate}}, {list, values}) => {
+  const form = values.commonForm(inputs);
+  const x = values.take(inputs[0]!, form);
+  if (list.opset >= 20) return {form, name: list.add('Gelu', [x], {approximate: approximate ? 'tanh' : 'none'})};
+  const scaled = (y: string, by: number) => list.add('Mul', [y, list.float(by)]);
+  const cubed = () => scaled(list.add('Mul', [x, list.add('Mul', [x, x])]), 0.044715);
+  const share = approximate
+    ? list.add('Tanh', [scaled(list.add('Add', [x, cubed()]), Math.sqrt(2 / Math.PI))])
+    : list.add('Erf', [scaled(x, Math.SQRT1_2)]);
+  return {form, name: list.add('Mul', [scaled(x, 0.5), list.add('Add', [share, list.float(1)])])};
+};
+
 /** Whatever is done to the value is done where it is given: a clamp, a rounding. */
 const asItIs: Row<'clamp' | 'requantize'> = ({inputs}, {list, values}) => {
   const x = inputs[0]!;
@@ -283,9 +308,11 @@ export const ROWS: {readonly [Name in Own]: Row<Name>} = {
   },
   depthwiseConv2d,
   elu: elementwise('Elu'),
+  gelu,
   leakyRelu: (node, writing) => elementwise('LeakyRelu', {alpha: {float: node.attributes.slope}})(node, writing),
   lookup,
   max: reduction('ReduceMax'),
+  matmul,
   maxPool: pool('MaxPool'),
   maximum: elementwise('Max'),
   mean: reduction('ReduceMean'),
@@ -295,8 +322,8 @@ export const ROWS: {readonly [Name in Own]: Row<Name>} = {
   prelu,
   requantize: asItIs,
   reshape,
-  resizeBilinear: resize({mode: 'linear'}),
-  resizeNearest: resize({mode: 'nearest', nearest_mode: 'floor'}),
+  resizeBilinear: resize('linear'),
+  resizeNearest: resize('nearest'),
   sigmoid: elementwise('Sigmoid'),
   slice,
   softmax,

@@ -7,8 +7,8 @@ import type {NodeList} from './node_list';
 import {boundsOn, storageOf, stored} from './storage';
 
 /**
- * What was done to numbers on grids: new ones were computed, for a rounding that is next as well; they were moved, or only
- * brought to another grid.
+ * What was done to numbers on grids: new ones were computed, and are not rounded if they are passing; they were moved, or
+ * only brought to another grid.
  */
 export type Change = 'computed' | 'passing' | 'moved' | 'rounded';
 
@@ -17,6 +17,8 @@ export class Values {
   readonly #isOpen: boolean;
   readonly #mixed: ReadonlySet<Value>;
   readonly #held = new Map<Value, Map<Form, string>>();
+  /** Those on grids that are floats here. */
+  readonly #unrounded = new Set<Value>();
   /** Inputs as they come in. */
   readonly #given = new Map<Value, Held>();
 
@@ -63,7 +65,8 @@ export class Values {
     } else {
       // Between roundings, as runtimes want whatever is to be computed on integers.
       const name = this.#brought(value, this.#any(value), form);
-      forms.set(form, value.grid ? this.#rounded(name, value.grid) : name);
+      const grid = this.#gridOfTensor(value);
+      forms.set(form, grid ? this.#rounded(name, grid) : name);
     }
     return this.take(value, form);
   }
@@ -78,7 +81,8 @@ export class Values {
 
   /** A value is computed: held inside an interval and, if it has one, on its grid. */
   give(value: Value, {name, form}: Held, clamp: Interval = EVERYTHING, change: Change = 'computed'): void {
-    const grid = change === 'passing' ? undefined : value.grid;
+    if (change === 'passing') this.#unrounded.add(value);
+    const grid = this.#gridOfTensor(value);
     const bounds = change === 'moved' ? EVERYTHING : grid ? boundsOn(grid, clamp) : clamp;
     const held = this.#clamped(name, bounds);
     if (!grid) {
@@ -110,6 +114,10 @@ export class Values {
   #isIn(form: Form, value: Value): boolean {
     const forms = this.#forms(value);
     return forms.has(form) || (forms.size === 0 && this.#given.get(value)?.form === form);
+  }
+
+  #gridOfTensor(value: Value): ValueGrid | undefined {
+    return this.#unrounded.has(value) ? undefined : value.grid;
   }
 
   #formOf({shape}: Value, form: Form): Form {

@@ -5,7 +5,7 @@ import type {ValueType} from '../../../inference/operators';
 import {spansOf} from '../../../inference/spans';
 import {inForm} from '../forms';
 import type {Attributes} from '../model_proto';
-import {scalesFor} from '../resize';
+import {resized} from '../resize';
 import {floats, type Made, type OperationCall, type Row} from './operation_call';
 
 /** Behind all that there is, or before it. */
@@ -187,12 +187,9 @@ function resize(mode: 'linear' | 'nearest'): Row {
     call.numbers(1, 'size');
     const [alignCorners, halfPixelCenters] = [call.attrs.flag('align_corners'), call.attrs.flag('half_pixel_centers')];
     if (alignCorners && halfPixelCenters) call.refuse('it aligns corners and centers at once');
-    const scales = call.list.floats(scalesFor(inForm(call.x.shape, 'first'), inForm(call.shape, 'first')));
-    const name = call.add('Resize', [call.take(0, 'float32', 'first'), '', scales], {
-      mode,
-      coordinate_transformation_mode: alignCorners ? 'align_corners' : halfPixelCenters ? 'half_pixel' : 'asymmetric',
-      ...(mode === 'nearest' && {nearest_mode: alignCorners || halfPixelCenters ? 'round_prefer_ceil' : 'floor'}),
-    });
+    const shapes = [inForm(call.x.shape, 'first'), inForm(call.shape, 'first')] as const;
+    const from = alignCorners ? 'corners' : halfPixelCenters ? 'middle' : 'edge';
+    const name = resized(call.list, call.take(0, 'float32', 'first'), shapes, {mode, from});
     return floats(name, 'first');
   };
 }

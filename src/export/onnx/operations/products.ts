@@ -1,31 +1,49 @@
 /** Operations that multiply, and windows over images, with the channels behind the batch. */
 import {isConstant} from '../../../inference/operation_view';
 import {permuted} from '../../../inference/permuted';
-import {NO_PADDING, type Pair, paddingOf} from '../../../inference/window';
+import {type Pair, paddingOf} from '../../../inference/window';
 import type {Attributes} from '../model_proto';
+import {missingBehind} from '../transposed';
 import {floats, type Made, type OperationCall, type Row} from './operation_call';
 
-/** The numbers of rows and columns in a list for all dimensions of images. */
-function pairOf(call: OperationCall, name: string): Pair {
-  const [, rows = 1, columns = 1] = call.attrs.ints(name, [1, 1, 1, 1]);
-  return [rows, columns];
+/** The numbers of an image's, or a volume's, dimensions in a list for all. */
+function inSpace(call: OperationCall, name: string): number[] {
+  const rank = call.shape.length;
+  return call.attrs.ints(name, new Array<number>(rank).fill(1)).slice(1, rank - 1);
+}
+
+/** What 'same' pads before and behind each dimension of what a window slides over. */
+function sameAmounts(
+  size: readonly number[],
+  window: readonly number[],
+  strides: readonly number[],
+  dilations: readonly number[],
+) {
+  return size.map((dim, i): Pair => {
+    const twice = (value: number): Pair => [value, value];
+    return paddingOf('same', twice(dim), twice(window[i]!), twice(strides[i]!), twice(dilations[i]!)).amounts[0];
+  });
+}
+
+const sides = (amounts: readonly Pair[]) => [0, 1].flatMap(side => amounts.map(pair => pair[side]!));
+
+/** What an operation pads of images of a size. */
+function amountsOf(call: OperationCall, size: readonly number[], window: readonly number[]): readonly Pair[] {
+  const rule = call.attrs.text('padding', 'VALID').toLowerCase();
+  if (rule === 'same') return sameAmounts(size, window, inSpace(call, 'strides'), inSpace(call, 'dilations'));
+  if (rule === 'valid') return size.map((): Pair => [0, 0]);
+  const amounts = call.attrs.ints('explicit_paddings');
+  if (rule !== 'explicit' || amounts.length !== 8) call.refuse(`its padding is ${rule}`);
+  return size.map((_, i): Pair => [amounts[2 * i + 2]!, amounts[2 * i + 3]!]);
 }
 
 /** What slides over images, and what is put around them. */
-function windowOf(call: OperationCall, size: Pair): Attributes {
+function windowOf(call: OperationCall, window: readonly number[]): Attributes {
   const format = call.attrs.text('data_format', 'NHWC').toUpperCase();
-  if (format !== 'NHWC') call.refuse(`its images are in the format ${format}`);
-  const rule = call.attrs.text('padding', 'VALID').toLowerCase();
-  const [strides, dilations] = [pairOf(call, 'strides'), pairOf(call, 'dilations')];
-  const window = {kernel_shape: size, strides, ...(dilations.some(each => each > 1) && {dilations})};
-  if (rule === 'same' || rule === 'valid') {
-    const [, rows, columns] = call.x.shape as [number, number, number];
-    const {amounts} = rule === 'same' ? paddingOf(rule, [rows, columns], size, strides, dilations) : NO_PADDING;
-    return {...window, pads: [0, 1].flatMap(side => amounts.map(pair => pair[side]!))};
-  }
-  const amounts = call.attrs.ints('explicit_paddings');
-  if (rule !== 'explicit' || amounts.length !== 8) call.refuse(`its padding is ${rule}`);
-  return {...window, pads: [2, 4, 3, 5].map(i => amounts[i]!)};
+  if (format !== 'NHWC' && format !== 'NDHWC') call.refuse(`its images are in the format ${format}`);
+  const [strides, dilations] = [inSpace(call, 'strides'), inSpace(call, 'dilations')];
+  const pads = sides(amountsOf(call, call.x.shape.slice(1, -1), window));
+  return {kernel_shape: window, strides, ...(dilations.some(each => each > 1) && {dilations}), pads};
 }
 
 /** Activations that may be fused with a product. */
@@ -72,16 +90,40 @@ function kernel(call: OperationCall, order: readonly number[], shape: readonly n
 }
 
 function convolved(call: OperationCall, weights: string, group: number): Made {
-  const [height, width] = call.operand(1).shape as [number, number];
+  const window = call.operand(1).shape.slice(0, -2);
   const {bias, after} = fused(call);
   const given = [call.take(0, 'float32', 'first'), weights, ...bias];
-  return floats(after(call.add('Conv', given, {...windowOf(call, [height, width]), group})), 'first');
+  return floats(after(call.add('Conv', given, {...windowOf(call, window), group})), 'first');
 }
 
-const conv2d: Row = call => {
-  const [height, width, channels, outputs] = call.operand(1).shape as [number, number, number, number];
-  const weights = kernel(call, [3, 2, 0, 1], [outputs, channels, height, width]);
-  return convolved(call, weights, call.x.shape[3]! / channels);
+/** Of images or volumes. */
+const convolution: Row = call => {
+  const {shape} = call.operand(1);
+  const space = shape.length - 2;
+  const [channels, outputs] = shape.slice(space) as [number, number];
+  const order = [space + 1, space, ...Array(space).keys()];
+  const weights = kernel(call, order, [outputs, channels, ...shape.slice(0, space)]);
+  return convolved(call, weights, call.x.shape[space + 1]! / channels);
+};
+
+/** The convolution that would give its third operand from its output, turned. */
+const transposedConvolution: Row = call => {
+  const {shape} = call.operand(1);
+  const space = shape.length - 2;
+  const window = shape.slice(0, space);
+  const [outputs, channels] = shape.slice(space) as [number, number];
+  const weights = kernel(call, [space + 1, space, ...Array(space).keys()], [channels, outputs, ...window]);
+  const [size, whole] = [call.operand(2).shape.slice(1, -1), call.shape.slice(1, -1)];
+  const [strides, dilations] = [inSpace(call, 'strides'), inSpace(call, 'dilations')];
+  const amounts = amountsOf(call, whole, window);
+  const name = call.add('ConvTranspose', [call.take(2, 'float32', 'first'), weights], {
+    kernel_shape: window,
+    strides,
+    dilations,
+    pads: sides(amounts),
+    output_padding: missingBehind({size, whole, window, strides, dilations, amounts}),
+  });
+  return floats(name, 'first');
 };
 
 const depthwiseConv2d: Row = call => {
@@ -111,7 +153,7 @@ const batchMatMul = multiply('adj_x', 'adj_y');
 
 function pool(op: string): Row {
   return call => {
-    const window = windowOf(call, pairOf(call, 'ksize'));
+    const window = windowOf(call, inSpace(call, 'ksize'));
     return floats(call.add(op, [call.take(0, 'float32', 'first')], window), 'first');
   };
 }
@@ -136,7 +178,10 @@ export const PRODUCTS: Readonly<Record<string, Row>> = {
   BatchMatMul: batchMatMul,
   BatchMatMulV2: batchMatMul,
   BatchMatMulV3: batchMatMul,
-  Conv2D: conv2d,
+  Conv2D: convolution,
+  Conv2DBackpropInput: transposedConvolution,
+  Conv3D: convolution,
+  Conv3DBackpropInputV2: transposedConvolution,
   DepthwiseConv2dNative: depthwiseConv2d,
   FusedBatchNorm: batchNorm,
   FusedBatchNormV2: batchNorm,
@@ -144,6 +189,6 @@ export const PRODUCTS: Readonly<Record<string, Row>> = {
   FusedDepthwiseConv2dNative: depthwiseConv2d,
   MatMul: matMul,
   MaxPool: pool('MaxPool'),
-  _FusedConv2D: conv2d,
+  _FusedConv2D: convolution,
   _FusedMatMul: matMul,
 };
