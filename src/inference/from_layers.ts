@@ -28,6 +28,8 @@ export interface GraphOptions {
   readonly problems: () => readonly string[];
   /** Whether the caller has an operator for one of TensorFlow's operations. */
   readonly hasOperation: (op: string) => boolean;
+  /** Whether the caller has an operator for all steps of an LSTM. */
+  readonly hasLSTM: boolean;
   /** What of a graph the caller has no operators for. */
   readonly graphProblems: (graph: InferenceGraph) => readonly LayerProblem[];
   /** Whether layers of a quantized model that cannot be computed in integers are computed in float. */
@@ -153,7 +155,7 @@ async function buildGraph(
 ): Promise<InferenceGraph> {
   const {model} = job;
   const flat = flatten(asContainer(model));
-  const [graph, values] = [new GraphBuilder(), new Map<number, Value>()];
+  const [graph, values] = [new GraphBuilder(job.hasLSTM), new Map<number, Value>()];
   inputShapes(job).forEach((shape, i) => {
     const tensor = flat.inputs[i]!;
     const type = model.inputs[i]!.dtype as ValueType;
@@ -171,9 +173,8 @@ async function buildGraph(
     const made = await addLayer(graph, layer, numbers.get(layer)!, given);
     outputs.forEach((output, i) => {
       const y = made[i]!;
-      // A layer that adds no operator hands on the value that it took.
-      const others = given.includes(y) || made.indexOf(y) < i ? y.uses - 1 : 0;
-      y.uses = others + usesOf(flat, output);
+      // A layer that adds no operator hands on the value that it took, and one that works step by step takes its own outputs.
+      y.uses += usesOf(flat, output) - 1;
       if (y.producer) y.layer = layer.name;
       values.set(output, y);
     });

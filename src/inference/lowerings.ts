@@ -18,6 +18,7 @@ import {
   separableConv2d,
   timeDistributed,
 } from './lowerings/product';
+import {bidirectional, objectionToRecurrent, recurrent} from './lowerings/recurrent';
 import {segment} from './lowerings/segment';
 
 /** Layers of this package that only round. */
@@ -30,10 +31,12 @@ export const LOWERINGS = {
   AveragePooling1D: pool('average', 1),
   AveragePooling2D: pool('average', 2),
   BatchNormalization: batchNorm,
+  Bidirectional: bidirectional,
   Concatenate: concatenate,
   Conv1D: conv1d,
   Conv2D: conv2d,
   Conv2DTranspose: conv2dTranspose,
+  ConvLSTM2D: recurrent,
   Cropping2D: cropping2d,
   Dense: dense,
   DepthwiseConv2D: depthwiseConv2d,
@@ -41,12 +44,14 @@ export const LOWERINGS = {
   ELU: activated,
   Embedding: embedding,
   Flatten: reshape,
+  GRU: recurrent,
   GaussianDropout: unchanged,
   GaussianNoise: unchanged,
   GlobalAveragePooling1D: globalAverage([1]),
   GlobalAveragePooling2D: globalAverage([1, 2]),
   GlobalMaxPooling1D: globalMax([1]),
   GlobalMaxPooling2D: globalMax([1, 2]),
+  LSTM: recurrent,
   LeakyReLU: leakyRelu,
   MaxPooling1D: pool('max', 1),
   MaxPooling2D: pool('max', 2),
@@ -58,10 +63,12 @@ export const LOWERINGS = {
   QuantizeLayer: unchanged,
   'tfjs-quantization>GraphSegment': segment,
   'tfjs-quantization>QuantizedInput': unchanged,
+  RNN: recurrent,
   ReLU: relu,
   Rescaling: rescaling,
   Reshape: reshape,
   SeparableConv2D: separableConv2d,
+  SimpleRNN: recurrent,
   Softmax: activated,
   SpatialDropout1D: unchanged,
   TimeDistributed: timeDistributed,
@@ -85,6 +92,7 @@ export function objectionTo(layer: Layer, inFloat: boolean): string | undefined 
   if (!inFloat && specOf(layer)?.lowered === 'float') return `the class ${name} has no integer operator. ${ELSE_FLOAT}`;
   if (attributesOf(layer).dataFormat === 'channelsFirst' && !ANY_FORMAT.has(name))
     return "its data format is channelsFirst. Build it with 'channelsLast'";
+  if (specOf(layer)?.kind === 'recurrent') return objectionToRecurrent(layer, inFloat);
   const inner = steppedLayer(layer);
   if (!inner) return objectionToActivation(layer, inFloat);
   return inner.getClassName() === 'Dense'

@@ -54,26 +54,29 @@ function spreadOf(levels: Int8Array): number {
 }
 
 /** Which integers the runtime computes in, and the weights are stored in. */
-interface Widths {
+export interface Widths {
   readonly inInt16: boolean;
   readonly asInt4: boolean;
+  /** Whether all channels are to stay on one step, if they are; false by default. */
+  readonly onOneStep?: boolean;
 }
 
 /**
  * The bias counts in steps of input times weight, so these should be small. A channel whose weights are so small that its
  * bias would not fit an int32 gets coarser steps, which its weights hardly notice.
  */
-function integersFor(filter: Filter, inputScale: number, {inInt16, asInt4}: Widths) {
+function integersFor(filter: Filter, inputScale: number, {inInt16, asInt4, onOneStep = false}: Widths) {
   const channel = channelsOf(filter);
   // Of an operator on grids: it has no floats.
   const own = filter.levels as Int8Array;
   const spread = asInt4 ? 1 : spreadOf(own);
   let levels = spread === 1 ? own : own.map(level => level * spread);
   const scale = usableScale(filter.scale).map(each => each / spread);
-  const coarser = scale.map((each, c) => {
+  const needed = scale.map((each, c) => {
     if (inInt16 || filter.scale[c] === 0) return 1;
     return Math.max(1, Math.abs(filter.bias[c]!) / (inputScale * each * LARGEST_BIAS));
   });
+  const coarser = onOneStep ? needed.fill(Math.max(...needed)) : needed;
   const changes = coarser.some(each => each > 1) || filter.scale.some(each => each === 0);
   if (changes) {
     levels = levels.map((level, i) => (filter.scale[channel(i)] === 0 ? 0 : roundAway(level / coarser[channel(i)]!)));
@@ -86,17 +89,22 @@ function integersFor(filter: Filter, inputScale: number, {inInt16, asInt4}: Widt
 }
 
 /** The filter of an operator that multiplies, for an input of a given step. */
-export function integerFilter(node: Node, filter: Filter, inputScale: number, widths: Widths): IntegerFilter {
+export function integerFilter(
+  {operator}: Pick<Node, 'operator'>,
+  filter: Filter,
+  inputScale: number,
+  widths: Widths,
+): IntegerFilter {
   const {levels, scale, biasScale, bias} = integersFor(filter, inputScale, widths);
-  const layout = laidOut(node.operator, levels, filter);
+  const layout = laidOut(operator, levels, filter);
   // Dense layers with one step for all channels say so, as their fastest kernels are for that.
-  const isShared = node.operator === 'dense' && scale.every(step => step === scale[0]);
+  const isShared = operator === 'dense' && scale.every(step => step === scale[0]);
   const scales = isShared ? {scale: scale.slice(0, 1), biasScale: biasScale.slice(0, 1)} : {scale, biasScale};
   return {...layout, ...scales, bias};
 }
 
 /** The filter of an operator that computes in float. */
-export function floatFilter({operator}: Node, filter: Filter): {weights: Numbers; bias: Numbers} {
+export function floatFilter({operator}: Pick<Node, 'operator'>, filter: Filter): {weights: Numbers; bias: Numbers} {
   const channel = channelsOf(filter);
   const values = Float32Array.from(filter.levels, (level, i) => level * filter.scale[channel(i)]!);
   const {levels, shape} = laidOut(operator, values, filter);

@@ -19,13 +19,17 @@ export interface FlatTensor {
   readonly zeroPoint?: ArrayLike<number>;
   /** The dimension that `scale` has a value for each slice of. */
   readonly axis?: number;
+  /** Whether it keeps what is in it from call to call. */
+  readonly isVariable?: boolean;
 }
 
 export interface FlatOperator {
   readonly operator: OperatorName;
-  /** Numbers of tensors. */
+  /** Numbers of tensors; -1 for an input that is left out. */
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
+  /** What it computes with on the way. */
+  readonly intermediates?: readonly number[];
   readonly options: Options;
   /** The lowest version that computes it, where it is not the operator's lowest. */
   readonly version?: number;
@@ -82,7 +86,7 @@ function writeQuantization(to: TableWriter, {scale, zeroPoint, axis = 0}: FlatTe
 }
 
 function writeTensor(to: TableWriter, tensor: FlatTensor, buffer: number): Offset {
-  const {name, type, shape, dynamicBatch = false} = tensor;
+  const {name, type, shape, dynamicBatch = false, isVariable = false} = tensor;
   return to.table('Tensor', {
     quantization: writeQuantization(to, tensor),
     shape: to.int32s(shape),
@@ -90,6 +94,7 @@ function writeTensor(to: TableWriter, tensor: FlatTensor, buffer: number): Offse
     shapeSignature: dynamicBatch ? to.int32s([-1, ...shape.slice(1)]) : 0,
     type: TENSOR_TYPES[type],
     buffer,
+    isVariable: Number(isVariable),
     hasRank: 1, // no dimensions mean a scalar
   });
 }
@@ -101,7 +106,11 @@ function versionOf({operator, int16, int4, version: own}: FlatOperator): number 
   return int16 ? in16 : in8;
 }
 
-function writeOperator(to: TableWriter, {operator, inputs, outputs, options}: FlatOperator, code: number): Offset {
+function writeOperator(
+  to: TableWriter,
+  {operator, inputs, outputs, intermediates, options}: FlatOperator,
+  code: number,
+): Offset {
   const table = OPERATORS[operator].options;
   return to.table('Operator', {
     builtinOptionsType: table && ENUMS.BuiltinOptions[table],
@@ -109,6 +118,7 @@ function writeOperator(to: TableWriter, {operator, inputs, outputs, options}: Fl
     inputs: to.int32s(inputs),
     outputs: to.int32s(outputs),
     opcodeIndex: code,
+    intermediates: intermediates && to.int32s(intermediates),
   });
 }
 

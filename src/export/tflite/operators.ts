@@ -53,7 +53,7 @@ function plain(operator: OperatorName, options?: Options): (node: Node) => Writt
 }
 
 /** Those that are one operator in a file, too. */
-type Plain = Exclude<Operator, 'constant' | 'operation'>;
+type Plain = Exclude<Operator, 'constant' | 'lstm' | 'operation'>;
 
 export type PlainNode = Node<Plain>;
 
@@ -88,10 +88,16 @@ const WRITTEN: {readonly [Name in Plain]: (node: Node<Name>) => Written} = {
   resizeBilinear: ({inputs, output}) => written('RESIZE_BILINEAR', [...inputs, {int32: output.shape.slice(1, 3)}]),
   resizeNearest: ({inputs, output}) =>
     written('RESIZE_NEAREST_NEIGHBOR', [...inputs, {int32: output.shape.slice(1, 3)}]),
+  // Microcontrollers reverse nothing, but look rows up.
+  reverse: ({inputs, attributes: {axis}}) => {
+    const count = inputs[0]!.shape[axis]!;
+    return written('GATHER', [...inputs, {int32: Array.from({length: count}, (_, i) => count - 1 - i)}], {axis});
+  },
   sigmoid: plain('LOGISTIC'),
   slice: ({inputs, output, attributes: {begin}}) =>
     written('SLICE', [...inputs, {int32: begin}, {int32: anyBatch(output)}]),
   softmax: plain('SOFTMAX', {beta: 1}),
+  subtract: plain('SUB'),
   tanh: plain('TANH'),
   transpose: ({inputs, attributes: {permutation}}) => written('TRANSPOSE', [...inputs, {int32: permutation}]),
   transposedConv2d: ({inputs, attributes}) =>
@@ -110,5 +116,5 @@ export function writtenAs(node: PlainNode): Written {
 
 /** Whether a node is one operator in a file. */
 export function isPlain(node: Node): node is PlainNode {
-  return node.operator !== 'constant' && node.operator !== 'operation';
+  return !['constant', 'lstm', 'operation'].includes(node.operator);
 }

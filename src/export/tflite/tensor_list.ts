@@ -24,6 +24,8 @@ export class TensorList {
   readonly #dynamicBatch: boolean;
   readonly #names = new Set<string>();
   readonly #constants = new Map<string, number>();
+  /** Large ones, by what they are made of. */
+  readonly #known = new Map<object, number>();
 
   constructor(dynamicBatch: boolean) {
     this.#dynamicBatch = dynamicBatch;
@@ -59,6 +61,11 @@ export class TensorList {
     return this.#constant(layer, {data: new Uint8Array(Int32Array.from(values).buffer), type: 'int32', shape});
   }
 
+  /** The same numbers once. */
+  floats(layer: string, numbers: Numbers): number {
+    return this.#once(numbers, () => this.given(layer, {type: 'float32', ...numbers}));
+  }
+
   /** Numbers as they are. */
   given(layer: string, {type, shape, values}: Given): number {
     return this.#constant(layer, {data: bytesOf(values), type, shape});
@@ -89,14 +96,22 @@ export class TensorList {
 
   weights(layer: string, {levels, shape, axis, scale}: IntegerFilter, asInt4: boolean): number {
     const [type, data] = asInt4 ? (['int4', packInt4(levels)] as const) : (['int8', bytesOf(levels)] as const);
-    return this.add(`${layer}/weights`, {data, type, shape, scale, zeroPoint: scale.map(() => 0), axis});
+    const quantization = {scale, zeroPoint: scale.map(() => 0), axis};
+    return this.#once(scale, () => this.add(`${layer}/weights`, {data, type, shape, ...quantization}));
   }
 
   bias(layer: string, {bias, biasScale}: IntegerFilter, asInt64: boolean): number {
     const {buffer} = asInt64 ? BigInt64Array.from(bias, each => BigInt(each)) : Int32Array.from(bias);
     const quantization = {scale: biasScale, zeroPoint: biasScale.map(() => 0)};
     const type = asInt64 ? 'int64' : 'int32';
-    return this.add(`${layer}/bias`, {data: new Uint8Array(buffer), type, shape: [bias.length], ...quantization});
+    const data = new Uint8Array(buffer);
+    return this.#once(bias, () => this.add(`${layer}/bias`, {data, type, shape: [bias.length], ...quantization}));
+  }
+
+  #once(key: object, make: () => number): number {
+    const number = this.#known.get(key) ?? make();
+    this.#known.set(key, number);
+    return number;
   }
 
   #constant(layer: string, {data, type, shape, scale, zeroPoint = 0}: Constant): number {

@@ -120,6 +120,7 @@ export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}):
     batch: batchSize ?? 1,
     problems,
     hasOperation,
+    hasLSTM: batchSize !== null,
     graphProblems: built => operatorProblems(rewritten(built)),
     floatFallback,
     onProgress,

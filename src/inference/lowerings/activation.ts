@@ -46,11 +46,14 @@ const ACTIVATIONS: Readonly<Record<string, Lowering>> = {
 /** Those that have operators on floats only. */
 const IN_FLOAT: Readonly<Record<string, Lowering>> = {};
 
+/** x through an activation. */
+export function applied(name: string, call: LayerCall, x: Value): Value {
+  return ACTIVATIONS[name]?.(call, x) ?? IN_FLOAT[name]!(call, call.graph.float(x));
+}
+
 /** x through the activation that a layer has or is, between the roundings before and after it. */
 export function activated(call: LayerCall, x: Value): Value {
-  const rounded = call.round(x, 'before activation');
-  const name = activationOf(call.layer);
-  const y = ACTIVATIONS[name]?.(call, rounded) ?? IN_FLOAT[name]!(call, call.graph.float(rounded));
+  const y = applied(activationOf(call.layer), call, call.round(x, 'before activation'));
   return call.round(y, 'activation');
 }
 
@@ -60,8 +63,14 @@ export const ELSE_FLOAT = 'Have it computed in float: floatFallback: true';
 /** What is against the activation that a layer has or is, in integers unless floats are as good; undefined if nothing. */
 export function objectionToActivation(layer: Layer, inFloat: boolean): string | undefined {
   const hasOne = attributesOf(layer).activation !== undefined;
-  const name = activationOf(layer);
-  if ((!hasOne && !['Activation', 'Softmax'].includes(layer.getClassName())) || ACTIVATIONS[name]) return undefined;
+  return hasOne || ['Activation', 'Softmax'].includes(layer.getClassName())
+    ? objectionToActivationOf(activationOf(layer), inFloat)
+    : undefined;
+}
+
+/** The same of an activation by name. */
+export function objectionToActivationOf(name: string, inFloat: boolean): string | undefined {
+  if (ACTIVATIONS[name]) return undefined;
   const others = `Use one of ${Object.keys(ACTIVATIONS).slice(1).join(', ')}`;
   if (!IN_FLOAT[name]) return `the activation ${name} has no operator. ${others}`;
   return inFloat ? undefined : `the activation ${name} has no integer operator. ${ELSE_FLOAT}. Or u${others.slice(1)}`;

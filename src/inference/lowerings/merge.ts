@@ -19,12 +19,14 @@ function merge(operator: 'add' | 'multiply' | 'maximum' | 'minimum', reach?: Rea
   };
 }
 
-function reachOfProduct(one: Interval, other: Interval): Interval {
+export const reachOfSum: Reach = ([a, b], [c, d]) => [a + c, b + d];
+
+export function reachOfProduct(one: Interval, other: Interval): Interval {
   const corners = one.flatMap(a => other.map(b => a * b));
   return [Math.min(...corners), Math.max(...corners)];
 }
 
-export const add = merge('add', ([a, b], [c, d]) => [a + c, b + d]);
+export const add = merge('add', reachOfSum);
 export const multiply = merge('multiply', reachOfProduct);
 export const maximum = merge('maximum');
 export const minimum = merge('minimum');

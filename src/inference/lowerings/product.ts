@@ -13,8 +13,8 @@ import {LayerCall, type Lowering} from './layer_call';
 
 type Layout = Pick<Filter, 'shape' | 'view' | 'axis'>;
 
-/** A kernel whose dimension `axis` has the output channels. */
-const kernel = (shape: readonly number[], axis = shape.length - 1): Layout => ({shape, view: shape, axis});
+/** A kernel whose dimension `axis`, the last by default, has the output channels. */
+export const kernel = (shape: readonly number[], axis = shape.length - 1): Layout => ({shape, view: shape, axis});
 
 /** A kernel whose last two dimensions are the output channels together. */
 function depthwiseKernel(shape: readonly number[]): Layout {
@@ -22,11 +22,11 @@ function depthwiseKernel(shape: readonly number[]): Layout {
   return {shape, view: [height * width, channels * multiplier], axis: 1};
 }
 
-function shapeOf(call: LayerCall, attribute: string): readonly number[] {
+export function shapeOf(call: LayerCall, attribute: string): readonly number[] {
   return weightOf(call.layer, attribute)!.shape as number[];
 }
 
-function filterOf(call: LayerCall, attribute: string, layout: Layout, hasBias = true): Filter {
+export function filterOf(call: LayerCall, attribute: string, layout: Layout, hasBias = true): Filter {
   const outputs = layout.view[layout.axis]!;
   const bias = hasBias ? call.perChannel('bias', outputs, 0) : new Float64Array(outputs);
   const rounded = call.numbers.weights.get(attribute);
@@ -52,7 +52,7 @@ function filterOf(call: LayerCall, attribute: string, layout: Layout, hasBias = 
 }
 
 /** The window of a kernel over an image. */
-function windowOf(call: LayerCall, image: readonly number[], [height, width]: readonly number[]) {
+export function windowOf(call: LayerCall, image: readonly number[], [height, width]: readonly number[]) {
   const strides = call.pair('strides');
   // tfjs ignores it there.
   const dilations: Pair = call.layer.getClassName() === 'DepthwiseConv2D' ? [1, 1] : call.pair('dilationRate', 1);
