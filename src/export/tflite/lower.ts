@@ -12,15 +12,17 @@ import {
 } from '../../inference/graph';
 import {type Interval, needsInt16, sameGrid, type ValueGrid} from '../../inference/grids';
 import {clampPlan, FUSED, fusedFor} from './clamps';
-import {fitsInt4, floatFilter, type IntegerFilter, integerFilter, type Widths} from './filters';
+import {fitsInt4, floatFilter, type IntegerFilter, integerFilter} from './filters';
+import {isConstant} from '../../inference/operation_view';
+import type {Widths} from '../../inference/integer_weights';
 import type {Filter, Numbers} from '../../inference/operators';
+import {storageOf} from '../../inference/storage';
 import type {FlatModel, FlatOperator, Port} from './flat_model';
-import {stepsOf} from './operations';
-import {isConstant} from './operations/operation_call';
 import {lstmOperators} from './lstm';
+import {stepsOf} from './operations';
 import {isPlain, type Operand, type PlainNode, writtenAs} from './operators';
 import {FUSED_ACTIVATIONS, type FusedActivation, type OperatorName, type Options, TENSOR_TYPES} from './schema';
-import {type Bounds, boundsOf, type PortType, storageOf, widened} from './storage';
+import {type Bounds, boundsOf, type PortType, widened} from './storage';
 import {TensorList} from './tensor_list';
 
 /** How a graph is written. */

@@ -1,10 +1,10 @@
 /** An LSTM as one operator, with the tensors that hold its states. */
 import type {Node} from '../../inference/graph';
 import type {Gate, Numbers} from '../../inference/operators';
+import {storageOf} from '../../inference/storage';
 import {floatFilter, integerFilter} from './filters';
 import type {FlatOperator} from './flat_model';
 import {FUSED_ACTIVATIONS} from './schema';
-import {storageOf} from './storage';
 import type {TensorList} from './tensor_list';
 
 const ABSENT = -1;

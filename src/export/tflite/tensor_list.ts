@@ -3,9 +3,10 @@ import type {Value} from '../../inference/graph';
 import {needsInt16, type ValueGrid} from '../../inference/grids';
 import {packInt4} from '../../inference/int4';
 import type {Constant as Given, Numbers} from '../../inference/operators';
+import {storageOf} from '../../inference/storage';
 import type {IntegerFilter} from './filters';
 import type {FlatTensor} from './flat_model';
-import {integersOf, type PortType, storageOf} from './storage';
+import {integersOf, type PortType} from './storage';
 
 /** A tensor that is given. Numbers on a grid of their own have a scale. */
 interface Constant {

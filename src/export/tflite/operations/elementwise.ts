@@ -1,17 +1,16 @@
 /** Operations that compute number by number. */
-import type {ValueType} from '../../../inference/operators';
-import type {OperatorName, Options} from '../schema';
 import {
   commonType,
   constantOf,
   isConstant,
   type Operand,
-  type OperationCall,
-  type Row,
   sameShape,
   scalar,
   typeIn,
-} from './operation_call';
+} from '../../../inference/operation_view';
+import type {ValueType} from '../../../inference/operators';
+import type {OperatorName, Options} from '../schema';
+import type {OperationCall, Row} from './operation_call';
 
 /** Floats of floats. */
 function ofFloats(operator: OperatorName, options?: Options): Row {

@@ -1,9 +1,10 @@
 /** Operations that multiply, and windows over images, in float. */
 import {sizeOf} from '../../../inference/graph';
+import {constantOf, ints, isConstant, type Operand} from '../../../inference/operation_view';
 import type {Constant} from '../../../inference/operators';
 import {inFront} from '../filters';
 import {FUSED_ACTIVATIONS, type FusedActivation, type OperatorName, type Options, PADDINGS} from '../schema';
-import {constantOf, ints, isConstant, type Operand, type OperationCall, type Row} from './operation_call';
+import type {OperationCall, Row} from './operation_call';
 
 /** Activations that an operator computes along. */
 const FUSED: Readonly<Record<string, FusedActivation>> = {Relu: 'RELU', Relu6: 'RELU6'};
