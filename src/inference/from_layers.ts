@@ -16,6 +16,7 @@ import {GraphBuilder} from './graph_builder';
 import {classProblems, levelProblems, quantizerProblems, unsetProblems} from './layer_problems';
 import {loweringOf} from './lowerings';
 import {LayerCall} from './lowerings/layer_call';
+import {maskProblems} from './masks';
 import type {ValueType} from './operators';
 import {type LayerNumbers, LayerReader} from './read_layers';
 import {asSegment, operationProblems} from './segments';
@@ -91,7 +92,7 @@ async function readModel({caller, model, problems, hasOperation, floatFallback, 
   const reader = new LayerReader();
   const wrong = [...problems(), ...told(classProblems(layers, floatFallback || !isQuantized))];
   if (isQuantized) wrong.push(...inIntegers(quantizerProblems(layers)));
-  wrong.push(...operationProblems(model, hasOperation));
+  wrong.push(...operationProblems(model, hasOperation), ...maskProblems(model));
   wrong.push(...(await reader.nonFiniteProblems(layers)));
   const grids = new Map<Layer, ReadonlyMap<string, IntegerGrid | undefined>>();
   for (const layer of layers) grids.set(layer, await reader.grids(layer));

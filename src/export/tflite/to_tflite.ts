@@ -54,6 +54,11 @@ export interface TFLiteOptions {
    * between DEQUANTIZE and QUANTIZE, instead of refusing it. False by default.
    */
   readonly floatFallback?: boolean;
+  /**
+   * Writes an LSTM step by step, as other recurrent layers are, where it would be one operator: about 15 operators for each
+   * step, for runtimes that do not load that one, such as LiteRT.js. False by default.
+   */
+  readonly unroll?: boolean;
   /** What the model is for, for tools that show it; nothing by default. */
   readonly description?: string;
   /** The name of each class that the first output has a score for, each of one line; none by default. */
@@ -79,6 +84,7 @@ const RULES: Rules<TFLiteOptions> = {
   batchSize: batch,
   int4: flag,
   floatFallback: flag,
+  unroll: flag,
   description: text,
   labels: must(
     'an array of strings of one line each',
@@ -114,13 +120,13 @@ const LABEL_FILE = 'labels.txt';
  */
 export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}): Promise<Uint8Array> {
   checkOptions('toTFLite', options, RULES);
-  const {batchSize = 1, floatFallback = false, labels, onProgress} = options;
+  const {batchSize = 1, floatFallback = false, unroll = false, labels, onProgress} = options;
   const problems = () => labelProblems(model, labels);
   const graph = await inferenceGraph('toTFLite', model, {
     batch: batchSize ?? 1,
     problems,
     hasOperation,
-    hasLSTM: batchSize !== null,
+    hasLSTM: batchSize !== null && !unroll,
     graphProblems: built => operatorProblems(rewritten(built)),
     floatFallback,
     onProgress,
