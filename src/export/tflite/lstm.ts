@@ -1,13 +1,12 @@
 /** An LSTM as one operator, with the tensors that hold its states. */
 import type {Node} from '../../inference/graph';
-import type {Gate, Numbers} from '../../inference/operators';
+import type {Gate} from '../../inference/operators';
 import {storageOf} from '../../inference/storage';
 import {floatFilter, integerFilter} from './filters';
-import type {FlatOperator} from './flat_model';
+import {ABSENT, type FlatOperator} from './flat_model';
 import {FUSED_ACTIVATIONS} from './schema';
 import type {TensorList} from './tensor_list';
 
-const ABSENT = -1;
 const WIDTHS = {inInt16: false, asInt4: false, onOneStep: true};
 /** Weights of gates are laid out as those of dense layers. */
 const LAYOUT = {operator: 'dense'} as const;
@@ -33,12 +32,11 @@ function gateTensors(
     const [weights, recurrentWeights] = [own!, recurrent!].map(filter => tensors.weights(layer, filter, false));
     return {weights: weights!, recurrentWeights: recurrentWeights!, bias: tensors.bias(layer, own!, false)};
   }
-  const given = (numbers: Numbers) => tensors.given(layer, {type: 'float32', ...numbers});
   const {weights, bias} = floatFilter(LAYOUT, kernel);
   return {
-    weights: given(weights),
-    recurrentWeights: given(floatFilter(LAYOUT, recurrentKernel).weights),
-    bias: given(bias),
+    weights: tensors.floats(layer, 'weights', weights),
+    recurrentWeights: tensors.floats(layer, 'weights', floatFilter(LAYOUT, recurrentKernel).weights),
+    bias: tensors.floats(layer, 'bias', bias),
   };
 }
 
