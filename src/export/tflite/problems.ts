@@ -13,7 +13,7 @@ import {isPlain, writtenAs} from './operators';
 import type {PortType} from './storage';
 
 /** Operators with kernels for int8 alone. */
-const IN_INT8_ONLY: ReadonlySet<Operator> = new Set(['elu']);
+const IN_INT8_ONLY: ReadonlySet<Operator> = new Set(['elu', 'gelu']);
 
 /** Operators with kernels for int16 that overflow an int32 where their argument is larger. */
 const OVERFLOWS: ReadonlySet<Operator> = new Set(['sigmoid', 'softmax', 'tanh']);
@@ -63,7 +63,7 @@ function floatPorts(ports: readonly NamedValue[], type: PortType, option: string
   if (type === 'float32') return [];
   return ports
     .filter(({value}) => typeOf(value) === 'float32')
-    .map(({name}) => `${option} ${type} is on a grid, but ${what} ${name} is computed in float. Leave it 'float32'.`);
+    .map(({name}) => `${option} ${type} is on a grid, but ${what} ${name} is float. Leave it 'float32'.`);
 }
 
 /** Inputs or outputs with more levels than the type in which they are asked for. */
