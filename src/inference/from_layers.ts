@@ -35,7 +35,7 @@ export interface GraphOptions {
   /** How many samples the graph is for. */
   readonly batch: number;
   /** What the caller finds wrong itself, once the model is one: it is told in the same message. */
-  readonly problems: () => readonly string[];
+  readonly problems: (isQuantized: boolean) => readonly string[];
   /** Whether the caller has an operator for one of TensorFlow's operations. */
   readonly hasOperation: (op: string) => boolean;
   /** What of a graph the caller has no operators for. */
@@ -96,8 +96,8 @@ async function readModel({caller, model, problems, hasOperation, floatFallback, 
     if (floatFallback) found.forEach(({layer}) => inFloat.add(layer));
     return floatFallback ? [] : told(found);
   };
-  const reader = new LayerReader();
-  const wrong = [...problems(), ...told(classProblems(layers, floatFallback || !isQuantized))];
+  const reader = new LayerReader(true);
+  const wrong = [...problems(isQuantized), ...told(classProblems(layers, floatFallback || !isQuantized))];
   if (isQuantized) wrong.push(...inIntegers(quantizerProblems(layers)));
   wrong.push(...operationProblems(model, hasOperation));
   wrong.push(...(await reader.nonFiniteProblems(layers)));

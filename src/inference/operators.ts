@@ -143,8 +143,11 @@ export interface Attributes {
 
 export type Operator = keyof Attributes;
 
-/** The output channel of each weight. */
-export function channelsOf({view, axis}: Filter): (weight: number) => number {
+/** The output channel of each weight; all are one where there is no axis. */
+export function channelsOf({
+  view,
+  axis,
+}: Pick<Filter, 'view'> & {readonly axis: number | undefined}): (weight: number) => number {
   return channelOf(view, axis);
 }
 

@@ -160,11 +160,8 @@ export const EACH_LAYER: Readonly<Record<string, Small>> = {
 
 export const SAMPLES = 12;
 
-/** A quantized model of `small`, calibrated; and numbers for it that also go beyond what it was calibrated with. */
-export async function quantizedSmall(
-  small: Small,
-  options: (model: tfl.LayersModel) => QuantizeOptions,
-): Promise<{q: tfl.LayersModel; x: tf.Tensor[]}> {
+/** A model of `small`, and numbers for it. */
+export function floatSmall(small: Small): {model: tfl.LayersModel; x: tf.Tensor[]} {
   const inputs = small.inputs.map((shape, i) => tfl.input({shape: [...shape], name: `x${i}`}));
   const model = tfl.model({inputs, outputs: small.build(...inputs)});
   tf.tidy(() =>
@@ -175,12 +172,21 @@ export async function quantizedSmall(
       }),
     ),
   );
-  const q = quantizeModel(model, options(model));
   const x = small.inputs.map((shape, i) =>
     small.tokens && i === 0
       ? tf.randomUniform([SAMPLES, ...shape], 0, 10, 'float32', 1).floor()
       : tf.randomNormal([SAMPLES, ...shape], 0.3, 1, 'float32', 100 + i),
   );
+  return {model, x};
+}
+
+/** A quantized model of `small`, calibrated; and numbers for it that also go beyond what it was calibrated with. */
+export async function quantizedSmall(
+  small: Small,
+  options: (model: tfl.LayersModel) => QuantizeOptions,
+): Promise<{q: tfl.LayersModel; x: tf.Tensor[]}> {
+  const {model, x} = floatSmall(small);
+  const q = quantizeModel(model, options(model));
   await calibrate(q, x.length === 1 ? x[0]! : x);
   return {q, x: x.map((each, i) => (small.tokens && i === 0 ? each : each.mul(1.3)))};
 }

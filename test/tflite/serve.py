@@ -3,6 +3,12 @@
     {"model": base64, "runtime": "reference" | "builtin" | "xnnpack" | "micro", "inputs": [[base64, ...] per run]}
     {"outputs": [[base64, ...] per run], "types": [per output]} or {"error": text}
 
+    {"model": base64, "runtime": "signature", "named": {name: base64}}
+    {"outputs": {name: base64}}: what the file's signature gives, a batch of any size
+
+    {"model": base64, "runtime": "quantizer", "bits": 16 | 8 | 4}
+    {"model": base64}: a float file with its weights as LiteRT's quantizer stores them: as float16 or integers
+
     {"model": base64, "runtime": "schema"}
     {"operators": [...], "tensors": [...]}: what the published schema reads in the file
 """
@@ -47,6 +53,46 @@ def litert(model, runs, resolver, batch=None):
         "types": [np.dtype(each["dtype"]).name for each in outputs],
         "signatures": interpreter.get_signature_list(),
     }
+
+
+def signature(model, named):
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    runner = interpreter.get_signature_runner("serving_default")
+    details = runner.get_input_details()
+    value = lambda name, text: np.frombuffer(base64.b64decode(text), details[name]["dtype"])  # noqa: E731
+    given = {name: value(name, text).reshape([-1, *details[name]["shape"][1:]]) for name, text in named.items()}
+    return {"outputs": {name: encoded(array) for name, array in runner(**given).items()}}
+
+
+def quantizer(model, bits):
+    from litert_quantizer import quantizer as tool
+    from litert_quantizer import recipe
+
+    # Weights of 1024 numbers and more; of 4 bits where the operator can.
+    [integers] = recipe.dynamic_legacy_wi8_afp32()
+    config = integers["op_config"]
+    stored = config["weight_tensor_config"]
+    narrow = {**integers, "op_config": {**config, "weight_tensor_config": {**stored, "num_bits": 4}}}
+    floats = {
+        **integers,
+        "algorithm_key": "float_casting",
+        "op_config": {
+            **config,
+            "weight_tensor_config": {**stored, "num_bits": 16, "dtype": "FLOAT"},
+            "compute_precision": "FLOAT",
+            "explicit_dequantize": True,
+        },
+    }
+    rules = {
+        4: [integers, *({**narrow, "operation": name} for name in ("CONV_2D", "FULLY_CONNECTED"))],
+        8: [integers],
+        16: [floats],
+    }
+    made = tool.Quantizer(bytearray(model))
+    made.load_quantization_recipe(rules[bits])
+    return {"model": base64.b64encode(bytes(made.quantize().quantized_model)).decode()}
 
 
 def micro(model, runs):
@@ -172,6 +218,10 @@ def answer(request):
         return metadata(model)
     if runtime == "archive":
         return archive(model)
+    if runtime == "signature":
+        return signature(model, request["named"])
+    if runtime == "quantizer":
+        return quantizer(model, request["bits"])
     runs = request["inputs"]
     if runtime == "micro":
         return micro(model, runs)

@@ -108,8 +108,8 @@ const WRITTEN: {readonly [Name in Plain]: (node: Node<Name>) => Written} = {
 };
 
 /** A shape whose first dimension may come to be another one when the file is run. */
-function anyBatch({shape}: Value): number[] {
-  return [-1, ...shape.slice(1)];
+export function anyBatch({shape}: Value): number[] {
+  return shape.length === 0 ? [] : [-1, ...shape.slice(1)];
 }
 
 /** An operator as it is written. */

@@ -63,7 +63,7 @@ function floatPorts(ports: readonly NamedValue[], type: PortType, option: string
   if (type === 'float32') return [];
   return ports
     .filter(({value}) => typeOf(value) === 'float32')
-    .map(({name}) => `${option} ${type} is on a grid, but ${what} ${name} is computed in float. Leave it 'float32'.`);
+    .map(({name}) => `${option} ${type} is on a grid, but ${what} ${name} is float. Leave it 'float32'.`);
 }
 
 /** Inputs or outputs with more levels than the type in which they are asked for. */

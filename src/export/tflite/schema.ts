@@ -5,6 +5,7 @@ const {ActivationFunctionType, MirrorPadMode, Padding, TensorType} = ENUMS;
 
 export const TENSOR_TYPES = {
   float32: TensorType.FLOAT32,
+  float16: TensorType.FLOAT16,
   int32: TensorType.INT32,
   uint8: TensorType.UINT8,
   int64: TensorType.INT64,
@@ -68,6 +69,7 @@ export const OPERATORS: Readonly<Record<OperatorName, OperatorRow>> = {
   DEQUANTIZE: {version: 2, version16: 3, options: 'DequantizeOptions'},
   DIV: {version: 1, options: 'DivOptions'},
   ELU: {version: 1},
+  EMBEDDING_LOOKUP: {version: 1},
   EQUAL: {version: 1, options: 'EqualOptions'},
   EXP: {version: 1, options: 'ExpOptions'},
   FILL: {version: 1, options: 'FillOptions'},

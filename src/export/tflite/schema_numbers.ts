@@ -44,7 +44,7 @@ export const TABLES = {
   AddOptions: {fusedActivationFunction: [0, 'int8', 0], potScaleInt16: [1, 'bool', 1]},
   ArgMaxOptions: {outputType: [0, 'int8', 0]},
   ArgMinOptions: {outputType: [0, 'int8', 0]},
-  BatchMatMulOptions: {adjX: [0, 'bool', 0], adjY: [1, 'bool', 0]},
+  BatchMatMulOptions: {adjX: [0, 'bool', 0], adjY: [1, 'bool', 0], asymmetricQuantizeInputs: [2, 'bool', 0]},
   BatchToSpaceNDOptions: {},
   BroadcastToOptions: {},
   CastOptions: {inDataType: [0, 'int8', 0], outDataType: [1, 'int8', 0]},
@@ -86,7 +86,11 @@ export const TABLES = {
   FillOptions: {},
   FloorDivOptions: {},
   FloorModOptions: {},
-  FullyConnectedOptions: {fusedActivationFunction: [0, 'int8', 0], keepNumDims: [2, 'bool', 0]},
+  FullyConnectedOptions: {
+    fusedActivationFunction: [0, 'int8', 0],
+    keepNumDims: [2, 'bool', 0],
+    asymmetricQuantizeInputs: [3, 'bool', 0],
+  },
   GatherNdOptions: {},
   GatherOptions: {axis: [0, 'int32', 0], batchDims: [1, 'int32', 0]},
   GeluOptions: {approximate: [0, 'bool', 0]},
@@ -182,6 +186,7 @@ export const ENUMS = {
     DEQUANTIZE: 6,
     DIV: 42,
     ELU: 111,
+    EMBEDDING_LOOKUP: 7,
     EQUAL: 71,
     EXP: 47,
     FILL: 94,
@@ -328,7 +333,7 @@ export const ENUMS = {
   },
   MirrorPadMode: {REFLECT: 0, SYMMETRIC: 1},
   Padding: {SAME: 0, VALID: 1},
-  TensorType: {FLOAT32: 0, INT32: 2, UINT8: 3, INT64: 4, BOOL: 6, INT16: 7, INT8: 9, INT4: 17},
+  TensorType: {FLOAT32: 0, FLOAT16: 1, INT32: 2, UINT8: 3, INT64: 4, BOOL: 6, INT16: 7, INT8: 9, INT4: 17},
   AssociatedFileType: {TENSOR_AXIS_LABELS: 2},
 } as const;
 
