@@ -104,8 +104,8 @@ function ofVolume({useBias, kernel, strides, padding}: Random, x: Symbolic) {
   return {window: [depth, rows, columns] as [number, number, number], steps, padding, dataFormat};
 }
 
-/** What layers are called on whose calls tfjs lets change the shape of that. */
-const copied = () => layers.permute({dims: [1, 2, 3]});
+/** What makes a larger image for a layer to be called on that tfjs lets change the shape of what it is given. */
+const enlarged = () => layers.zeroPadding2d({padding: [[0, 1], [0, 2]]}); // prettier-ignore
 
 /** Behind another layer, for the same reason. */
 const encoding = (outputMode: string, lengthOf: (random: Random) => number): Case => ({
@@ -417,9 +417,9 @@ export const CASES: Readonly<Record<string, Case>> = {
     const crop = layers.centerCrop(
       dilation === 1
         ? {height: Math.min(kernel, x.shape[1]!), width: Math.min(filters, x.shape[2]!)}
-        : {height: x.shape[1]!, width: Math.max(x.shape[2]! - 1, 1)},
+        : {height: x.shape[1]!, width: x.shape[2]! + 1},
     );
-    return apply(crop, apply(copied(), x));
+    return apply(crop, apply(enlarged(), x));
   }),
   RandomWidth: {
     ...ofFloats(onImage(x => apply(layers.reLU(), apply(layers.randomWidth({factor: 0.5}), x)))),
