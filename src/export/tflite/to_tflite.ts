@@ -21,7 +21,7 @@ import {dataOf} from './constant_data';
 import {sizeProblems, writeModel} from './flat_model';
 import {lower} from './lower';
 import {withFile, writeMetadata} from './metadata';
-import {hasOperation, refusedOperations} from './operations';
+import {fixedLayers, hasOperation, refusedOperations} from './operations';
 import {fileProblems, operatorProblems} from './problems';
 import {rewritten} from './rewrite';
 import type {PortType} from './storage';
@@ -164,13 +164,12 @@ export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}):
 function segmentProblems(graph: InferenceGraph, model: LayersModel, batchSize: number | null | undefined): string[] {
   const refused = refusedOperations(graph);
   const layers = new Set(refused.map(({layer}) => layer));
-  const [segment] = graph.nodes.filter(({operator}) => operator === 'operation');
-  const isOpen = batchSize === null && segment !== undefined;
+  const [fixed] = refused.length === 0 && batchSize === null ? fixedLayers(graph) : [];
   const others = batchSize ? graph.inputs.filter(({value}) => value.shape[0] !== batchSize) : [];
   return [
     ...refused.map(({problem}) => problem),
     ...(layers.size > 0 ? [whereToCut(model, layers)] : []),
-    ...(isOpen ? [`batchSize must be a number, as the sizes in the graph segment ${segment.layer} are fixed.`] : []),
+    ...(fixed ? [`batchSize must be a number, as the sizes in the layer ${fixed} are fixed.`] : []),
     ...others.map(
       ({name, value}) => `batchSize was ${batchSize}, but input ${name} has the shape [${value.shape}]. Leave it out.`,
     ),
