@@ -40,6 +40,8 @@ export interface GraphOptions {
 interface Job extends GraphOptions {
   readonly caller: string;
   readonly model: LayersModel;
+  /** The size of what the model leaves open beside the batch. */
+  readonly openSize?: number | undefined;
 }
 
 /** What is read of a model. */
@@ -58,23 +60,40 @@ export async function inferenceGraph(
   model: LayersModel,
   options: GraphOptions,
 ): Promise<InferenceGraph> {
+  const [graph] = await inferenceGraphs(caller, model, options, [undefined]);
+  return graph!;
+}
+
+/** One for each of some sizes, where a model that is not quantized leaves those of its inputs open beside the batch; else one. */
+export async function inferenceGraphs(
+  caller: string,
+  model: LayersModel,
+  options: GraphOptions,
+  sizes: readonly (number | undefined)[],
+): Promise<readonly InferenceGraph[]> {
   checkModel(caller, model);
   return withModel(caller, model, async () => {
     const job = {caller, model, ...options};
-    const {numbers, inFloat} = await readModel(job);
-    // A layer that turns out to need float may make others that take from it need it.
-    const floats = new Set(inFloat);
-    for (;;) {
-      const graph = await buildGraph(job, numbers, floats);
-      const wrong = [...graph.problems, ...floatProblems(graph), ...job.graphProblems(graph)];
-      const found = wrong.filter(({layer}) => !floats.has(layer));
-      if (found.length === 0 || !job.floatFallback) {
-        throwProblems(caller, [...new Set(wrong.map(({problem}) => problem))]);
-        return graph;
-      }
-      found.forEach(({layer}) => floats.add(layer));
-    }
+    const read = await readModel(job);
+    const graphs: InferenceGraph[] = [];
+    for (const openSize of leavesOpen(model) ? sizes : [undefined]) graphs.push(await graphOf({...job, openSize}, read));
+    return graphs;
   });
+}
+
+async function graphOf(job: Job, {numbers, inFloat}: Read): Promise<InferenceGraph> {
+  // A layer that turns out to need float may make others that take from it need it.
+  const floats = new Set(inFloat);
+  for (;;) {
+    const graph = await buildGraph(job, numbers, floats);
+    const wrong = [...graph.problems, ...floatProblems(graph), ...job.graphProblems(graph)];
+    const found = wrong.filter(({layer}) => !floats.has(layer));
+    if (found.length === 0 || !job.floatFallback) {
+      throwProblems(job.caller, [...new Set(wrong.map(({problem}) => problem))]);
+      return graph;
+    }
+    found.forEach(({layer}) => floats.add(layer));
+  }
 }
 
 async function readModel({caller, model, problems, hasOperation, floatFallback, onProgress}: Job): Promise<Read> {
@@ -120,13 +139,19 @@ function usesOf({consumers, outputs}: FlatGraph, tensor: number): number {
   return taken.filter(each => each === tensor).length;
 }
 
-function inputShapes({caller, model, batch}: Job): number[][] {
-  const hasSegments = allLayers(asContainer(model)).some(layer => asSegment(unwrapped(layer)));
+function leavesOpen({inputs}: LayersModel): boolean {
+  return inputs.some(({shape}) => shape.slice(1).includes(null));
+}
+
+function inputShapes({caller, model, batch, openSize}: Job): number[][] {
+  const layers = allLayers(asContainer(model));
+  const hasSegments = layers.some(layer => asSegment(unwrapped(layer)));
+  const size = hasSegments || layers.some(isQuantizing) ? undefined : openSize;
   return model.inputs.map(({shape}, i) => {
     // Segments are of the sizes of the graph that they come from.
     if (hasSegments && !shape.includes(null)) return shape.map(Number);
-    const unknown = shape.slice(1).some(dim => dim == null);
-    if (!unknown) return [batch, ...shape.slice(1).map(Number)];
+    const sizes = shape.slice(1).map(dim => dim ?? size);
+    if (sizes.every(dim => dim !== undefined)) return [batch, ...sizes];
     throw new Error(
       `${caller}: input ${model.inputNames[i]} has the shape [${shape.map(dim => dim ?? 'any')}], but a file has one size ` +
         'for everything but the batch. Build the model with an inputShape of numbers.',

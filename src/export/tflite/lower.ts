@@ -16,7 +16,7 @@ import {fitsInt4, floatFilter, type IntegerFilter, integerFilter} from './filter
 import {isConstant} from '../../inference/operation_view';
 import type {Numbers} from '../../inference/operators';
 import {storageOf} from '../../inference/storage';
-import type {FlatModel, FlatOperator, Port} from './flat_model';
+import type {FlatGraph, FlatOperator, Port} from './flat_model';
 import {stepsOf} from './operations';
 import {anyBatch, isPlain, type Operand, type PlainNode, writtenAs} from './operators';
 import {FUSED_ACTIVATIONS, type FusedActivation, type OperatorName, type Options, TENSOR_TYPES} from './schema';
@@ -344,7 +344,7 @@ class Emitter {
 }
 
 /** The file's model, without description and metadata. */
-export function lower(graph: InferenceGraph, options: LowerOptions): Omit<FlatModel, 'description' | 'metadata'> {
+export function lower(graph: InferenceGraph, options: LowerOptions): FlatGraph {
   const emitter = new Emitter(options, mixedInputs(graph));
   const inputs = graph.inputs.map(port => emitter.input(port));
   for (const node of graph.nodes) emitter.node(node);

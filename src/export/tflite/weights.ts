@@ -4,15 +4,13 @@
  */
 import {sizeOf} from '../../inference/graph';
 import {dataOf} from './constant_data';
-import type {FlatModel, FlatOperator, FlatTensor, Port} from './flat_model';
+import type {FlatGraph, FlatOperator, FlatTensor, Port} from './flat_model';
 import {asFloat16, asIntegers, Floats, LARGEST_FLOAT16, INFINITE_FLOAT16, stepsOf} from './floats';
 import {hasOption, type OperatorName, type Options} from './schema';
 import {TensorList} from './tensor_list';
 
 /** What the weights of a model that is not quantized are stored as. */
 export type WeightType = 'float32' | 'float16' | 'int8' | 'int4';
-
-type FlatGraph = Omit<FlatModel, 'description' | 'metadata'>;
 
 /** From how many numbers on weights become integers. */
 const FEWEST = 1024;
