@@ -81,16 +81,19 @@ const OPTIONS = {
   UnpackOptions: 'num axis',
 };
 
-/** Of each module: the fields of tables, the names in enums, and the table that a file begins with. */
+/**
+ * Of each module: the fields of tables, the names in enums, the enums that readers need all names of, and the table that a file
+ * begins with.
+ */
 const USED = [
   {
     module: 'ai_edge_litert/schema_py_generated.py',
     tables: {
       Model: 'version operatorCodes subgraphs description buffers metadata signatureDefs',
       SubGraph: 'tensors inputs outputs operators name',
-      Tensor: 'shape type buffer name quantization shapeSignature hasRank',
+      Tensor: 'shape type buffer name quantization isVariable shapeSignature hasRank',
       QuantizationParameters: 'scale zeroPoint quantizedDimension',
-      OperatorCode: 'deprecatedBuiltinCode version builtinCode',
+      OperatorCode: 'deprecatedBuiltinCode customCode version builtinCode',
       Operator: 'opcodeIndex inputs outputs builtinOptionsType builtinOptions',
       Buffer: 'data',
       Metadata: 'name buffer',
@@ -114,6 +117,7 @@ const USED = [
       Padding: 'SAME VALID',
       TensorType: 'FLOAT32 FLOAT16 INT32 UINT8 INT64 BOOL INT16 INT8 INT4',
     },
+    names: ['BuiltinOperator', 'TensorType'],
     root: 'Model',
   },
   {
@@ -125,6 +129,7 @@ const USED = [
       AssociatedFile: 'name type',
     },
     enums: {AssociatedFileType: 'TENSOR_AXIS_LABELS'},
+    names: [],
     root: 'ModelMetadata',
   },
 ];
@@ -155,6 +160,14 @@ function numberOf(name, value, source) {
   return found(line, source, `${name}.${value}`)[1];
 }
 
+/** An enum's names, each at its number. */
+function namesOf(name, source) {
+  const [body] = found(new RegExp(`^class ${name}\\(object\\):\\n(?: +\\w+ = \\d+\\n)+`, 'm'), source, name);
+  const names = [];
+  for (const [, value, number] of body.matchAll(/^ +(\w+) = (\d+)$/gm)) names[number] = `'${value}'`;
+  return `${name}: [${Array.from(names, each => each ?? "''")}]`;
+}
+
 function identifierOf(source) {
   const bytes = new RegExp(`def ${source.root}BufferHasIdentifier.*\\n.*b"((?:\\\\x[0-9A-F]{2}){4})"`);
   const [, escaped] = found(bytes, source, `identifier of ${source.root}`);
@@ -180,6 +193,9 @@ ${constant('TABLES', source => records(source.tables, (table, name) => fieldOf(t
 
 /** Enums, and unions, whose numbers are those of tables. */
 ${constant('ENUMS', source => records(source.enums, (name, value) => numberOf(name, value, source)))}
+
+/** All names of enums, in the order of their numbers, for readers. */
+${constant('NAMES', source => source.names.map(name => namesOf(name, source)))}
 
 /** What tells a file, by the table that is its root. */
 ${constant('IDENTIFIERS', source => `${source.root}: ${identifierOf(source)}`)}

@@ -38,6 +38,9 @@ export interface SchemaModel {
     readonly outputs: number[];
   }[];
   readonly tensors: readonly SchemaTensor[];
+  /** Numbers of tensors. */
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
   readonly metadata: readonly string[];
 }
 
@@ -192,6 +195,18 @@ export async function quantizedByLiteRt(model: Uint8Array, bits: 4 | 8 | 16): Pr
 /** What a reader of the published schema finds in a file. */
 export async function parse(model: Uint8Array): Promise<SchemaModel> {
   return python.ask<SchemaModel & Answer>({model: base64(model), runtime: 'schema'});
+}
+
+/** What the interpreter for microcontrollers takes of an arena, in bytes. */
+export interface MeasuredArena extends Answer {
+  /** Nothing if the model does not fit. */
+  readonly sizes: Partial<Record<'total' | 'head' | 'tail', number>>;
+  readonly said: string;
+}
+
+/** Lays out a file in an arena of `size` bytes. */
+export async function measureArena(model: Uint8Array, size: number): Promise<MeasuredArena> {
+  return python.ask<MeasuredArena>({model: base64(model), runtime: 'arena', size});
 }
 
 /** What a reader of the published schema of metadata finds in a file. */

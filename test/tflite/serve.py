@@ -11,6 +11,9 @@
 
     {"model": base64, "runtime": "schema"}
     {"operators": [...], "tensors": [...]}: what the published schema reads in the file
+
+    {"model": base64, "runtime": "arena", "size": bytes}
+    {"sizes": {"total": bytes, "head": bytes, "tail": bytes}, "said": text}: what it takes of an arena of that size
 """
 
 import base64
@@ -117,6 +120,28 @@ def micro(model, runs):
     return {"outputs": results, "types": types}
 
 
+def arena(model, size):
+    """What the interpreter for microcontrollers says that it takes of an arena: nothing if it does not fit. It may crash then."""
+    import re
+
+    from tflite_micro import runtime
+
+    source, sink = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.dup2(sink, 1)
+        os.dup2(sink, 2)
+        try:
+            runtime.Interpreter.from_bytes(model, arena_size=size).print_allocations()
+        finally:
+            os._exit(0)
+    os.close(sink)
+    with os.fdopen(source, errors="replace") as output:
+        said = output.read()
+    os.waitpid(child, 0)
+    return {"sizes": {part: int(size) for part, size in re.findall(r"Arena allocation (\w+) (\d+) bytes", said)}, "said": said}
+
+
 def names_of(cls):
     return {number: name for name, number in vars(cls).items() if isinstance(number, int)}
 
@@ -165,6 +190,8 @@ def schema(model):
             for call in calls
         ],
         "tensors": tensors,
+        "inputs": listed(graph.InputsAsNumpy()),
+        "outputs": listed(graph.OutputsAsNumpy()),
         "metadata": [root.Metadata(i).Name().decode() for i in range(root.MetadataLength())],
     }
 
@@ -222,6 +249,8 @@ def answer(request):
         return signature(model, request["named"])
     if runtime == "quantizer":
         return quantizer(model, request["bits"])
+    if runtime == "arena":
+        return arena(model, request["size"])
     runs = request["inputs"]
     if runtime == "micro":
         return micro(model, runs)
