@@ -18,12 +18,12 @@ import {loweringOf} from './lowerings';
 import {LayerCall} from './lowerings/layer_call';
 import type {ValueType} from './operators';
 import {type LayerNumbers, LayerReader} from './read_layers';
-import {asSegment, operationProblems} from './segments';
+import {operationProblems, segmentsIn} from './segments';
 
 /** What {@link inferenceGraph} takes. */
 export interface GraphOptions {
-  /** How many samples the graph is for. */
-  readonly batch: number;
+  /** How many samples the graph is for; null where that is open. */
+  readonly batch: number | null;
   /** What the caller finds wrong itself, once the model is one: it is told in the same message. */
   readonly problems: (isQuantized: boolean) => readonly string[];
   /** Whether the caller has an operator for one of TensorFlow's operations. */
@@ -36,12 +36,18 @@ export interface GraphOptions {
   readonly onProgress: ((progress: {readonly done: number; readonly total: number}) => void) | undefined;
 }
 
+/** How large a graph is where that is open. */
+export interface OpenSizes {
+  readonly batch: number;
+  /** What a model leaves open beside the batch. */
+  readonly others: number;
+}
+
 /** What one call of {@link inferenceGraph} is for. */
 interface Job extends GraphOptions {
   readonly caller: string;
   readonly model: LayersModel;
-  /** The size of what the model leaves open beside the batch. */
-  readonly openSize?: number | undefined;
+  readonly sizes: OpenSizes | undefined;
 }
 
 /** What is read of a model. */
@@ -60,23 +66,29 @@ export async function inferenceGraph(
   model: LayersModel,
   options: GraphOptions,
 ): Promise<InferenceGraph> {
-  const [graph] = await inferenceGraphs(caller, model, options, [undefined]);
+  const [graph] = await inferenceGraphs(caller, model, options, []);
   return graph!;
 }
 
-/** One for each of some sizes, where a model that is not quantized leaves those of its inputs open beside the batch; else one. */
+/** A graph for each of some sizes, if there are any and something is open: the batch, or more of a model that is not quantized. */
 export async function inferenceGraphs(
   caller: string,
   model: LayersModel,
   options: GraphOptions,
-  sizes: readonly (number | undefined)[],
+  openSizes: readonly OpenSizes[],
 ): Promise<readonly InferenceGraph[]> {
   checkModel(caller, model);
   return withModel(caller, model, async () => {
-    const job = {caller, model, ...options};
-    const read = await readModel(job);
+    const isOpen = options.batch === null || leavesOpen(model);
+    const jobs = (isOpen && openSizes.length > 0 ? openSizes : [undefined]).map(sizes => ({
+      caller,
+      model,
+      ...options,
+      sizes,
+    }));
+    const read = await readModel(jobs[0]!);
     const graphs: InferenceGraph[] = [];
-    for (const openSize of leavesOpen(model) ? sizes : [undefined]) graphs.push(await graphOf({...job, openSize}, read));
+    for (const job of jobs) graphs.push(await graphOf(job, read));
     return graphs;
   });
 }
@@ -143,18 +155,18 @@ function leavesOpen({inputs}: LayersModel): boolean {
   return inputs.some(({shape}) => shape.slice(1).includes(null));
 }
 
-function inputShapes({caller, model, batch, openSize}: Job): number[][] {
+function inputShapes({caller, model, batch, sizes}: Job): number[][] {
   const layers = allLayers(asContainer(model));
-  const hasSegments = layers.some(layer => asSegment(unwrapped(layer)));
-  const size = hasSegments || layers.some(isQuantizing) ? undefined : openSize;
+  const hasSegments = segmentsIn(model).length > 0;
+  const size = hasSegments || layers.some(isQuantizing) ? undefined : sizes?.others;
   return model.inputs.map(({shape}, i) => {
     // Segments are of the sizes of the graph that they come from.
     if (hasSegments && !shape.includes(null)) return shape.map(Number);
-    const sizes = shape.slice(1).map(dim => dim ?? size);
-    if (sizes.every(dim => dim !== undefined)) return [batch, ...sizes];
+    const dims = shape.slice(1).map(dim => dim ?? size);
+    if (dims.every(dim => dim !== undefined)) return [batch ?? sizes?.batch ?? 1, ...dims];
     throw new Error(
-      `${caller}: input ${model.inputNames[i]} has the shape [${shape.map(dim => dim ?? 'any')}], but a file has one size ` +
-        'for everything but the batch. Build the model with an inputShape of numbers.',
+      `${caller}: input ${model.inputNames[i]} has the shape [${shape.map(dim => dim ?? 'any')}], but a file of a quantized ` +
+        'model, or of graph segments, has one size for everything but the batch. Build it with an inputShape of numbers.',
     );
   });
 }
