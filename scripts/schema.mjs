@@ -19,6 +19,8 @@ const OPTIONS = {
   BroadcastToOptions: '',
   CastOptions: 'inDataType outDataType',
   ConcatenationOptions: 'axis fusedActivationFunction',
+  Conv3DOptions:
+    'padding strideD strideW strideH fusedActivationFunction dilationDFactor dilationWFactor dilationHFactor',
   Conv2DOptions: 'padding strideW strideH fusedActivationFunction dilationWFactor dilationHFactor',
   CosOptions: '',
   CumsumOptions: 'exclusive reverse',
@@ -35,6 +37,7 @@ const OPTIONS = {
   FullyConnectedOptions: 'fusedActivationFunction keepNumDims asymmetricQuantizeInputs',
   GatherNdOptions: '',
   GatherOptions: 'axis batchDims',
+  GeluOptions: 'approximate',
   GreaterEqualOptions: '',
   GreaterOptions: '',
   LeakyReluOptions: 'alpha',
@@ -105,8 +108,9 @@ const USED = [
       ActivationFunctionType: 'NONE RELU RELU_N1_TO_1 RELU6',
       BuiltinOperator:
         'ABS ADD ARG_MAX ARG_MIN AVERAGE_POOL_2D BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_TO CAST CEIL ' +
-        'CONCATENATION CONV_2D COS CUMSUM DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE DIV ELU EMBEDDING_LOOKUP EQUAL EXP ' +
-        'FILL FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED GATHER GATHER_ND GREATER GREATER_EQUAL LEAKY_RELU LESS ' +
+        'CONCATENATION CONV_2D CONV_3D CONV_3D_TRANSPOSE COS CUMSUM DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE DIV ELU ' +
+        'EMBEDDING_LOOKUP EQUAL EXP FILL FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED GATHER GATHER_ND GELU GREATER ' +
+        'GREATER_EQUAL LEAKY_RELU LESS ' +
         'LESS_EQUAL LOG LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC LOG_SOFTMAX MAXIMUM MAX_POOL_2D MEAN MINIMUM ' +
         'MIRROR_PAD MUL NEG NOT_EQUAL ONE_HOT PACK PAD PADV2 POW PRELU QUANTIZE REDUCE_ALL REDUCE_ANY REDUCE_MAX ' +
         'REDUCE_MIN REDUCE_PROD RELU RELU6 RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_V2 ROUND RSQRT ' +
