@@ -4,6 +4,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import {toTFLite} from '../../src/entries/tflite';
 import {scoped} from '../support/scoped';
 import {EACH_LAYER, floatSmall, SAMPLES} from './each_layer';
+import {NETWORKS, seedNetwork} from './networks';
 import {run, runByName, type Runtime, stopRuntimes} from './runtimes';
 
 afterAll(stopRuntimes);
@@ -50,6 +51,39 @@ describe('toTFLite of a model that is not quantized', () => {
       for (const runtime of ['builtin', 'xnnpack'] as const) {
         const far = await distance(model, x, bytes, runtime, {batch: 3, resize: true});
         expect(far).withContext(`any batch, ${runtime}`).toBeLessThan(WITHIN.float32);
+      }
+    });
+  }
+});
+
+/** Numbers as float16 has them. */
+function toFloat16(x: tf.Tensor): tf.Tensor {
+  const steps = tf.pow(2, tf.sub(10, x.abs().log().div(Math.LN2).floor().maximum(-14)));
+  return x.mul(steps).round().div(steps);
+}
+
+describe('toTFLite of a network that is not quantized', () => {
+  scoped();
+
+  for (const [name, make] of Object.entries(NETWORKS)) {
+    it(`like ${name}`, async () => {
+      const model = make();
+      seedNetwork(model);
+      const x = tf.randomNormal([SAMPLES, ...(model.inputs[0]!.shape.slice(1) as number[])], 0, 1, 'float32', 2);
+      const [floats, halves] = [await toTFLite(model), await toTFLite(model, {weights: 'float16'})];
+      for (const runtime of [...LITERT, 'micro'] as const) {
+        expect(await distance(model, [x], floats, runtime))
+          .withContext(runtime)
+          .toBeLessThan(WITHIN.float32);
+      }
+      // Through many layers the model itself is that far from what it was with its weights rounded.
+      const rounded = make();
+      tf.tidy(() => rounded.setWeights(model.getWeights().map(toFloat16)));
+      const lost = await distance(rounded, [x], floats, 'reference');
+      for (const runtime of LITERT) {
+        expect(await distance(model, [x], halves, runtime))
+          .withContext(`float16, ${runtime}`)
+          .toBeLessThan(Math.max(WITHIN.float16, 1.1 * lost));
       }
     });
   }
