@@ -144,7 +144,7 @@ export class GraphBuilder implements InferenceGraph {
 
   #cast(x: Value): Value {
     if (typeOf(x) === 'float32') return x;
-    const call = {op: 'Cast', name: this.layer, attrs: NO_ATTRS, ofSamples: true};
+    const call = {op: 'Cast', name: this.layer, attrs: NO_ATTRS};
     return this.operation(call, [x], [{shape: x.shape, type: 'float32'}])[0]!;
   }
 

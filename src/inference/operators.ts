@@ -56,8 +56,6 @@ export interface Operation {
   readonly attrs: OperationAttrs;
   /** What it takes that is known, by its place; the inputs are the others. */
   readonly constants: ReadonlyMap<number, Constant>;
-  /** Whether it is of each sample by itself, so that there may be any number of them. */
-  readonly ofSamples?: boolean;
 }
 
 /** What an operator multiplies with, and adds. */

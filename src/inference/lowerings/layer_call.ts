@@ -60,7 +60,7 @@ export class LayerCall {
     output: Partial<Pick<Value, 'shape' | 'type'>> = {},
     attrs: Parameters<typeof attrsOf>[0] = {},
   ): Value {
-    const call = {op, name: this.layer.name, attrs: attrsOf(attrs), ofSamples: true};
+    const call = {op, name: this.layer.name, attrs: attrsOf(attrs)};
     return this.graph.operation(call, operands, [{shape: operands[0].shape, type: 'float32', ...output}])[0]!;
   }
 
