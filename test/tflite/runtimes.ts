@@ -130,16 +130,16 @@ export function stopRuntimes(): void {
 const base64 = ({buffer, byteOffset, byteLength}: Uint8Array | Numbers) =>
   Buffer.from(buffer, byteOffset, byteLength).toString('base64');
 
-/** Runs a file: for each list of inputs, the outputs. */
+/** Runs a file: for each list of inputs, the outputs; of another batch, or of other shapes, than it says. */
 export async function run(
   model: Uint8Array,
   runtime: Runtime,
   runs: readonly (readonly Numbers[])[],
-  batch?: number,
+  sizes?: number | readonly (readonly number[])[],
 ): Promise<Numbers[][]> {
   const inputs = runs.map(each => each.map(base64));
   const server = runtime === 'litert.js' ? litert : python;
-  const {outputs, types} = await server.ask<Outputs>({model: base64(model), runtime, inputs, ...(batch && {batch})});
+  const {outputs, types} = await server.ask<Outputs>({model: base64(model), runtime, inputs, ...(sizes && {[typeof sizes === 'number' ? 'batch' : 'shapes']: sizes})});
   return outputs.map(each =>
     each.map((text, i) => {
       const bytes = Buffer.from(text, 'base64');

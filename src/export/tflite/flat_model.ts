@@ -12,11 +12,11 @@ export interface FlatTensor {
   readonly name: string;
   readonly type: TensorType;
   readonly shape: readonly number[];
-  /** Whether the first dimension may have any size. */
-  readonly dynamicBatch?: boolean;
+  /** The dimensions that may have any size. */
+  readonly open?: readonly number[];
   /** The bytes of a constant. The same bytes are written once. */
   readonly data?: Data;
-  /** The layer that a constant is of, for messages. */
+  /** The layer that it is of, for messages. */
   readonly layer?: string;
   readonly scale?: ArrayLike<number>;
   readonly zeroPoint?: ArrayLike<number>;
@@ -51,12 +51,16 @@ export interface Port {
   readonly tensor: number;
 }
 
-export interface FlatModel {
-  readonly description: string;
+/** What a model computes. */
+export interface FlatGraph {
   readonly tensors: readonly FlatTensor[];
   readonly operators: readonly FlatOperator[];
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
+}
+
+export interface FlatModel extends FlatGraph {
+  readonly description: string;
   readonly metadata: readonly {readonly name: string; readonly data: Data}[];
 }
 
@@ -87,12 +91,12 @@ function writeQuantization(to: TableWriter, {scale, zeroPoint, axis = 0}: FlatTe
 }
 
 function writeTensor(to: TableWriter, tensor: FlatTensor, buffer: number): Offset {
-  const {name, type, shape, dynamicBatch = false, isVariable = false} = tensor;
+  const {name, type, shape, open = [], isVariable = false} = tensor;
   return to.table('Tensor', {
     quantization: writeQuantization(to, tensor),
     shape: to.int32s(shape),
     name: to.text(name),
-    shapeSignature: dynamicBatch ? to.int32s([-1, ...shape.slice(1)]) : 0,
+    shapeSignature: open.length > 0 ? to.int32s(shape.map((dim, i) => (open.includes(i) ? -1 : dim))) : 0,
     type: TENSOR_TYPES[type],
     buffer,
     isVariable: Number(isVariable),

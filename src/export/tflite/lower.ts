@@ -17,7 +17,7 @@ import {isConstant} from '../../inference/operation_view';
 import type {Widths} from '../../inference/integer_weights';
 import type {Filter, Numbers} from '../../inference/operators';
 import {storageOf} from '../../inference/storage';
-import type {FlatModel, FlatOperator, Port} from './flat_model';
+import type {FlatGraph, FlatOperator, Port} from './flat_model';
 import {lstmOperators} from './lstm';
 import {stepsOf} from './operations';
 import {anyBatch, isPlain, type Operand, type PlainNode, writtenAs} from './operators';
@@ -380,7 +380,7 @@ class Emitter {
 }
 
 /** The file's model, without description and metadata. */
-export function lower(graph: InferenceGraph, options: LowerOptions): Omit<FlatModel, 'description' | 'metadata'> {
+export function lower(graph: InferenceGraph, options: LowerOptions): FlatGraph {
   const emitter = new Emitter(options, mixedInputs(graph));
   const inputs = graph.inputs.map(port => emitter.input(port));
   for (const node of graph.nodes) emitter.node(node);

@@ -47,7 +47,7 @@ export class TensorList {
 
   /** One that has the model's batch. */
   computed(name: string, tensor: Omit<FlatTensor, 'name'>): number {
-    return this.add(name, {...tensor, ...(this.#dynamicBatch && {dynamicBatch: true})});
+    return this.add(name, {...tensor, layer: name, ...(this.#dynamicBatch && {open: [0]})});
   }
 
   onGrid({layer, shape}: Value, grid: ValueGrid, inInt16 = needsInt16(grid)): number {

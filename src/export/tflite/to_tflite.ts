@@ -14,11 +14,12 @@ import {
   text,
   throwProblems,
 } from '../../check/rules';
-import {inferenceGraph} from '../../inference/from_layers';
+import {inferenceGraphs} from '../../inference/from_layers';
 import type {InferenceGraph} from '../../inference/graph';
-import {whereToCut} from '../../inference/segments';
+import {segmentsIn, whereToCut} from '../../inference/segments';
 import {dataOf} from './constant_data';
-import {sizeProblems, writeModel} from './flat_model';
+import {ofAnySize, SIZES} from './any_size';
+import {type FlatGraph, sizeProblems, writeModel} from './flat_model';
 import {lower} from './lower';
 import {withFile, writeMetadata} from './metadata';
 import {hasOperation, refusedOperations} from './operations';
@@ -146,42 +147,60 @@ const LABEL_FILE = 'labels.txt';
 export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}): Promise<Uint8Array> {
   checkOptions('toTFLite', options, RULES);
   const {batchSize = 1, floatFallback = false, unroll = false, labels, onProgress} = options;
-  const problems = (isQuantized: boolean) => [...labelProblems(model, labels), ...weightProblems(isQuantized, options)];
-  const graph = await inferenceGraph('toTFLite', model, {
-    batch: batchSize ?? 1,
-    problems,
-    hasOperation,
-    hasLSTM: batchSize !== null && !unroll,
-    graphProblems: built => operatorProblems(rewritten(built)),
-    floatFallback,
-    onProgress,
-  });
-  throwProblems('toTFLite', segmentProblems(graph, model, options.batchSize));
-  return fileOf(rewritten(graph), model.name, options);
+  const problems = (isQuantized: boolean) => [
+    ...labelProblems(model, labels),
+    ...weightProblems(isQuantized, options),
+    ...batchProblems(model, batchSize),
+  ];
+  const graphProblems = (built: InferenceGraph) => operatorProblems(rewritten(built));
+  const hasLSTM = batchSize !== null && !unroll;
+  const job = {batch: batchSize, problems, hasOperation, hasLSTM, graphProblems, floatFallback, onProgress};
+  const graphs = await inferenceGraphs('toTFLite', model, job, SIZES);
+  throwProblems('toTFLite', segmentProblems(graphs[0]!, model, options.batchSize));
+  return fileOf(graphs, model.name, options);
+}
+
+/** Segments are of the sizes of the graph that they come from. */
+function batchProblems(model: LayersModel, batchSize: number | null): string[] {
+  const [segment] = segmentsIn(model);
+  if (batchSize !== null || !segment) return [];
+  return [`batchSize must be a number, as the sizes in the graph segment ${segment.name} are fixed.`];
 }
 
 /** Segments whose operations are not as TensorFlow Lite has them, and of other sizes than they are asked for. */
 function segmentProblems(graph: InferenceGraph, model: LayersModel, batchSize: number | null | undefined): string[] {
   const refused = refusedOperations(graph);
   const layers = new Set(refused.map(({layer}) => layer));
-  const [segment] = graph.nodes.filter(({operator}) => operator === 'operation');
-  const isOpen = batchSize === null && segment !== undefined;
   const others = batchSize ? graph.inputs.filter(({value}) => value.shape[0] !== batchSize) : [];
   return [
     ...refused.map(({problem}) => problem),
     ...(layers.size > 0 ? [whereToCut(model, layers)] : []),
-    ...(isOpen ? [`batchSize must be a number, as the sizes in the graph segment ${segment.layer} are fixed.`] : []),
     ...others.map(
       ({name, value}) => `batchSize was ${batchSize}, but input ${name} has the shape [${value.shape}]. Leave it out.`,
     ),
   ];
 }
 
-function fileOf(graph: InferenceGraph, name: string, options: TFLiteOptions): Uint8Array {
+/** A graph as tensors and operators; of two graphs, for all sizes. */
+function flatOf(graphs: readonly InferenceGraph[], options: TFLiteOptions): FlatGraph {
+  const {inputType = 'float32', outputType = 'float32', batchSize, int4 = false} = options;
+  const imagesOf = ({inputs}: InferenceGraph) => inputs.map(({value}) => value.shape.slice(1).join()).join(' ');
+  const isSized = new Set(graphs.map(imagesOf)).size > 1;
+  const [flat, other] = graphs.map(graph =>
+    lower(rewritten(graph, isSized), {inputType, outputType, dynamicBatch: batchSize === null, int4}),
+  ) as [FlatGraph, FlatGraph | undefined];
+  if (!other) return flat;
+  const {graph, problems} = ofAnySize(flat, other);
+  throwProblems('toTFLite', problems);
+  return graph;
+}
+
+function fileOf(graphs: readonly InferenceGraph[], name: string, options: TFLiteOptions): Uint8Array {
+  const [graph] = graphs as [InferenceGraph];
   const {inputType = 'float32', outputType = 'float32', weights = 'float32'} = options;
-  const {batchSize, int4 = false, description = '', labels} = options;
+  const {description = '', labels} = options;
   throwProblems('toTFLite', fileProblems(graph, inputType, outputType));
-  const lowered = lower(graph, {inputType, outputType, dynamicBatch: batchSize === null, int4});
+  const lowered = flatOf(graphs, options);
   if (weights === 'float16') throwProblems('toTFLite', float16Problems(lowered));
   const flat = withWeights(lowered, weights);
   const text = {
