@@ -139,7 +139,12 @@ export async function run(
 ): Promise<Numbers[][]> {
   const inputs = runs.map(each => each.map(base64));
   const server = runtime === 'litert.js' ? litert : python;
-  const {outputs, types} = await server.ask<Outputs>({model: base64(model), runtime, inputs, ...(sizes && {[typeof sizes === 'number' ? 'batch' : 'shapes']: sizes})});
+  const {outputs, types} = await server.ask<Outputs>({
+    model: base64(model),
+    runtime,
+    inputs,
+    ...(sizes && {[typeof sizes === 'number' ? 'batch' : 'shapes']: sizes}),
+  });
   return outputs.map(each =>
     each.map((text, i) => {
       const bytes = Buffer.from(text, 'base64');
