@@ -59,6 +59,12 @@ describe('toTFLite of a float layer alone', () => {
             if (off > 1e-5) throw new Error(`${runtime}: off by ${off}`);
             found[name] = Math.max(found[name] ?? 0, off);
           }
+          const half = await toTFLite(model, {weights: 'float16'});
+          for (const runtime of ['builtin', 'xnnpack'] as const) {
+            const off = await difference(numbers, samples, runtime, half);
+            // What is lost of each weight stays where products cancel each other.
+            if (off > 4e-3) throw new Error(`float16, ${runtime}: off by ${off}`);
+          }
         });
         await fc.assert(runs, {numRuns: Number(process.env['RUNS'] ?? 4), seed: 1, endOnFailure: true});
       },

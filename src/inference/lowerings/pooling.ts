@@ -1,5 +1,5 @@
 /** Layers that look at images through windows without weights, and those that resize images. */
-import type {Value} from '../graph';
+import {typeOf, type Value} from '../graph';
 import {needsInt16, refined, type ValueGrid} from '../grids';
 import type {Filter, Pool} from '../operators';
 import {NO_PADDING, padsNothing, type Pair, paddingOf} from '../window';
@@ -21,7 +21,7 @@ export function pool(kind: 'average' | 'max', dims: 1 | 2): Lowering {
 
 function pooled(call: LayerCall, kind: 'average' | 'max', window: Pool, x: Value, shape: readonly number[]): Value {
   if (kind === 'max') return call.graph.move('maxPool', window, x, shape);
-  if (padsNothing(window.padding)) return meanOfWindow(call, window, x, shape);
+  if (padsNothing(window.padding) && !typeOf(x)) return meanOfWindow(call, window, x, shape);
   return call.graph.move('averagePool', window, inSmallerSteps(call, x), shape);
 }
 

@@ -4,7 +4,6 @@ import {isConstant, isEmpty, Refusal} from '../../../inference/operation_view';
 import {ELEMENTWISE} from './elementwise';
 import {MOVING} from './moving';
 import {OperationCall, type Row, type Step} from './operation_call';
-import type {OperatorName} from '../schema';
 import {PRODUCTS} from './products';
 
 const ROWS: Readonly<Record<string, Row>> = {...ELEMENTWISE, ...MOVING, ...PRODUCTS};
@@ -21,18 +20,6 @@ export function stepsOf(node: Node<'operation'>): readonly Step[] {
   if ([...values, ...call.outputs].some(isEmpty)) call.refuse('it takes or gives values of no numbers');
   ROWS[call.op]!(call);
   return call.steps;
-}
-
-/** Operators that are told the whole shape of what they give. */
-const OF_SHAPES: ReadonlySet<OperatorName> = new Set(['BROADCAST_TO', 'CONV_3D_TRANSPOSE', 'SLICE']);
-
-/** The layers with operations that are of a given number of samples. */
-export function fixedLayers({nodes}: InferenceGraph): string[] {
-  return nodes.flatMap(node => {
-    if (node.operator !== 'operation') return [];
-    const isOpen = node.attributes.ofSamples && !stepsOf(node).some(({operator}) => OF_SHAPES.has(operator));
-    return isOpen ? [] : [node.layer];
-  });
 }
 
 /** Why operations cannot be written as they are, by layer. */
