@@ -36,13 +36,13 @@ def encoded(array):
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
 
 
-def litert(model, runs, resolver, batch=None):
+def litert(model, runs, resolver, batch=None, shapes=None):
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=model, experimental_op_resolver_type=resolver, num_threads=1)
-    if batch:
-        for each in interpreter.get_input_details():
-            interpreter.resize_tensor_input(each["index"], [batch, *each["shape"][1:]])
+    for i, each in enumerate(interpreter.get_input_details()):
+        if batch or shapes:
+            interpreter.resize_tensor_input(each["index"], shapes[i] if shapes else [batch, *each["shape"][1:]])
     interpreter.allocate_tensors()
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     results = []
@@ -259,7 +259,7 @@ def answer(request):
         "builtin": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         "xnnpack": OpResolverType.BUILTIN,
     }
-    return litert(model, runs, resolvers[runtime], request.get("batch"))
+    return litert(model, runs, resolvers[runtime], request.get("batch"), request.get("shapes"))
 
 
 def main():
