@@ -4,6 +4,7 @@ import {layers} from '@tensorflow/tfjs-layers';
 import {SEGMENT} from '../../src/graph_model/saved_segment';
 import type {Layer} from '../../src/layers/graph';
 import {SPECS} from '../../src/layers/specs';
+import {RECURRENT} from '../../src/layers/specs/recurrent';
 import type {LayerSpec} from '../../src/layers/specs/layer_spec';
 import {slotsOf} from '../../src/layers/weights';
 import {scoped} from '../support/scoped';
@@ -52,6 +53,11 @@ describe('The table of layer classes', () => {
     expect(Object.keys(SPECS).sort()).toEqual([...known, SEGMENT].sort());
   });
 
+  it('says of each class of tfjs-layers what it can be computed in, but of those that work step by step', () => {
+    const rows = Object.entries<LayerSpec>(SPECS).filter(([name]) => !Object.hasOwn(RECURRENT, name));
+    expect(rows.filter(([, {lowered}]) => !lowered).map(([name]) => name)).toEqual([]);
+  });
+
   it('names all weights of a class but its bias', () => {
     const rows = Object.entries<LayerSpec>(SPECS).filter(([, {weights}]) => weights);
     expect(Object.keys(WITH_WEIGHTS).sort()).toEqual(rows.map(([name]) => name).sort());
@@ -69,7 +75,7 @@ describe('The table of layer classes', () => {
       const {axis, host, attr} = slotsOf(layer, undefined).at(-1)!;
       const {shape} = host[attr]!;
       const [bias] = layer.weights.filter(each => each.shape.length === 1);
-      const channels = axis === 'depthwise' ? shape[2]! * shape[3]! : shape[axis!];
+      const channels = axis === 'depthwise' ? shape[2]! * shape[3]! : shape[axis as number];
       expect(channels).withContext(name).toBe(bias!.shape[0]);
     }
   });

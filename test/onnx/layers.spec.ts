@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import {calibrate, quantizeModel} from '../../src/entries/qat';
 import {toONNX} from '../../src/entries/onnx';
 import {scoped} from '../support/scoped';
-import {type Case, CASES, type Random, RANDOM, samplesOf, seedWeights} from '../tflite/layer_cases';
+import {CASES, RANDOM, randomModel, samplesOf} from '../tflite/random_layers';
 import {check, run, RUNTIMES, stopRuntimes} from './runtimes';
 
 afterAll(stopRuntimes);
@@ -31,13 +31,6 @@ function distance(got: ArrayLike<number>, expected: ArrayLike<number>, unit: num
   return {most: Math.max(...off), share: off.filter(each => each <= limit).length / off.length};
 }
 
-function randomModel({shapes, build}: Case, random: Random): tfl.LayersModel {
-  const inputs = shapes(random).map(shape => tfl.input({shape}));
-  const model = tfl.model({inputs, outputs: build(inputs, random)});
-  seedWeights(model, random);
-  return model;
-}
-
 const predicted = (model: tfl.LayersModel, samples: tf.Tensor[]) =>
   tf.tidy(() => (model.predict(samples.length === 1 ? samples[0]! : samples) as tf.Tensor).dataSync());
 
@@ -55,7 +48,7 @@ describe('toONNX of a layer alone', () => {
     it(`in float: ${name}`, async () => {
       const runs = fc.asyncProperty(RANDOM, async random => {
         const model = randomModel(each, random);
-        const samples = samplesOf(model, random, each.below);
+        const samples = samplesOf(model, random, each);
         const bytes = await toONNX(model);
         await check(bytes);
         const expected = each.expected
@@ -76,7 +69,7 @@ describe('toONNX of a layer alone', () => {
     it(`quantized: ${name}`, async () => {
       const runs = fc.asyncProperty(RANDOM, async random => {
         const q = quantizeModel(randomModel(each, random));
-        const samples = samplesOf(q, random, each.below);
+        const samples = samplesOf(q, random, each);
         await calibrate(q, samples.length === 1 ? samples[0]! : samples);
         const bytes = await toONNX(q);
         const {scales} = await check(bytes);

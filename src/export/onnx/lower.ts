@@ -62,7 +62,7 @@ export function lower(graph: InferenceGraph, options: LowerOptions): Lowered {
     list.layer = node.layer;
     if (absorbed.has(node)) continue;
     if (node.operator !== 'operation') {
-      const row = ROWS[node.operator] as (node: Node, writing: object) => ReturnType<(typeof ROWS)[Own]>;
+      const row = ROWS[node.operator as Own] as (node: Node, writing: object) => ReturnType<(typeof ROWS)[Own]>;
       const held = row(node, {list, values, weightTypes});
       if (held) values.give(node.output, held, node.clamp, changeBy(node, unrounded));
       continue;

@@ -23,8 +23,8 @@ interface Writing {
 /** A row: gives the tensor that it computes, or nothing where it said itself what holds the value. */
 type Row<Of extends Operator> = (node: Node<Of>, writing: Writing) => Held | undefined;
 
-/** Those that are not operations of TensorFlow's. */
-export type Own = Exclude<Operator, 'operation'>;
+/** Those that are not operations of TensorFlow's; recurrent layers come step by step. */
+export type Own = Exclude<Operator, 'lstm' | 'operation'>;
 
 /** An operator that computes number by number, in whichever form its inputs are. */
 function elementwise(op: string, attributes: OnnxAttributes = {}): Row<Own> {
@@ -215,6 +215,15 @@ const slice: Row<'slice'> = ({inputs, output, attributes: {begin}}, {list, value
   return {form, name: list.add('Slice', [values.take(x, form), starts!, ends!, axes!])};
 };
 
+const reverse: Row<'reverse'> = ({inputs, attributes: {axis}}, {list, values}) => {
+  const x = inputs[0]!;
+  const form = values.commonForm([x]);
+  const [starts, ends, axes, steps] = [-1, -1 - x.shape[axis]!, axisIn(form, axis, x.shape.length), -1].map(each =>
+    list.ints([each]),
+  );
+  return {form, name: list.add('Slice', [values.take(x, form), starts!, ends!, axes!, steps!])};
+};
+
 const concat: Row<'concat'> = ({inputs, output, attributes: {axis}}, {list, values}) => {
   const form = values.commonForm(inputs);
   const given = inputs.map(x => values.take(x, form));
@@ -322,11 +331,13 @@ export const ROWS: {readonly [Name in Own]: Row<Name>} = {
   prelu,
   requantize: asItIs,
   reshape,
+  reverse,
   resizeBilinear: resize('linear'),
   resizeNearest: resize('nearest'),
   sigmoid: elementwise('Sigmoid'),
   slice,
   softmax,
+  subtract: elementwise('Sub'),
   tanh: elementwise('Tanh'),
   transpose,
   transposedConv2d,

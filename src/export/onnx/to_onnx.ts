@@ -95,6 +95,7 @@ export async function toONNX(model: LayersModel, options: ONNXOptions = {}): Pro
     batch: batchSize ?? 1,
     problems: () => (int4 && opset < WITH_INT4_AND_INT16 ? [`int4 ${needsOpset}. Leave one of them out.`] : []),
     hasOperation,
+    hasLSTM: false,
     graphProblems: () => [],
     floatFallback,
     onProgress,

@@ -4,15 +4,13 @@
  */
 import {sizeOf} from '../../inference/graph';
 import {dataOf} from './constant_data';
-import type {FlatModel, FlatOperator, FlatTensor, Port} from './flat_model';
+import {ABSENT, type FlatGraph, type FlatOperator, type FlatTensor, type Port} from './flat_model';
 import {asFloat16, asIntegers, Floats, LARGEST_FLOAT16, INFINITE_FLOAT16, stepsOf} from './floats';
 import {hasOption, type OperatorName, type Options} from './schema';
 import {TensorList} from './tensor_list';
 
 /** What the weights of a model that is not quantized are stored as. */
 export type WeightType = 'float32' | 'float16' | 'int8' | 'int4';
-
-type FlatGraph = Omit<FlatModel, 'description' | 'metadata'>;
 
 /** From how many numbers on weights become integers. */
 const FEWEST = 1024;
@@ -95,7 +93,7 @@ class Rewriting {
   }
 
   #write({inputs, outputs, ...call}: FlatOperator, bring: (tensor: number, place: number) => number): void {
-    const given = inputs.map(bring);
+    const given = inputs.map((tensor, place) => (tensor === ABSENT ? ABSENT : bring(tensor, place)));
     this.operators.push({...call, inputs: given, outputs: outputs.map(each => this.#asItIs(each))});
   }
 
@@ -148,19 +146,19 @@ function withLookups(graph: FlatGraph): FlatGraph {
   const operators = graph.operators.flatMap(call => {
     const [table, rows] = call.inputs.map(each => tensors[each]!);
     const isLookup = call.operator === 'GATHER' && !call.options.axis && !call.options.batchDims;
-    if (!isLookup || table!.shape.length !== 2 || !becomesIntegers(table!)) return [call];
     const [y] = call.outputs as [number];
-    const {name, shape, ...batch} = tensors[y]!;
-    const count = sizeOf(rows!.shape);
-    const [list, found] = [
-      add({...rows!, name: `${name}/rows`, shape: [count]}),
-      add({...batch, name: `${name}/found`, shape: [count, table!.shape[1]!]}),
-    ];
+    const {name, shape, open = [], ...found} = tensors[y]!;
+    // A shape has room for one size that is not known.
+    if (!isLookup || table!.shape.length !== 2 || !becomesIntegers(table!) || open.length > 1) return [call];
+    const [count, anyCount] = [sizeOf(rows!.shape), {open: open.length > 0 ? [0] : []}];
+    const list = add({...rows!, name: `${name}/rows`, shape: [count], ...anyCount});
+    const listed = add({...found, name: `${name}/found`, shape: [count, table!.shape[1]!], ...anyCount});
+    const whole = shape.map((dim, i) => (open.includes(i) ? -1 : dim));
     const plain = {options: {}, int16: false, int4: false};
     return [
       {...plain, operator: 'RESHAPE', inputs: [call.inputs[1]!, shapeOf(name, [-1])], outputs: [list]},
-      {...plain, operator: 'EMBEDDING_LOOKUP', inputs: [list, call.inputs[0]!], outputs: [found]},
-      {...plain, operator: 'RESHAPE', inputs: [found, shapeOf(name, [-1, ...shape.slice(1)])], outputs: [y]},
+      {...plain, operator: 'EMBEDDING_LOOKUP', inputs: [list, call.inputs[0]!], outputs: [listed]},
+      {...plain, operator: 'RESHAPE', inputs: [listed, shapeOf(name, whole)], outputs: [y]},
     ] satisfies FlatOperator[];
   });
   return {...graph, tensors, operators};

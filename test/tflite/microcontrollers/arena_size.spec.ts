@@ -1,22 +1,34 @@
 /** What arenaSize plans is what TensorFlow Lite Micro takes: files of many kinds in its own interpreter. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
+import fc from 'fast-check';
 import {calibrate, quantizeModel, type QuantizeOptions} from '../../../src/entries/qat';
 import {arenaSize, type TFLiteOptions, toTFLite} from '../../../src/entries/tflite';
 import {scoped} from '../../support/scoped';
+import {CASES, RANDOM} from '../layer_cases';
 import {EACH_LAYER, quantizedSmall} from '../each_layer';
 import {NETWORKS, seedNetwork} from '../networks';
 import {measureArena, stopRuntimes} from '../runtimes';
+import {fileOf} from './files';
 
 afterAll(stopRuntimes);
 
 /** More than any of these needs, a multiple of 16. */
 const AMPLE = 2 ** 24;
 
-/** Holds arenaSize to the interpreter: never below what it takes, at most a tenth more, enough, and hardly more than enough. */
+/**
+ * Holds arenaSize to the interpreter: never below what it takes, at most a tenth more, enough, and hardly more than enough. What
+ * the interpreter has no operator for, arenaSize refuses.
+ */
 async function expectArena(name: string, bytes: Uint8Array): Promise<void> {
-  const {head, tail, total} = arenaSize(bytes);
   const {sizes, said} = await measureArena(bytes, AMPLE);
+  if (said.includes('Failed to get registration')) {
+    expect(() => arenaSize(bytes))
+      .withContext(name)
+      .toThrowError(/operators that TensorFlow Lite Micro does not have/);
+    return;
+  }
+  const {head, tail, total} = arenaSize(bytes);
   if (sizes.total === undefined) throw new Error(`${name}: ${said}`);
   const say = (what: string) => `${name}: ${what}, ${JSON.stringify({head, tail, total, sizes})}`;
   expect(head).withContext(say('head')).toBe(sizes.head!);
@@ -66,6 +78,17 @@ describe('arenaSize', () => {
     });
   }
 
+  for (const [name, {shapes, build}] of Object.entries(CASES)) {
+    it(`plans ${name} in floats`, async () => {
+      for (const random of fc.sample(RANDOM, {seed: 1, numRuns: 2})) {
+        const inputs = shapes(random).map(shape => tfl.input({shape}));
+        // Some layers hand on what they are given, and no file is only its input.
+        const outputs = tfl.layers.reLU().apply(build(inputs, random)) as tfl.SymbolicTensor;
+        await expectArena(name, await toTFLite(tfl.model({inputs, outputs})));
+      }
+    });
+  }
+
   it('plans weights of 4 bits, which kernels unpack', async () => {
     const {conv2d, depthwiseConv2d} = tfl.layers;
     const stack = [conv2d({inputShape: [8, 8, 16], filters: 32, kernelSize: 3}), depthwiseConv2d({kernelSize: 3})];
@@ -82,5 +105,22 @@ describe('arenaSize', () => {
     const [small, large] = [await dense(1), await dense(1000)];
     expect(large.length).toBeGreaterThan(4e6);
     expect(arenaSize(large).total - arenaSize(small).total).toBeLessThan(5000);
+  });
+
+  it('says of which files it cannot tell', () => {
+    const measure =
+      'Run it on the device, or in the Python package tflite-micro, and ask: interpreter.arena_used_bytes().';
+    expect(() => arenaSize(fileOf([{builtin: 0}], {subgraphs: 2}))).toThrowError(
+      `arenaSize: bytes must hold one subgraph, but hold 2. ${measure}`,
+    );
+    expect(() => arenaSize(fileOf([{builtin: 142}, {builtin: 32, custom: 'SignalWindow'}]))).toThrowError(
+      `arenaSize: bytes do not tell what these operators take: VAR_HANDLE, SignalWindow. ${measure}`,
+    );
+    expect(() => arenaSize(fileOf([{builtin: 48}, {builtin: 32, custom: 'Mine'}]))).toThrowError(
+      'arenaSize: bytes need operators that TensorFlow Lite Micro does not have: TOPK_V2, Mine. Use other layers.',
+    );
+    expect(() => arenaSize(fileOf([{builtin: 0}], {type: 5, tensor: 'words'}))).toThrowError(
+      'arenaSize: bytes have a tensor of no known size, words: STRING [1,4].',
+    );
   });
 });
