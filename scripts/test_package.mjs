@@ -411,11 +411,15 @@ function expectError(name, act, message) {
   if (!message.test(error?.message ?? '')) throw new Error(`${name}: ${error?.message ?? 'no error'}`);
 }
 
-/** Bytes, minified and compressed, of what a bundler makes of a name alone. All but packInt4 need the kernels of all backends. */
+/** Bytes, minified and compressed, of what a bundler makes of a name alone. What takes a model needs the kernels of all backends. */
 const BUNDLED = [
   ['', 'fakeQuant', MOST_BYTES],
   ['', 'minMax', MOST_BYTES],
   ['/tflite', 'packInt4', 700],
+  ['/tflite', 'operatorsOf', 5_000],
+  ['/tflite', 'arenaSize', 8_500],
+  ['/tflite', 'cSource', 10_500],
+  ['/tflite', 'arduinoSketch', 13_500],
   ['/tflite', 'toTFLite', 70_500],
   ['/import', 'cutModel', 58_000],
   ['/import', 'mendLayers', 76_500],
@@ -694,10 +698,15 @@ importModel(7);
 cutModel(model, {outputs: [7]});`,
   tflite: `
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {packInt4, toTFLite} from 'tfjs-quantization/tflite';
+import {arduinoSketch, arenaSize, cSource, operatorsOf, packInt4, toTFLite} from 'tfjs-quantization/tflite';
 declare const q: LayersModel;
+declare const file: Uint8Array;
 export const bytes: Promise<Uint8Array> = toTFLite(q, {inputType: 'int8'});
-export const packed: Uint8Array = packInt4(new Int8Array(2));`,
+export const packed: Uint8Array = packInt4(new Int8Array(2));
+export const total: number = arenaSize(file).total + operatorsOf(file)[0]!.count;
+export const texts: Map<string, string>[] = [cSource(file, {name: 'm', labels: ['a']}), arduinoSketch(file, {name: 'm'})];
+// @ts-expect-error what is written has a name
+cSource(file);`,
 };
 
 /** Runs what is asked for, after what all of it needs: a few checks at a time. */

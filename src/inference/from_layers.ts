@@ -26,6 +26,7 @@ import {GraphBuilder} from './graph_builder';
 import {classProblems, levelProblems, quantizerProblems, unsetProblems} from './layer_problems';
 import {loweringOf, samplesOf} from './lowerings';
 import {LayerCall} from './lowerings/layer_call';
+import {maskProblems} from './masks';
 import type {ValueType} from './operators';
 import {type LayerNumbers, LayerReader} from './read_layers';
 import {operationProblems, segmentsIn} from './segments';
@@ -38,6 +39,8 @@ export interface GraphOptions {
   readonly problems: (isQuantized: boolean) => readonly string[];
   /** Whether the caller has an operator for one of TensorFlow's operations. */
   readonly hasOperation: (op: string) => boolean;
+  /** Whether the caller has an operator for all steps of an LSTM. */
+  readonly hasLSTM: boolean;
   /** What of a graph the caller has no operators for. */
   readonly graphProblems: (graph: InferenceGraph) => readonly LayerProblem[];
   /** Whether layers of a quantized model that cannot be computed in integers are computed in float. */
@@ -130,7 +133,7 @@ async function readModel({caller, model, problems, hasOperation, floatFallback, 
   const reader = new LayerReader(true);
   const wrong = [...problems(isQuantized), ...told(classProblems(layers, floatFallback || !isQuantized))];
   if (isQuantized) wrong.push(...inIntegers(quantizerProblems(layers)));
-  wrong.push(...operationProblems(model, hasOperation));
+  wrong.push(...operationProblems(model, hasOperation), ...maskProblems(model));
   wrong.push(...(await reader.nonFiniteProblems(layers)));
   const grids = new Map<Layer, ReadonlyMap<string, IntegerGrid | undefined>>();
   for (const layer of layers) grids.set(layer, await reader.grids(layer));
@@ -200,7 +203,7 @@ async function buildGraph(
 ): Promise<InferenceGraph> {
   const {model} = job;
   const flat = flatten(asContainer(model));
-  const graph = new GraphBuilder();
+  const graph = new GraphBuilder(job.hasLSTM);
   const inputs = inputShapes(job).map((shape, i) => {
     const type = model.inputs[i]!.dtype as ValueType;
     return graph.input(model.inputNames[i]!, shape, type, 1);

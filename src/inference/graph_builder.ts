@@ -38,6 +38,7 @@ const CLAMPING: ReadonlySet<Operator> = new Set([
   'dense',
   'depthwiseConv2d',
   'multiply',
+  'subtract',
   'transposedConv2d',
 ]);
 
@@ -53,7 +54,9 @@ const OF_WHOLE_NUMBERS: ReadonlySet<Operator> = new Set([
   'multiply',
   'pad',
   'reshape',
+  'reverse',
   'slice',
+  'subtract',
   'transpose',
 ]);
 
@@ -63,6 +66,8 @@ export class GraphBuilder implements InferenceGraph {
   readonly inputs: NamedValue[] = [];
   readonly outputs: NamedValue[] = [];
   readonly problems: LayerProblem[] = [];
+  /** Whether there is an operator for all steps of an LSTM. */
+  readonly hasLSTM: boolean;
   /** The layer that is being added. */
   layer = '';
   /** Whether that is computed in float, whatever it is given. */
@@ -70,6 +75,10 @@ export class GraphBuilder implements InferenceGraph {
   /** What the inputs are where they are taken as they are. */
   readonly #types = new Map<Value, ValueType>();
   readonly #floats = new Map<Value, Value>();
+
+  constructor(hasLSTM: boolean) {
+    this.hasLSTM = hasLSTM;
+  }
 
   input(name: string, shape: readonly number[], type: ValueType, uses: number): Value {
     const value: Value = {shape, layer: name, uses, grid: undefined, type: undefined, producer: undefined};
@@ -247,12 +256,23 @@ export class GraphBuilder implements InferenceGraph {
   /** Gives grids to what only moves values, clamps them or is on the way to a value, and was not rounded itself. */
   settle(): void {
     this.#dropUnused();
-    for (const node of this.nodes) {
-      const {output, operator, rule, reach, inputs} = node;
-      if (output.grid || output.type) continue;
-      if (rule === 'same' || operator === 'clamp') output.grid = commonGrid(inputs);
-      if (reach) output.grid = this.#gridOver(node, reach);
-    }
+    for (const node of this.nodes) this.#settle(node);
+  }
+
+  /** A value that is taken on the grid that it has by then. */
+  settled(x: Value): Value {
+    const {producer} = x;
+    if (!producer || x.grid || x.type) return x;
+    producer.inputs.forEach(each => this.settled(each));
+    this.#settle(producer);
+    return x;
+  }
+
+  #settle(node: Node): void {
+    const {output, operator, rule, reach, inputs} = node;
+    if (output.grid || output.type) return;
+    if (rule === 'same' || operator === 'clamp') output.grid = commonGrid(inputs);
+    if (reach) output.grid = this.#gridOver(node, reach);
   }
 
   /** Leaves out orders of dimensions that nobody takes, as all put them in another one. */

@@ -69,7 +69,7 @@ describe('The table of layer classes', () => {
       const {axis, host, attr} = slotsOf(layer, undefined).at(-1)!;
       const {shape} = host[attr]!;
       const [bias] = layer.weights.filter(each => each.shape.length === 1);
-      const channels = axis === 'depthwise' ? shape[2]! * shape[3]! : shape[axis!];
+      const channels = axis === 'depthwise' ? shape[2]! * shape[3]! : shape[axis as number];
       expect(channels).withContext(name).toBe(bias!.shape[0]);
     }
   });

@@ -16,6 +16,16 @@ function dense(name: string, args: object = {}): Layer {
   return layers.dense({units: 3, name, ...args});
 }
 
+/** A class of one's own, which nobody else knows. */
+class Doubled extends tfl.layers.Layer {
+  static className = 'Doubled';
+
+  override call(x: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.mul([x].flat()[0]!, 2);
+  }
+}
+tf.serialization.registerClass(Doubled);
+
 async function calibrated(model: tfl.LayersModel, options: QuantizeOptions = {}): Promise<tfl.LayersModel> {
   const q = quantizeModel(model, options);
   const [{shape}] = q.inputs as [tfl.SymbolicTensor];
@@ -47,10 +57,10 @@ describe('toTFLite refuses', () => {
   });
 
   it('a float layer of a class that it does not know, without asking to quantize it', async () => {
-    const lstm = layers.lstm({units: 2, inputShape: [3, 2], name: 'lstm'});
-    const message = await messageOf(await calibrated(sequential(lstm, dense('d')), {layers: {lstm: false}}));
+    const own = new Doubled({inputShape: [3], name: 'own'});
+    const message = await messageOf(await calibrated(sequential(own, dense('d')), {layers: {own: false}}));
     expect(message).toBe(
-      'toTFLite: layer lstm: there are no operators for the class LSTM. Use other layers, or export a model of those that have some.',
+      'toTFLite: layer own: there are no operators for the class Doubled. Use other layers, or export a model of those that have some.',
     );
     const q = await calibrated(sequential(dense('e', {inputShape: [4]}), dense('f')), {layers: {e: false}});
     expect(await messageOf(q)).toContain('layer e: its kernel is not quantized');
@@ -66,17 +76,18 @@ describe('toTFLite refuses', () => {
   it('every layer that it cannot write, in one message', async () => {
     const model = sequential(
       layers.embedding({inputDim: 9, outputDim: 4, inputLength: 5, name: 'words'}),
-      layers.lstm({units: 3, name: 'memory'}),
+      layers.flatten(),
+      new Doubled({name: 'own'}),
       dense('a', {activation: 'selu'}),
       layers.repeatVector({n: 2, name: 'repeat'}),
       layers.thresholdedReLU({name: 'threshold'}),
     );
-    const q = quantizeModel(model);
+    const q = quantizeModel(model, {customLayers: {Doubled: {}}});
     await calibrate(q, tf.zeros([8, 5]));
     const message = await messageOf(q);
     for (const part of [
       '4 problems',
-      'layer memory: there are no operators for the class LSTM. Use other layers, or export a model of those that have some.',
+      'layer own: there are no operators for the class Doubled. Use other layers, or export a model of those that have some.',
       'layer a: the activation selu',
       'Use one of elu',
       'layer repeat:',

@@ -22,13 +22,20 @@ export interface FlatTensor {
   readonly zeroPoint?: ArrayLike<number>;
   /** The dimension that `scale` has a value for each slice of. */
   readonly axis?: number;
+  /** Whether it keeps what is in it from call to call. */
+  readonly isVariable?: boolean;
 }
+
+/** In the place of an input that an operator can do without. */
+export const ABSENT = -1;
 
 export interface FlatOperator {
   readonly operator: OperatorName;
-  /** Numbers of tensors. */
+  /** Numbers of tensors, or {@link ABSENT}. */
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
+  /** What it computes with on the way. */
+  readonly intermediates?: readonly number[];
   readonly options: Options;
   /** The lowest version that computes it, where it is not the operator's lowest. */
   readonly version?: number;
@@ -84,7 +91,7 @@ function writeQuantization(to: TableWriter, {scale, zeroPoint, axis = 0}: FlatTe
 }
 
 function writeTensor(to: TableWriter, tensor: FlatTensor, buffer: number): Offset {
-  const {name, type, shape, open = []} = tensor;
+  const {name, type, shape, open = [], isVariable = false} = tensor;
   return to.table('Tensor', {
     quantization: writeQuantization(to, tensor),
     shape: to.int32s(shape),
@@ -92,6 +99,7 @@ function writeTensor(to: TableWriter, tensor: FlatTensor, buffer: number): Offse
     shapeSignature: open.length > 0 ? to.int32s(shape.map((dim, i) => (open.includes(i) ? -1 : dim))) : 0,
     type: TENSOR_TYPES[type],
     buffer,
+    isVariable: Number(isVariable),
     hasRank: 1, // no dimensions mean a scalar
   });
 }
@@ -103,7 +111,11 @@ function versionOf({operator, int16, int4, version: own}: FlatOperator): number 
   return int16 ? in16 : in8;
 }
 
-function writeOperator(to: TableWriter, {operator, inputs, outputs, options}: FlatOperator, code: number): Offset {
+function writeOperator(
+  to: TableWriter,
+  {operator, inputs, outputs, intermediates, options}: FlatOperator,
+  code: number,
+): Offset {
   const table = OPERATORS[operator].options;
   return to.table('Operator', {
     builtinOptionsType: table && ENUMS.BuiltinOptions[table],
@@ -111,6 +123,7 @@ function writeOperator(to: TableWriter, {operator, inputs, outputs, options}: Fl
     inputs: to.int32s(inputs),
     outputs: to.int32s(outputs),
     opcodeIndex: code,
+    intermediates: intermediates && to.int32s(intermediates),
   });
 }
 

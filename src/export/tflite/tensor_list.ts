@@ -30,6 +30,8 @@ export class TensorList {
   readonly #dynamicBatch: boolean;
   readonly #names = new Set<string>();
   readonly #constants = new Map<string, number>();
+  /** Large ones, by what they are made of. */
+  readonly #known = new Map<object, number>();
 
   constructor(dynamicBatch: boolean) {
     this.#dynamicBatch = dynamicBatch;
@@ -100,21 +102,21 @@ export class TensorList {
 
   weights(layer: string, {levels, shape, axis, scale}: IntegerFilter, asInt4: boolean): number {
     const [type, stored] = asInt4 ? (['int4', packInt4(levels)] as const) : (['int8', levels] as const);
-    return this.add(`${layer}/weights`, {
-      data: dataOf(stored),
-      type,
-      shape,
-      scale,
-      zeroPoint: scale.map(() => 0),
-      axis,
-    });
+    const quantization = {scale, zeroPoint: scale.map(() => 0), axis};
+    return this.#once(scale, () => this.add(`${layer}/weights`, {data: dataOf(stored), type, shape, ...quantization}));
   }
 
   bias(layer: string, {bias, biasScale}: IntegerFilter, asInt64: boolean): number {
     const data = dataOf(asInt64 ? BigInt64Array.from(bias, each => BigInt(each)) : Int32Array.from(bias));
     const quantization = {scale: biasScale, zeroPoint: biasScale.map(() => 0)};
     const type = asInt64 ? 'int64' : 'int32';
-    return this.add(`${layer}/bias`, {data, type, shape: [bias.length], ...quantization});
+    return this.#once(bias, () => this.add(`${layer}/bias`, {data, type, shape: [bias.length], ...quantization}));
+  }
+
+  #once(key: object, make: () => number): number {
+    const number = this.#known.get(key) ?? make();
+    this.#known.set(key, number);
+    return number;
   }
 
   #constant(layer: string, what: string, {data, type, shape, scale, zeroPoint = 0}: Constant): number {

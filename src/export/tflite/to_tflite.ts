@@ -66,6 +66,11 @@ export interface TFLiteOptions {
    * between DEQUANTIZE and QUANTIZE, instead of refusing it. False by default.
    */
   readonly floatFallback?: boolean;
+  /**
+   * Writes an LSTM step by step, as other recurrent layers are, where it would be one operator: about 15 operators for each
+   * step, for runtimes that do not load that one, such as LiteRT.js. False by default.
+   */
+  readonly unroll?: boolean;
   /** What the model is for, for tools that show it; nothing by default. */
   readonly description?: string;
   /** The name of each class that the first output has a score for, each of one line; none by default. */
@@ -91,6 +96,7 @@ const RULES: Rules<TFLiteOptions> = {
   batchSize: batch,
   int4: flag,
   floatFallback: flag,
+  unroll: flag,
   weights: oneOf('float32', 'float16', 'int8', 'int4'),
   description: text,
   labels: must(
@@ -140,14 +146,15 @@ const LABEL_FILE = 'labels.txt';
  */
 export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}): Promise<Uint8Array> {
   checkOptions('toTFLite', options, RULES);
-  const {batchSize = 1, floatFallback = false, labels, onProgress} = options;
+  const {batchSize = 1, floatFallback = false, unroll = false, labels, onProgress} = options;
   const problems = (isQuantized: boolean) => [
     ...labelProblems(model, labels),
     ...weightProblems(isQuantized, options),
     ...batchProblems(model, batchSize),
   ];
   const graphProblems = (built: InferenceGraph) => operatorProblems(rewritten(built));
-  const job = {batch: batchSize, problems, hasOperation, graphProblems, floatFallback, onProgress};
+  const hasLSTM = batchSize !== null && !unroll;
+  const job = {batch: batchSize, problems, hasOperation, hasLSTM, graphProblems, floatFallback, onProgress};
   const graphs = await inferenceGraphs('toTFLite', model, job, SIZES);
   throwProblems('toTFLite', segmentProblems(graphs[0]!, model, options.batchSize));
   return fileOf(graphs, model.name, options);

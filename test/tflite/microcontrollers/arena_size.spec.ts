@@ -7,6 +7,7 @@ import {scoped} from '../../support/scoped';
 import {EACH_LAYER, quantizedSmall} from '../each_layer';
 import {NETWORKS, seedNetwork} from '../networks';
 import {measureArena, stopRuntimes} from '../runtimes';
+import {fileOf} from './files';
 
 afterAll(stopRuntimes);
 
@@ -82,5 +83,22 @@ describe('arenaSize', () => {
     const [small, large] = [await dense(1), await dense(1000)];
     expect(large.length).toBeGreaterThan(4e6);
     expect(arenaSize(large).total - arenaSize(small).total).toBeLessThan(5000);
+  });
+
+  it('says of which files it cannot tell', () => {
+    const measure =
+      'Run it on the device, or in the Python package tflite-micro, and ask: interpreter.arena_used_bytes().';
+    expect(() => arenaSize(fileOf([{builtin: 0}], {subgraphs: 2}))).toThrowError(
+      `arenaSize: bytes must hold one subgraph, but hold 2. ${measure}`,
+    );
+    expect(() => arenaSize(fileOf([{builtin: 142}, {builtin: 32, custom: 'SignalWindow'}]))).toThrowError(
+      `arenaSize: bytes do not tell what these operators take: VAR_HANDLE, SignalWindow. ${measure}`,
+    );
+    expect(() => arenaSize(fileOf([{builtin: 48}, {builtin: 32, custom: 'Mine'}]))).toThrowError(
+      'arenaSize: bytes need operators that TensorFlow Lite Micro does not have: TOPK_V2, Mine. Use other layers.',
+    );
+    expect(() => arenaSize(fileOf([{builtin: 0}], {type: 5, tensor: 'words'}))).toThrowError(
+      'arenaSize: bytes have a tensor of no known size, words: STRING [1,4].',
+    );
   });
 });
