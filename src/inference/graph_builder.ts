@@ -178,16 +178,9 @@ export class GraphBuilder implements InferenceGraph {
     const fits = (x: Value, i: number) => (orders[i] ? orders[i].join() === order!.join() : isInAnyOrder(x, order!));
     if (!order || !inputs.every(fits)) return {values: inputs, permutation: inputs[0]!.shape.map((_, i) => i)};
     const values = inputs.map((x, i) => {
-      if (!orders[i]) {
-        const shape = inverseOf(order).map(axis => x.shape[axis]!);
-        return this.reshape(x, shape);
-      }
-      const [value] = x.producer!.inputs as [Value];
-      if (x.uses > 1) {
-        x.uses--;
-        value.uses++;
-      }
-      return value;
+      if (orders[i]) return takenBefore(x);
+      const shape = inverseOf(order).map(axis => x.shape[axis]!);
+      return this.reshape(x.producer?.operator === 'reshape' && isUnchanged(x) ? takenBefore(x) : x, shape);
     });
     return {values, permutation: order};
   }
@@ -275,12 +268,12 @@ export class GraphBuilder implements InferenceGraph {
     if (reach) output.grid = this.#gridOver(node, reach);
   }
 
-  /** Leaves out orders of dimensions that nobody takes, as all put them in another one. */
+  /** Leaves out orders of dimensions, and shapes, that nobody takes, as all put them in another one. */
   #dropUnused(): void {
     const taken = new Set(this.outputs.map(({value}) => value));
     for (let i = this.nodes.length - 1; i >= 0; --i) {
       const {operator, output, inputs} = this.nodes[i]!;
-      if (operator === 'transpose' && !taken.has(output)) this.nodes.splice(i, 1);
+      if ((operator === 'transpose' || operator === 'reshape') && !taken.has(output)) this.nodes.splice(i, 1);
       else inputs.forEach(x => taken.add(x));
     }
   }
@@ -317,9 +310,24 @@ export function inverseOf(permutation: readonly number[]): number[] {
 }
 
 /** The order in which the dimensions of a value were put, if its numbers stayed what they were. */
-function orderOf({producer, grid}: Value): readonly number[] | undefined {
-  if (producer?.operator !== 'transpose' || !sameGrid(grid, producer.inputs[0]!.grid)) return undefined;
-  return producer.attributes.permutation;
+function orderOf(value: Value): readonly number[] | undefined {
+  const {producer} = value;
+  return producer?.operator === 'transpose' && isUnchanged(value) ? producer.attributes.permutation : undefined;
+}
+
+/** Whether numbers that are moved are those that they were before. */
+function isUnchanged({producer, grid}: Value): boolean {
+  return sameGrid(grid, producer!.inputs[0]!.grid);
+}
+
+/** What a value was before it was moved, for somebody to take it in its place. */
+function takenBefore(x: Value): Value {
+  const [value] = x.producer!.inputs as [Value];
+  if (x.uses > 1) {
+    x.uses--;
+    value.uses++;
+  }
+  return value;
 }
 
 /** Whether a value has its numbers one after the other in the same way before its dimensions are put in an order. */

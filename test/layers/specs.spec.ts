@@ -4,6 +4,7 @@ import {layers} from '@tensorflow/tfjs-layers';
 import {SEGMENT} from '../../src/graph_model/saved_segment';
 import type {Layer} from '../../src/layers/graph';
 import {SPECS} from '../../src/layers/specs';
+import {RECURRENT} from '../../src/layers/specs/recurrent';
 import type {LayerSpec} from '../../src/layers/specs/layer_spec';
 import {slotsOf} from '../../src/layers/weights';
 import {scoped} from '../support/scoped';
@@ -50,6 +51,11 @@ describe('The table of layer classes', () => {
     const known = classesOfTfjs();
     expect(known.length).toBeGreaterThan(60);
     expect(Object.keys(SPECS).sort()).toEqual([...known, SEGMENT].sort());
+  });
+
+  it('says of each class of tfjs-layers what it can be computed in, but of those that work step by step', () => {
+    const rows = Object.entries<LayerSpec>(SPECS).filter(([name]) => !Object.hasOwn(RECURRENT, name));
+    expect(rows.filter(([, {lowered}]) => !lowered).map(([name]) => name)).toEqual([]);
   });
 
   it('names all weights of a class but its bias', () => {

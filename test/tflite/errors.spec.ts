@@ -79,7 +79,7 @@ describe('toTFLite refuses', () => {
       layers.flatten(),
       new Doubled({name: 'own'}),
       dense('a', {activation: 'selu'}),
-      layers.repeatVector({n: 2, name: 'repeat'}),
+      layers.layerNormalization({name: 'norm'}),
       layers.thresholdedReLU({name: 'threshold'}),
     );
     const q = quantizeModel(model, {customLayers: {Doubled: {}}});
@@ -88,26 +88,46 @@ describe('toTFLite refuses', () => {
     for (const part of [
       '4 problems',
       'layer own: there are no operators for the class Doubled. Use other layers, or export a model of those that have some.',
-      'layer a: the activation selu',
-      'Use one of elu',
-      'layer repeat:',
-      'layer threshold:',
+      'layer a: the activation selu has no integer operator. Have it computed in float: floatFallback: true. Or use one of elu',
+      'layer norm: the class LayerNormalization has no integer operator. Have it computed in float: floatFallback: true.',
+      'layer threshold: the class ThresholdedReLU has no integer operator',
     ]) {
       expect(message).toContain(part);
     }
   });
 
-  it('channels first', async () => {
-    const conv = layers.conv2d({
-      inputShape: [3, 6, 6],
-      filters: 2,
-      kernelSize: 3,
-      dataFormat: 'channelsFirst',
-      name: 'c',
-    });
-    expect(await messageOf(quantizeModel(sequential(conv)))).toContain(
+  it('channels first where tfjs takes them for something else', async () => {
+    const args = {filters: 2, kernelSize: 3, dataFormat: 'channelsFirst' as const};
+    const conv1d = layers.conv1d({...args, inputShape: [3, 6], name: 'c'});
+    expect(await messageOf(sequential(conv1d))).toContain(
       "layer c: its data format is channelsFirst. Build it with 'channelsLast'",
     );
+    const image = {...args, inputShape: [3, 6, 6]};
+    expect(await messageOf(sequential(layers.separableConv2d({...image, name: 's'})))).toContain(
+      "layer s: tfjs adds its bias to the rows of channelsFirst images. Build it without one, or with 'channelsLast'",
+    );
+    expect(await messageOf(sequential(layers.conv2d({...image, activation: 'softmax', name: 'd'})))).toContain(
+      'layer d: tfjs computes its activation softmax along the columns of channelsFirst images. Make it a layer',
+    );
+  });
+
+  it('sums over samples, and samples that are normalized', async () => {
+    const [x, y] = [tfl.input({batchShape: [2, 2]}), tfl.input({batchShape: [2, 2]})];
+    const dot = layers.dot({axes: 0, name: 'dot'}).apply([x, y]) as tfl.SymbolicTensor;
+    expect(await messageOf(tfl.model({inputs: [x, y], outputs: dot}))).toContain(
+      'layer dot: it sums over samples, its axis 0',
+    );
+    const norm = layers.batchNormalization({axis: 0, name: 'n', batchInputShape: [2, 2]});
+    expect(await messageOf(sequential(norm))).toContain('layer n: it normalizes samples, its axis 0');
+  });
+
+  it('a Dot that normalizes, in integers', async () => {
+    const [x, y] = [tfl.input({shape: [3]}), tfl.input({shape: [3]})];
+    const dot = layers.dot({axes: 1, normalize: true, name: 'dot'}).apply([x, y]) as tfl.SymbolicTensor;
+    const q = quantizeModel(tfl.model({inputs: [x, y], outputs: dot}));
+    await calibrate(q, [tf.randomNormal([8, 3]), tf.randomNormal([8, 3])]);
+    expect(await messageOf(q)).toContain('layer dot: there is no integer operator for its normalize. Have it computed');
+    expect(await messageOf(q, {floatFallback: true})).toBe('no error');
   });
 
   it('shapes that are not known', async () => {

@@ -3,8 +3,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {toTFLite} from '../../src/entries/tflite';
 import {scoped} from '../support/scoped';
-import {EACH_LAYER, floatSmall, SAMPLES} from './each_layer';
+import {EACH_LAYER, floatSmall, IN_FLOAT, SAMPLES} from './each_layer';
 import {NETWORKS, seedNetwork} from './networks';
+import {WITHOUT} from './random_layers';
 import {parse, run, runByName, type Runtime, stopRuntimes} from './runtimes';
 
 afterAll(stopRuntimes);
@@ -35,14 +36,14 @@ async function distance(
 describe('toTFLite of a model that is not quantized', () => {
   scoped();
 
-  for (const [name, small] of Object.entries(EACH_LAYER)) {
+  for (const [name, small] of Object.entries({...EACH_LAYER, ...IN_FLOAT})) {
     it(name, async () => {
       const {model, x} = floatSmall(small);
       for (const weights of ['float32', 'float16'] as const) {
         const bytes = await toTFLite(model, {weights});
         for (const runtime of LITERT) {
-          // The interpreter has no reference kernel for one.
-          if (name === 'ELU' && runtime === 'reference') continue;
+          // Which of them has no kernel.
+          if (WITHOUT[name]?.includes(runtime)) continue;
           const far = await distance(model, x, bytes, runtime);
           expect(far).withContext(`${weights}, ${runtime}`).toBeLessThan(WITHIN[weights]);
         }

@@ -10,7 +10,7 @@ import {toTFLite, type TFLiteOptions} from '../../src/entries/tflite';
 import {scoped} from '../support/scoped';
 import {loadDigits, trainedDigitModel} from './digits';
 import {distances, EACH_LAYER, quantizedSmall} from './each_layer';
-import {WITHOUT} from './layer_cases';
+import {WITHOUT} from './random_layers';
 import {parse, run, type Runtime, stopRuntimes} from './runtimes';
 
 afterAll(stopRuntimes);

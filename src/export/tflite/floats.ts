@@ -48,6 +48,12 @@ export class Floats implements Data {
   }
 }
 
+/** Floats that are given. */
+export interface FloatConstant {
+  readonly data: Floats;
+  readonly shape: readonly number[];
+}
+
 const describe = ({view, axis, inFront, scale}: Layout) => `${view.join()} ${axis} ${String(inFront)} ${scale.join()}`;
 
 /** Where each number comes from, and its channel, where a dimension is put before the others. */

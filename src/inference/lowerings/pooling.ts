@@ -19,20 +19,14 @@ export function pool(kind: 'average' | 'max', dims: 1 | 2): Lowering {
   });
 }
 
-export function pooled(
-  call: LayerCall,
-  kind: 'average' | 'max',
-  window: Pool,
-  x: Value,
-  shape: readonly number[],
-): Value {
+function pooled(call: LayerCall, kind: 'average' | 'max', window: Pool, x: Value, shape: readonly number[]): Value {
   if (kind === 'max') return call.graph.move('maxPool', window, x, shape);
   if (padsNothing(window.padding) && !typeOf(x)) return meanOfWindow(call, window, x, shape);
   return call.graph.move('averagePool', window, inSmallerSteps(call, x), shape);
 }
 
 /** x in smaller steps, where the layer's output has more levels: averages and pixels between others stay on x's grid. */
-export function inSmallerSteps(call: LayerCall, x: Value): Value {
+function inSmallerSteps(call: LayerCall, x: Value): Value {
   const [from, to] = [x.grid, call.grid('output')];
   return from && to && levelsIn(from) < levelsIn(to) ? call.graph.round(x, refined(from, needsInt16(to))) : x;
 }
