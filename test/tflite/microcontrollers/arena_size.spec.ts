@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import {calibrate, quantizeModel, type QuantizeOptions} from '../../../src/entries/qat';
 import {arenaSize, type TFLiteOptions, toTFLite} from '../../../src/entries/tflite';
 import {scoped} from '../../support/scoped';
-import {CASES, RANDOM} from '../layer_cases';
+import {CASES, RANDOM} from '../random_layers';
 import {EACH_LAYER, quantizedSmall} from '../each_layer';
 import {NETWORKS, seedNetwork} from '../networks';
 import {measureArena, stopRuntimes} from '../runtimes';
