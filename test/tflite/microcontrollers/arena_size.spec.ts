@@ -3,9 +3,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import {calibrate, quantizeModel, type QuantizeOptions} from '../../../src/entries/qat';
-import {arenaSize, type TFLiteOptions, toTFLite} from '../../../src/entries/tflite';
+import {arenaSize, cSource, operatorsOf, type TFLiteOptions, toTFLite} from '../../../src/entries/tflite';
 import {scoped} from '../../support/scoped';
-import {CASES, RANDOM} from '../layer_cases';
+import {CASES, RANDOM} from '../random_layers';
 import {EACH_LAYER, quantizedSmall} from '../each_layer';
 import {NETWORKS, seedNetwork} from '../networks';
 import {measureArena, stopRuntimes} from '../runtimes';
@@ -97,6 +97,18 @@ describe('arenaSize', () => {
     const [packed, plain] = [await toTFLite(q, {int4: true}), await toTFLite(q)];
     await expectArena('int4', packed);
     expect(arenaSize(packed).head).toBeGreaterThan(arenaSize(plain).head);
+  });
+
+  it("plans TensorFlow's own file", async () => {
+    const {execFileSync} = await import('node:child_process');
+    const {readFileSync} = await import('node:fs');
+    const run = (program: string, ...args: string[]) => execFileSync(program, args, {encoding: 'utf8'}).trim();
+    const python = run(process.execPath, 'scripts/python.mjs', 'test/tflite');
+    const folder = run(python, '-c', "import sysconfig; print(sysconfig.get_path('purelib'))");
+    const bytes = readFileSync(`${folder}/tflite_micro/python/tflite_micro/sine_float.tflite`);
+    expect(operatorsOf(bytes)).toEqual([{operator: 'FULLY_CONNECTED', version: 1, count: 3}]);
+    await expectArena('sine', bytes);
+    expect([...cSource(bytes, {name: 'sine'}).keys()]).toEqual(['sine_model.h', 'sine_model.cpp']);
   });
 
   it('does not count the weights', async () => {
