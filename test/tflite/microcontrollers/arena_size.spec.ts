@@ -47,6 +47,17 @@ async function expectArena(name: string, bytes: Uint8Array): Promise<void> {
     .toBeUndefined();
 }
 
+/** Neither the interpreter nor arenaSize and cSource take a file. */
+async function expectRefusal(bytes: Uint8Array, reason: string): Promise<void> {
+  expect((await measureArena(bytes, AMPLE)).sizes.total)
+    .withContext(reason)
+    .toBeUndefined();
+  // Where a runtime reads no int4, int8 is written.
+  const message = `bytes need what TensorFlow Lite Micro does not compute: ${reason}. `;
+  expect(() => arenaSize(bytes)).toThrowError(new RegExp(`^arenaSize: ${message}`));
+  expect(() => cSource(bytes, {name: 'm'})).toThrowError(new RegExp(`^cSource: ${message}`));
+}
+
 async function networkFile(name: string, options: QuantizeOptions, ports: TFLiteOptions): Promise<Uint8Array> {
   const model = NETWORKS[name]!();
   seedNetwork(model);
@@ -97,6 +108,27 @@ describe('arenaSize', () => {
     const [packed, plain] = [await toTFLite(q, {int4: true}), await toTFLite(q)];
     await expectArena('int4', packed);
     expect(arenaSize(packed).head).toBeGreaterThan(arenaSize(plain).head);
+  });
+
+  it('refuses weights of other types than the interpreter takes', async () => {
+    const {conv2d, conv2dTranspose, dense} = tfl.layers;
+    const products = {
+      CONV_2D: () => [conv2d({inputShape: [4, 4, 32], filters: 32, kernelSize: 3})],
+      TRANSPOSE_CONV: () => [conv2dTranspose({inputShape: [4, 4, 32], filters: 32, kernelSize: 3})],
+      FULLY_CONNECTED: () => [dense({inputShape: [64], units: 64})],
+    };
+    for (const [operator, stack] of Object.entries(products)) {
+      const model = tfl.sequential({layers: stack()});
+      for (const weights of ['float16', 'int8', 'int4'] as const) {
+        const bytes = await toTFLite(model, {weights});
+        const kind = weights === 'float16' ? 'weights of float16' : `${operator} of floats with weights of int[48]`;
+        await expectRefusal(bytes, kind);
+      }
+    }
+    const q = quantizeModel(tfl.sequential({layers: products.FULLY_CONNECTED()}), {weights: {numBits: 4}});
+    await calibrate(q, tf.randomNormal([8, 64]));
+    const bytes = await toTFLite(q, {int4: true});
+    await expectRefusal(bytes, 'FULLY_CONNECTED with weights of int4 on a scale for each channel');
   });
 
   it("plans TensorFlow's own file", async () => {
