@@ -124,7 +124,7 @@ describe('toTFLite of channels first', () => {
       const transposes = (await operatorsIn(bytes)).filter(name => name === 'TRANSPOSE').length;
       expect(transposes).toBe(model === q ? 2 : 0);
     }
-    expect(written[1]).toEqual(written[0]!);
+    expect(written[1]).toEqual(written[0]);
     const shape = [SAMPLES, HEIGHT - 1, WIDTH - 1, 2];
     expect(answers[1]).toEqual([...toFirst(tf.tensor(answers[0]!, shape)).dataSync()]);
   });

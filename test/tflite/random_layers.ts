@@ -448,7 +448,7 @@ export const CASES: Readonly<Record<string, Case>> = {
     model.add(layers.batchNormalization());
     model.add(layers.flatten());
     model.add(layers.dense({units: 3}));
-    return apply(layers.timeDistributed({layer: model as unknown as tfl.layers.Layer}), x);
+    return apply(layers.timeDistributed({layer: model}), x);
   }, 3),
 };
 
