@@ -100,6 +100,24 @@ describe('arenaSize', () => {
     });
   }
 
+  for (const recurrentActivation of ['sigmoid', 'hardSigmoid'] as const) {
+    it(`plans an LSTM of ${recurrentActivation}, in integers and in floats`, async () => {
+      const lstm = tfl.layers.lstm({units: 8, inputShape: [6, 4], recurrentActivation, returnSequences: true});
+      const stack = [lstm, tfl.layers.lstm({units: 5, recurrentActivation}), tfl.layers.dense({units: 3})];
+      const model = tfl.sequential({layers: stack});
+      const q = quantizeModel(model);
+      await calibrate(q, tf.randomNormal([8, 6, 4]));
+      const files = {integers: await toTFLite(q), floats: await toTFLite(model)};
+      for (const [kind, bytes] of Object.entries(files)) {
+        const isFused = operatorsOf(bytes).some(({operator}) => operator === 'UNIDIRECTIONAL_SEQUENCE_LSTM');
+        expect(isFused)
+          .withContext(kind)
+          .toBe(recurrentActivation === 'sigmoid');
+        await expectArena(`LSTM of ${recurrentActivation} in ${kind}`, bytes);
+      }
+    });
+  }
+
   it('plans weights of 4 bits, which kernels unpack', async () => {
     const {conv2d, depthwiseConv2d} = tfl.layers;
     const stack = [conv2d({inputShape: [8, 8, 16], filters: 32, kernelSize: 3}), depthwiseConv2d({kernelSize: 3})];
