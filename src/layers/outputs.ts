@@ -1,5 +1,5 @@
 /** Which of a layer's outputs and of the states inside are rounded, and to whose grid. */
-import {innerLayers, type Layer} from './graph';
+import {innerLayers, type Layer, steppedLayer} from './graph';
 import {specOf} from './specs';
 import type {OutputGrid} from './specs/layer_spec';
 import {attributesOf} from './tfjs_internals';
@@ -47,6 +47,8 @@ function cellsIn(cell: Layer, output: OutputGrid, owner: Layer, prefix: string):
 
 /** The cells of a recurrent layer, and the grids of its outputs. */
 function gridsIn(layer: Layer): {readonly cells: readonly CellStates[]; readonly outputs: readonly OutputGrid[]} {
+  const stepped = steppedLayer(layer);
+  if (stepped) return {cells: gridsIn(stepped).cells, outputs: []};
   const {cell} = attributesOf(layer);
   const ofClass = specOf(layer)?.outputs;
   if (!ofClass) {

@@ -21,6 +21,7 @@ export interface SchemaTensor {
   readonly scale: number[];
   readonly zeroPoint: number[];
   readonly axis: number;
+  readonly isVariable: boolean;
   readonly bytes: number;
   /** Tells data that differ; empty where there are none. */
   readonly digest: string;
@@ -36,6 +37,9 @@ export interface SchemaModel {
     readonly version: number;
     readonly inputs: number[];
     readonly outputs: number[];
+    readonly intermediates: number[];
+    /** An LSTM's; of others none. */
+    readonly options: Readonly<Record<string, number | boolean>>;
   }[];
   readonly tensors: readonly SchemaTensor[];
   /** Numbers of tensors. */
@@ -84,7 +88,12 @@ export async function run(
 ): Promise<Numbers[][]> {
   const inputs = runs.map(each => each.map(base64));
   const server = runtime === 'litert.js' ? litert : python;
-  const {outputs, types} = await server.ask<Outputs>({model: base64(model), runtime, inputs, ...(sizes && {[typeof sizes === 'number' ? 'batch' : 'shapes']: sizes})});
+  const {outputs, types} = await server.ask<Outputs>({
+    model: base64(model),
+    runtime,
+    inputs,
+    ...(sizes && {[typeof sizes === 'number' ? 'batch' : 'shapes']: sizes}),
+  });
   return outputs.map(each =>
     each.map((text, i) => {
       const bytes = Buffer.from(text, 'base64');
