@@ -325,6 +325,31 @@ describe('toTFLite of a recurrent layer', () => {
     expect(sizes[0]).toBeLessThan(70_000);
   });
 
+  it('stores the weights of a float model in fewer bytes, where they are large', async () => {
+    const x = tfl.input({shape: [5, 32]});
+    const layer = layers.lstm({units: 32, ...SIGMOID, returnSequences: true});
+    const model = tfl.model({inputs: x, outputs: layer.apply(x) as Symbolic});
+    seedWeights(model, 2);
+    const samples = samplesOf(model, 8, 2);
+    const [expected] = predicted(model, samples);
+    const most = Math.max(...expected!.map(Math.abs));
+    for (const [weights, type, share, runtimes] of [
+      ['float16', 'FLOAT16', 1e-3, ['reference', 'xnnpack']],
+      ['int8', 'INT8', 0.03, ['reference', 'xnnpack']],
+    ] as const) {
+      const bytes = await toTFLite(model, {weights});
+      const {tensors, operators} = await parse(bytes);
+      expect(tensors.filter(tensor => tensor.type === type && tensor.shape.join() === '32,32').length).toBe(8);
+      if (weights === 'int8') expect(operators.find(({name}) => name === WHOLE)!.version).toBe(3);
+      for (const runtime of runtimes) {
+        const [outputs] = await filed(bytes, runtime, samples);
+        expect(farthest(outputs!, expected!) / most)
+          .withContext(`${weights} ${runtime}`)
+          .toBeLessThan(share);
+      }
+    }
+  });
+
   it('is within a TimeDistributed as alone', async () => {
     const x = tfl.input({shape: [3, 4, 2]});
     const inner = layers.lstm({units: 3, ...SIGMOID});

@@ -19,8 +19,8 @@ const FEWEST = 1024;
 interface Hybrid {
   /** Which of its inputs are the weights: it takes integers for all of them, or for none. */
   readonly weights: readonly number[];
-  /** The dimension of a weight that has a step for each slice. */
-  readonly axis: (shape: readonly number[], options: Options) => number;
+  /** The dimension of a weight that has a step for each slice; undefined where there is one for all. */
+  readonly axis: (shape: readonly number[], options: Options) => number | undefined;
   /** The lowest versions that take int8, and int4 where one does. */
   readonly version: number;
   readonly version4?: number;
@@ -38,6 +38,7 @@ const HYBRID: Readonly<Partial<Record<OperatorName, Hybrid>>> = {
   EMBEDDING_LOOKUP: {weights: [1], axis: first, version: 4, version4: 4, byRows: true},
   FULLY_CONNECTED: {weights: [1], axis: first, version: 12, version4: 12},
   TRANSPOSE_CONV: {weights: [1], axis: first, version: 3},
+  UNIDIRECTIONAL_SEQUENCE_LSTM: {weights: [1, 2, 3, 4, 5, 6, 7, 8], axis: () => undefined, version: 3},
 };
 
 /** Single numbers gain nothing. */
@@ -116,12 +117,13 @@ class Rewriting {
     });
   }
 
-  #integers(tensor: number, type: 'int8' | 'int4', axis: number): number {
+  #integers(tensor: number, type: 'int8' | 'int4', axis: number | undefined): number {
     return this.#once(`${tensor} as ${type} ${axis}`, () => {
       const {data, ...floats} = this.#tensor(tensor);
-      const grids = {type, axis, shape: floats.shape};
+      const grids =
+        axis === undefined ? {type, axis: 0, shape: [1, sizeOf(floats.shape)]} : {type, axis, shape: floats.shape};
       const scale = stepsOf(data as Floats, grids);
-      const stored = {type, axis, scale, zeroPoint: new Int8Array(scale.length)};
+      const stored = {type, axis: grids.axis, scale, zeroPoint: new Int8Array(scale.length)};
       return this.#add({...floats, ...stored, data: asIntegers(data as Floats, scale, grids)});
     });
   }

@@ -12,7 +12,7 @@ import {filterOf, kernel, shapeOf, windowOf} from './product';
 import {eachStep, type Sequence, shared} from './sequences';
 
 /** What a cell gives for each step, in the order in which it takes them, and its last states. */
-export interface Steps {
+interface Steps {
   readonly steps: readonly Value[];
   readonly states: readonly Value[];
 }

@@ -3,12 +3,12 @@ import type {Value} from '../graph';
 import type {GraphBuilder} from '../graph_builder';
 
 /** [batch, steps, …] as a value. */
-export interface Whole {
+interface Whole {
   readonly whole: Value;
 }
 
 /** [batch, …] of each step. */
-export interface Apart {
+interface Apart {
   readonly steps: readonly Value[];
 }
 
@@ -24,7 +24,7 @@ export function shared(value: Value): Value {
 }
 
 /** The steps of a sequence, the last one first if that is how it goes. */
-export function stepsOf(graph: GraphBuilder, sequence: Sequence, backwards = false): Value[] {
+function stepsOf(graph: GraphBuilder, sequence: Sequence, backwards = false): Value[] {
   const steps = 'steps' in sequence ? [...sequence.steps] : slices(graph, sequence.whole);
   return backwards ? steps.reverse() : steps;
 }

@@ -1,5 +1,5 @@
 /** Rounding the states of cells on every step: what a recurrent layer goes on with is what an integer runtime does. */
-import {clone, concat, dispose, keep, type Tensor, tidy} from '@tensorflow/tfjs-core';
+import {clone, concat, dispose, keep, reshape, type Tensor, tidy} from '@tensorflow/tfjs-core';
 import type {Layer} from '../../layers/graph';
 import type {Swap} from '../../layers/swapped';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
@@ -47,7 +47,7 @@ export class RoundedStates {
   observe(): void {
     for (const [quantizer, states] of this.#passed) {
       if (states.length > 0)
-        tidy(() => roundTensor(quantizer, concat(states.map(each => each.flatten())), this.#training));
+        tidy(() => roundTensor(quantizer, concat(states.map(each => reshape(each, [-1]))), this.#training));
     }
   }
 
