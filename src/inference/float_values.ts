@@ -15,7 +15,8 @@ const TAKES_INPUTS: ReadonlySet<Operator> = new Set([
 /** Values without a grid, but for inputs whose numbers are only moved, or the numbers of rows. */
 export function floatProblems({nodes, outputs}: InferenceGraph): LayerProblem[] {
   const isUnrounded = (value: Value) => !value.grid && !typeOf(value);
-  const given = outputs.filter(({value}) => inputOf(value));
+  // Moved floats are a tensor as good as any.
+  const given = outputs.filter(({value}) => inputOf(value) && !(typeOf(value) && value.producer));
   const without = [...nodes.map(({output}) => output), ...outputs.map(({value}) => value)].filter(
     value => isUnrounded(value) && !inputOf(value),
   );

@@ -9,7 +9,7 @@ type Layer = tfl.layers.Layer;
 const {layers} = tfl;
 
 /** Layers between inputs of given shapes (without the batch) and an output. */
-interface Small {
+export interface Small {
   readonly inputs: readonly number[][];
   readonly build: (...inputs: Symbolic[]) => Symbolic;
   /** How many levels it may be off, where a file cannot do better than on two grids, one after the other. */

@@ -121,6 +121,15 @@ describe('toTFLite refuses', () => {
     expect(await messageOf(sequential(norm))).toContain('layer n: it normalizes samples, its axis 0');
   });
 
+  it('a Softmax behind a mask', async () => {
+    const masking = layers.masking({inputShape: [3, 2], name: 'm'});
+    expect(await messageOf(sequential(masking, dense('d'), layers.softmax({axis: -1, name: 's'})))).toBe(
+      'toTFLite: layer s: it leaves out what the mask of layer m says, which no operator does. Use an Activation of softmax, or no mask.',
+    );
+    const others = sequential(layers.masking({inputShape: [3, 2]}), dense('e', {activation: 'softmax'}));
+    expect(await messageOf(others)).toBe('no error');
+  });
+
   it('a Dot that normalizes, in integers', async () => {
     const [x, y] = [tfl.input({shape: [3]}), tfl.input({shape: [3]})];
     const dot = layers.dot({axes: 1, normalize: true, name: 'dot'}).apply([x, y]) as tfl.SymbolicTensor;

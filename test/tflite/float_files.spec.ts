@@ -6,7 +6,7 @@ import {scoped} from '../support/scoped';
 import {EACH_LAYER, floatSmall, IN_FLOAT, SAMPLES} from './each_layer';
 import {NETWORKS, seedNetwork} from './networks';
 import {WITHOUT} from './random_layers';
-import {run, runByName, type Runtime, stopRuntimes} from './runtimes';
+import {parse, run, runByName, type Runtime, stopRuntimes} from './runtimes';
 
 afterAll(stopRuntimes);
 
@@ -189,6 +189,45 @@ describe('toTFLite with weights of integers', () => {
       });
     }
   }
+});
+
+describe('toTFLite of an LSTM with weights of integers', () => {
+  scoped();
+
+  const shape = [6, 32];
+  const lstm = (units: number) => layers.lstm({units, recurrentActivation: 'sigmoid', returnSequences: true});
+  const x = () => tf.randomNormal([SAMPLES, ...shape], 0, 1, 'float32', 1);
+
+  it('computes with one step for each gate', async () => {
+    const input = tfl.input({shape});
+    const model = tfl.model({inputs: input, outputs: lstm(33).apply(input) as tfl.SymbolicTensor});
+    const [kernel, recurrent, bias] = model.weights.map((each, i) =>
+      tf.randomNormal(each.shape as number[], 0, 0.3, 'float32', 3 + i),
+    ) as [tf.Tensor, tf.Tensor, tf.Tensor];
+    model.setWeights([kernel, recurrent, bias]);
+    const bytes = await toTFLite(model, {weights: 'int8'});
+    const onGrids = (weight: tf.Tensor) =>
+      tf.concat(
+        tf.split(weight, 4, 1).map(gate => onGrid(gate, [0, 1], 127)),
+        1,
+      );
+    model.setWeights([onGrids(kernel), onGrids(recurrent), bias]);
+    // LiteRT.js loads no file with this operator.
+    for (const runtime of ['reference', 'builtin', 'xnnpack'] as const) {
+      expect(await distance(model, [x()], bytes, runtime))
+        .withContext(runtime)
+        .toBeLessThan(0.02);
+    }
+    const {operators} = await parse(bytes);
+    expect(operators.map(({name, version}) => [name, version])).toContain(['UNIDIRECTIONAL_SEQUENCE_LSTM', 3]);
+  });
+
+  it('keeps all of its kernels float where one is small', async () => {
+    const input = tfl.input({shape});
+    const model = tfl.model({inputs: input, outputs: lstm(31).apply(input) as tfl.SymbolicTensor});
+    const {tensors} = await parse(await toTFLite(model, {weights: 'int8'}));
+    expect(tensors.some(({type}) => type === 'INT8')).toBeFalse();
+  });
 });
 
 describe('The signature of a file', () => {

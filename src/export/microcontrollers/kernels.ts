@@ -64,6 +64,7 @@ const productsOf = (
 ) => [y, x, filter, x, filter, bias, y];
 const partsOfProduct = ({inputs: [x, filter, bias], outputs}: Call) => productsOf(x, filter, bias, outputs);
 const partsOfTransposed = ({inputs: [, filter, x, bias], outputs}: Call) => productsOf(x, filter, bias, outputs);
+const firstTwice = ({inputs, outputs}: Call) => [inputs[0], ...inputs, ...outputs];
 const allTwice = ({inputs, outputs}: Call) => [...inputs, ...outputs, ...inputs, ...outputs];
 
 /** An operand is kept transposed where it is not given so. */
@@ -133,7 +134,7 @@ const BUILTIN: Readonly<Record<string, Memory | undefined>> = {
   CALL_ONCE: untold,
   CAST: {options: [8, 4]},
   CEIL: plain,
-  CONCATENATION: {options: [8, 4], state: 80},
+  CONCATENATION: {options: [8, 4], state: 80, looksAt: firstTwice},
   CONV_2D: {options: [28, 4], state: 80, demand: convolution(0), looksAt: partsOfProduct},
   COS: plain,
   CUMSUM: {options: [2, 1], demand: ({outputs: [y]}) => ({kept: y?.type === 'INT8' ? [36] : []})},
@@ -214,7 +215,7 @@ const BUILTIN: Readonly<Record<string, Memory | undefined>> = {
   SUB: {options: [8, 4], state: 52},
   SUM: {options: [1, 1], state: 44, demand: sum, looksAt: allTwice},
   SVDF: {options: [12, 4], state: 36, demand: svdf},
-  TANH: {state: 16},
+  TANH: {state: 16, looksAt: firstTwice},
   TRANSPOSE: plain,
   TRANSPOSE_CONV: {options: [20, 4], state: 88, demand: transposeConvolution, looksAt: partsOfTransposed},
   UNIDIRECTIONAL_SEQUENCE_LSTM: {options: [16, 4], state: 688, demand: lstm},

@@ -2,8 +2,7 @@
 import {filterOf, type Node} from '../../inference/graph';
 import {integersFor, type Widths} from '../../inference/integer_weights';
 import type {Filter, Operator} from '../../inference/operators';
-import {Floats, inFrontOrder} from './floats';
-import type {FloatConstant} from './tensor_list';
+import {type FloatConstant, Floats, inFrontOrder} from './floats';
 
 /** A filter in integers, for an input of a given step. */
 export interface IntegerFilter {

@@ -7,7 +7,7 @@ import {storageOf} from '../../inference/storage';
 import {type Data, dataOf} from './constant_data';
 import type {IntegerFilter} from './filters';
 import type {FlatTensor} from './flat_model';
-import {Floats} from './floats';
+import {type FloatConstant, Floats} from './floats';
 import {integersOf, type PortType} from './storage';
 
 /** A tensor that is given. Numbers on a grid of their own have a scale. */
@@ -17,12 +17,6 @@ interface Constant {
   readonly shape: readonly number[];
   readonly scale?: number;
   readonly zeroPoint?: number;
-}
-
-/** Floats that are given. */
-export interface FloatConstant {
-  readonly data: Floats;
-  readonly shape: readonly number[];
 }
 
 export class TensorList {

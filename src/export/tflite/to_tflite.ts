@@ -130,11 +130,12 @@ function weightProblems(isQuantized: boolean, {weights = 'int8', int4, floatFall
 const LABEL_FILE = 'labels.txt';
 
 /**
- * A quantized model as a .tflite file that computes in integers what was trained: the weights' levels as they are, and the
- * activations on their ranges. BatchNormalization and activations are folded into the products before them.
+ * A model as a .tflite file. A quantized one computes in integers what was trained: the weights' levels as they are, and the
+ * activations on their ranges. Any other computes in float, with weights of a type; sizes that it leaves open are open in the
+ * file. BatchNormalization and activations are folded into the products before them.
  *
- * @param model - what quantizeModel gave, trained, or only calibrated.
- * @param options - types of inputs and outputs, and what to tell of the model.
+ * @param model - what quantizeModel gave, trained, or only calibrated; or a model that is not quantized.
+ * @param options - types of inputs, outputs and weights, and what to tell of the model.
  * @returns the bytes of the file: the same for the same model.
  * @throws with all layers at once that cannot be written, before anything is.
  *

@@ -19,8 +19,8 @@ const FEWEST = 1024;
 interface Hybrid {
   /** Which of its inputs are the weights: it takes integers for all of them, or for none. */
   readonly weights: readonly number[];
-  /** The dimension of a weight that has a step for each slice; undefined where there is one for all. */
-  readonly axis: (shape: readonly number[], options: Options) => number | undefined;
+  /** The dimension of a weight that has a step for each slice; where there is none, all have one. */
+  readonly axis?: (shape: readonly number[], options: Options) => number;
   /** The lowest versions that take int8, and int4 where one does. */
   readonly version: number;
   readonly version4?: number;
@@ -38,7 +38,8 @@ const HYBRID: Readonly<Partial<Record<OperatorName, Hybrid>>> = {
   EMBEDDING_LOOKUP: {weights: [1], axis: first, version: 4, version4: 4, byRows: true},
   FULLY_CONNECTED: {weights: [1], axis: first, version: 12, version4: 12},
   TRANSPOSE_CONV: {weights: [1], axis: first, version: 3},
-  UNIDIRECTIONAL_SEQUENCE_LSTM: {weights: [1, 2, 3, 4, 5, 6, 7, 8], axis: () => undefined, version: 3},
+  // Each gate's own and recurrent kernels.
+  UNIDIRECTIONAL_SEQUENCE_LSTM: {weights: [1, 2, 3, 4, 5, 6, 7, 8], version: 3},
 };
 
 /** Single numbers gain nothing. */
@@ -89,13 +90,17 @@ class Rewriting {
     const call = {...operator, options: {...options, ...rounding}, version: asInt4 ? version4 : version};
     this.#write(call, (tensor, place) => {
       if (!weights.includes(place)) return this.#asItIs(tensor);
-      return this.#integers(tensor, asInt4 ? 'int4' : 'int8', axis(this.#tensor(tensor).shape, options));
+      return this.#integers(tensor, asInt4 ? 'int4' : 'int8', axis?.(this.#tensor(tensor).shape, options));
     });
   }
 
-  #write({inputs, outputs, ...call}: FlatOperator, bring: (tensor: number, place: number) => number): void {
+  #write(
+    {inputs, outputs, intermediates, ...call}: FlatOperator,
+    bring: (tensor: number, place: number) => number,
+  ): void {
     const given = inputs.map((tensor, place) => (tensor === ABSENT ? ABSENT : bring(tensor, place)));
-    this.operators.push({...call, inputs: given, outputs: outputs.map(each => this.#asItIs(each))});
+    const [made, between] = [outputs, intermediates].map(all => all?.map(each => this.#asItIs(each)));
+    this.operators.push({...call, inputs: given, outputs: made!, ...(between && {intermediates: between})});
   }
 
   #tensor(number: number): FlatTensor {
@@ -118,12 +123,11 @@ class Rewriting {
   }
 
   #integers(tensor: number, type: 'int8' | 'int4', axis: number | undefined): number {
-    return this.#once(`${tensor} as ${type} ${axis}`, () => {
+    return this.#once(`${tensor} as ${type} ${String(axis)}`, () => {
       const {data, ...floats} = this.#tensor(tensor);
-      const grids =
-        axis === undefined ? {type, axis: 0, shape: [1, sizeOf(floats.shape)]} : {type, axis, shape: floats.shape};
+      const grids = {type, axis, shape: floats.shape};
       const scale = stepsOf(data as Floats, grids);
-      const stored = {type, axis: grids.axis, scale, zeroPoint: new Int8Array(scale.length)};
+      const stored = {type, scale, zeroPoint: new Int8Array(scale.length), ...(axis !== undefined && {axis})};
       return this.#add({...floats, ...stored, data: asIntegers(data as Floats, scale, grids)});
     });
   }

@@ -1,9 +1,11 @@
 /** What arenaSize plans is what TensorFlow Lite Micro takes: files of many kinds in its own interpreter. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
+import fc from 'fast-check';
 import {calibrate, quantizeModel, type QuantizeOptions} from '../../../src/entries/qat';
 import {arenaSize, type TFLiteOptions, toTFLite} from '../../../src/entries/tflite';
 import {scoped} from '../../support/scoped';
+import {CASES, RANDOM} from '../random_layers';
 import {EACH_LAYER, quantizedSmall} from '../each_layer';
 import {NETWORKS, seedNetwork} from '../networks';
 import {measureArena, stopRuntimes} from '../runtimes';
@@ -14,10 +16,19 @@ afterAll(stopRuntimes);
 /** More than any of these needs, a multiple of 16. */
 const AMPLE = 2 ** 24;
 
-/** Holds arenaSize to the interpreter: never below what it takes, at most a tenth more, enough, and hardly more than enough. */
+/**
+ * Holds arenaSize to the interpreter: never below what it takes, at most a tenth more, enough, and hardly more than enough. What
+ * the interpreter has no operator for, arenaSize refuses.
+ */
 async function expectArena(name: string, bytes: Uint8Array): Promise<void> {
-  const {head, tail, total} = arenaSize(bytes);
   const {sizes, said} = await measureArena(bytes, AMPLE);
+  if (said.includes('Failed to get registration')) {
+    expect(() => arenaSize(bytes))
+      .withContext(name)
+      .toThrowError(/operators that TensorFlow Lite Micro does not have/);
+    return;
+  }
+  const {head, tail, total} = arenaSize(bytes);
   if (sizes.total === undefined) throw new Error(`${name}: ${said}`);
   const say = (what: string) => `${name}: ${what}, ${JSON.stringify({head, tail, total, sizes})}`;
   expect(head).withContext(say('head')).toBe(sizes.head!);
@@ -64,6 +75,17 @@ describe('arenaSize', () => {
       if (small.isNarrow) return;
       const {q: wide} = await quantizedSmall(small, () => ({activations: {numBits: 16, symmetric: true}}));
       await expectArena(`${name} in int16`, await toTFLite(wide, {inputType: small.tokens ? 'float32' : 'int16'}));
+    });
+  }
+
+  for (const [name, {shapes, build}] of Object.entries(CASES)) {
+    it(`plans ${name} in floats`, async () => {
+      for (const random of fc.sample(RANDOM, {seed: 1, numRuns: 2})) {
+        const inputs = shapes(random).map(shape => tfl.input({shape}));
+        // Some layers hand on what they are given, and no file is only its input.
+        const outputs = tfl.layers.reLU().apply(build(inputs, random)) as tfl.SymbolicTensor;
+        await expectArena(name, await toTFLite(tfl.model({inputs, outputs})));
+      }
     });
   }
 
