@@ -14,7 +14,7 @@ import {storageOf, stored} from './storage';
 import type {Values} from './values';
 
 /** What a row of the table writes with. */
-export interface Writing {
+interface Writing {
   readonly list: NodeList;
   readonly values: Values;
   readonly weightTypes: WeightTypes;
