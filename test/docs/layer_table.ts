@@ -3,6 +3,7 @@ import {serialization} from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import {toTFLite, type TFLiteOptions} from '../../src/entries/tflite';
+import {withInner} from '../../src/layers/graph';
 import {SPECS} from '../../src/layers/specs';
 import type {LayerSpec} from '../../src/layers/specs/layer_spec';
 import {EACH_LAYER, floatSmall, IN_FLOAT, quantizedSmall, type Small} from '../tflite/each_layer';
@@ -65,7 +66,11 @@ const WITH_WEIGHTS: Readonly<Record<string, readonly [shape: number[], make: () 
   Conv3DTranspose: [[4, 4, 4, 12], () => layers.conv3dTranspose({filters: 16, kernelSize: 2})],
   Dense: [[66], () => layers.dense({units: 32})],
   DepthwiseConv2D: [[8, 8, 120], () => layers.depthwiseConv2d({kernelSize: 7})],
+  ConvLSTM2DCell: [[2, 4, 4, 16], () => layers.convLstm2d({filters: 16, kernelSize: 2})],
   Embedding: [[5], () => layers.embedding({inputDim: 90, outputDim: 24})],
+  GRUCell: [[3, 40], () => layers.gru({units: 40})],
+  LSTMCell: [[3, 40], () => layers.lstm({units: 40, recurrentActivation: 'sigmoid'})],
+  SimpleRNNCell: [[3, 40], () => layers.simpleRNN({units: 40})],
   SeparableConv2D: [[6, 6, 120], () => layers.separableConv2d({kernelSize: 3, filters: 64})],
 };
 
@@ -92,8 +97,7 @@ function table(titles: readonly string[], rows: readonly (readonly string[])[]):
 
 function classesIn({layers: all}: Model): string[] {
   return all.flatMap(layer => {
-    const inner = (layer as unknown as {layer?: tfl.layers.Layer}).layer;
-    return [layer, ...(inner ? [inner] : [])].map(each => each.getClassName());
+    return withInner(layer).map(each => each.getClassName());
   });
 }
 
