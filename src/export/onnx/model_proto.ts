@@ -21,7 +21,7 @@ export interface Initializer {
 }
 
 /** A whole number, a float, a text or whole numbers. */
-export type Attribute = number | {readonly float: number} | string | readonly number[];
+type Attribute = number | {readonly float: number} | string | readonly number[];
 
 export type Attributes = Readonly<Record<string, Attribute>>;
 

@@ -1,7 +1,7 @@
 /** Operations that compute number by number, in whichever form their inputs are. */
 import type {ValueType} from '../../../inference/operators';
 import type {Attributes} from '../model_proto';
-import type {Made, OperationCall, Row} from './operation_call';
+import type {OperationCall, Row} from './operation_call';
 
 /** Steps from the tensors of operands, in one type, to that of the output. */
 type Steps = (call: OperationCall, inputs: readonly string[], type: ValueType) => string;
@@ -199,5 +199,3 @@ function relu(call: OperationCall, x: string, type: ValueType): string {
   if (type === 'float32') return call.add('Relu', [x]);
   return call.add('Max', [x, call.list.constant('int32', Int32Array.of(0), [])]);
 }
-
-export type {Made};

@@ -1,9 +1,9 @@
 /** One of TensorFlow's operations on its way into a file: what a row of the table writes it with. */
 import type {Node, Value} from '../../../inference/graph';
-import {commonType, isConstant, type Operand, OperationView, typeIn} from '../../../inference/operation_view';
+import {commonType, isConstant, OperationView, typeIn} from '../../../inference/operation_view';
 import type {ValueType} from '../../../inference/operators';
 import {permuted} from '../../../inference/permuted';
-import {axisIn, type Form, type Held, inForm, orderOf} from '../forms';
+import {axisIn, type Form, inForm, orderOf} from '../forms';
 import type {Attributes} from '../model_proto';
 import type {NodeList} from '../node_list';
 import type {Values} from '../values';
@@ -94,5 +94,3 @@ export class OperationCall extends OperationView {
 
 /** Floats of a row that gives one tensor. */
 export const floats = (name: string, form: Form = 'last'): Made => ({name, type: 'float32', form});
-
-export type {Form, Held, Operand};
