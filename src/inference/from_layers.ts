@@ -189,11 +189,12 @@ function inputShapes({caller, model, batch, sizes}: Job): number[][] {
 }
 
 /** Names told apart: tfjs calls all outputs of a layer by the layer's name. */
-function uniqueNames(names: readonly string[]): string[] {
+function outputNamesOf({inputNames, outputNames}: LayersModel): readonly string[] {
+  const others = new Set([...inputNames, ...outputNames]);
   const taken = new Set<string>();
-  for (const name of names) {
+  for (const name of outputNames) {
     let unique = name;
-    for (let i = 1; taken.has(unique); ++i) unique = `${name}_${i}`;
+    for (let i = 1; taken.has(unique) || (unique !== name && others.has(unique)); ++i) unique = `${name}_${i}`;
     taken.add(unique);
   }
   return [...taken];
@@ -215,7 +216,7 @@ async function buildGraph(
   const isQuantized = [...numbers.keys()].some(isQuantizing);
   const isFloat = ({name}: Layer) => !isQuantized || names.has(name);
   const outputs = await addCalls({graph, numbers, isFloat}, flat, inputs);
-  const outputNames = uniqueNames(model.outputNames);
+  const outputNames = outputNamesOf(model);
   outputs.forEach((value, i) => graph.outputs.push({name: outputNames[i]!, value}));
   graph.settle();
   return graph;

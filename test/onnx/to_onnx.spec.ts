@@ -223,11 +223,11 @@ describe('toONNX', () => {
   });
 
   it('tells outputs apart that have one name, from inputs as well', async () => {
-    const x = tfl.input({shape: [4], name: 'x'});
+    const x = tfl.input({shape: [4], name: 'y_1'});
     const y = layers.dense({units: 2, name: 'y'}).apply(x) as Symbolic;
     const bytes = await toONNX(tfl.model({inputs: x, outputs: [y, y]}));
     const {outputs} = await check(bytes);
-    expect(outputs.map(({name}) => name)).toEqual(['y', 'y_1']);
+    expect(outputs.map(({name}) => name)).toEqual(['y', 'y_2']);
     const [one, other] = await run(bytes, 'onnxruntime', [tf.ones([2, 4])]);
     expect(one!.values).toEqual(other!.values);
   });

@@ -22,7 +22,8 @@ interface Constant {
 export class TensorList {
   readonly all: FlatTensor[] = [];
   readonly #dynamicBatch: boolean;
-  readonly #names = new Set<string>();
+  /** By name the next number behind it that may be free: thousands of tensors have one name where a layer is written step by step. */
+  readonly #names = new Map<string, number>();
   readonly #constants = new Map<string, number>();
   /** Large ones, by what they are made of. */
   readonly #known = new Map<object, number>();
@@ -33,9 +34,10 @@ export class TensorList {
 
   /** A tensor as it is; names are told apart, as some tools need that. */
   add(name: string, tensor: Omit<FlatTensor, 'name'>): number {
+    let count = this.#names.get(name) ?? 0;
     let unique = name;
-    for (let i = 1; this.#names.has(unique); ++i) unique = `${name}_${i}`;
-    this.#names.add(unique);
+    for (; this.#names.has(unique); ++count) unique = `${name}_${count}`;
+    this.#names.set(unique, 1).set(name, Math.max(1, count));
     return this.all.push({name: unique, ...tensor}) - 1;
   }
 
