@@ -445,7 +445,7 @@ const BUNDLED = [
   ['/tflite', 'cSource', 10_500],
   ['/tflite', 'arduinoSketch', 13_500],
   ['/tflite', 'toTFLite', 70_500],
-  ['/onnx', 'toONNX', 66_000],
+  ['/onnx', 'toONNX', 77_500],
   ['/import', 'cutModel', 58_000],
   ['/import', 'mendLayers', 76_500],
   ['/import', 'importModel', 102_000],
