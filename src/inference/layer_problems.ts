@@ -1,6 +1,5 @@
 /** What is against computing layers in integers, told for all of them at once. */
-import {type Layer, withInner} from '../layers/graph';
-import {makesMask} from '../layers/kinds';
+import type {Layer} from '../layers/graph';
 import {unwrapped} from '../layers/layer_wrapper';
 import {slotsOf} from '../layers/weights';
 import {isQuantizing, QuantizingWrapper} from '../qat/quantized_layers/quantizing';
@@ -12,19 +11,11 @@ import type {LayerNumbers} from './read_layers';
 
 /** Layers without operators; `inFloat`: floats are as good as integers. */
 export function classProblems(layers: readonly Layer[], inFloat: boolean): LayerProblem[] {
-  const masking = layers.find(layer => makesMask(unwrapped(layer)));
   return layers.flatMap(layer => {
     const {name} = layer;
-    const objection = objectionTo(unwrapped(layer), inFloat) ?? objectionToMask(unwrapped(layer), masking);
+    const objection = objectionTo(unwrapped(layer), inFloat);
     return objection === undefined ? [] : [{layer: name, problem: `layer ${name}: ${objection}.`}];
   });
-}
-
-/** What is against computing a layer with a mask, which tfjs gives to all layers behind the one that makes it. */
-function objectionToMask(layer: Layer, masking: Layer | undefined): string | undefined {
-  const takes = withInner(layer).some(each => each.getClassName() === 'Softmax');
-  if (!masking || !takes) return undefined;
-  return `it leaves out what the mask of layer ${masking.name} says, which no operator does. Use an Activation of softmax, or no mask`;
 }
 
 /** Weights that stay float, and quantizers that are switched off. */

@@ -3,6 +3,8 @@ import {serialization} from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import {toTFLite, type TFLiteOptions} from '../../src/entries/tflite';
+import {toONNX} from '../../src/entries/onnx';
+import {withInner} from '../../src/layers/graph';
 import {SPECS} from '../../src/layers/specs';
 import type {LayerSpec} from '../../src/layers/specs/layer_spec';
 import {EACH_LAYER, floatSmall, IN_FLOAT, quantizedSmall, type Small} from '../tflite/each_layer';
@@ -32,6 +34,8 @@ const FORMATS: readonly Format[] = [
   {title: 'float', write: small => toTFLite(floatSmall(small).model)},
   {title: 'int8', write: async small => toTFLite((await quantizedSmall(small, () => ({}))).q)},
   {title: 'int16', write: async small => toTFLite((await quantizedSmall(small, () => ({activations: W16}))).q)},
+  {title: 'ONNX, float', write: small => toONNX(floatSmall(small).model)},
+  {title: 'ONNX, int8', write: async small => toONNX((await quantizedSmall(small, () => ({}))).q)},
 ];
 
 const ofImages = (layer: () => tfl.layers.Layer): Small => ({
@@ -39,8 +43,24 @@ const ofImages = (layer: () => tfl.layers.Layer): Small => ({
   build: x => layers.reLU().apply(layer().apply(x)) as tfl.SymbolicTensor,
 });
 
+const onSteps = (layer: () => tfl.layers.Layer): Small => ({
+  inputs: [[3, 2]],
+  build: x => layer().apply(x) as tfl.SymbolicTensor,
+});
+
+const {gruCell, lstmCell, simpleRNNCell} = layers;
+
 /** Classes that other specs have no such models of. */
 const OTHERS: Readonly<Record<string, Small>> = {
+  Bidirectional: onSteps(() => layers.bidirectional({layer: layers.lstm({units: 2}), mergeMode: 'concat'})),
+  ConvLSTM2D: {
+    inputs: [[2, 3, 3, 1]],
+    build: x => layers.convLstm2d({filters: 2, kernelSize: 2}).apply(x) as tfl.SymbolicTensor,
+  },
+  GRU: onSteps(() => layers.gru({units: 2})),
+  LSTM: onSteps(() => layers.lstm({units: 2})),
+  RNN: onSteps(() => layers.rnn({cell: [gruCell({units: 2}), lstmCell({units: 2}), simpleRNNCell({units: 2})]})),
+  SimpleRNN: onSteps(() => layers.simpleRNN({units: 2})),
   Conv3DTranspose: {
     inputs: [[2, 3, 4, 1]],
     build: x => layers.conv3dTranspose({filters: 2, kernelSize: 2}).apply(x) as tfl.SymbolicTensor,
@@ -58,21 +78,33 @@ function activationNames(): string[] {
 
 /** Of classes with weights: layers with so many that files have them as integers beside floats. */
 const WITH_WEIGHTS: Readonly<Record<string, readonly [shape: number[], make: () => tfl.layers.Layer]>> = {
+  Bidirectional: [[3, 66], () => layers.bidirectional({layer: layers.lstm({units: 66}), mergeMode: 'concat'})],
   Conv1D: [[6, 34], () => layers.conv1d({filters: 32, kernelSize: 3})],
   Conv2D: [[6, 6, 12], () => layers.conv2d({filters: 16, kernelSize: 3})],
   Conv2DTranspose: [[3, 4, 12], () => layers.conv2dTranspose({filters: 16, kernelSize: 3})],
   Conv3D: [[4, 4, 4, 12], () => layers.conv3d({filters: 16, kernelSize: 2})],
   Conv3DTranspose: [[4, 4, 4, 12], () => layers.conv3dTranspose({filters: 16, kernelSize: 2})],
+  ConvLSTM2D: [[3, 6, 6, 12], () => layers.convLstm2d({filters: 12, kernelSize: 3})],
+  ConvLSTM2DCell: [[3, 6, 6, 12], () => layers.convLstm2d({filters: 12, kernelSize: 3})],
   Dense: [[66], () => layers.dense({units: 32})],
   DepthwiseConv2D: [[8, 8, 120], () => layers.depthwiseConv2d({kernelSize: 7})],
   Embedding: [[5], () => layers.embedding({inputDim: 90, outputDim: 24})],
+  GRU: [[3, 66], () => layers.gru({units: 66})],
+  GRUCell: [[3, 66], () => layers.rnn({cell: gruCell({units: 66})})],
+  LSTM: [[3, 66], () => layers.lstm({units: 66})],
+  LSTMCell: [[3, 66], () => layers.rnn({cell: lstmCell({units: 66})})],
+  RNN: [[3, 66], () => layers.rnn({cell: gruCell({units: 66})})],
   SeparableConv2D: [[6, 6, 120], () => layers.separableConv2d({kernelSize: 3, filters: 64})],
+  SimpleRNN: [[3, 66], () => layers.simpleRNN({units: 66})],
+  SimpleRNNCell: [[3, 66], () => layers.rnn({cell: simpleRNNCell({units: 66})})],
+  StackedRNNCells: [[3, 66], () => layers.rnn({cell: [gruCell({units: 66}), gruCell({units: 66})]})],
+  TimeDistributed: [[3, 66], () => layers.timeDistributed({layer: layers.dense({units: 32})})],
 };
 
 /** As what a file of floats has the weights of a class, if it is asked for integers. */
-async function dynamicRange(name: string, {weights}: LayerSpec): Promise<string> {
+async function dynamicRange(name: string): Promise<string> {
   const wide = WITH_WEIGHTS[name];
-  if (!weights || !wide) return NO;
+  if (!wide) return NO;
   const inputs = tfl.input({shape: wide[0]});
   const model = tfl.model({inputs, outputs: wide[1]().apply(inputs) as tfl.SymbolicTensor});
   const sizeOf = async (type: NonNullable<TFLiteOptions['weights']>) => (await toTFLite(model, {weights: type})).length;
@@ -82,7 +114,7 @@ async function dynamicRange(name: string, {weights}: LayerSpec): Promise<string>
 }
 
 /** How a small tfjs model has the weights of a class. */
-const inTfjs = ({weights, splits}: LayerSpec) => (weights ? (splits ? 'exact' : 'nearest') : NO);
+const inTfjs = (name: string, {splits}: LayerSpec) => (WITH_WEIGHTS[name] ? (splits ? 'exact' : 'nearest') : NO);
 
 const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
 
@@ -90,12 +122,7 @@ function table(titles: readonly string[], rows: readonly (readonly string[])[]):
   return [line(titles), line(titles.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-function classesIn({layers: all}: Model): string[] {
-  return all.flatMap(layer => {
-    const inner = (layer as unknown as {layer?: tfl.layers.Layer}).layer;
-    return [layer, ...(inner ? [inner] : [])].map(each => each.getClassName());
-  });
-}
+const classesIn = ({layers: all}: Model) => all.flatMap(withInner).map(each => each.getClassName());
 
 /** Of each class and of each activation, the formats that are written of a model with it. */
 async function written(smalls: Readonly<Record<string, Small>>): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
@@ -118,7 +145,7 @@ export async function layerTables(): Promise<string> {
   const rows: string[][] = [];
   const all = Object.entries<LayerSpec>(SPECS).filter(([name]) => !name.includes('>'));
   for (const [name, spec] of all.sort(([a], [b]) => a.localeCompare(b, 'en'))) {
-    rows.push([name, ...cells(name), await dynamicRange(name, spec), inTfjs(spec)]);
+    rows.push([name, ...cells(name), await dynamicRange(name), inTfjs(name, spec)]);
   }
   const activations = activationNames().map((name): [string, Small] => [
     name,
@@ -141,6 +168,6 @@ export async function layerTables(): Promise<string> {
 
 /** Classes with weights of which there is no model here. */
 export function withoutModel(): string[] {
-  const rows = Object.entries<LayerSpec>(SPECS).filter(([, {weights, lowered}]) => weights && lowered);
+  const rows = Object.entries<LayerSpec>(SPECS).filter(([, {weights}]) => weights);
   return rows.map(([name]) => name).filter(name => !WITH_WEIGHTS[name]);
 }

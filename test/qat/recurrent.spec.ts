@@ -110,7 +110,7 @@ const CASES: Readonly<Record<string, Case>> = {
 
 const ARGS = {units: UNITS, name: 'l', returnSequences: true} as const;
 
-describe('a quantized recurrent layer', () => {
+describe('a recurrent layer with rounded states', () => {
   scoped();
 
   for (const [name, {layer, step, states}] of Object.entries(CASES)) {

@@ -124,10 +124,19 @@ describe('toTFLite refuses', () => {
   it('a Softmax behind a mask', async () => {
     const masking = layers.masking({inputShape: [3, 2], name: 'm'});
     expect(await messageOf(sequential(masking, dense('d'), layers.softmax({axis: -1, name: 's'})))).toBe(
-      'toTFLite: layer s: it leaves out what the mask of layer m says, which no operator does. Use an Activation of softmax, or no mask.',
+      'toTFLite: layer s: it leaves out what layer m masks, and a file has no masks. Use an Activation of softmax, or build the model without the mask.',
     );
     const others = sequential(layers.masking({inputShape: [3, 2]}), dense('e', {activation: 'softmax'}));
     expect(await messageOf(others)).toBe('no error');
+  });
+
+  it('an image without a batch', async () => {
+    for (const layer of [
+      layers.centerCrop({height: 2, width: 3, batchInputShape: [4, 4, 1], name: 'crop'}),
+      layers.resizing({height: 2, width: 3, batchInputShape: [4, 4, 1], name: 'crop'}),
+    ]) {
+      expect(await messageOf(sequential(layer))).toContain('layer crop: it is given an image alone');
+    }
   });
 
   it('a Dot that normalizes, in integers', async () => {

@@ -441,6 +441,17 @@ export const CASES: Readonly<Record<string, Case>> = {
     return apply(layers.timeDistributed({layer: conv}), x);
   }),
   'TimeDistributed pool': onImage(x => apply(layers.timeDistributed({layer: layers.globalAveragePooling1d({})}), x)),
+  'TimeDistributed, twice': onImage((x, {filters: units, activation: name}) => {
+    const inner = layers.timeDistributed({layer: layers.dense({units, activation: name})});
+    return apply(layers.timeDistributed({layer: inner}), x);
+  }),
+  'TimeDistributed images': {
+    shapes: ({height, width, channels}) => [[2, channels, height, width]],
+    build: ([x], {filters, kernel, activation: name}) => {
+      const args = {filters, kernelSize: kernel, padding: 'same' as const, activation: name, ...channelsFirst};
+      return apply(layers.timeDistributed({layer: layers.conv2d(args)}), x!);
+    },
+  },
   'TimeDistributed model': onImage((x, {filters, kernel}) => {
     const inputShape = x.shape.slice(2) as number[];
     const model = tfl.sequential();

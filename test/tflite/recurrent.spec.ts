@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
-import {calibrate, quantizeModel, type QuantizeOptions} from '../../src/entries/qat';
+import {calibrate, type FakeQuantizer, quantizeModel, type QuantizeOptions} from '../../src/entries/qat';
 import {toTFLite, type TFLiteOptions} from '../../src/entries/tflite';
 import {artifactsOf} from '../support/saved';
 import {scoped} from '../support/scoped';
@@ -98,7 +98,9 @@ describe('toTFLite of a quantized recurrent layer', () => {
         const expected = predicted(q, samples);
         for (const runtime of await runtimesFor(bytes)) {
           const share = await within(bytes, await filed(bytes, runtime, samples), expected);
-          if (!(share >= 0.99)) throw new Error(`${runtime}: ${share} within 2 levels`);
+          // From gates that go below 0, steps that differ by a level grow apart.
+          if (!(share >= (random.recurrentActivation === 'tanh' ? 0.95 : 0.99)))
+            throw new Error(`${runtime}: ${share} within 2 levels`);
         }
       });
       await fc.assert(runs, {numRuns: RUNS, seed: 4, endOnFailure: true});
@@ -114,6 +116,14 @@ async function wholeOf(units: number, steps: number, count: number) {
   seedWeights(model, 5);
   const [samples] = samplesOf(model, count, 7) as [tf.Tensor];
   return {model, samples, q: await quantized(model, [tf.slice(samples, 0, Math.min(count, 64))])};
+}
+
+/** Has a model's LSTM round its inner state as if it had been so large. */
+function setCellRange({layers: all}: Model, size: number): void {
+  const roundings = all.flatMap(
+    layer => (layer as {roundings?: {what: string; quantizer: FakeQuantizer}[]}).roundings ?? [],
+  );
+  roundings.find(({what}) => what === 'cell state')!.quantizer.setRange(-size, size);
 }
 
 const operatorsIn = async (bytes: Uint8Array) => (await parse(bytes)).operators.map(({name}) => name);
@@ -144,6 +154,36 @@ describe('toTFLite of a whole LSTM in integers', () => {
         .toBeGreaterThanOrEqual(0.9);
     }
   }, 60_000);
+
+  it('has an inner state of any size, or is unrolled where runtimes have none so large', async () => {
+    for (const [size, isWhole] of [
+      [0.1, true],
+      [0.9, true],
+      [30, true],
+      [100, false],
+    ] as const) {
+      // prettier-ignore
+      const x = tfl.input({shape: [4, 1]});
+      const lstm = layers.lstm({units: 1, ...SIGMOID, returnSequences: true});
+      const model = tfl.model({inputs: x, outputs: lstm.apply(x) as Symbolic});
+      // Each step adds tanh(x), or some of it.
+      const gates = size < 1 ? [Math.log(size / 4), 9, 0, 9] : [9, 9, 0, 9];
+      model.setWeights([tf.tensor2d([[0, 0, 1, 0]]), tf.zeros([1, 4]), tf.tensor1d(gates)]);
+      const sequence = tf.mul(tf.ones([1, 4, 1]), 3);
+      const q = await quantized(model, [sequence]);
+      if (size > 1) setCellRange(q, size);
+      const bytes = await toTFLite(q);
+      expect((await operatorsIn(bytes)).includes(WHOLE))
+        .withContext(`${size}`)
+        .toBe(isWhole);
+      for (const runtime of ['reference', 'xnnpack', 'micro'] as const) {
+        const outputs = await filed(bytes, runtime, [sequence]);
+        expect(await within(bytes, outputs, predicted(q, [sequence])))
+          .withContext(`${size}, ${runtime}`)
+          .toBe(1);
+      }
+    }
+  });
 
   it('has the tensors that TensorFlow gives it', async () => {
     const {q} = await wholeOf(5, 7, 64);
@@ -245,6 +285,31 @@ describe('toTFLite of a recurrent layer', () => {
     // 9600 floats of 4 bytes, and some 2 kB for a step.
     expect(sizes[1]! - sizes[0]!).toBeLessThan(30_000);
     expect(sizes[0]).toBeLessThan(70_000);
+  });
+
+  it('stores the weights of a float model in fewer bytes, where they are large', async () => {
+    const x = tfl.input({shape: [5, 32]});
+    const layer = layers.lstm({units: 32, ...SIGMOID, returnSequences: true});
+    const model = tfl.model({inputs: x, outputs: layer.apply(x) as Symbolic});
+    seedWeights(model, 2);
+    const samples = samplesOf(model, 8, 2);
+    const [expected] = predicted(model, samples);
+    const most = Math.max(...expected!.map(Math.abs));
+    for (const [weights, type, share, runtimes] of [
+      ['float16', 'FLOAT16', 1e-3, ['reference', 'xnnpack']],
+      ['int8', 'INT8', 0.03, ['reference', 'xnnpack']],
+    ] as const) {
+      const bytes = await toTFLite(model, {weights});
+      const {tensors, operators} = await parse(bytes);
+      expect(tensors.filter(tensor => tensor.type === type && tensor.shape.join() === '32,32').length).toBe(8);
+      if (weights === 'int8') expect(operators.find(({name}) => name === WHOLE)!.version).toBe(3);
+      for (const runtime of runtimes) {
+        const [outputs] = await filed(bytes, runtime, samples);
+        expect(farthest(outputs!, expected!) / most)
+          .withContext(`${weights} ${runtime}`)
+          .toBeLessThan(share);
+      }
+    }
   });
 
   it('is within a TimeDistributed as alone', async () => {

@@ -48,7 +48,7 @@ function one(
 /** Several outputs. */
 const all = (name: string, count: number) => Array.from({length: count}, (_, i) => (i === 0 ? name : `${name}:${i}`));
 
-const FLOAT_UNARY = 'Abs Neg Exp Square Sin Cos Floor Ceil Round Sigmoid Tanh Relu Relu6 Elu Softmax LogSoftmax Sign';
+const FLOAT_UNARY = 'Abs Neg Exp Square Sin Cos Floor Ceil Round Sigmoid Tanh Relu Relu6 Elu Selu Softplus Softmax LogSoftmax Sign';
 const POSITIVE_UNARY = 'Log Sqrt Rsqrt Reciprocal';
 const INT_UNARY = 'Abs Neg Square Relu';
 const BINARY = 'Add AddV2 Sub Mul RealDiv FloorDiv FloorMod Maximum Minimum SquaredDifference';
@@ -303,6 +303,12 @@ add({
         data_format: 'NHWC',
       }),
   },
+  Conv3D: one(
+    'Conv3D',
+    {strides: [1, 1, 2, 1, 1], dilations: [1, 1, 1, 1, 1], padding: 'SAME', data_format: 'NDHWC'},
+    [noise(2, 3, 4, 5, 2)],
+    graph => [graph.noise([2, 3, 2, 2, 3])],
+  ),
   _FusedConv2D: convolution('_FusedConv2D', {fused_ops: ['BiasAdd', 'Relu6'], num_args: 1}, [3, 3, 3, 4], graph => [
     graph.noise([4]),
   ]),

@@ -380,7 +380,7 @@ describe('toTFLite refuses of graph segments', () => {
       call(layers.dense({units: 4, name: 'dense'}), x),
     );
     const message = await refused(y, [x], [noise([2, 4])], {batchSize: null});
-    expect(message).toMatch(/batchSize must be a number, as the sizes in the layer segment are fixed/);
+    expect(message).toMatch(/batchSize must be a number, as the sizes in the graph segment segment are fixed/);
     const again = call(
       segmentOf('again', [[1, 4]], graph => graph.add('Sin', ['x0'])),
       call(layers.dense({units: 4, name: 'other'}), x),

@@ -66,7 +66,8 @@ export function lstmOperators(
       ...(cell && {scale: [cell.scale], zeroPoint: [0]}),
     }),
   ];
-  const zeros = () => tensors.given(layer, {type: 'float32', shape, values: new Float32Array(batch * units)});
+  const nothing = new Float32Array(batch * units);
+  const zeros = () => tensors.given(layer, {type: 'float32', shape, values: nothing});
   const starts =
     stateful && initial.length === 0 ? [] : states.map((state, i) => startOf(initial[i] ?? zeros(), state));
   const onTheWay = (type: 'float32' | 'int8') =>

@@ -3,7 +3,7 @@ import {typeOf, type Value} from '../graph';
 import {needsInt16, refined, type ValueGrid} from '../grids';
 import type {Filter, Pool} from '../operators';
 import {NO_PADDING, padsNothing, type Pair, paddingOf} from '../window';
-import {ofImages} from './images';
+import {ofBatches, ofImages} from './images';
 import type {LayerCall, Lowering} from './layer_call';
 
 /** Pools images; rows of the same as images of one line. */
@@ -68,8 +68,8 @@ export function scaled(call: LayerCall, x: Value, interpolation: string, alignCo
 export const upSampling2d = ofImages((call, x) => scaled(call, x, call.get('interpolation'), false));
 
 /** tfjs takes its cropToAspectRatio for the opposite of aligned corners, and is wrong about the shape of batches. */
-export const resizing: Lowering = (call, x) => {
+export const resizing = ofBatches((call, x) => {
   const [batch, , , channels] = x.shape as [number, number, number, number];
   const sized = call.giving([batch, call.get('height'), call.get('width'), channels]);
   return scaled(sized, x, call.get('interpolation'), !call.get('cropToAspectRatio'));
-};
+});

@@ -5,7 +5,7 @@ import {type CellStates, cellStatesOf, gridsOfOutputs, nameOfGrid} from '../../l
 import {isWholeLSTM} from '../../layers/recurrent';
 import {attributesOf} from '../../layers/tfjs_internals';
 import type {Value} from '../graph';
-import {gridOver, needsInt16, reachOf} from '../grids';
+import {gridOver, needsInt16, reachOf, type ValueGrid} from '../grids';
 import {channelsFrom, type Filter, type LSTM} from '../operators';
 import {ELSE_FLOAT, objectionToActivationOf} from './activation';
 import type {LayerCall, LoweringOfMany} from './layer_call';
@@ -95,7 +95,14 @@ function wholeLSTM(
   const {grid} = 'whole' in sequence ? sequence.whole : sequence.steps[0]!;
   const areNarrow = [grid, hidden].every(each => each && !needsInt16(each));
   const filters = Object.values(gates).flatMap(gate => [gate.kernel, gate.recurrentKernel]);
-  return areNarrow && cell && initial.length === 0 && filters.every(hasOneStep) ? {gates, cell} : undefined;
+  const inner = cell && wholeGrid(cell);
+  return areNarrow && inner && initial.length === 0 && filters.every(hasOneStep) ? {gates, cell: inner} : undefined;
+}
+
+/** The grid of the state inside a whole LSTM, whose tables of tanh are for 1 and powers of two up to 64; undefined beyond. */
+function wholeGrid({scale, lowest, highest}: ValueGrid): ValueGrid | undefined {
+  const step = Math.max(scale, 2 ** -15);
+  return step <= 2 ** -9 ? {scale: step, lowest, highest} : undefined;
 }
 
 /** Those of the four gates, each on the step of all its weights. */

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import {calibrate, quantizeModel, type QuantizeOptions} from '../../../src/entries/qat';
-import {arenaSize, type TFLiteOptions, toTFLite} from '../../../src/entries/tflite';
+import {arenaSize, cSource, operatorsOf, type TFLiteOptions, toTFLite} from '../../../src/entries/tflite';
 import {scoped} from '../../support/scoped';
 import {CASES, RANDOM} from '../random_layers';
 import {EACH_LAYER, quantizedSmall} from '../each_layer';
@@ -45,6 +45,17 @@ async function expectArena(name: string, bytes: Uint8Array): Promise<void> {
   expect((await measureArena(bytes, less)).sizes.total)
     .withContext(say('fits in less'))
     .toBeUndefined();
+}
+
+/** Neither the interpreter nor arenaSize and cSource take a file. */
+async function expectRefusal(bytes: Uint8Array, reason: string): Promise<void> {
+  expect((await measureArena(bytes, AMPLE)).sizes.total)
+    .withContext(reason)
+    .toBeUndefined();
+  // Where a runtime reads no int4, int8 is written.
+  const message = `bytes need what TensorFlow Lite Micro does not compute: ${reason}. `;
+  expect(() => arenaSize(bytes)).toThrowError(new RegExp(`^arenaSize: ${message}`));
+  expect(() => cSource(bytes, {name: 'm'})).toThrowError(new RegExp(`^cSource: ${message}`));
 }
 
 async function networkFile(name: string, options: QuantizeOptions, ports: TFLiteOptions): Promise<Uint8Array> {
@@ -89,6 +100,24 @@ describe('arenaSize', () => {
     });
   }
 
+  for (const recurrentActivation of ['sigmoid', 'hardSigmoid'] as const) {
+    it(`plans an LSTM of ${recurrentActivation}, in integers and in floats`, async () => {
+      const lstm = tfl.layers.lstm({units: 8, inputShape: [6, 4], recurrentActivation, returnSequences: true});
+      const stack = [lstm, tfl.layers.lstm({units: 5, recurrentActivation}), tfl.layers.dense({units: 3})];
+      const model = tfl.sequential({layers: stack});
+      const q = quantizeModel(model);
+      await calibrate(q, tf.randomNormal([8, 6, 4]));
+      const files = {integers: await toTFLite(q), floats: await toTFLite(model)};
+      for (const [kind, bytes] of Object.entries(files)) {
+        const isFused = operatorsOf(bytes).some(({operator}) => operator === 'UNIDIRECTIONAL_SEQUENCE_LSTM');
+        expect(isFused)
+          .withContext(kind)
+          .toBe(recurrentActivation === 'sigmoid');
+        await expectArena(`LSTM of ${recurrentActivation} in ${kind}`, bytes);
+      }
+    });
+  }
+
   it('plans weights of 4 bits, which kernels unpack', async () => {
     const {conv2d, depthwiseConv2d} = tfl.layers;
     const stack = [conv2d({inputShape: [8, 8, 16], filters: 32, kernelSize: 3}), depthwiseConv2d({kernelSize: 3})];
@@ -97,6 +126,39 @@ describe('arenaSize', () => {
     const [packed, plain] = [await toTFLite(q, {int4: true}), await toTFLite(q)];
     await expectArena('int4', packed);
     expect(arenaSize(packed).head).toBeGreaterThan(arenaSize(plain).head);
+  });
+
+  it('refuses weights of other types than the interpreter takes', async () => {
+    const {conv2d, conv2dTranspose, dense} = tfl.layers;
+    const products = {
+      CONV_2D: () => [conv2d({inputShape: [4, 4, 32], filters: 32, kernelSize: 3})],
+      TRANSPOSE_CONV: () => [conv2dTranspose({inputShape: [4, 4, 32], filters: 32, kernelSize: 3})],
+      FULLY_CONNECTED: () => [dense({inputShape: [64], units: 64})],
+    };
+    for (const [operator, stack] of Object.entries(products)) {
+      const model = tfl.sequential({layers: stack()});
+      for (const weights of ['float16', 'int8', 'int4'] as const) {
+        const bytes = await toTFLite(model, {weights});
+        const kind = weights === 'float16' ? 'weights of float16' : `${operator} of floats with weights of int[48]`;
+        await expectRefusal(bytes, kind);
+      }
+    }
+    const q = quantizeModel(tfl.sequential({layers: products.FULLY_CONNECTED()}), {weights: {numBits: 4}});
+    await calibrate(q, tf.randomNormal([8, 64]));
+    const bytes = await toTFLite(q, {int4: true});
+    await expectRefusal(bytes, 'FULLY_CONNECTED with weights of int4 on a scale for each channel');
+  });
+
+  it("plans TensorFlow's own file", async () => {
+    const {execFileSync} = await import('node:child_process');
+    const {readFileSync} = await import('node:fs');
+    const run = (program: string, ...args: string[]) => execFileSync(program, args, {encoding: 'utf8'}).trim();
+    const python = run(process.execPath, 'scripts/python.mjs', 'test/tflite');
+    const folder = run(python, '-c', "import sysconfig; print(sysconfig.get_path('purelib'))");
+    const bytes = readFileSync(`${folder}/tflite_micro/python/tflite_micro/sine_float.tflite`);
+    expect(operatorsOf(bytes)).toEqual([{operator: 'FULLY_CONNECTED', version: 1, count: 3}]);
+    await expectArena('sine', bytes);
+    expect([...cSource(bytes, {name: 'sine'}).keys()]).toEqual(['sine_model.h', 'sine_model.cpp']);
   });
 
   it('does not count the weights', async () => {
