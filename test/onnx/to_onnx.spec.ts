@@ -132,11 +132,11 @@ describe('toONNX', () => {
     expect(Math.max(...Array.from(expected, (each, i) => Math.abs(each - y!.values[i]!)))).toBeLessThan(1e-5);
   });
 
-  it('stores weights as uint8 about 128, or as int8, with a step for each channel', async () => {
+  it('stores weights as int8, or as uint8 about 128, with a step for each channel', async () => {
     const q = await quantized();
     for (const [options, type] of [
-      [{}, 'UINT8'],
-      [{weightType: 'int8'}, 'INT8'],
+      [{}, 'INT8'],
+      [{weightType: 'uint8'}, 'UINT8'],
     ] as const) {
       const bytes = await toONNX(q, options);
       const {initializers, nodes} = await check(bytes);
