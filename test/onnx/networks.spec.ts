@@ -49,7 +49,7 @@ async function expectTheSame(
       .withContext(`${runtime}, in float`)
       .toBeLessThan(1e-5);
     const [integers] = await run(bytes, runtime, [x]);
-    const levels = distance(integers!.values, expected, scales[scales.length - 1]!);
+    const levels = distance(integers!.values, expected, scales[0]!);
     expect(levels).withContext(runtime).toBeLessThan(LEVELS);
     if (decides) {
       expect(classes(integers!.values, x.shape[0])).withContext(runtime).toEqual(classes(expected, x.shape[0]));

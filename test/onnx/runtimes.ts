@@ -21,10 +21,10 @@ export interface CheckedModel {
   readonly name: string;
   readonly nodes: readonly {readonly op: string; readonly inputs: string[]; readonly outputs: string[]}[];
   readonly initializers: readonly {readonly name: string; readonly type: string; readonly shape: number[]}[];
-  /** The steps of what is computed, in order. */
-  readonly scales: readonly number[];
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
+  /** The step of each output, in 8 bits; 0 of floats. */
+  readonly scales: readonly number[];
 }
 
 const ARRAYS = {float32: Float32Array, int32: Int32Array, bool: Uint8Array} as const;

@@ -60,17 +60,24 @@ def check(model):
             {"name": each.name, "type": type_of(each.data_type), "shape": list(each.dims)}
             for each in proto.graph.initializer
         ],
-        "scales": scales(proto.graph),
         "inputs": [port(each) for each in proto.graph.input],
         "outputs": [port(each) for each in proto.graph.output],
+        "scales": [scale(proto.graph, each.name) for each in proto.graph.output],
     }
 
 
-def scales(graph):
-    """The steps of what is computed, in order."""
+def scale(graph, name):
+    """The step of an output, by way of what only moves it; 0 if it has none."""
     given = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
-    nodes = [node for node in graph.node if node.op_type == "DequantizeLinear"]
-    return [float(given[node.input[1]]) for node in nodes if node.input[0] not in given]
+    makers = {output: node for node in graph.node for output in node.output}
+    node = makers[name]
+    while node.op_type != "DequantizeLinear":
+        if node.op_type not in ("Reshape", "Transpose", "Identity"):
+            return 0
+        node = makers[node.input[0]]
+    # Of int16 in steps of 8 bits.
+    wide = given[node.input[2]].dtype == np.int16
+    return float(given[node.input[1]]) * (256 if wide else 1)
 
 
 def answer(request):

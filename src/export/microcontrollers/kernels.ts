@@ -1,7 +1,7 @@
 /**
  * What TensorFlow Lite Micro has operators for, and what memory each call takes: read from its sources at commit 90b983c
- * (2026-08-20), micro/micro_mutable_op_resolver.h and micro/kernels/*.cc (the reference kernels), built
- * as the Python package tflite-micro is: pointers of 8 bytes, TF_LITE_STATIC_MEMORY, USE_TFLM_COMPRESSION.
+ * (2026-08-20), micro/micro_mutable_op_resolver.h and micro/kernels/*.cc (the reference kernels), built as the Python package
+ * tflite-micro is: pointers of 8 bytes, TF_LITE_STATIC_MEMORY, USE_TFLM_COMPRESSION.
  */
 import {
   bytesOf,
@@ -161,6 +161,7 @@ const BUILTIN: Readonly<Record<string, Memory | undefined>> = {
   FLOOR: plain,
   FLOOR_DIV: plain,
   FLOOR_MOD: plain,
+  // Its options have grown since: measured in the package.
   FULLY_CONNECTED: {options: [32, 8], state: 72, demand: fullyConnected},
   GATHER: {options: [8, 4], demand: ownShape},
   GATHER_ND: {demand: ownShape},

@@ -179,8 +179,10 @@ function bufferAt(buffers: readonly Uint8Array[], number: number): Uint8Array {
 function problemOf({subgraphs}: ModelFile): string | undefined {
   if (subgraphs.length === 0) return 'there is no subgraph';
   for (const {tensors, operators, inputs, outputs} of subgraphs) {
-    const numbers = [...inputs, ...outputs, ...operators.flatMap(each => [...each.inputs, ...each.outputs])];
-    const missing = numbers.find(number => number >= tensors.length || number < -1);
+    const ports = [...inputs, ...outputs];
+    // Operators may leave inputs out.
+    const given = operators.flatMap(each => [...each.inputs, ...each.outputs]).filter(number => number !== -1);
+    const missing = [...ports, ...given].find(number => !tensors[number]);
     if (missing !== undefined) return `there is no tensor ${missing}`;
   }
   return undefined;

@@ -9,7 +9,7 @@ import {
 } from '../../inference/graph';
 import {sameGrid} from '../../inference/grids';
 import {Refusal} from '../../inference/operation_view';
-import type {WeightTypes} from './filters';
+import {Filters, type WeightTypes} from './filters';
 import {type Form, inForm} from './forms';
 import type {OnnxModel, OnnxPort} from './model_proto';
 import {NodeList} from './node_list';
@@ -48,6 +48,7 @@ export function lower(graph: InferenceGraph, options: LowerOptions): Lowered {
     [...inputs, ...outputs].map(({name}) => name),
   );
   const values = new Values(list, graph, isOpen);
+  const filters = new Filters(list, weightTypes);
   const [refused, fixed]: [LayerProblem[], string[]] = [[], []];
   const formOf = (value: Value) => (value.shape.length > 3 ? options.ports : 'last');
   const port = ({name, value}: NamedValue): OnnxPort => {
@@ -63,7 +64,7 @@ export function lower(graph: InferenceGraph, options: LowerOptions): Lowered {
     if (absorbed.has(node)) continue;
     if (node.operator !== 'operation') {
       const row = ROWS[node.operator as Own] as (node: Node, writing: object) => ReturnType<(typeof ROWS)[Own]>;
-      const held = row(node, {list, values, weightTypes});
+      const held = row(node, {list, values, filters});
       if (held) values.give(node.output, held, node.clamp, changeBy(node, unrounded));
       continue;
     }

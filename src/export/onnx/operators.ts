@@ -4,7 +4,7 @@ import {sameGrid} from '../../inference/grids';
 import type {Operator} from '../../inference/operators';
 import {permuted} from '../../inference/permuted';
 import type {Padding, Pair} from '../../inference/window';
-import {filterTensors, type Layout, type WeightTypes} from './filters';
+import type {Filters, Layout} from './filters';
 import {axisIn, type Form, type Held, inForm, isFormless, orderOf} from './forms';
 import type {Attributes as OnnxAttributes} from './model_proto';
 import type {NodeList} from './node_list';
@@ -17,7 +17,7 @@ import type {Values} from './values';
 interface Writing {
   readonly list: NodeList;
   readonly values: Values;
-  readonly weightTypes: WeightTypes;
+  readonly filters: Filters;
 }
 
 /** A row: gives the tensor that it computes, or nothing where it said itself what holds the value. */
@@ -71,7 +71,7 @@ function convolved(node: Node<'conv2d' | 'depthwiseConv2d'>, layout: Layout, gro
   const {attributes, inputs} = node;
   const {strides, dilations, padding, filter} = attributes;
   const {x, amounts} = padded(inputs[0]!, absorbedBy(node) !== undefined);
-  const tensors = filterTensors(writing.list, node, layout, writing.weightTypes);
+  const tensors = writing.filters.of(node, layout);
   const given = [writing.values.take(x, 'first'), ...tensors];
   const name = writing.list.add('Conv', given, {
     kernel_shape: filter.shape.slice(0, 2),
@@ -100,7 +100,7 @@ const transposedConv2d: Row<'transposedConv2d'> = (node, writing) => {
   const {filter, strides, dilations, padding} = attributes;
   const [height, width, outputs, channels] = filter.shape as [number, number, number, number];
   const layout = {order: [3, 2, 0, 1], shape: [channels, outputs, height, width], axis: 1};
-  const tensors = filterTensors(writing.list, node, layout, writing.weightTypes);
+  const tensors = writing.filters.of(node, layout);
   const x = inputs[0]!;
   const missing = missingBehind({
     size: x.shape.slice(1, 3),
@@ -125,7 +125,7 @@ const dense: Row<'dense'> = (node, writing) => {
   const {list, values} = writing;
   const [input, units] = node.attributes.filter.shape as [number, number];
   const layout = {order: [0, 1], shape: [input, units], axis: 1};
-  const [weights, bias] = filterTensors(list, node, layout, writing.weightTypes);
+  const [weights, bias] = writing.filters.of(node, layout);
   const x = values.take(node.inputs[0]!, 'last');
   if (node.output.shape.length === 2)
     return {form: 'last', name: list.add('Gemm', [x, weights, ...(bias ? [bias] : [])])};

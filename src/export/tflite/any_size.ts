@@ -44,8 +44,12 @@ function problemOf({name, layer = name}: FlatTensor): string {
 
 /** The graph for any size, of those for two; and what has none. */
 export function ofAnySize(one: FlatGraph, other: FlatGraph): {graph: FlatGraph; problems: readonly string[]} {
-  const differing = one.operators.find((call, i) => !other.operators[i] || callOf(call) !== callOf(other.operators[i]));
-  if (differing) return {graph: one, problems: [problemOf(one.tensors[differing.outputs[0]!]!)]};
+  const [longer, shorter] = one.operators.length < other.operators.length ? [other, one] : [one, other];
+  const differing = longer.operators.find((call, i) => {
+    const twin = shorter.operators[i];
+    return !twin || callOf(call) !== callOf(twin);
+  });
+  if (differing) return {graph: one, problems: [problemOf(longer.tensors[differing.outputs[0]!]!)]};
   const problems: string[] = [];
   const open = one.tensors.map((tensor, i) => (tensor.data ? [] : openIn(tensor, other.tensors[i]!)));
   // Where more than the batch is open, all that is has a size of 1 until somebody says which.
@@ -57,7 +61,8 @@ export function ofAnySize(one: FlatGraph, other: FlatGraph): {graph: FlatGraph; 
   one.tensors.forEach((tensor, i) => {
     if (sameData(tensor.data, other.tensors[i]!.data)) return;
     const takers = one.operators.filter(({inputs}) => inputs.includes(i));
-    const areReshapes = takers.every(({operator, inputs}) => operator === 'RESHAPE' && inputs[1] === i);
+    const areReshapes =
+      takers.length > 0 && takers.every(({operator, inputs}) => operator === 'RESHAPE' && inputs[1] === i);
     const shape = areReshapes ? openShape(tensor, tensors[takers[0]!.outputs[0]!]!) : undefined;
     if (shape) tensors[i] = {...tensors[i]!, ...shape};
     else problems.push(problemOf(tensor));

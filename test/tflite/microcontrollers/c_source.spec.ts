@@ -118,6 +118,12 @@ describe('cSource', () => {
     const files = cSource(fileOf(methods.map(({name}) => kindOf(name))), {name: 'm'});
     const called = [...files.get('m_model.cpp')!.matchAll(/resolver\.Add(\w+)\(\)/g)].map(([, method]) => method);
     expect(called).toEqual(methods.map(({method}) => method));
+    for (const [builtin, name] of NAMES.BuiltinOperator.entries()) {
+      if (methods.some(each => each.name === name)) continue;
+      expect(() => cSource(fileOf([{builtin, custom: name}]), {name: 'm'}))
+        .withContext(name)
+        .toThrowError(/operators that TensorFlow Lite Micro does not have/);
+    }
   });
 
   it('names operators that TensorFlow Lite Micro does not have', () => {

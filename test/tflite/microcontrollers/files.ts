@@ -34,7 +34,7 @@ export function floatFile(options: TFLiteOptions = {}): Promise<Uint8Array> {
 /** A file whose operators are of given codes, on one tensor, in so many subgraphs: the schema's slots are told anew here. */
 export function fileOf(
   codes: readonly {deprecated?: number; builtin?: number; custom?: string; version?: number}[],
-  {subgraphs = 1, tensor: title = 'x', type = 0} = {},
+  {subgraphs = 1, tensor: title = 'x', type = 0, port: portNumber = 0} = {},
 ): Uint8Array {
   const to = new Builder(1024);
   const table = (slots: number, fill: () => void) => {
@@ -80,7 +80,7 @@ export function fileOf(
         });
       }),
     );
-    const ports = numbers([0]);
+    const ports = numbers([portNumber]);
     return table(4, () => {
       to.addFieldOffset(0, tensors, 0);
       to.addFieldOffset(1, ports, 0);
