@@ -14,6 +14,8 @@ export interface Small {
   readonly build: (...inputs: Symbolic[]) => Symbolic;
   /** How many levels it may be off, where a file cannot do better than on two grids, one after the other. */
   readonly tolerance?: number;
+  /** The same where it has up to 16 bits, and values on the way have no more; by default as many. */
+  readonly wide?: number;
   /** The first input holds tokens. */
   readonly tokens?: boolean;
   /** There is no int16 kernel for it. */
@@ -53,6 +55,9 @@ const channelsLast = {dataFormat: 'channelsLast'} as const;
 const channelsFirst = {dataFormat: 'channelsFirst'} as const;
 const activation = (name: string) => layers.activation({activation: name as 'relu'});
 
+/** Steps of which each goes on with what the last one rounded. */
+const inSteps = (layer: () => Layer): Small => ({...onRows(layer), tolerance: 2, wide: 64});
+
 export const EACH_LAYER: Readonly<Record<string, Small>> = {
   Add: onSeveral(2, () => layers.add()),
   'Add of four': onSeveral(4, () => layers.add(), 2),
@@ -67,6 +72,9 @@ export const EACH_LAYER: Readonly<Record<string, Small>> = {
   BatchNormalization: onImage(() => [layers.batchNormalization()]),
   // Behind another layer, as tfjs changes the shape of what the layer is called on.
   CenterCrop: onImage(() => [layers.permute({dims: [1, 2, 3]}), layers.centerCrop({height: 3, width: 2}), conv()]),
+  Bidirectional: inSteps(() =>
+    layers.bidirectional({layer: layers.gru({units: 2, returnSequences: true}), mergeMode: 'concat'}),
+  ),
   Concatenate: onSeveral(3, () => layers.concatenate()),
   Conv1D: onRows(() => layers.conv1d({filters: 2, kernelSize: 2})),
   Conv2D: onImage(() => [layers.conv2d({filters: 2, kernelSize: 3, activation: 'relu'})]),
@@ -81,6 +89,7 @@ export const EACH_LAYER: Readonly<Record<string, Small>> = {
     layers.maxPooling2d({poolSize: 2}),
   ]),
   Cropping2D: onImage(() => [layers.cropping2D({cropping: [[1, 0], [0, 1]]}), conv()]), // prettier-ignore
+  ConvLSTM2D: {...onVolume(() => [layers.convLstm2d({filters: 2, kernelSize: 2})], 2), wide: 64},
   'Cropping2D of channels': onImage(() => [
     layers.cropping2D({cropping: [[1, 0], [0, 1]], dataFormat: 'channelsFirst'}), // prettier-ignore
     conv(),
@@ -103,12 +112,15 @@ export const EACH_LAYER: Readonly<Record<string, Small>> = {
     tokens: true,
   },
   Flatten: onImage(() => [layers.flatten(), dense()]),
+  GRU: inSteps(() => layers.gru({units: 3})),
   GaussianDropout: onRows(() => layers.gaussianDropout({rate: 0.5}), dense),
   GaussianNoise: onRows(() => layers.gaussianNoise({stddev: 1}), dense),
   GlobalAveragePooling1D: onRows(() => layers.globalAveragePooling1d({})),
   GlobalAveragePooling2D: onImage(() => [layers.globalAveragePooling2d(channelsLast)]),
   GlobalMaxPooling1D: onRows(() => layers.globalMaxPooling1d({}), dense),
   GlobalMaxPooling2D: onImage(() => [layers.globalMaxPooling2d(channelsLast), dense()]),
+  LSTM: inSteps(() => layers.lstm({units: 3, returnSequences: true})),
+  'LSTM in one operator': inSteps(() => layers.lstm({units: 3, recurrentActivation: 'sigmoid'})),
   LeakyReLU: onImage(() => [layers.leakyReLU({alpha: 0.2})]),
   MaxPooling1D: onRows(() => layers.maxPooling1d({poolSize: 2}), dense),
   MaxPooling3D: onVolume(() => [layers.maxPooling3d({poolSize: 2, strides: 1}), dense()]),
@@ -125,12 +137,14 @@ export const EACH_LAYER: Readonly<Record<string, Small>> = {
   // With 16 bits, slopes of as many bits are another level off.
   'PReLU of each number': {...onImage(() => [layers.prelu()]), tolerance: 2},
   Permute: onImage(() => [layers.permute({dims: [2, 1, 3]}), conv()]),
+  RNN: inSteps(() => layers.rnn({cell: [layers.simpleRNNCell({units: 3}), layers.lstmCell({units: 2})] as never})),
   ReLU: onImage(() => [layers.reLU()]),
   'ReLU with another maximum': onImage(() => [layers.reLU({maxValue: 0.9})]),
   Rescaling: onImage(() => [layers.rescaling({scale: 0.7, offset: -0.3})]),
   RepeatVector: onNumbers(() => layers.repeatVector({n: 3}), dense),
   Reshape: onImage(() => [layers.reshape({targetShape: [8, 6]}), dense()]),
   SeparableConv2D: onImage(() => [layers.separableConv2d({filters: 2, kernelSize: 2})], 4),
+  SimpleRNN: inSteps(() => layers.simpleRNN({units: 3})),
   Softmax: {...onNumbers(() => layers.softmax()), tolerance: 3},
   'Softmax, and Dense': {...onNumbers(() => layers.softmax(), dense), tolerance: 3},
   SpatialDropout1D: onRows(() => layers.spatialDropout1d({rate: 0.5}), dense),

@@ -471,6 +471,8 @@ export const WITHOUT: Readonly<Record<string, readonly Runtime[]>> = {
   Conv3DTranspose: ['micro'],
   gelu: ['micro'],
   gelu_new: ['micro'],
+  // It loads no file with variables, TensorFlow's own neither.
+  'LSTM in one operator': ['litert.js'],
 };
 
 /** Weights from a seed; BatchNormalization's variances are positive, and some of its gains negative or 0. */

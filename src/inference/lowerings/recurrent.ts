@@ -5,7 +5,7 @@ import {type CellStates, cellStatesOf, gridsOfOutputs, nameOfGrid} from '../../l
 import {isWholeLSTM} from '../../layers/recurrent';
 import {attributesOf} from '../../layers/tfjs_internals';
 import type {Value} from '../graph';
-import {gridOver, needsInt16, reachOf, type ValueGrid} from '../grids';
+import {gridOver, needsInt16, reachOf} from '../grids';
 import {channelsFrom, type Filter, type LSTM} from '../operators';
 import {ELSE_FLOAT, objectionToActivationOf} from './activation';
 import type {LayerCall, LoweringOfMany} from './layer_call';
@@ -19,6 +19,9 @@ interface Run {
   readonly sequence: Sequence;
   readonly states: readonly Value[];
 }
+
+/** The step of the state inside an LSTM that runtimes have tables of tanh for: this, and powers of two up to 64 of it. */
+const SMALLEST = 2 ** -15;
 
 /** What a cell is called with. */
 interface Given {
@@ -49,8 +52,9 @@ function runCell(call: LayerCall, {cell, owner, prefix, grids: onGrids}: CellSta
   const {graph, layer} = call;
   const {sequence, backwards, initial} = given;
   const own = call.within(cell, prefix);
-  const grids = graph.inFloat ? [] : onGrids.map(grid => call.grid(nameOfGrid(grid)));
-  if (!graph.inFloat && grids.some(grid => !grid)) graph.problems.push(unroundedStates(layer));
+  const [hidden, inner] = graph.inFloat ? [] : onGrids.map(grid => call.grid(nameOfGrid(grid)));
+  const grids = [hidden, ...(inner ? [{...inner, scale: Math.max(inner.scale, SMALLEST)}] : [])];
+  if (!graph.inFloat && grids.filter(Boolean).length < onGrids.length) graph.problems.push(unroundedStates(layer));
   // No operator gives the last state inside.
   const whole = attributesOf(owner).returnState ? undefined : wholeLSTM(own, grids, given);
   if (!whole) {
@@ -95,14 +99,8 @@ function wholeLSTM(
   const {grid} = 'whole' in sequence ? sequence.whole : sequence.steps[0]!;
   const areNarrow = [grid, hidden].every(each => each && !needsInt16(each));
   const filters = Object.values(gates).flatMap(gate => [gate.kernel, gate.recurrentKernel]);
-  const inner = cell && wholeGrid(cell);
-  return areNarrow && inner && initial.length === 0 && filters.every(hasOneStep) ? {gates, cell: inner} : undefined;
-}
-
-/** The grid of the state inside a whole LSTM, whose tables of tanh are for 1 and powers of two up to 64; undefined beyond. */
-function wholeGrid({scale, lowest, highest}: ValueGrid): ValueGrid | undefined {
-  const step = Math.max(scale, 2 ** -15);
-  return step <= 2 ** -9 ? {scale: step, lowest, highest} : undefined;
+  const isTabled = cell && cell.scale <= 64 * SMALLEST;
+  return areNarrow && isTabled && initial.length === 0 && filters.every(hasOneStep) ? {gates, cell} : undefined;
 }
 
 /** Those of the four gates, each on the step of all its weights. */

@@ -113,12 +113,15 @@ class Stepped {
     const all = one.grid && other.grid && REACHES[operator](reachOf(one.grid), reachOf(other.grid));
     const reach: Interval | undefined =
       all && saturates ? [Math.max(all[0], SATURATED[0]), Math.min(all[1], SATURATED[1])] : all;
-    const rule = grid ?? this.#ruleFor(reach);
-    return this.#call.graph.add(operator, {}, {inputs: [one, other], shape: one.shape, rule});
+    const {graph} = this.#call;
+    const rule = grid ? 'own' : this.#ruleFor(reach);
+    return graph.round(graph.add(operator, {}, {inputs: [one, other], shape: one.shape, rule}), grid);
   }
 
   #ruleFor(reach: Interval | undefined): NodeArgs['rule'] {
-    return reach && !this.#call.graph.inFloat ? gridOver(reach, true) : 'own';
+    if (!reach || this.#call.graph.inFloat) return 'own';
+    // What is always 0 is so on a grid like others': kernels add what is on grids that are not too far apart.
+    return gridOver(reach[0] === reach[1] ? [-1, 1] : reach, true);
   }
 }
 
