@@ -10,7 +10,7 @@ import {check, run, RUNTIMES, stopRuntimes} from './runtimes';
 
 afterAll(stopRuntimes);
 
-const RUNS = Number(process.env['RUNS'] ?? 3);
+const RUNS = Number(process.env['RUNS'] ?? 2);
 
 /** Levels that files are held to the model within, and of how many values. */
 const WITHIN = 1;

@@ -179,6 +179,33 @@ describe('toONNX', () => {
     });
   }
 
+  it('computes in float what has no integers, between those that have', async () => {
+    let seed = 0;
+    const dense = (args: object) =>
+      layers.dense({units: 4, kernelInitializer: tfl.initializers.heNormal({seed: ++seed}), ...args});
+    const stack = [dense({inputShape: [5]}), dense({activation: 'selu'}), dense({name: 'left'}), dense({units: 2})];
+    const q = quantizeModel(tfl.sequential({layers: stack}), {layers: {left: false}});
+    const x = tf.randomNormal([8, 5], 0, 1, 'float32', 5);
+    await calibrate(q, x);
+    await expectAsync(toONNX(q)).toBeRejectedWithError(/floatFallback: true/);
+    const bytes = await toONNX(q, {floatFallback: true});
+    const checked = await check(bytes);
+    expect(countOf(checked, 'Selu')).toBe(1);
+    expect(countOf(checked, 'QuantizeLinear')).toBeGreaterThan(1);
+    expect(checked.initializers.filter(({name}) => name.endsWith('/weights')).map(({type}) => type)).toEqual(
+      ['UINT8', 'UINT8', 'FLOAT', 'UINT8'], // prettier-ignore
+    );
+    const expected = (q.predict(x) as tf.Tensor).dataSync();
+    const most = Math.max(...Array.from(expected, Math.abs));
+    for (const runtime of RUNTIMES) {
+      const [y] = await run(bytes, runtime, [x]);
+      const off = Math.max(...Array.from(expected, (each, i) => Math.abs(each - y!.values[i]!)));
+      expect(off / most)
+        .withContext(runtime)
+        .toBeLessThan(0.02);
+    }
+  });
+
   it('has the batch that it is told, any by default', async () => {
     const q = await quantized();
     expect((await check(await toONNX(q, {batchSize: null}))).inputs[0]!.shape[0]).toBe('batch');

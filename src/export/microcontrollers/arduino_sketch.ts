@@ -146,6 +146,6 @@ export function arduinoSketch(bytes: Uint8Array, options: CSourceOptions): Map<s
     ({name, tensor}) => `bytes have ${tensor.type} in ${name}, which a sketch cannot fill or print.`,
   );
   throwProblems('arduinoSketch', [...new Set(problems)]);
-  const {total} = arenaOf('arduinoSketch', parts.file);
-  return new Map([[`${parts.name}.ino`, sketch(parts, total)], ...sourceFiles(parts)]);
+  const {required} = arenaOf('arduinoSketch', parts.file);
+  return new Map([[`${parts.name}.ino`, sketch(parts, required)], ...sourceFiles(parts)]);
 }

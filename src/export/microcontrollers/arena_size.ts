@@ -13,8 +13,10 @@ export interface ArenaSize {
   readonly head: number;
   /** Bytes for what stays: structures for tensors and operators, tables of multipliers, variables. */
   readonly tail: number;
-  /** Bytes that the arena must have: a multiple of 16. Planning may need more than both for a moment, in small models. */
+  /** Bytes that are in use: both, as `interpreter.arena_used_bytes()` reports it. */
   readonly total: number;
+  /** Bytes that the arena must have, a multiple of 16: the total, or what planning needs for a moment, which is more in small models. */
+  readonly required: number;
 }
 
 /** Where buffers begin. */
@@ -89,8 +91,9 @@ class Layout {
     const head = plannedBytes(planned);
     this.#plan(planned.length);
     this.#finish();
-    const total = Math.max(this.#most, head + this.#tail.bytes);
-    return {head, tail: this.#tail.bytes, total: aligned(total, ALIGNMENT)};
+    const tail = this.#tail.bytes;
+    const total = head + tail;
+    return {head, tail, total, required: aligned(Math.max(this.#most, total), ALIGNMENT)};
   }
 
   /** The interpreter's own, and what its operators are told. */
@@ -204,8 +207,8 @@ function problemsOf(file: ModelFile): string[] {
  *
  * @example
  * ```ts
- * const {total} = arenaSize(bytes);
- * console.log(`alignas(16) uint8_t arena[${total}];`);
+ * const {required} = arenaSize(bytes);
+ * console.log(`alignas(16) uint8_t arena[${required}];`);
  * ```
  */
 export function arenaSize(bytes: Uint8Array): ArenaSize {

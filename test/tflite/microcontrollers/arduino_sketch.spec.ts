@@ -21,7 +21,7 @@ describe('arduinoSketch', () => {
     const files = arduinoSketch(bytes, {name: 'kinds'});
     expect([...files.keys()]).toEqual(['kinds.ino', 'kinds_model.h', 'kinds_model.cpp']);
     expect([...files].slice(1)).toEqual([...cSource(bytes, {name: 'kinds'})]);
-    expect(files.get('kinds.ino')).toContain(`kArenaSize = ${arenaSize(bytes).total};`);
+    expect(files.get('kinds.ino')).toContain(`kArenaSize = ${arenaSize(bytes).required};`);
   });
 
   it('fills its inputs on their grids, computes, and prints each label with its score', async () => {
@@ -38,7 +38,7 @@ describe('arduinoSketch', () => {
     });
     const [kinds, sizes] = scores as [string[], string[]];
     expect((await runSketch(bytes)).trimEnd().split('\n')).toEqual([
-      `bytes of the arena in use: ${arenaSize(bytes).total}`,
+      `bytes of the arena in use: ${arenaSize(bytes).required}`,
       ...kinds.map((score, i) => `${['cat', 'dog', 'owl'][i]!}: ${score}`),
       ...sizes.map((score, i) => `${i}: ${score}`),
     ]);
