@@ -72,14 +72,15 @@ const unroundedStates = ({name}: Layer) => ({
   layer: name,
   problem:
     `layer ${name}: its states are not rounded on every step, as they are in models that this version quantizes. ` +
-    'Quantize the model anew.',
+    'Quantize the model anew, its activations too.',
 });
 
 const statefulSteps = ({name}: Layer) => ({
   layer: name,
   problem:
     `layer ${name}: it is stateful, and only an LSTM keeps states between calls of a file: one with the recurrentActivation ` +
-    "'sigmoid', the activation 'tanh' and no returnState. Build it so, or not stateful, with its states as inputs and outputs.",
+    "'sigmoid', the activation 'tanh', 8 bits if any, a batchSize and no returnState. Build it so, or not stateful, with its " +
+    'states as inputs and outputs.',
 });
 
 /** What of an LSTM is one operator; undefined where there is none for it. */
