@@ -193,7 +193,7 @@ describe('toONNX', () => {
     expect(countOf(checked, 'Selu')).toBe(1);
     expect(countOf(checked, 'QuantizeLinear')).toBeGreaterThan(1);
     expect(checked.initializers.filter(({name}) => name.endsWith('/weights')).map(({type}) => type)).toEqual(
-      ['UINT8', 'UINT8', 'FLOAT', 'UINT8'], // prettier-ignore
+      ['INT8', 'INT8', 'FLOAT', 'INT8'], // prettier-ignore
     );
     const expected = (q.predict(x) as tf.Tensor).dataSync();
     const most = Math.max(...Array.from(expected, Math.abs));
