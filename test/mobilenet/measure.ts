@@ -19,6 +19,10 @@ const RUNS: readonly (readonly [Runtime, number])[] = [
   ['reference', 16],
 ];
 
+/** Images for each kind of file: some take seconds for one in a browser. */
+const IMAGES_PER_KIND = 32;
+const RUNTIMES_OF_KINDS: readonly Runtime[] = ['xnnpack', 'litert.js'];
+
 export type OnProgress = (what: string, done: number, total: number) => void;
 
 /** Numbers over the images that two predictions disagree about. A margin lies between the two likeliest classes. */
@@ -68,6 +72,56 @@ async function timed<T>(work: () => T | Promise<T>): Promise<[T, number]> {
   return [result, performance.now() - started];
 }
 
+/** A kind of file, and how it is written. */
+interface Kind {
+  readonly name: string;
+  readonly write: () => Promise<Uint8Array>;
+}
+
+/** What a kind of file is worth: its size by that of the float weights, and how it agrees with the float model. */
+interface KindReport {
+  readonly bytes: number;
+  readonly byFloat: number;
+  readonly runtimes: Readonly<Record<string, Comparison | {readonly refused: string}>>;
+}
+
+function kindsOf(model: LayersModel, q: LayersModel): readonly Kind[] {
+  return [
+    {name: '.tflite, float32', write: () => toTFLite(model)},
+    {name: '.tflite, float16', write: () => toTFLite(model, {weights: 'float16'})},
+    {name: '.tflite, dynamic range int8', write: () => toTFLite(model, {weights: 'int8'})},
+    {name: '.tflite, dynamic range int4', write: () => toTFLite(model, {weights: 'int4'})},
+    {name: '.tflite, integers', write: () => toTFLite(q)},
+  ];
+}
+
+async function measureKinds(
+  kinds: readonly Kind[],
+  floatBytes: number,
+  images: readonly Float32Array[],
+  expected: Scores,
+  onProgress: OnProgress,
+): Promise<Record<string, KindReport>> {
+  const found: Record<string, KindReport> = {};
+  for (const {name, write} of kinds) {
+    const file = await write();
+    const runtimes: Record<string, KindReport['runtimes'][string]> = {};
+    for (const runtime of RUNTIMES_OF_KINDS) {
+      const given = images.map(image => [image]);
+      runtimes[runtime] = await runInTurn(file, runtime, given, done => onProgress(name, done, given.length)).then(
+        scores =>
+          compare(
+            scores.map(([row]) => row as Float32Array),
+            expected,
+          ),
+        (error: unknown) => ({refused: String(error).split('\n')[0]!}),
+      );
+    }
+    found[name] = {bytes: file.length, byFloat: file.length / floatBytes, runtimes};
+  }
+  return found;
+}
+
 /** Everything that a report holds, but the step of training. */
 export async function measure(pretrained: Pretrained, pixels: Uint8Array, onProgress: OnProgress) {
   await startWasm();
@@ -86,10 +140,12 @@ export async function measure(pretrained: Pretrained, pixels: Uint8Array, onProg
   );
   const quantized = await predict('fake-quantized', q, x, onProgress);
   const [file, exportMs] = await timed(() => toTFLite(q));
-  q.dispose();
-  const after = held();
   const values = await x.data<'float32'>();
   const images = float.map((_, i) => values.subarray(i * PIXELS, (i + 1) * PIXELS));
+  const floatBytes = 4 * model.countParams();
+  const kinds = await measureKinds(kindsOf(model, q), floatBytes, images.slice(0, IMAGES_PER_KIND), float, onProgress);
+  q.dispose();
+  const after = held();
   const runtimes: Record<string, Comparison> = {};
   for (const [runtime, count] of RUNS) {
     const given = images.slice(0, count).map(image => [image]);
@@ -113,8 +169,9 @@ export async function measure(pretrained: Pretrained, pixels: Uint8Array, onProg
     againstFloat: compare(quantized, float),
     exportMs,
     fileBytes: file.length,
-    fileByFloat: file.length / (4 * model.countParams()),
+    fileByFloat: file.length / floatBytes,
     runtimes,
+    kinds,
     memory: {before, after},
   };
 }
