@@ -17,7 +17,7 @@ function make(venv) {
   if (!create()) throw new Error('python3 -m venv failed. Install Python 3.11 or newer, with its venv module.');
 }
 
-/** Lists of packages, and how pip installs them. Those without dependencies are there to be read, not run. */
+/** Lists of packages, and how pip installs them. Those without dependencies list what they need of them. */
 const LISTS = [
   ['requirements.txt', []],
   ['requirements-no-deps.txt', ['--no-deps']],

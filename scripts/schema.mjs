@@ -14,11 +14,13 @@ const OPTIONS = {
   AddOptions: 'fusedActivationFunction potScaleInt16',
   ArgMaxOptions: 'outputType',
   ArgMinOptions: 'outputType',
-  BatchMatMulOptions: 'adjX adjY',
+  BatchMatMulOptions: 'adjX adjY asymmetricQuantizeInputs',
   BatchToSpaceNDOptions: '',
   BroadcastToOptions: '',
   CastOptions: 'inDataType outDataType',
   ConcatenationOptions: 'axis fusedActivationFunction',
+  Conv3DOptions:
+    'padding strideD strideW strideH fusedActivationFunction dilationDFactor dilationWFactor dilationHFactor',
   Conv2DOptions: 'padding strideW strideH fusedActivationFunction dilationWFactor dilationHFactor',
   CosOptions: '',
   CumsumOptions: 'exclusive reverse',
@@ -32,9 +34,10 @@ const OPTIONS = {
   FillOptions: '',
   FloorDivOptions: '',
   FloorModOptions: '',
-  FullyConnectedOptions: 'fusedActivationFunction keepNumDims',
+  FullyConnectedOptions: 'fusedActivationFunction keepNumDims asymmetricQuantizeInputs',
   GatherNdOptions: '',
   GatherOptions: 'axis batchDims',
+  GeluOptions: 'approximate',
   GreaterEqualOptions: '',
   GreaterOptions: '',
   LeakyReluOptions: 'alpha',
@@ -81,16 +84,19 @@ const OPTIONS = {
   UnpackOptions: 'num axis',
 };
 
-/** Of each module: the fields of tables, the names in enums, and the table that a file begins with. */
+/**
+ * Of each module: the fields of tables, the names in enums, the enums that readers need all names of, and the table that a file
+ * begins with.
+ */
 const USED = [
   {
     module: 'ai_edge_litert/schema_py_generated.py',
     tables: {
       Model: 'version operatorCodes subgraphs description buffers metadata signatureDefs',
       SubGraph: 'tensors inputs outputs operators name',
-      Tensor: 'shape type buffer name quantization shapeSignature hasRank',
+      Tensor: 'shape type buffer name quantization isVariable shapeSignature hasRank',
       QuantizationParameters: 'scale zeroPoint quantizedDimension',
-      OperatorCode: 'deprecatedBuiltinCode version builtinCode',
+      OperatorCode: 'deprecatedBuiltinCode customCode version builtinCode',
       Operator: 'opcodeIndex inputs outputs builtinOptionsType builtinOptions',
       Buffer: 'data',
       Metadata: 'name buffer',
@@ -102,8 +108,9 @@ const USED = [
       ActivationFunctionType: 'NONE RELU RELU_N1_TO_1 RELU6',
       BuiltinOperator:
         'ABS ADD ARG_MAX ARG_MIN AVERAGE_POOL_2D BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_TO CAST CEIL ' +
-        'CONCATENATION CONV_2D COS CUMSUM DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE DIV ELU EQUAL EXP FILL ' +
-        'FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED GATHER GATHER_ND GREATER GREATER_EQUAL LEAKY_RELU LESS ' +
+        'CONCATENATION CONV_2D CONV_3D CONV_3D_TRANSPOSE COS CUMSUM DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE DIV ELU ' +
+        'EMBEDDING_LOOKUP EQUAL EXP FILL FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED GATHER GATHER_ND GELU GREATER ' +
+        'GREATER_EQUAL LEAKY_RELU LESS ' +
         'LESS_EQUAL LOG LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC LOG_SOFTMAX MAXIMUM MAX_POOL_2D MEAN MINIMUM ' +
         'MIRROR_PAD MUL NEG NOT_EQUAL ONE_HOT PACK PAD PADV2 POW PRELU QUANTIZE REDUCE_ALL REDUCE_ANY REDUCE_MAX ' +
         'REDUCE_MIN REDUCE_PROD RELU RELU6 RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_V2 ROUND RSQRT ' +
@@ -112,8 +119,9 @@ const USED = [
       BuiltinOptions: Object.keys(OPTIONS).join(' '),
       MirrorPadMode: 'REFLECT SYMMETRIC',
       Padding: 'SAME VALID',
-      TensorType: 'FLOAT32 INT32 UINT8 INT64 BOOL INT16 INT8 INT4',
+      TensorType: 'FLOAT32 FLOAT16 INT32 UINT8 INT64 BOOL INT16 INT8 INT4',
     },
+    names: ['BuiltinOperator', 'TensorType'],
     root: 'Model',
   },
   {
@@ -125,6 +133,7 @@ const USED = [
       AssociatedFile: 'name type',
     },
     enums: {AssociatedFileType: 'TENSOR_AXIS_LABELS'},
+    names: [],
     root: 'ModelMetadata',
   },
 ];
@@ -155,6 +164,14 @@ function numberOf(name, value, source) {
   return found(line, source, `${name}.${value}`)[1];
 }
 
+/** An enum's names, each at its number. */
+function namesOf(name, source) {
+  const [body] = found(new RegExp(`^class ${name}\\(object\\):\\n(?: +\\w+ = \\d+\\n)+`, 'm'), source, name);
+  const names = [];
+  for (const [, value, number] of body.matchAll(/^ +(\w+) = (\d+)$/gm)) names[number] = `'${value}'`;
+  return `${name}: [${Array.from(names, each => each ?? "''")}]`;
+}
+
 function identifierOf(source) {
   const bytes = new RegExp(`def ${source.root}BufferHasIdentifier.*\\n.*b"((?:\\\\x[0-9A-F]{2}){4})"`);
   const [, escaped] = found(bytes, source, `identifier of ${source.root}`);
@@ -180,6 +197,9 @@ ${constant('TABLES', source => records(source.tables, (table, name) => fieldOf(t
 
 /** Enums, and unions, whose numbers are those of tables. */
 ${constant('ENUMS', source => records(source.enums, (name, value) => numberOf(name, value, source)))}
+
+/** All names of enums, in the order of their numbers, for readers. */
+${constant('NAMES', source => source.names.map(name => namesOf(name, source)))}
 
 /** What tells a file, by the table that is its root. */
 ${constant('IDENTIFIERS', source => `${source.root}: ${identifierOf(source)}`)}

@@ -1,7 +1,17 @@
 /** From a model to its graph for inference: everything is read once, then checked, then built. */
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {throwProblems} from '../check/rules';
-import {allLayers, asContainer, type FlatGraph, flatten, isInput, type Layer} from '../layers/graph';
+import {
+  allLayers,
+  asContainer,
+  type Container,
+  type FlatGraph,
+  flatten,
+  isContainer,
+  isInput,
+  type Layer,
+  steppedLayer,
+} from '../layers/graph';
 import {unwrapped} from '../layers/layer_wrapper';
 import {kindOf} from '../layers/kinds';
 import {checkModel, withModel} from '../layers/model';
@@ -14,7 +24,7 @@ import {floatProblems} from './float_values';
 import type {InferenceGraph, LayerProblem, Value} from './graph';
 import {GraphBuilder} from './graph_builder';
 import {classProblems, levelProblems, quantizerProblems, unsetProblems} from './layer_problems';
-import {loweringOf} from './lowerings';
+import {loweringOf, samplesOf} from './lowerings';
 import {LayerCall} from './lowerings/layer_call';
 import type {ValueType} from './operators';
 import {type LayerNumbers, LayerReader} from './read_layers';
@@ -25,7 +35,7 @@ export interface GraphOptions {
   /** How many samples the graph is for. */
   readonly batch: number;
   /** What the caller finds wrong itself, once the model is one: it is told in the same message. */
-  readonly problems: () => readonly string[];
+  readonly problems: (isQuantized: boolean) => readonly string[];
   /** Whether the caller has an operator for one of TensorFlow's operations. */
   readonly hasOperation: (op: string) => boolean;
   /** What of a graph the caller has no operators for. */
@@ -86,8 +96,8 @@ async function readModel({caller, model, problems, hasOperation, floatFallback, 
     if (floatFallback) found.forEach(({layer}) => inFloat.add(layer));
     return floatFallback ? [] : told(found);
   };
-  const reader = new LayerReader();
-  const wrong = [...problems(), ...told(classProblems(layers, floatFallback || !isQuantized))];
+  const reader = new LayerReader(true);
+  const wrong = [...problems(isQuantized), ...told(classProblems(layers, floatFallback || !isQuantized))];
   if (isQuantized) wrong.push(...inIntegers(quantizerProblems(layers)));
   wrong.push(...operationProblems(model, hasOperation));
   wrong.push(...(await reader.nonFiniteProblems(layers)));
@@ -153,47 +163,74 @@ async function buildGraph(
 ): Promise<InferenceGraph> {
   const {model} = job;
   const flat = flatten(asContainer(model));
-  const [graph, values] = [new GraphBuilder(), new Map<number, Value>()];
-  inputShapes(job).forEach((shape, i) => {
-    const tensor = flat.inputs[i]!;
+  const graph = new GraphBuilder();
+  const inputs = inputShapes(job).map((shape, i) => {
     const type = model.inputs[i]!.dtype as ValueType;
-    values.set(tensor, graph.input(model.inputNames[i]!, shape, type, usesOf(flat, tensor)));
+    return graph.input(model.inputNames[i]!, shape, type, 1);
   });
-  const isQuantized = flat.ops.some(({layer}) => isQuantizing(layer));
-  const amongSegments = opsInFloat(flat, ({layer}) => kindOf(unwrapped(layer), {}), {});
-  for (const op of flat.ops) {
-    const {layer, inputs, outputs} = op;
-    const taken = inputs.map(tensor => values.get(tensor)!);
-    const isFloat = !isQuantized || names.has(layer.name) || amongSegments.has(op);
-    const given = isFloat ? taken.map(x => graph.float(x)) : taken;
-    graph.layer = layer.name;
-    graph.inFloat = isFloat;
-    const made = await addLayer(graph, layer, numbers.get(layer)!, given);
-    outputs.forEach((output, i) => {
-      const y = made[i]!;
-      // A layer that adds no operator hands on the value that it took.
-      const others = given.includes(y) || made.indexOf(y) < i ? y.uses - 1 : 0;
-      y.uses = others + usesOf(flat, output);
-      if (y.producer) y.layer = layer.name;
-      values.set(output, y);
-    });
-  }
+  const isQuantized = [...numbers.keys()].some(isQuantizing);
+  const isFloat = ({name}: Layer) => !isQuantized || names.has(name);
+  const outputs = await addCalls({graph, numbers, isFloat}, flat, inputs);
   const outputNames = uniqueNames(model.outputNames);
-  flat.outputs.forEach((tensor, i) => graph.outputs.push({name: outputNames[i]!, value: values.get(tensor)!}));
+  outputs.forEach((value, i) => graph.outputs.push({name: outputNames[i]!, value}));
   graph.settle();
   return graph;
 }
 
-async function addLayer(
-  graph: GraphBuilder,
-  layer: Layer,
-  numbers: LayerNumbers,
-  inputs: readonly Value[],
-): Promise<readonly Value[]> {
+/** A graph that is being built of a model's layers. */
+interface Building {
+  readonly graph: GraphBuilder;
+  readonly numbers: ReadonlyMap<Layer, LayerNumbers>;
+  readonly isFloat: (layer: Layer) => boolean;
+}
+
+/** Adds all calls of a model's layers, and gives its outputs. */
+async function addCalls(building: Building, flat: FlatGraph, given: readonly Value[]): Promise<readonly Value[]> {
+  const {graph, isFloat} = building;
+  const values = new Map<number, Value>();
+  const set = (tensor: number, value: Value) => {
+    // A layer that adds no operator hands on the value that it took, and one that works step by step takes its own outputs.
+    value.uses += usesOf(flat, tensor) - 1;
+    values.set(tensor, value);
+  };
+  flat.inputs.forEach((tensor, i) => set(tensor, given[i]!));
+  const amongSegments = opsInFloat(flat, ({layer}) => kindOf(unwrapped(layer), {}), {});
+  for (const op of flat.ops) {
+    const {layer, inputs, outputs} = op;
+    const taken = inputs.map(tensor => values.get(tensor)!);
+    const inFloat = isFloat(layer) || amongSegments.has(op);
+    [graph.layer, graph.inFloat] = [layer.name, inFloat];
+    const made = await addLayer(building, layer, inFloat ? taken.map(x => graph.float(x)) : taken);
+    outputs.forEach((output, i) => {
+      const y = made[i]!;
+      if (y.producer) y.layer = layer.name;
+      set(output, y);
+    });
+  }
+  return flat.outputs.map(tensor => values.get(tensor)!);
+}
+
+/** A model that is called on each step: on all of them at once, as on so many samples. */
+async function addStepped(building: Building, {name}: Layer, model: Container, x: Value): Promise<Value> {
+  const {graph} = building;
+  const [batch, steps] = x.shape as [number, number];
+  const samples = graph.reshape(x, samplesOf(x.shape));
+  const [y] = await addCalls(building, flatten(model), [samples]);
+  [graph.layer, graph.inFloat] = [name, false];
+  return graph.reshape(y!, [batch, steps, ...y!.shape.slice(1)]);
+}
+
+async function addLayer(building: Building, layer: Layer, inputs: readonly Value[]): Promise<readonly Value[]> {
+  const {graph} = building;
+  const numbers = building.numbers.get(layer)!;
   const inner = unwrapped(layer);
   const shapes = inputs.map(({shape}) => [...shape]);
   const shape = inner.computeOutputShape(shapes.length === 1 ? shapes[0]! : shapes) as number[];
   const call = new LayerCall(graph, inner, numbers, inputs, shape);
-  const made = await loweringOf(inner)!(call, ...inputs);
+  const stepped = steppedLayer(inner);
+  const made =
+    stepped && isContainer(stepped)
+      ? await addStepped(building, layer, stepped, inputs[0]!)
+      : await loweringOf(inner)!(call, ...inputs);
   return made instanceof Array ? made : [call.round(made, 'output')];
 }

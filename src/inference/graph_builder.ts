@@ -18,7 +18,7 @@ import {
   typeOf,
   type Value,
 } from './graph';
-import {EVERYTHING, gridOver, type Interval, isWithin, reachOf, type ValueGrid} from './grids';
+import {EVERYTHING, gridOver, type Interval, isWithin, reachOf, sameGrid, type ValueGrid} from './grids';
 import {
   type Attributes,
   type Constant,
@@ -110,11 +110,18 @@ export class GraphBuilder implements InferenceGraph {
       input.type = this.#types.get(input);
       return x;
     }
-    const known = this.#floats.get(x);
-    if (known) return known;
-    const y = this.add('dequantize', {}, {inputs: [x], shape: x.shape, rule: 'float32'});
-    this.#floats.set(x, y);
-    return y;
+    return this.each(x, value => {
+      const known = this.#floats.get(value);
+      if (known) return known;
+      const y = this.add('dequantize', {}, {inputs: [value], shape: value.shape, rule: 'float32'});
+      this.#floats.set(value, y);
+      return y;
+    });
+  }
+
+  /** A value in floats, whatever it is. */
+  float32(x: Value): Value {
+    return this.#cast(this.float(x));
   }
 
   /** A call on values of which some are on no grid: on none of them, and of one type. */
@@ -142,6 +149,46 @@ export class GraphBuilder implements InferenceGraph {
     return this.move('reshape', {}, x, shape);
   }
 
+  /** A value with its dimensions in another order, in one go with how they were ordered before. */
+  transpose(x: Value, permutation: readonly number[]): Value {
+    if (isInOrder(permutation)) return x;
+    const {values, permutation: before} = this.untransposed([x]);
+    const [value] = values as [Value];
+    const order = permutation.map(axis => before[axis]!);
+    const shape = order.map(axis => value.shape[axis]!);
+    return isInOrder(order) ? value : this.move('transpose', {permutation: order}, value, shape);
+  }
+
+  /**
+   * Values before their dimensions were put in another order, if that is one for all of them, and the order. Whoever asks
+   * takes these in the others' place, and puts what it makes of them in that order: so that orders that cancel each other meet.
+   */
+  untransposed(inputs: readonly Value[]): {readonly values: readonly Value[]; readonly permutation: readonly number[]} {
+    const orders = inputs.map(orderOf);
+    const order = orders.find(each => each !== undefined);
+    const fits = (x: Value, i: number) => (orders[i] ? orders[i].join() === order!.join() : isInAnyOrder(x, order!));
+    if (!order || !inputs.every(fits)) return {values: inputs, permutation: inputs[0]!.shape.map((_, i) => i)};
+    const values = inputs.map((x, i) => {
+      if (!orders[i]) {
+        const shape = inverseOf(order).map(axis => x.shape[axis]!);
+        return this.reshape(x, shape);
+      }
+      const [value] = x.producer!.inputs as [Value];
+      if (x.uses > 1) {
+        x.uses--;
+        value.uses++;
+      }
+      return value;
+    });
+    return {values, permutation: order};
+  }
+
+  /** What changes each number by itself: before their dimensions are put in another order. */
+  each(x: Value, change: (value: Value) => Value): Value {
+    const {values, permutation} = this.untransposed([x]);
+    return this.transpose(change(values[0]!), permutation);
+  }
+
   /** gain * x + offset along the last dimension: in the product before it, or by a depthwise convolution. */
   affine(x: Value, gain: Float64Array, offset: Float64Array): Value {
     const before = this.#open(x, node => filterOf(node) !== undefined && sameEnd(node.output, x));
@@ -164,6 +211,10 @@ export class GraphBuilder implements InferenceGraph {
 
   /** x held inside an interval: by the operator before it, if that can, or by one of its own. */
   clamp(x: Value, interval: Interval): Value {
+    return this.each(x, value => this.#clamped(value, interval));
+  }
+
+  #clamped(x: Value, interval: Interval): Value {
     const before = this.#open(x, ({operator}) => CLAMPING.has(operator));
     if (before) {
       before.clamp = interval;
@@ -177,7 +228,9 @@ export class GraphBuilder implements InferenceGraph {
     if (!grid || (x.grid && isWithin(x.grid, grid))) return x;
     // Of an input that others take as it is, it is a copy that is rounded.
     const isShared = x.uses > 1 && inputOf(x) !== undefined;
-    if (x.grid || isShared || typeOf(x)) return this.add('requantize', {}, {inputs: [x], shape: x.shape, rule: grid});
+    if (x.grid || isShared || typeOf(x)) {
+      return this.each(x, value => this.add('requantize', {}, {inputs: [value], shape: value.shape, rule: grid}));
+    }
     if (x.uses > 1) {
       const {layer} = x;
       this.problems.push({
@@ -193,11 +246,22 @@ export class GraphBuilder implements InferenceGraph {
 
   /** Gives grids to what only moves values, clamps them or is on the way to a value, and was not rounded itself. */
   settle(): void {
+    this.#dropUnused();
     for (const node of this.nodes) {
       const {output, operator, rule, reach, inputs} = node;
       if (output.grid || output.type) continue;
       if (rule === 'same' || operator === 'clamp') output.grid = commonGrid(inputs);
       if (reach) output.grid = this.#gridOver(node, reach);
+    }
+  }
+
+  /** Leaves out orders of dimensions that nobody takes, as all put them in another one. */
+  #dropUnused(): void {
+    const taken = new Set(this.outputs.map(({value}) => value));
+    for (let i = this.nodes.length - 1; i >= 0; --i) {
+      const {operator, output, inputs} = this.nodes[i]!;
+      if (operator === 'transpose' && !taken.has(output)) this.nodes.splice(i, 1);
+      else inputs.forEach(x => taken.add(x));
     }
   }
 
@@ -221,6 +285,27 @@ export class GraphBuilder implements InferenceGraph {
     if (node.operator === 'reshape') return this.#open(node.inputs[0]!, accepts);
     return node.clamp === EVERYTHING && accepts(node) ? node : undefined;
   }
+}
+
+function isInOrder(permutation: readonly number[]): boolean {
+  return permutation.every((axis, i) => axis === i);
+}
+
+/** What undoes an order of dimensions. */
+export function inverseOf(permutation: readonly number[]): number[] {
+  return permutation.map((_, axis) => permutation.indexOf(axis));
+}
+
+/** The order in which the dimensions of a value were put, if its numbers stayed what they were. */
+function orderOf({producer, grid}: Value): readonly number[] | undefined {
+  if (producer?.operator !== 'transpose' || !sameGrid(grid, producer.inputs[0]!.grid)) return undefined;
+  return producer.attributes.permutation;
+}
+
+/** Whether a value has its numbers one after the other in the same way before its dimensions are put in an order. */
+function isInAnyOrder({shape}: Value, permutation: readonly number[]): boolean {
+  const axes = permutation.filter((_, i) => shape[i]! > 1);
+  return shape.length === permutation.length && axes.every((axis, i) => i === 0 || axis > axes[i - 1]!);
 }
 
 function sameEnd(one: Value, other: Value): boolean {

@@ -28,15 +28,23 @@ export interface OperationAttrs {
   texts(name: string): readonly string[];
 }
 
+type AttrValue = number | boolean | string | readonly number[] | readonly string[];
+
+/** Attributes by name. */
+export function attrsOf(values: Readonly<Record<string, AttrValue>>): OperationAttrs {
+  const get = <T extends AttrValue>(name: string, byDefault: T) => (values[name] as T | undefined) ?? byDefault;
+  return {
+    int: (name, byDefault = 0) => get(name, byDefault),
+    ints: (name, byDefault = []) => get(name, byDefault),
+    float: (name, byDefault = 0) => get(name, byDefault),
+    flag: (name, byDefault = false) => get(name, byDefault),
+    text: (name, byDefault = '') => get(name, byDefault),
+    texts: name => get<readonly string[]>(name, []),
+  };
+}
+
 /** All by default. */
-export const NO_ATTRS: OperationAttrs = {
-  int: (_, byDefault = 0) => byDefault,
-  ints: (_, byDefault = []) => byDefault,
-  float: (_, byDefault = 0) => byDefault,
-  flag: (_, byDefault = false) => byDefault,
-  text: (_, byDefault = '') => byDefault,
-  texts: () => [],
-};
+export const NO_ATTRS = /*#__PURE__*/ attrsOf({});
 
 /** One of TensorFlow's operations, on floats, whole numbers and booleans. */
 export interface Operation {
@@ -78,6 +86,12 @@ export interface Pool extends Window {
   readonly size: Pair;
 }
 
+/** How an image is stretched to its new size. */
+interface Resize {
+  /** Whether the centers of its corners stay where they are; else its upper left corner does. */
+  readonly alignCorners: boolean;
+}
+
 type None = Readonly<Record<string, never>>;
 
 /** The operators, and what each has beside its inputs and the shape of its output. */
@@ -87,6 +101,8 @@ export interface Attributes {
   /** Padded as the convolution that would give its input from its output. */
   transposedConv2d: Convolution;
   dense: {readonly filter: Filter};
+  /** Of two values of matrices, one for each sample. */
+  matmul: {readonly transposeX: boolean; readonly transposeY: boolean};
   add: None;
   multiply: None;
   maximum: None;
@@ -97,8 +113,8 @@ export interface Attributes {
   /** Over all of some dimensions. */
   mean: {readonly axes: readonly number[]};
   max: {readonly axes: readonly number[]};
-  resizeBilinear: None;
-  resizeNearest: None;
+  resizeBilinear: Resize;
+  resizeNearest: Resize;
   /** Zeros before and behind, in each dimension. */
   pad: {readonly amounts: readonly Pair[]};
   /** What begins there, as large as the output. */
@@ -110,6 +126,8 @@ export interface Attributes {
   leakyRelu: {readonly slope: number};
   prelu: {readonly slopes: Numbers};
   elu: None;
+  /** x times the share of a normal distribution below it: exactly, or as tanh has it nearly. */
+  gelu: {readonly approximate: boolean};
   sigmoid: None;
   softmax: None;
   tanh: None;
@@ -125,8 +143,11 @@ export interface Attributes {
 
 export type Operator = keyof Attributes;
 
-/** The output channel of each weight. */
-export function channelsOf({view, axis}: Filter): (weight: number) => number {
+/** The output channel of each weight; all are one where there is no axis. */
+export function channelsOf({
+  view,
+  axis,
+}: Pick<Filter, 'view'> & {readonly axis: number | undefined}): (weight: number) => number {
   return channelOf(view, axis);
 }
 

@@ -6,6 +6,7 @@ import {unwrapped} from '../layers/layer_wrapper';
 import {type BatchNorm, weightOf} from '../layers/tfjs_internals';
 import {slotsOf} from '../layers/weights';
 import {isQuantizing, QuantizingWrapper, type RoundedWeight} from '../qat/quantized_layers/quantizing';
+import type {FakeQuantizer} from '../quantizer/fake_quantizer';
 import {gridOfQuantizer, type IntegerGrid, levelsOf, type WeightLevels} from '../quantizer/levels';
 
 /** Variables of layers that are no rounded weights. */
@@ -35,6 +36,12 @@ interface Variables {
 /** Reads layers. Only rounded weights move anything: their ranges, as a prediction would. */
 export class LayerReader {
   readonly #variables = new Map<Layer, Variables>();
+  readonly #onlyOn: boolean;
+
+  /** `onlyOn`: what quantizers that are switched off would round is read as it is, and on no grid. */
+  constructor(onlyOn = false) {
+    this.#onlyOn = onlyOn;
+  }
 
   /** What is wrong with the variables of layers: kernels, biases, statistics. */
   async nonFiniteProblems(layers: readonly Layer[]): Promise<string[]> {
@@ -61,14 +68,14 @@ export class LayerReader {
     const grids = new Map<string, IntegerGrid | undefined>();
     if (!isQuantizing(layer)) return grids;
     for (const {what, of, quantizer} of layer.roundings) {
-      if (of === 'activations' && quantizer.quantizing) grids.set(what, await gridOfQuantizer(quantizer));
+      if (of === 'activations' && this.#reads(quantizer)) grids.set(what, await gridOfQuantizer(quantizer));
     }
     return grids;
   }
 
   /** The weights that a layer does not round, of those that could be. */
   async floats(layer: Layer): Promise<LayerNumbers['floats']> {
-    const rounded = roundedWeights(layer).map(({name}) => name);
+    const rounded = this.#roundedWeights(layer).map(({name}) => name);
     const slots = slotsOf(unwrapped(layer), undefined).filter(({name}) => !rounded.includes(name));
     const found = new Map<string, Float32Array>();
     for (const {name, host, attr} of slots) found.set(name, await host[attr]!.read().data<'float32'>());
@@ -78,8 +85,17 @@ export class LayerReader {
   /** The weights that a layer rounds, as integers. */
   async weights(layer: Layer): Promise<LayerNumbers['weights']> {
     const found = new Map<string, WeightLevels>();
-    for (const weight of roundedWeights(layer)) found.set(weight.name, await this.#levelsOf(weight));
+    for (const weight of this.#roundedWeights(layer)) found.set(weight.name, await this.#levelsOf(weight));
     return found;
+  }
+
+  #reads({quantizing}: FakeQuantizer): boolean {
+    return quantizing || !this.#onlyOn;
+  }
+
+  #roundedWeights(layer: Layer): RoundedWeight[] {
+    if (!(layer instanceof QuantizingWrapper)) return [];
+    return layer.roundedWeights().filter(({quantizer}) => this.#reads(quantizer));
   }
 
   async #levelsOf({quantizer, rounded, shape, norm}: RoundedWeight): Promise<WeightLevels> {
@@ -108,11 +124,6 @@ export class LayerReader {
     this.#variables.set(layer, read);
     return read;
   }
-}
-
-/** Those whose rounding is on. */
-function roundedWeights(layer: Layer): RoundedWeight[] {
-  return layer instanceof QuantizingWrapper ? layer.roundedWeights().filter(({quantizer}) => quantizer.quantizing) : [];
 }
 
 async function readVariables(layer: Layer): Promise<Variables> {

@@ -28,6 +28,8 @@ export interface Attributes {
   readonly activation: Activation | null;
   /** Of a LeakyReLU; of a PReLU it is a weight. layers/advanced_activations.js */
   readonly alpha: number;
+  /** The dimension that either input is summed over. layers/merge.js: Dot */
+  readonly axes: number | number[];
   /** The dimension that is normalized, which is a list in models of Keras, or joined. layers/normalization.js, layers/merge.js */
   readonly axis: number | number[];
   /** layers/wrappers.js: Bidirectional */
@@ -36,6 +38,8 @@ export interface Attributes {
   readonly cell: Layer;
   /** layers/recurrent.js: StackedRNNCells */
   readonly cells: Layer[];
+  /** layers/preprocessing/image_resizing.js */
+  readonly cropToAspectRatio: boolean;
   /** layers/convolutional.js: Cropping2D */
   readonly cropping: Margins;
   /** layers/convolutional.js, layers/convolutional_depthwise.js, layers/pooling.js */
@@ -50,22 +54,34 @@ export interface Attributes {
   readonly dims: number[];
   /** The mask of the last call, which stays until the next. layers/recurrent.js: the cells */
   readonly dropoutMask: Tensor | Tensor[] | null;
+  /** layers/normalization.js */
+  readonly epsilon: number;
   /** layers/wrappers.js: Bidirectional */
   readonly forwardLayer: Layer;
+  /** Of images. layers/preprocessing/image_resizing.js, center_crop.js */
+  readonly height: number;
   /** layers/convolutional.js: UpSampling2D; layers/preprocessing/image_resizing.js, random_width.js */
   readonly interpolation: string;
   /** What a wrapper calls. layers/wrappers.js: Wrapper */
   readonly layer: Layer;
   /** layers/embeddings.js */
   readonly maskZero: boolean;
+  /** layers/core.js: Masking */
+  readonly maskValue: number;
   /** layers/advanced_activations.js: ReLU */
   readonly maxValue: number;
   /** null where both directions are outputs. layers/wrappers.js: Bidirectional */
   readonly mergeMode: string | null;
+  /** layers/merge.js: Dot */
+  readonly normalize: boolean;
   /** layers/noise.js: AlphaDropout */
   readonly noiseShape: number[];
+  /** layers/preprocessing/category_encoding.js */
+  readonly numTokens: number;
   /** layers/preprocessing/image_preprocessing.js: Rescaling */
   readonly offset: number;
+  /** layers/preprocessing/category_encoding.js */
+  readonly outputMode: string;
   /** A rule in layers/convolutional.js and layers/pooling.js; layers/padding.js: ZeroPadding2D */
   readonly padding: 'same' | 'valid' | Margins;
   /** layers/pooling.js */
@@ -80,6 +96,10 @@ export interface Attributes {
   readonly stateSize: number | number[];
   /** layers/convolutional.js, layers/pooling.js */
   readonly strides: number | number[];
+  /** layers/advanced_activations.js: ThresholdedReLU */
+  readonly theta: number;
+  /** As `height`. */
+  readonly width: number;
 }
 
 /** layers/normalization.js: BatchNormalization */

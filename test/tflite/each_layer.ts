@@ -42,22 +42,37 @@ const onSeveral = (count: number, layer: () => Layer, tolerance = 1): Small => (
   tolerance,
 });
 
+const onVolume = (stack: () => Layer[], tolerance = 1): Small => ({
+  ...onImage(stack, tolerance),
+  inputs: [[3, 4, 4, 2]],
+});
+
 const conv = () => layers.conv2d({filters: 2, kernelSize: 1});
 const dense = () => layers.dense({units: 2});
 const channelsLast = {dataFormat: 'channelsLast'} as const;
-const activation = (name: 'sigmoid' | 'hardSigmoid' | 'softmax' | 'swish' | 'tanh' | 'relu6') =>
-  layers.activation({activation: name});
+const channelsFirst = {dataFormat: 'channelsFirst'} as const;
+const activation = (name: string) => layers.activation({activation: name as 'relu'});
 
 export const EACH_LAYER: Readonly<Record<string, Small>> = {
   Add: onSeveral(2, () => layers.add()),
   'Add of four': onSeveral(4, () => layers.add(), 2),
+  AlphaDropout: onRows(() => layers.alphaDropout({rate: 0.5}), dense),
+  Average: onSeveral(2, () => layers.average(), 2),
+  'Average of three': onSeveral(3, () => layers.average(), 3),
   AveragePooling1D: onRows(() => layers.averagePooling1d({poolSize: 2})),
   AveragePooling2D: onImage(() => [layers.averagePooling2d({poolSize: 2})]),
   'AveragePooling2D that pads': onImage(() => [layers.averagePooling2d({poolSize: 3, strides: 2, padding: 'same'})], 3),
+  AveragePooling3D: onVolume(() => [layers.averagePooling3d({poolSize: 2, strides: 1})], 2),
   BatchNormalization: onImage(() => [layers.batchNormalization()]),
+  // Behind another layer, as tfjs changes the shape of what the layer is called on.
+  CenterCrop: onImage(() => [layers.permute({dims: [1, 2, 3]}), layers.centerCrop({height: 3, width: 2}), conv()]),
   Concatenate: onSeveral(3, () => layers.concatenate()),
   Conv1D: onRows(() => layers.conv1d({filters: 2, kernelSize: 2})),
   Conv2D: onImage(() => [layers.conv2d({filters: 2, kernelSize: 3, activation: 'relu'})]),
+  'Conv2D, channels first': onImage(() => [
+    layers.conv2d({filters: 2, kernelSize: 3, activation: 'relu', ...channelsFirst}),
+    layers.flatten(channelsFirst),
+  ]),
   'Conv2D, BatchNormalization and ReLU': onImage(() => [conv(), layers.batchNormalization(), layers.reLU()]),
   Conv2DTranspose: onImage(() => [layers.conv2dTranspose({filters: 2, kernelSize: 3, strides: 2})]),
   'Conv2DTranspose twice': onImage(() => [
@@ -72,6 +87,7 @@ export const EACH_LAYER: Readonly<Record<string, Small>> = {
   Dense: onNumbers(() => layers.dense({units: 3, activation: 'relu6'})),
   'Dense on rows': onRows(dense),
   DepthwiseConv2D: onImage(() => [layers.depthwiseConv2d({kernelSize: 2, depthMultiplier: 2})]),
+  Dot: {inputs: [[3, 4], [2, 4]], build: (...inputs) => through(inputs, layers.dot({axes: 2}))}, // prettier-ignore
   Dropout: onRows(() => layers.dropout({rate: 0.5}), dense),
   ELU: {...onImage(() => [layers.elu()]), isNarrow: true},
   Embedding: {
@@ -94,6 +110,7 @@ export const EACH_LAYER: Readonly<Record<string, Small>> = {
   GlobalMaxPooling2D: onImage(() => [layers.globalMaxPooling2d(channelsLast), dense()]),
   LeakyReLU: onImage(() => [layers.leakyReLU({alpha: 0.2})]),
   MaxPooling1D: onRows(() => layers.maxPooling1d({poolSize: 2}), dense),
+  MaxPooling3D: onVolume(() => [layers.maxPooling3d({poolSize: 2, strides: 1}), dense()]),
   MaxPooling2D: onImage(() => [layers.maxPooling2d({poolSize: 2}), conv()]),
   Maximum: onSeveral(2, () => layers.maximum()),
   Minimum: onSeveral(3, () => layers.minimum()),
@@ -110,12 +127,14 @@ export const EACH_LAYER: Readonly<Record<string, Small>> = {
   ReLU: onImage(() => [layers.reLU()]),
   'ReLU with another maximum': onImage(() => [layers.reLU({maxValue: 0.9})]),
   Rescaling: onImage(() => [layers.rescaling({scale: 0.7, offset: -0.3})]),
+  RepeatVector: onNumbers(() => layers.repeatVector({n: 3}), dense),
   Reshape: onImage(() => [layers.reshape({targetShape: [8, 6]}), dense()]),
   SeparableConv2D: onImage(() => [layers.separableConv2d({filters: 2, kernelSize: 2})], 4),
   Softmax: {...onNumbers(() => layers.softmax()), tolerance: 3},
   'Softmax, and Dense': {...onNumbers(() => layers.softmax(), dense), tolerance: 3},
   SpatialDropout1D: onRows(() => layers.spatialDropout1d({rate: 0.5}), dense),
   TimeDistributed: onRows(() => layers.timeDistributed({layer: dense()})),
+  'TimeDistributed pool': onImage(() => [layers.timeDistributed({layer: layers.averagePooling1d({poolSize: 2})})]),
   'UpSampling2D, nearest': onImage(() => [layers.upSampling2d({size: [2, 2]}), conv()]),
   'UpSampling2D, bilinear': onImage(() => [layers.upSampling2d({size: [2, 2], interpolation: 'bilinear'})], 2),
   'ZeroPadding2D of channels': onImage(() => [
@@ -123,6 +142,8 @@ export const EACH_LAYER: Readonly<Record<string, Small>> = {
     conv(),
   ]),
   ZeroPadding2D: onImage(() => [layers.zeroPadding2d({padding: [[0, 1], [1, 0]]}), conv()]), // prettier-ignore
+  gelu: {...onImage(() => [activation('gelu')]), isNarrow: true},
+  gelu_new: {...onImage(() => [activation('gelu_new')]), isNarrow: true},
   hardSigmoid: onImage(() => [activation('hardSigmoid')], 2),
   relu6: onImage(() => [activation('relu6')]),
   sigmoid: onImage(() => [activation('sigmoid')], 2),
@@ -139,11 +160,8 @@ export const EACH_LAYER: Readonly<Record<string, Small>> = {
 
 export const SAMPLES = 12;
 
-/** A quantized model of `small`, calibrated; and numbers for it that also go beyond what it was calibrated with. */
-export async function quantizedSmall(
-  small: Small,
-  options: (model: tfl.LayersModel) => QuantizeOptions,
-): Promise<{q: tfl.LayersModel; x: tf.Tensor[]}> {
+/** A model of `small`, and numbers for it. */
+export function floatSmall(small: Small): {model: tfl.LayersModel; x: tf.Tensor[]} {
   const inputs = small.inputs.map((shape, i) => tfl.input({shape: [...shape], name: `x${i}`}));
   const model = tfl.model({inputs, outputs: small.build(...inputs)});
   tf.tidy(() =>
@@ -154,12 +172,21 @@ export async function quantizedSmall(
       }),
     ),
   );
-  const q = quantizeModel(model, options(model));
   const x = small.inputs.map((shape, i) =>
     small.tokens && i === 0
       ? tf.randomUniform([SAMPLES, ...shape], 0, 10, 'float32', 1).floor()
       : tf.randomNormal([SAMPLES, ...shape], 0.3, 1, 'float32', 100 + i),
   );
+  return {model, x};
+}
+
+/** A quantized model of `small`, calibrated; and numbers for it that also go beyond what it was calibrated with. */
+export async function quantizedSmall(
+  small: Small,
+  options: (model: tfl.LayersModel) => QuantizeOptions,
+): Promise<{q: tfl.LayersModel; x: tf.Tensor[]}> {
+  const {model, x} = floatSmall(small);
+  const q = quantizeModel(model, options(model));
   await calibrate(q, x.length === 1 ? x[0]! : x);
   return {q, x: x.map((each, i) => (small.tokens && i === 0 ? each : each.mul(1.3)))};
 }

@@ -77,7 +77,17 @@ describe('toTFLite is told', () => {
 
   it('unknown names, whatever they are', async () => {
     const q = await calibrated();
-    const names = ['inputType', 'outputType', 'batchSize', 'int4', 'description', 'labels', 'onProgress'];
+    const names = [
+      'inputType',
+      'outputType',
+      'batchSize',
+      'int4',
+      'floatFallback',
+      'weights',
+      'description',
+      'labels',
+      'onProgress',
+    ];
     await fc.assert(
       fc.asyncProperty(
         fc.string().filter(each => !names.includes(each)),

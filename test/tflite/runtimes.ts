@@ -38,6 +38,9 @@ export interface SchemaModel {
     readonly outputs: number[];
   }[];
   readonly tensors: readonly SchemaTensor[];
+  /** Numbers of tensors. */
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
   readonly metadata: readonly string[];
 }
 
@@ -170,9 +173,40 @@ export async function signaturesOf(model: Uint8Array): Promise<unknown> {
   return (await python.ask<Outputs>({model: base64(model), runtime: 'reference', inputs: []})).signatures;
 }
 
+/** What the signature of a file gives for inputs by their names. */
+export async function runByName(
+  model: Uint8Array,
+  inputs: Readonly<Record<string, Float32Array>>,
+): Promise<Record<string, Float32Array>> {
+  const named = Object.fromEntries(Object.entries(inputs).map(([name, values]) => [name, base64(values)]));
+  const request = {model: base64(model), runtime: 'signature', named};
+  const {outputs} = await python.ask<Answer & {outputs: Record<string, string>}>(request);
+  const decoded = (text: string) => new Float32Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer);
+  return Object.fromEntries(Object.entries(outputs).map(([name, text]) => [name, decoded(text)]));
+}
+
+/** A float file with its weights as LiteRT's quantizer stores them: as float16, or as integers for hybrid operators. */
+export async function quantizedByLiteRt(model: Uint8Array, bits: 4 | 8 | 16): Promise<Uint8Array> {
+  const request = {model: base64(model), runtime: 'quantizer', bits};
+  const answer = await python.ask<Answer & {model: string}>(request);
+  return Uint8Array.from(Buffer.from(answer.model, 'base64'));
+}
+
 /** What a reader of the published schema finds in a file. */
 export async function parse(model: Uint8Array): Promise<SchemaModel> {
   return python.ask<SchemaModel & Answer>({model: base64(model), runtime: 'schema'});
+}
+
+/** What the interpreter for microcontrollers takes of an arena, in bytes. */
+export interface MeasuredArena extends Answer {
+  /** Nothing if the model does not fit. */
+  readonly sizes: Partial<Record<'total' | 'head' | 'tail', number>>;
+  readonly said: string;
+}
+
+/** Lays out a file in an arena of `size` bytes. */
+export async function measureArena(model: Uint8Array, size: number): Promise<MeasuredArena> {
+  return python.ask<MeasuredArena>({model: base64(model), runtime: 'arena', size});
 }
 
 /** What a reader of the published schema of metadata finds in a file. */

@@ -3,8 +3,17 @@
     {"model": base64, "runtime": "reference" | "builtin" | "xnnpack" | "micro", "inputs": [[base64, ...] per run]}
     {"outputs": [[base64, ...] per run], "types": [per output]} or {"error": text}
 
+    {"model": base64, "runtime": "signature", "named": {name: base64}}
+    {"outputs": {name: base64}}: what the file's signature gives, a batch of any size
+
+    {"model": base64, "runtime": "quantizer", "bits": 16 | 8 | 4}
+    {"model": base64}: a float file with its weights as LiteRT's quantizer stores them: as float16 or integers
+
     {"model": base64, "runtime": "schema"}
     {"operators": [...], "tensors": [...]}: what the published schema reads in the file
+
+    {"model": base64, "runtime": "arena", "size": bytes}
+    {"sizes": {"total": bytes, "head": bytes, "tail": bytes}, "said": text}: what it takes of an arena of that size
 """
 
 import base64
@@ -49,6 +58,46 @@ def litert(model, runs, resolver, batch=None):
     }
 
 
+def signature(model, named):
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    runner = interpreter.get_signature_runner("serving_default")
+    details = runner.get_input_details()
+    value = lambda name, text: np.frombuffer(base64.b64decode(text), details[name]["dtype"])  # noqa: E731
+    given = {name: value(name, text).reshape([-1, *details[name]["shape"][1:]]) for name, text in named.items()}
+    return {"outputs": {name: encoded(array) for name, array in runner(**given).items()}}
+
+
+def quantizer(model, bits):
+    from litert_quantizer import quantizer as tool
+    from litert_quantizer import recipe
+
+    # Weights of 1024 numbers and more; of 4 bits where the operator can.
+    [integers] = recipe.dynamic_legacy_wi8_afp32()
+    config = integers["op_config"]
+    stored = config["weight_tensor_config"]
+    narrow = {**integers, "op_config": {**config, "weight_tensor_config": {**stored, "num_bits": 4}}}
+    floats = {
+        **integers,
+        "algorithm_key": "float_casting",
+        "op_config": {
+            **config,
+            "weight_tensor_config": {**stored, "num_bits": 16, "dtype": "FLOAT"},
+            "compute_precision": "FLOAT",
+            "explicit_dequantize": True,
+        },
+    }
+    rules = {
+        4: [integers, *({**narrow, "operation": name} for name in ("CONV_2D", "FULLY_CONNECTED"))],
+        8: [integers],
+        16: [floats],
+    }
+    made = tool.Quantizer(bytearray(model))
+    made.load_quantization_recipe(rules[bits])
+    return {"model": base64.b64encode(bytes(made.quantize().quantized_model)).decode()}
+
+
 def micro(model, runs):
     from tflite_micro import runtime
 
@@ -69,6 +118,28 @@ def micro(model, runs):
         results.append([encoded(each) for each in outputs])
         types = [each.dtype.name for each in outputs]
     return {"outputs": results, "types": types}
+
+
+def arena(model, size):
+    """What the interpreter for microcontrollers says that it takes of an arena: nothing if it does not fit. It may crash then."""
+    import re
+
+    from tflite_micro import runtime
+
+    source, sink = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.dup2(sink, 1)
+        os.dup2(sink, 2)
+        try:
+            runtime.Interpreter.from_bytes(model, arena_size=size).print_allocations()
+        finally:
+            os._exit(0)
+    os.close(sink)
+    with os.fdopen(source, errors="replace") as output:
+        said = output.read()
+    os.waitpid(child, 0)
+    return {"sizes": {part: int(size) for part, size in re.findall(r"Arena allocation (\w+) (\d+) bytes", said)}, "said": said}
 
 
 def names_of(cls):
@@ -119,6 +190,8 @@ def schema(model):
             for call in calls
         ],
         "tensors": tensors,
+        "inputs": listed(graph.InputsAsNumpy()),
+        "outputs": listed(graph.OutputsAsNumpy()),
         "metadata": [root.Metadata(i).Name().decode() for i in range(root.MetadataLength())],
     }
 
@@ -172,6 +245,12 @@ def answer(request):
         return metadata(model)
     if runtime == "archive":
         return archive(model)
+    if runtime == "signature":
+        return signature(model, request["named"])
+    if runtime == "quantizer":
+        return quantizer(model, request["bits"])
+    if runtime == "arena":
+        return arena(model, request["size"])
     runs = request["inputs"]
     if runtime == "micro":
         return micro(model, runs)

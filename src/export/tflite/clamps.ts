@@ -1,7 +1,8 @@
 /** Who holds an operator's output inside its interval and its grid: the operator itself, the type, or further operators. */
 import {EVERYTHING, type Interval, type ValueGrid} from '../../inference/grids';
+import {roundAway, type Storage, storageOf} from '../../inference/storage';
 import {type FusedActivation, hasOption, type OperatorName} from './schema';
-import {type Bounds, roundAway, type Storage, storageOf} from './storage';
+import type {Bounds} from './storage';
 
 export const FUSED: Readonly<Record<Exclude<FusedActivation, 'NONE'>, Interval>> = {
   RELU: [0, Infinity],

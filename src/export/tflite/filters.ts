@@ -1,10 +1,9 @@
 /** Weights and biases as the runtimes read them: in their order, and in integers of fitting steps. */
 import {filterOf, type Node} from '../../inference/graph';
-import {channelsOf, type Filter, type Numbers, type Operator} from '../../inference/operators';
-import {roundAway} from './storage';
-
-/** Where int32 is left enough for the products that are added to a bias. */
-const LARGEST_BIAS = 2 ** 30;
+import {integersFor, type Widths} from '../../inference/integer_weights';
+import type {Filter, Operator} from '../../inference/operators';
+import {Floats, inFrontOrder} from './floats';
+import type {FloatConstant} from './tensor_list';
 
 /** A filter in integers, for an input of a given step. */
 export interface IntegerFilter {
@@ -19,90 +18,39 @@ export interface IntegerFilter {
 
 /** The values of a tensor with its dimension `axis` in front of the others. */
 export function inFront<T extends Int8Array | Float32Array>(values: T, shape: readonly number[], axis: number): T {
-  const channels = shape[axis]!;
-  const inner = shape.slice(axis + 1).reduce((product, dim) => product * dim, 1);
   const moved = values.slice() as T;
-  let to = 0;
-  for (let channel = 0; channel < channels; ++channel) {
-    for (let from = channel * inner; from < values.length; from += channels * inner) {
-      for (let i = 0; i < inner; ++i) moved[to++] = values[from + i]!;
-    }
-  }
+  inFrontOrder(shape, axis, (from, _, to) => (moved[to] = values[from]!));
   return moved;
 }
 
 /** Kernels have their output channels first; a depthwise one is the one row of a kernel [1, height, width, channels]. */
-function laidOut<T extends Int8Array | Float32Array>(operator: Operator, levels: T, {shape, axis}: Filter) {
+function layoutOf(operator: Operator, {shape, axis}: Filter) {
   if (operator === 'depthwiseConv2d') {
     const [height, width, channels, multiplier] = shape as [number, number, number, number];
-    return {levels, shape: [1, height, width, channels * multiplier], axis: 3};
+    return {isMoved: false, shape: [1, height, width, channels * multiplier], axis: 3};
   }
   const others = shape.filter((_, dim) => dim !== axis);
-  return {levels: inFront(levels, shape, axis), shape: [shape[axis]!, ...others], axis: 0};
-}
-
-/** Channels whose step is 0 multiply with 0; any step will do, and theirs is the smallest that there is. */
-function usableScale(scale: Float64Array): Float64Array {
-  const smallest = scale.reduce((least, each) => (each > 0 && each < least ? each : least), Infinity);
-  return scale.map(each => (each > 0 ? each : smallest === Infinity ? 1 : smallest));
-}
-
-/** Levels of few bits in steps as much smaller as int8 has room for: a power of two, so that the values stay as they are. */
-function spreadOf(levels: Int8Array): number {
-  const most = levels.reduce((largest, level) => Math.max(largest, Math.abs(level)), 1);
-  return 2 ** Math.floor(Math.log2(127 / most));
-}
-
-/** Which integers the runtime computes in, and the weights are stored in. */
-interface Widths {
-  readonly inInt16: boolean;
-  readonly asInt4: boolean;
-}
-
-/**
- * The bias counts in steps of input times weight, so these should be small. A channel whose weights are so small that its
- * bias would not fit an int32 gets coarser steps, which its weights hardly notice.
- */
-function integersFor(filter: Filter, inputScale: number, {inInt16, asInt4}: Widths) {
-  const channel = channelsOf(filter);
-  // Of an operator on grids: it has no floats.
-  const own = filter.levels as Int8Array;
-  const spread = asInt4 ? 1 : spreadOf(own);
-  let levels = spread === 1 ? own : own.map(level => level * spread);
-  const scale = usableScale(filter.scale).map(each => each / spread);
-  const coarser = scale.map((each, c) => {
-    if (inInt16 || filter.scale[c] === 0) return 1;
-    return Math.max(1, Math.abs(filter.bias[c]!) / (inputScale * each * LARGEST_BIAS));
-  });
-  const changes = coarser.some(each => each > 1) || filter.scale.some(each => each === 0);
-  if (changes) {
-    levels = levels.map((level, i) => (filter.scale[channel(i)] === 0 ? 0 : roundAway(level / coarser[channel(i)]!)));
-  }
-  const floor = (c: number) => (filter.scale[c] === 0 ? Math.abs(filter.bias[c]!) / (inputScale * LARGEST_BIAS) : 0);
-  const steps = Float32Array.from(scale, (each, c) => Math.max(each * coarser[c]!, floor(c)));
-  const biasScale = steps.map(each => Math.fround(inputScale * each));
-  const bias = Array.from(filter.bias, (each, c) => roundAway(each / biasScale[c]!));
-  return {levels, scale: steps, biasScale, bias};
+  return {isMoved: true, shape: [shape[axis]!, ...others], axis: 0};
 }
 
 /** The filter of an operator that multiplies, for an input of a given step. */
 export function integerFilter(node: Node, filter: Filter, inputScale: number, widths: Widths): IntegerFilter {
-  const {levels, scale, biasScale, bias} = integersFor(filter, inputScale, widths);
-  const layout = laidOut(node.operator, levels, filter);
+  const {levels: own, scale, biasScale, bias} = integersFor(filter, inputScale, widths);
+  const {isMoved, ...layout} = layoutOf(node.operator, filter);
+  const levels = isMoved ? inFront(own, filter.shape, filter.axis) : own;
   // Dense layers with one step for all channels say so, as their fastest kernels are for that.
   const isShared = node.operator === 'dense' && scale.every(step => step === scale[0]);
   const scales = isShared ? {scale: scale.slice(0, 1), biasScale: biasScale.slice(0, 1)} : {scale, biasScale};
-  return {...layout, ...scales, bias};
+  return {levels, ...layout, ...scales, bias};
 }
 
 /** The filter of an operator that computes in float. */
-export function floatFilter({operator}: Node, filter: Filter): {weights: Numbers; bias: Numbers} {
-  const channel = channelsOf(filter);
-  const values = Float32Array.from(filter.levels, (level, i) => level * filter.scale[channel(i)]!);
-  const {levels, shape} = laidOut(operator, values, filter);
+export function floatFilter({operator}: Node, filter: Filter): {weights: FloatConstant; bias: FloatConstant} {
+  const {isMoved: inFront, shape} = layoutOf(operator, filter);
+  const {levels, view, axis, scale, bias} = filter;
   return {
-    weights: {values: levels, shape},
-    bias: {values: Float32Array.from(filter.bias), shape: [filter.bias.length]},
+    weights: {data: new Floats(levels, {view, axis, scale, inFront}), shape},
+    bias: {data: new Floats(Float32Array.from(bias)), shape: [bias.length]},
   };
 }
 

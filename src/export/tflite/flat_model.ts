@@ -3,6 +3,7 @@
  * values stand here: another order makes other bytes of the same model.
  */
 import type {Offset} from 'flatbuffers';
+import type {Data} from './constant_data';
 import {type OperatorName, OPERATORS, type Options, TENSOR_TYPES, type TensorType} from './schema';
 import {ENUMS} from './schema_numbers';
 import {TableWriter} from './table_writer';
@@ -13,8 +14,10 @@ export interface FlatTensor {
   readonly shape: readonly number[];
   /** Whether the first dimension may have any size. */
   readonly dynamicBatch?: boolean;
-  /** The bytes of a constant. Constants of the same array are written once. */
-  readonly data?: Uint8Array;
+  /** The bytes of a constant. The same bytes are written once. */
+  readonly data?: Data;
+  /** The layer that a constant is of, for messages. */
+  readonly layer?: string;
   readonly scale?: ArrayLike<number>;
   readonly zeroPoint?: ArrayLike<number>;
   /** The dimension that `scale` has a value for each slice of. */
@@ -47,7 +50,7 @@ export interface FlatModel {
   readonly operators: readonly FlatOperator[];
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
-  readonly metadata: readonly {readonly name: string; readonly data: Uint8Array}[];
+  readonly metadata: readonly {readonly name: string; readonly data: Data}[];
 }
 
 /** The schema's version, which it tells in a comment alone. */
@@ -65,11 +68,6 @@ class Register<T> {
     this.#numbers.set(key, this.all.length);
     return this.all.push(make()) - 1;
   }
-}
-
-/** What tells constants apart: small ones by their content, large ones by their array. */
-function keyOf(data: Uint8Array): unknown {
-  return data.length <= 64 ? data.join() : data;
 }
 
 function writeQuantization(to: TableWriter, {scale, zeroPoint, axis = 0}: FlatTensor): Offset {
@@ -149,16 +147,36 @@ function writeSubgraph(
   });
 }
 
+/** Offsets in FlatBuffers are 31 bits. */
+const LARGEST_FILE = 2 ** 31 - 1;
+
+/** How many bytes a file takes at most. */
+function roomFor({tensors, metadata, operators}: FlatModel): number {
+  const constants = new Map([...tensors, ...metadata].flatMap(({data}) => (data ? [[data.key, data.length]] : [])));
+  const tables = 1024 * (1 + tensors.length + operators.length);
+  const steps = tensors.reduce((sum, {scale}) => sum + 12 * (scale?.length ?? 0), 0);
+  return [...constants.values()].reduce((sum, length) => sum + length + 64, tables + steps);
+}
+
+/** A file that is too large to be one. */
+export function sizeProblems(model: FlatModel): string[] {
+  const bytes = roomFor(model);
+  if (bytes <= LARGEST_FILE) return [];
+  return [
+    `model must fit a file of 2 GiB, where FlatBuffers end, but takes up to ${bytes} bytes. Store its weights in fewer: ` +
+      "weights 'float16', 'int8' or 'int4'; or cut it in two: cutModel.",
+  ];
+}
+
 /** The bytes of a .tflite file. The same model gives the same bytes. */
 export function writeModel(model: FlatModel): Uint8Array {
   const {tensors, operators, metadata} = model;
-  const constants = [...tensors.flatMap(({data}) => data ?? []), ...metadata.map(({data}) => data)];
-  const to = new TableWriter(constants.reduce((sum, data) => sum + data.length + 64, 1024 * (1 + tensors.length)));
+  const to = new TableWriter(roomFor(model));
 
   // Buffer 0 is the empty one, of all that is computed.
-  const buffers = new Register<Uint8Array | undefined>();
+  const buffers = new Register<Data | undefined>();
   buffers.numberOf(undefined, () => undefined);
-  const numberOf = (data: Uint8Array | undefined) => buffers.numberOf(data && keyOf(data), () => data);
+  const numberOf = (data: Data | undefined) => buffers.numberOf(data?.key, () => data);
   const tensorBuffers = tensors.map(({data}) => numberOf(data));
   const metadataBuffers = metadata.map(({data}) => numberOf(data));
   const codes = new Register<FlatOperator>();
@@ -166,7 +184,7 @@ export function writeModel(model: FlatModel): Uint8Array {
 
   const root = to.table('Model', {
     version: VERSION,
-    buffers: to.offsets(buffers.all.map(data => to.table('Buffer', {data: data && to.bytes(data)}))),
+    buffers: to.offsets(buffers.all.map(data => to.table('Buffer', {data: data && to.bytes(data.bytes())}))),
     operatorCodes: to.offsets(codes.all.map(each => writeCode(to, each))),
     subgraphs: to.offsets([writeSubgraph(to, model, tensorBuffers, numbers)]),
     description: to.text(model.description),

@@ -13,13 +13,14 @@ import {
 import {type Interval, needsInt16, sameGrid, type ValueGrid} from '../../inference/grids';
 import {clampPlan, FUSED, fusedFor} from './clamps';
 import {fitsInt4, floatFilter, type IntegerFilter, integerFilter} from './filters';
+import {isConstant} from '../../inference/operation_view';
 import type {Numbers} from '../../inference/operators';
+import {storageOf} from '../../inference/storage';
 import type {FlatModel, FlatOperator, Port} from './flat_model';
 import {stepsOf} from './operations';
-import {isConstant} from './operations/operation_call';
-import {isPlain, type Operand, type PlainNode, writtenAs} from './operators';
+import {anyBatch, isPlain, type Operand, type PlainNode, writtenAs} from './operators';
 import {FUSED_ACTIVATIONS, type FusedActivation, type OperatorName, type Options, TENSOR_TYPES} from './schema';
-import {type Bounds, boundsOf, type PortType, storageOf, widened} from './storage';
+import {type Bounds, boundsOf, type PortType, widened} from './storage';
 import {TensorList} from './tensor_list';
 
 /** How a graph is written. */
@@ -185,7 +186,8 @@ class Emitter {
     const {layer} = node;
     const floats = ({values, shape}: Numbers) => tensors.given(layer, {type: 'float32', values, shape});
     if (operand === 'shape') return this.#shape(node);
-    if (operand === 'weights' || operand === 'bias') return floats(floatFilter(node, filterOf(node)!)[operand]);
+    if (operand === 'weights' || operand === 'bias')
+      return tensors.floats(layer, operand, floatFilter(node, filterOf(node)!)[operand]);
     if ('int32' in operand) return tensors.int32(layer, operand.int32, operand.shape);
     if ('table' in operand) return floats(operand.table);
     if ('factors' in operand) return floats(operand.factors);
@@ -212,7 +214,8 @@ class Emitter {
       return tensor;
     }
     const copy = this.tensors.computed(name, {type, shape: value.shape});
-    this.#operator('RESHAPE', [tensor, this.tensors.int32(name, value.shape)], copy, false);
+    const shape = this.#options.dynamicBatch ? anyBatch(value) : value.shape;
+    this.#operator('RESHAPE', [tensor, this.tensors.int32(name, shape)], copy, false);
     return copy;
   }
 

@@ -52,6 +52,13 @@ function plain(operator: OperatorName, options?: Options): (node: Node) => Writt
   return ({inputs}) => written(operator, inputs, options);
 }
 
+function resize(operator: OperatorName): (node: Node<'resizeBilinear' | 'resizeNearest'>) => Written {
+  return ({inputs, output, attributes}) => {
+    const options = {alignCorners: attributes.alignCorners ? 1 : 0};
+    return written(operator, [...inputs, {int32: output.shape.slice(1, 3)}], options);
+  };
+}
+
 /** Those that are one operator in a file, too. */
 type Plain = Exclude<Operator, 'constant' | 'operation'>;
 
@@ -72,8 +79,11 @@ const WRITTEN: {readonly [Name in Plain]: (node: Node<Name>) => Written} = {
     return written('DEPTHWISE_CONV_2D', [...inputs, 'weights', 'bias'], options);
   },
   elu: plain('ELU'),
+  gelu: ({inputs, attributes: {approximate}}) => written('GELU', inputs, {approximate: approximate ? 1 : 0}),
   leakyRelu: ({inputs, attributes: {slope}}) => written('LEAKY_RELU', inputs, {alpha: slope}),
   lookup: ({inputs, attributes: {table}}) => written('GATHER', [{table}, ...inputs]),
+  matmul: ({inputs, attributes: {transposeX, transposeY}}) =>
+    written('BATCH_MATMUL', inputs, {adjX: transposeX ? 1 : 0, adjY: transposeY ? 1 : 0}),
   max: ({inputs, attributes: {axes}}) => written('REDUCE_MAX', [...inputs, {int32: axes}]),
   maxPool: ({inputs, attributes}) => written('MAX_POOL_2D', inputs, ofPool(attributes)),
   maximum: plain('MAXIMUM'),
@@ -85,9 +95,8 @@ const WRITTEN: {readonly [Name in Plain]: (node: Node<Name>) => Written} = {
   prelu: ({inputs, attributes: {slopes}}) => written('PRELU', [...inputs, {factors: slopes}]),
   requantize: plain('QUANTIZE'),
   reshape: ({inputs, output}) => written('RESHAPE', [...inputs, {int32: anyBatch(output)}]),
-  resizeBilinear: ({inputs, output}) => written('RESIZE_BILINEAR', [...inputs, {int32: output.shape.slice(1, 3)}]),
-  resizeNearest: ({inputs, output}) =>
-    written('RESIZE_NEAREST_NEIGHBOR', [...inputs, {int32: output.shape.slice(1, 3)}]),
+  resizeBilinear: resize('RESIZE_BILINEAR'),
+  resizeNearest: resize('RESIZE_NEAREST_NEIGHBOR'),
   sigmoid: plain('LOGISTIC'),
   slice: ({inputs, output, attributes: {begin}}) =>
     written('SLICE', [...inputs, {int32: begin}, {int32: anyBatch(output)}]),
@@ -99,8 +108,8 @@ const WRITTEN: {readonly [Name in Plain]: (node: Node<Name>) => Written} = {
 };
 
 /** A shape whose first dimension may come to be another one when the file is run. */
-function anyBatch({shape}: Value): number[] {
-  return [-1, ...shape.slice(1)];
+export function anyBatch({shape}: Value): number[] {
+  return shape.length === 0 ? [] : [-1, ...shape.slice(1)];
 }
 
 /** An operator as it is written. */

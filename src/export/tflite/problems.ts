@@ -13,7 +13,7 @@ import {isPlain, writtenAs} from './operators';
 import type {PortType} from './storage';
 
 /** Operators with kernels for int8 alone. */
-const IN_INT8_ONLY: ReadonlySet<Operator> = new Set(['elu']);
+const IN_INT8_ONLY: ReadonlySet<Operator> = new Set(['elu', 'gelu']);
 
 /** Operators with kernels for int16 that overflow an int32 where their argument is larger. */
 const OVERFLOWS: ReadonlySet<Operator> = new Set(['sigmoid', 'softmax', 'tanh']);

@@ -3,21 +3,27 @@ import type {Value} from '../../inference/graph';
 import {needsInt16, type ValueGrid} from '../../inference/grids';
 import {packInt4} from '../../inference/int4';
 import type {Constant as Given, Numbers} from '../../inference/operators';
+import {storageOf} from '../../inference/storage';
+import {type Data, dataOf} from './constant_data';
 import type {IntegerFilter} from './filters';
 import type {FlatTensor} from './flat_model';
-import {integersOf, type PortType, storageOf} from './storage';
+import {Floats} from './floats';
+import {integersOf, type PortType} from './storage';
 
 /** A tensor that is given. Numbers on a grid of their own have a scale. */
 interface Constant {
-  readonly data: Uint8Array;
+  readonly data: Data;
   readonly type: 'float32' | 'bool' | 'int32' | 'int8' | 'int16';
   readonly shape: readonly number[];
   readonly scale?: number;
   readonly zeroPoint?: number;
 }
 
-const bytesOf = ({buffer, byteOffset, byteLength}: Int8Array | Given['values']) =>
-  new Uint8Array(buffer, byteOffset, byteLength);
+/** Floats that are given. */
+export interface FloatConstant {
+  readonly data: Floats;
+  readonly shape: readonly number[];
+}
 
 export class TensorList {
   readonly all: FlatTensor[] = [];
@@ -56,12 +62,17 @@ export class TensorList {
   }
 
   int32(layer: string, values: readonly number[], shape: readonly number[] = [values.length]): number {
-    return this.#constant(layer, {data: new Uint8Array(Int32Array.from(values).buffer), type: 'int32', shape});
+    return this.#constant(layer, 'constant', {data: dataOf(Int32Array.from(values)), type: 'int32', shape});
   }
 
   /** Numbers as they are. */
   given(layer: string, {type, shape, values}: Given): number {
-    return this.#constant(layer, {data: bytesOf(values), type, shape});
+    if (values instanceof Float32Array) return this.floats(layer, 'constant', {data: new Floats(values), shape});
+    return this.#constant(layer, 'constant', {data: dataOf(values), type, shape});
+  }
+
+  floats(layer: string, what: 'weights' | 'bias' | 'constant', {data, shape}: FloatConstant): number {
+    return this.#constant(layer, what, {data, type: 'float32', shape});
   }
 
   /** Numbers on a given grid. */
@@ -69,7 +80,7 @@ export class TensorList {
     const {scale, lowest, highest} = grid;
     const {type, zeroPoint} = storageOf(grid);
     const stored = values.map(x => zeroPoint + Math.min(highest, Math.max(lowest, Math.round(x / scale))));
-    return this.#constant(layer, {data: integersOf(stored, type), type, shape, scale, zeroPoint});
+    return this.#constant(layer, 'constant', {data: dataOf(integersOf(stored, type)), type, shape, scale, zeroPoint});
   }
 
   /** Numbers on a grid about 0 as fine as the integers allow. */
@@ -77,35 +88,41 @@ export class TensorList {
     const [type, most] = inInt16 ? (['int16', 32767] as const) : (['int8', 127] as const);
     const scale = Math.fround(values.reduce((largest, each) => Math.max(largest, Math.abs(each)), 0) / most) || 1;
     const levels = values.map(each => Math.round(each / scale));
-    return this.#constant(layer, {data: integersOf(levels, type), type, shape, scale});
+    return this.#constant(layer, 'constant', {data: dataOf(integersOf(levels, type)), type, shape, scale});
   }
 
   /** A stored number that others are held to. */
   bound(layer: string, bound: number, grid: ValueGrid, inInt16 = needsInt16(grid)): number {
     const {type, zeroPoint} = storageOf(grid, inInt16);
-    const data = integersOf([bound], type);
+    const data = dataOf(integersOf([bound], type));
     return this.add(`${layer}/bound`, {data, type, shape: [1], scale: [grid.scale], zeroPoint: [zeroPoint]});
   }
 
   weights(layer: string, {levels, shape, axis, scale}: IntegerFilter, asInt4: boolean): number {
-    const [type, data] = asInt4 ? (['int4', packInt4(levels)] as const) : (['int8', bytesOf(levels)] as const);
-    return this.add(`${layer}/weights`, {data, type, shape, scale, zeroPoint: scale.map(() => 0), axis});
+    const [type, stored] = asInt4 ? (['int4', packInt4(levels)] as const) : (['int8', levels] as const);
+    return this.add(`${layer}/weights`, {
+      data: dataOf(stored),
+      type,
+      shape,
+      scale,
+      zeroPoint: scale.map(() => 0),
+      axis,
+    });
   }
 
   bias(layer: string, {bias, biasScale}: IntegerFilter, asInt64: boolean): number {
-    const {buffer} = asInt64 ? BigInt64Array.from(bias, each => BigInt(each)) : Int32Array.from(bias);
+    const data = dataOf(asInt64 ? BigInt64Array.from(bias, each => BigInt(each)) : Int32Array.from(bias));
     const quantization = {scale: biasScale, zeroPoint: biasScale.map(() => 0)};
     const type = asInt64 ? 'int64' : 'int32';
-    return this.add(`${layer}/bias`, {data: new Uint8Array(buffer), type, shape: [bias.length], ...quantization});
+    return this.add(`${layer}/bias`, {data, type, shape: [bias.length], ...quantization});
   }
 
-  #constant(layer: string, {data, type, shape, scale, zeroPoint = 0}: Constant): number {
+  #constant(layer: string, what: string, {data, type, shape, scale, zeroPoint = 0}: Constant): number {
     const quantization = scale === undefined ? {} : {scale: [scale], zeroPoint: [zeroPoint]};
-    if (data.length > 64) return this.add(`${layer}/constant`, {data, type, shape, ...quantization});
-    const key = `${type} ${shape.join()} ${data.join()} ${String(scale)}`;
+    const key = `${type} ${shape.join()} ${data.key} ${String(scale)}`;
     const known = this.#constants.get(key);
     if (known !== undefined) return known;
-    const number = this.add(`${layer}/constant`, {data, type, shape, ...quantization});
+    const number = this.add(`${layer}/${what}`, {layer, data, type, shape, ...quantization});
     this.#constants.set(key, number);
     return number;
   }

@@ -17,13 +17,15 @@ import {
 import {inferenceGraph} from '../../inference/from_layers';
 import type {InferenceGraph} from '../../inference/graph';
 import {whereToCut} from '../../inference/segments';
-import {writeModel} from './flat_model';
+import {dataOf} from './constant_data';
+import {sizeProblems, writeModel} from './flat_model';
 import {lower} from './lower';
 import {withFile, writeMetadata} from './metadata';
 import {hasOperation, refusedOperations} from './operations';
 import {fileProblems, operatorProblems} from './problems';
 import {rewritten} from './rewrite';
 import type {PortType} from './storage';
+import {float16Problems, type WeightType, withWeights} from './weights';
 
 /** How far an export is. */
 export interface ExportProgress {
@@ -45,8 +47,17 @@ export interface TFLiteOptions {
   /** Images at a time: 1 by default; null lets whoever runs the file decide, which not every runtime can. */
   readonly batchSize?: number | null;
   /**
-   * Stores weights of 4 bits and fewer as int4, half as large, where their levels fit -8 to 7 and a runtime reads that. Not
-   * every one does. False by default.
+   * What the weights of a model that is not quantized are stored as, and of layers that `floatFallback` computes in float:
+   * 'float32' (the default), 'float16' in half of the bytes, 'int8' in a quarter, or 'int4' in an eighth where LiteRT has
+   * operators for it (Dense, convolutions that are neither depthwise nor transposed, Embedding), and int8 elsewhere.
+   * Activations stay float: operators with integers round what they are given on the way ("dynamic range"). Beside integers,
+   * weights of fewer than 1024 numbers stay float32. Microcontrollers run float32 alone, and LiteRT.js took 21 times as long
+   * for float16 on wasm (LiteRT#9663). The other weights of a quantized model are integers already.
+   */
+  readonly weights?: WeightType;
+  /**
+   * Of a quantized model: stores weights of 4 bits and fewer as int4, half as large, where their levels fit -8 to 7 and a
+   * runtime reads that. Not every one does. False by default.
    */
   readonly int4?: boolean;
   /**
@@ -79,6 +90,7 @@ const RULES: Rules<TFLiteOptions> = {
   batchSize: batch,
   int4: flag,
   floatFallback: flag,
+  weights: oneOf('float32', 'float16', 'int8', 'int4'),
   description: text,
   labels: must(
     'an array of strings of one line each',
@@ -93,6 +105,19 @@ function labelProblems({outputs}: LayersModel, labels: readonly string[] | undef
   const classes = outputs[0]!.shape[outputs[0]!.shape.length - 1];
   if (!labels || classes == null || labels.length === classes) return [];
   return [`labels must be ${classes} strings, one for each class of the first output, but were ${labels.length}.`];
+}
+
+/** Weights that are asked for as what the model's are not. */
+function weightProblems(isQuantized: boolean, {weights = 'int8', int4, floatFallback}: TFLiteOptions): string[] {
+  if (!isQuantized && int4) {
+    return ["int4 is for the weights of a quantized model, and this one is not. Use weights 'int4'."];
+  }
+  if (!isQuantized || floatFallback || weights === 'int8') return [];
+  return [
+    `weights '${weights}' are for what computes in float, but the model is quantized: its weights are the integers that it ` +
+      'was trained with, stored as int8, or with int4: true in half of that where they have 4 bits or fewer. Leave weights ' +
+      'out, or write the model that was quantized.',
+  ];
 }
 
 const LABEL_FILE = 'labels.txt';
@@ -115,7 +140,7 @@ const LABEL_FILE = 'labels.txt';
 export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}): Promise<Uint8Array> {
   checkOptions('toTFLite', options, RULES);
   const {batchSize = 1, floatFallback = false, labels, onProgress} = options;
-  const problems = () => labelProblems(model, labels);
+  const problems = (isQuantized: boolean) => [...labelProblems(model, labels), ...weightProblems(isQuantized, options)];
   const graph = await inferenceGraph('toTFLite', model, {
     batch: batchSize ?? 1,
     problems,
@@ -146,9 +171,12 @@ function segmentProblems(graph: InferenceGraph, model: LayersModel, batchSize: n
 }
 
 function fileOf(graph: InferenceGraph, name: string, options: TFLiteOptions): Uint8Array {
-  const {inputType = 'float32', outputType = 'float32', batchSize, int4 = false, description = '', labels} = options;
+  const {inputType = 'float32', outputType = 'float32', weights = 'float32'} = options;
+  const {batchSize, int4 = false, description = '', labels} = options;
   throwProblems('toTFLite', fileProblems(graph, inputType, outputType));
-  const flat = lower(graph, {inputType, outputType, dynamicBatch: batchSize === null, int4});
+  const lowered = lower(graph, {inputType, outputType, dynamicBatch: batchSize === null, int4});
+  if (weights === 'float16') throwProblems('toTFLite', float16Problems(lowered));
+  const flat = withWeights(lowered, weights);
   const text = {
     name,
     description,
@@ -156,6 +184,9 @@ function fileOf(graph: InferenceGraph, name: string, options: TFLiteOptions): Ui
     outputs: graph.outputs.map(output => output.name),
     labelFile: labels && LABEL_FILE,
   };
-  const bytes = writeModel({...flat, description, metadata: [{name: 'TFLITE_METADATA', data: writeMetadata(text)}]});
+  const metadata = [{name: 'TFLITE_METADATA', data: dataOf(writeMetadata(text))}];
+  const file = {...flat, description, metadata};
+  throwProblems('toTFLite', sizeProblems(file));
+  const bytes = writeModel(file);
   return labels ? withFile(bytes, LABEL_FILE, `${labels.join('\n')}\n`) : bytes;
 }

@@ -2,6 +2,7 @@
 import type {Layer} from '../../layers/graph';
 import {type Attributes, attributesOf} from '../../layers/tfjs_internals';
 import type {Value} from '../graph';
+import {attrsOf, type Constant} from '../operators';
 import type {GraphBuilder} from '../graph_builder';
 import {type GridPair, needsInt16, type ValueGrid, valueGridOf} from '../grids';
 import type {LayerNumbers, ValueName} from '../read_layers';
@@ -34,6 +35,22 @@ export class LayerCall {
     this.numbers = numbers;
     this.inputs = inputs;
     this.shape = shape;
+  }
+
+  /** The same, with an output of another shape. */
+  giving(shape: readonly number[]): LayerCall {
+    return new LayerCall(this.graph, this.layer, this.numbers, this.inputs, shape);
+  }
+
+  /** One of TensorFlow's operations, on floats, whole numbers and booleans: floats of the first one's shape, unless told otherwise. */
+  operation(
+    op: string,
+    operands: readonly [Value, ...(Value | Constant)[]] | readonly [Constant, ...(Value | Constant)[]],
+    output: Partial<Pick<Value, 'shape' | 'type'>> = {},
+    attrs: Parameters<typeof attrsOf>[0] = {},
+  ): Value {
+    const call = {op, name: this.layer.name, attrs: attrsOf(attrs)};
+    return this.graph.operation(call, operands, [{shape: operands[0].shape, type: 'float32', ...output}])[0]!;
   }
 
   /** An attribute of the layer. */

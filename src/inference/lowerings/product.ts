@@ -1,20 +1,21 @@
 /** Layers that multiply: with kernels, or each channel with a number. */
 import {gainOf} from '../../layers/folding';
-import {steppedLayer} from '../../layers/graph';
 import {asBatchNorm, weightOf} from '../../layers/tfjs_internals';
 import {channelOf} from '../../quantizer/levels';
 import type {Value} from '../graph';
+import {inverseOf} from '../graph_builder';
 import {fitsInt8} from '../grids';
 import {type Convolution, type Filter, scaleChannels} from '../operators';
 import type {ValueName} from '../read_layers';
 import {NO_PADDING, type Pair, paddingOf} from '../window';
 import {activated} from './activation';
-import {LayerCall, type Lowering} from './layer_call';
+import {ofImages} from './images';
+import type {LayerCall, Lowering} from './layer_call';
 
 type Layout = Pick<Filter, 'shape' | 'view' | 'axis'>;
 
-/** A kernel whose dimension `axis` has the output channels. */
-const kernel = (shape: readonly number[], axis = shape.length - 1): Layout => ({shape, view: shape, axis});
+/** A kernel whose dimension `axis`, the last by default, has the output channels. */
+export const kernel = (shape: readonly number[], axis = shape.length - 1): Layout => ({shape, view: shape, axis});
 
 /** A kernel whose last two dimensions are the output channels together. */
 function depthwiseKernel(shape: readonly number[]): Layout {
@@ -22,11 +23,11 @@ function depthwiseKernel(shape: readonly number[]): Layout {
   return {shape, view: [height * width, channels * multiplier], axis: 1};
 }
 
-function shapeOf(call: LayerCall, attribute: string): readonly number[] {
+export function shapeOf(call: LayerCall, attribute: string): readonly number[] {
   return weightOf(call.layer, attribute)!.shape as number[];
 }
 
-function filterOf(call: LayerCall, attribute: string, layout: Layout, hasBias = true): Filter {
+export function filterOf(call: LayerCall, attribute: string, layout: Layout, hasBias = true): Filter {
   const outputs = layout.view[layout.axis]!;
   const bias = hasBias ? call.perChannel('bias', outputs, 0) : new Float64Array(outputs);
   const rounded = call.numbers.weights.get(attribute);
@@ -70,11 +71,11 @@ function convolved(
   return call.graph.add(operator, convolution, {inputs: [x], shape, rule: 'own'});
 }
 
-export const conv2d: Lowering = (call, x) => {
+export const conv2d = ofImages((call, x) => {
   const shape = shapeOf(call, 'kernel');
   const filter = filterOf(call, 'kernel', kernel(shape));
   return activated(call, convolved(call, 'conv2d', {filter, ...windowOf(call, x.shape, shape)}, x));
-};
+});
 
 /** As a convolution of images of one line. */
 export const conv1d: Lowering = (call, x) => {
@@ -97,22 +98,22 @@ function depthwise(call: LayerCall, x: Value, outputs: number, hasBias: boolean)
   return convolved(call, 'depthwiseConv2d', convolution, x, [...call.shape.slice(0, 3), outputs]);
 }
 
-export const depthwiseConv2d: Lowering = (call, x) => activated(call, depthwise(call, x, call.shape[3]!, true));
+export const depthwiseConv2d = ofImages((call, x) => activated(call, depthwise(call, x, call.shape[3]!, true)));
 
-export const separableConv2d: Lowering = (call, x) => {
+export const separableConv2d = ofImages((call, x) => {
   const shape = shapeOf(call, 'pointwiseKernel');
   const middle = call.round(depthwise(call, x, shape[2]!, false), 'between');
   const filter = filterOf(call, 'pointwiseKernel', kernel(shape));
   const pointwise = {filter, strides: [1, 1], dilations: [1, 1], padding: {...NO_PADDING, rule: 'valid'}} as const;
   return activated(call, convolved(call, 'conv2d', pointwise, middle));
-};
+});
 
 /** Padded as the convolution that gives x from its output would be. */
-export const conv2dTranspose: Lowering = (call, x) => {
+export const conv2dTranspose = ofImages((call, x) => {
   const shape = shapeOf(call, 'kernel');
   const filter = filterOf(call, 'kernel', kernel(shape, 2));
   return activated(call, convolved(call, 'transposedConv2d', {filter, ...windowOf(call, call.shape, shape)}, x));
-};
+});
 
 export const dense: Lowering = (call, x) => {
   const filter = filterOf(call, 'kernel', kernel(shapeOf(call, 'kernel')));
@@ -120,29 +121,31 @@ export const dense: Lowering = (call, x) => {
   return activated(call, y);
 };
 
-/** A Dense layer called on each step: as good as called on all of them, as it looks at the last dimension only. */
-export const timeDistributed: Lowering = ({graph, layer, numbers, inputs, shape}, x) => {
-  return dense(new LayerCall(graph, steppedLayer(layer)!, numbers, inputs, shape), x);
-};
-
 export const batchNorm: Lowering = (call, x) => {
-  const [axis] = [call.get('axis')].flat(); // Keras saves a list
-  if (axis !== -1 && axis !== x.shape.length - 1) {
+  const {graph} = call;
+  const [given] = [call.get('axis')].flat() as [number]; // Keras saves a list
+  const axis = given < 0 ? given + x.shape.length : given;
+  if (axis === 0) {
     const {name} = call.layer;
-    const problem = `layer ${name}: it normalizes axis ${axis}, which must be the last one.`;
-    call.graph.problems.push({layer: name, problem});
+    graph.problems.push({layer: name, problem: `layer ${name}: it normalizes samples, its axis 0, and not channels.`});
     return x;
   }
+  const order = [...x.shape.map((_, i) => i).filter(i => i !== axis), axis];
+  return graph.transpose(normalized(call, graph.transpose(x, order)), inverseOf(order));
+};
+
+/** Along the last dimension. */
+function normalized(call: LayerCall, x: Value): Value {
   const channels = x.shape[x.shape.length - 1]!;
   const of = (name: ValueName, otherwise: number) => call.perChannel(name, channels, otherwise);
   const [gamma, beta, mean, variance] = [of('gamma', 1), of('beta', 0), of('movingMean', 0), of('movingVariance', 1)];
   const gain = gainOf(gamma, variance, asBatchNorm(call.layer).epsilon);
   const offset = beta.map((each, c) => each - mean[c]! * gain[c]!);
   return call.graph.affine(x, gain, offset);
-};
+}
 
-export const rescaling: Lowering = (call, x) => {
-  const channels = x.shape[x.shape.length - 1]!;
-  const all = (value: number) => new Float64Array(channels).fill(value);
-  return call.graph.affine(x, all(call.get('scale')), all(call.get('offset')));
-};
+export const rescaling: Lowering = (call, x) =>
+  call.graph.each(x, value => {
+    const all = (number: number) => new Float64Array(value.shape[value.shape.length - 1]!).fill(number);
+    return call.graph.affine(value, all(call.get('scale')), all(call.get('offset')));
+  });

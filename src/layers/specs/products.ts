@@ -12,8 +12,8 @@ export const PRODUCTS = {
     tfmot: 'weightsTransposed',
     lowered: 'integers',
   },
-  Conv3D: {kind: 'compute', weights: {kernel: -1}},
-  Conv3DTranspose: {kind: 'compute', weights: {kernel: -2}},
+  Conv3D: {kind: 'compute', weights: {kernel: -1}, lowered: 'float'},
+  Conv3DTranspose: {kind: 'compute', weights: {kernel: -2}, lowered: 'float'},
   Dense: {kind: 'compute', weights: {kernel: -1}, splits: true, tfmot: 'weights', lowered: 'integers'},
   DepthwiseConv2D: {
     kind: 'compute',

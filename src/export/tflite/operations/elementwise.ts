@@ -1,17 +1,16 @@
 /** Operations that compute number by number. */
-import type {ValueType} from '../../../inference/operators';
-import type {OperatorName, Options} from '../schema';
 import {
   commonType,
   constantOf,
   isConstant,
   type Operand,
-  type OperationCall,
-  type Row,
   sameShape,
   scalar,
   typeIn,
-} from './operation_call';
+} from '../../../inference/operation_view';
+import type {ValueType} from '../../../inference/operators';
+import type {OperatorName, Options} from '../schema';
+import type {OperationCall, Row} from './operation_call';
 
 /** Floats of floats. */
 function ofFloats(operator: OperatorName, options?: Options): Row {
@@ -174,6 +173,38 @@ const ofWhole =
 const reluOfInts: Row = call =>
   call.giveIn('MAXIMUM', [call.cast(call.x, 'int32'), constantOf('int32', [0], [])], {type: 'int32'});
 
+const FLOAT = {type: 'float32'} as const;
+
+/** log(1 + exp(x)), without the exponential of large numbers. */
+const softplus: Row = call => {
+  const x = call.cast(call.x, 'float32');
+  const output = {shape: x.shape, ...FLOAT};
+  const below = call.make('NEG', [call.make('ABS', [x], output)], output);
+  const sum = call.make('ADD', [call.make('EXP', [below], output), scalar('float32', 1)], output);
+  call.give('ADD', [call.make('RELU', [x], output), call.make('LOG', [sum], output)]);
+};
+
+/** x / (1 + |x|) */
+const softsign: Row = call => {
+  const x = call.cast(call.x, 'float32');
+  const output = {shape: x.shape, ...FLOAT};
+  const sum = call.make('ADD', [call.make('ABS', [x], output), scalar('float32', 1)], output);
+  call.give('DIV', [x, sum]);
+};
+
+const SELU = {scale: 1.0507009873554805, alpha: 1.6732632423543772};
+
+/** scale * x above 0, scale * alpha * (exp(x) - 1) below. */
+const selu: Row = call => {
+  const x = call.cast(call.x, 'float32');
+  const output = {shape: x.shape, ...FLOAT};
+  const of = (operator: OperatorName, one: Operand, other: number) =>
+    call.make(operator, [one, scalar('float32', other)], output);
+  const above = of('MUL', call.make('RELU', [x], output), SELU.scale);
+  const below = of('SUB', call.make('EXP', [of('MINIMUM', x, 0)], output), 1);
+  call.give('ADD', [above, of('MUL', below, SELU.scale * SELU.alpha)]);
+};
+
 /** As long as it moves nothing, number by number along the last dimension. */
 function alongLast(operator: OperatorName, options: Options = {}): Row {
   return call => {
@@ -240,10 +271,13 @@ export const ELEMENTWISE: Readonly<Record<string, Row>> = {
   Rsqrt: ofFloats('RSQRT'),
   Select: select,
   SelectV2: select,
+  Selu: selu,
   Sigmoid: ofFloats('LOGISTIC'),
   Sign: ofFloats('SIGN'),
   Sin: ofFloats('SIN'),
   Softmax: alongLast('SOFTMAX', {beta: 1}),
+  Softplus: softplus,
+  Softsign: softsign,
   Sqrt: ofFloats('SQRT'),
   Square: orOfInts(ofFloats('SQUARE'), squareOfInts),
   SquaredDifference: arithmetic('SQUARED_DIFFERENCE'),

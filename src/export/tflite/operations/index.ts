@@ -1,8 +1,9 @@
 /** The table of TensorFlow's operations that files have operators for: how each is written. */
 import type {InferenceGraph, Node} from '../../../inference/graph';
+import {isConstant, isEmpty, Refusal} from '../../../inference/operation_view';
 import {ELEMENTWISE} from './elementwise';
 import {MOVING} from './moving';
-import {isConstant, isEmpty, OperationCall, Refusal, type Row, type Step} from './operation_call';
+import {OperationCall, type Row, type Step} from './operation_call';
 import {PRODUCTS} from './products';
 
 const ROWS: Readonly<Record<string, Row>> = {...ELEMENTWISE, ...MOVING, ...PRODUCTS};

@@ -1,9 +1,16 @@
 /** One of TensorFlow's operations on its way into a file: the operators that compute it there, or why none do. */
-import {type Node, sizeOf, typeOf, type Value} from '../../../inference/graph';
-import type {Constant, OperationAttrs, ValueType} from '../../../inference/operators';
+import type {Node, Value} from '../../../inference/graph';
+import {
+  constantOf,
+  ints,
+  isConstant,
+  type Operand,
+  OperationView,
+  sameShape,
+  typeIn,
+} from '../../../inference/operation_view';
+import type {ValueType} from '../../../inference/operators';
 import {type OperatorName, type Options, TENSOR_TYPES} from '../schema';
-
-export type Operand = Value | Constant;
 
 /** An operator that is to be written. */
 export interface Step {
@@ -15,97 +22,14 @@ export interface Step {
   readonly version?: number;
 }
 
-/** Why a file cannot have an operation. */
-export class Refusal extends Error {}
-
-export function isConstant(operand: Operand): operand is Constant {
-  return 'values' in operand;
-}
-
-export function typeIn(operand: Operand): ValueType {
-  return isConstant(operand) ? operand.type : typeOf(operand)!;
-}
-
-const ARRAYS = {float32: Float32Array, int32: Int32Array, bool: Uint8Array} as const;
-
-/** A constant of numbers. */
-export function constantOf(type: ValueType, values: ArrayLike<number>, shape: readonly number[]): Constant {
-  return {type, shape, values: ARRAYS[type].from(values)};
-}
-
-export const ints = (values: readonly number[], shape: readonly number[] = [values.length]) =>
-  constantOf('int32', values, shape);
-
-export const scalar = (type: ValueType, value: number) => constantOf(type, [value], []);
-
-/** The type that tfjs computes in where it is given several. */
-export function commonType(operands: readonly Operand[]): ValueType {
-  const types = operands.map(typeIn);
-  return types.includes('float32') ? 'float32' : types.includes('int32') ? 'int32' : 'bool';
-}
-
-export function sameShape(one: readonly number[], other: readonly number[]): boolean {
-  return one.length === other.length && one.every((dim, i) => dim === other[i]);
-}
-
 /** What a row of the table writes an operation with. */
-export class OperationCall {
-  readonly op: string;
-  readonly attrs: OperationAttrs;
-  readonly operands: readonly Operand[];
-  readonly outputs: readonly Value[];
+export class OperationCall extends OperationView {
   readonly steps: Step[] = [];
   readonly #name: string;
 
-  constructor({attributes, inputs, output, further}: Node<'operation'>) {
-    const {op, name, attrs, constants} = attributes;
-    const values = inputs[Symbol.iterator]();
-    const count = inputs.length + constants.size;
-    this.op = op;
-    this.attrs = attrs;
-    this.operands = Array.from({length: count}, (_, i) => constants.get(i) ?? (values.next().value as Value));
-    this.outputs = [output, ...further];
-    this.#name = name;
-  }
-
-  /** The first of what it gives, which mostly is all. */
-  get output(): Value {
-    return this.outputs[0]!;
-  }
-
-  get shape(): readonly number[] {
-    return this.output.shape;
-  }
-
-  get type(): ValueType {
-    return this.output.type!;
-  }
-
-  get x(): Operand {
-    return this.operand(0);
-  }
-
-  operand(index: number): Operand {
-    return this.operands[index] ?? this.refuse(`it has no input ${index}`);
-  }
-
-  /** What is known of an input beforehand. */
-  numbers(index: number, what: string): number[] {
-    const operand = this.operand(index);
-    return isConstant(operand) ? Array.from(operand.values) : this.refuse(`its ${what} is computed`);
-  }
-
-  number(index: number, what: string): number {
-    return this.numbers(index, what)[0]!;
-  }
-
-  /** An axis, counted from the front. */
-  axis(axis: number, {length}: readonly number[] = this.x.shape): number {
-    return axis < 0 ? axis + length : axis;
-  }
-
-  refuse(reason: string): never {
-    throw new Refusal(reason);
+  constructor(node: Node<'operation'>) {
+    super(node);
+    this.#name = node.attributes.name;
   }
 
   /** Refuses values of more dimensions than kernels have loops for. */
@@ -173,8 +97,3 @@ function castOptions(from: ValueType, to: ValueType): Options {
 
 /** How a row writes an operation. */
 export type Row = (call: OperationCall) => void;
-
-/** Whether a value has no numbers at all, which few kernels expect. */
-export function isEmpty({shape}: Operand): boolean {
-  return sizeOf(shape) === 0;
-}

@@ -1,9 +1,10 @@
 /** Operations that multiply, and windows over images, in float. */
 import {sizeOf} from '../../../inference/graph';
+import {constantOf, ints, isConstant, type Operand} from '../../../inference/operation_view';
 import type {Constant} from '../../../inference/operators';
 import {inFront} from '../filters';
 import {FUSED_ACTIVATIONS, type FusedActivation, type OperatorName, type Options, PADDINGS} from '../schema';
-import {constantOf, ints, isConstant, type Operand, type OperationCall, type Row} from './operation_call';
+import type {OperationCall, Row} from './operation_call';
 
 /** Activations that an operator computes along. */
 const FUSED: Readonly<Record<string, FusedActivation>> = {Relu: 'RELU', Relu6: 'RELU6'};
@@ -125,6 +126,27 @@ const batchMatMul: Row = call => {
   call.give('BATCH_MATMUL', [call.x, call.operand(1)], {adjX, adjY});
 };
 
+/** Of volumes, the number for each of their three dimensions. */
+function volumeOptions(call: OperationCall): Options {
+  const format = call.attrs.text('data_format', 'NDHWC').toUpperCase();
+  if (format !== 'NDHWC') call.refuse(`its volumes are in the format ${format}`);
+  const of = (name: string) => call.attrs.ints(name, [1, 1, 1, 1, 1]) as [number, number, number, number, number];
+  const [[, strideD, strideH, strideW], [, dilationDFactor, dilationHFactor, dilationWFactor]] = [
+    of('strides'),
+    of('dilations'),
+  ];
+  const padding = call.attrs.text('padding', 'VALID').toLowerCase() === 'same' ? PADDINGS.same : PADDINGS.valid;
+  return {padding, strideD, strideH, strideW, dilationDFactor, dilationHFactor, dilationWFactor};
+}
+
+const conv3d: Row = call => call.give('CONV_3D', [call.x, call.operand(1)], volumeOptions(call));
+
+/** The gradient of a convolution, as which a transposed one is known. */
+const conv3dTranspose: Row = call => {
+  call.numbers(0, 'shape');
+  call.give('CONV_3D_TRANSPOSE', [ints(call.shape), call.operand(1), call.operand(2)], volumeOptions(call));
+};
+
 function pool(operator: OperatorName): Row {
   return call => {
     const {x, padding} = paddedImage(call);
@@ -153,6 +175,8 @@ export const PRODUCTS: Readonly<Record<string, Row>> = {
   BatchMatMulV2: batchMatMul,
   BatchMatMulV3: batchMatMul,
   Conv2D: conv2d,
+  Conv3D: conv3d,
+  Conv3DBackpropInputV2: conv3dTranspose,
   DepthwiseConv2dNative: depthwiseConv2d,
   FusedBatchNorm: batchNorm,
   FusedBatchNormV2: batchNorm,

@@ -1,0 +1,1 @@
+// The Arduino library's own header has nothing that a sketch calls.
