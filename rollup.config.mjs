@@ -13,12 +13,13 @@ const ENTRIES = {
   qat: 'src/entries/qat.ts',
   import: 'src/entries/import.ts',
   tflite: 'src/entries/tflite.ts',
+  onnx: 'src/entries/onnx.ts',
 };
 
 const TFJS = /^@tensorflow\//;
 
-/** tfjs is a peer and stays outside; so does the one dependency, of the entry tflite. */
-const external = [TFJS, 'flatbuffers'];
+/** tfjs is a peer and stays outside; so do the dependencies: of the entries tflite and onnx, one each. */
+const external = [TFJS, 'flatbuffers', '@bufbuild/protobuf/wire'];
 
 const plugins = [
   {name: 'check-shaders', buildStart: () => checkShaders()},

@@ -14,6 +14,7 @@ const CACHE = fileURLToPath(new URL('../.cache/', import.meta.url));
 /** What is served. Browsers run scripts, and compile WebAssembly as it comes, of these types only. */
 const TYPES = {
   '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
   '.wasm': 'application/wasm',
   '.json': 'application/json',
   '.bin': 'application/octet-stream',

@@ -81,6 +81,7 @@ const OPTIONS = {
   TopKV2Options: '',
   TransposeConvOptions: 'padding strideW strideH fusedActivationFunction',
   TransposeOptions: '',
+  UnidirectionalSequenceLSTMOptions: 'fusedActivationFunction cellClip projClip timeMajor asymmetricQuantizeInputs',
   UnpackOptions: 'num axis',
 };
 
@@ -97,7 +98,7 @@ const USED = [
       Tensor: 'shape type buffer name quantization isVariable shapeSignature hasRank',
       QuantizationParameters: 'scale zeroPoint quantizedDimension',
       OperatorCode: 'deprecatedBuiltinCode customCode version builtinCode',
-      Operator: 'opcodeIndex inputs outputs builtinOptionsType builtinOptions',
+      Operator: 'opcodeIndex inputs outputs builtinOptionsType builtinOptions intermediates',
       Buffer: 'data',
       Metadata: 'name buffer',
       SignatureDef: 'inputs outputs signatureKey',
@@ -105,17 +106,17 @@ const USED = [
       ...OPTIONS,
     },
     enums: {
-      ActivationFunctionType: 'NONE RELU RELU_N1_TO_1 RELU6',
+      ActivationFunctionType: 'NONE RELU RELU_N1_TO_1 RELU6 TANH',
       BuiltinOperator:
         'ABS ADD ARG_MAX ARG_MIN AVERAGE_POOL_2D BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_TO CAST CEIL ' +
         'CONCATENATION CONV_2D CONV_3D CONV_3D_TRANSPOSE COS CUMSUM DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE DIV ELU ' +
         'EMBEDDING_LOOKUP EQUAL EXP FILL FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED GATHER GATHER_ND GELU GREATER ' +
-        'GREATER_EQUAL LEAKY_RELU LESS ' +
-        'LESS_EQUAL LOG LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC LOG_SOFTMAX MAXIMUM MAX_POOL_2D MEAN MINIMUM ' +
-        'MIRROR_PAD MUL NEG NOT_EQUAL ONE_HOT PACK PAD PADV2 POW PRELU QUANTIZE REDUCE_ALL REDUCE_ANY REDUCE_MAX ' +
-        'REDUCE_MIN REDUCE_PROD RELU RELU6 RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_V2 ROUND RSQRT ' +
-        'SCATTER_ND SELECT_V2 SHAPE SIGN SIN SLICE SOFTMAX SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT_V SQRT SQUARE ' +
-        'SQUARED_DIFFERENCE STRIDED_SLICE SUB SUM TANH TILE TOPK_V2 TRANSPOSE TRANSPOSE_CONV UNPACK',
+        'GREATER_EQUAL LEAKY_RELU LESS LESS_EQUAL LOG LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC LOG_SOFTMAX MAXIMUM ' +
+        'MAX_POOL_2D MEAN MINIMUM MIRROR_PAD MUL NEG NOT_EQUAL ONE_HOT PACK PAD PADV2 POW PRELU QUANTIZE REDUCE_ALL ' +
+        'REDUCE_ANY REDUCE_MAX REDUCE_MIN REDUCE_PROD RELU RELU6 RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_V2 ' +
+        'ROUND RSQRT SCATTER_ND SELECT_V2 SHAPE SIGN SIN SLICE SOFTMAX SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT_V SQRT ' +
+        'SQUARE SQUARED_DIFFERENCE STRIDED_SLICE SUB SUM TANH TILE TOPK_V2 TRANSPOSE TRANSPOSE_CONV ' +
+        'UNIDIRECTIONAL_SEQUENCE_LSTM UNPACK',
       BuiltinOptions: Object.keys(OPTIONS).join(' '),
       MirrorPadMode: 'REFLECT SYMMETRIC',
       Padding: 'SAME VALID',

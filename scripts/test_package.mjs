@@ -135,6 +135,26 @@ const CHECKS = {
     );
   },
 
+  'writes ONNX files, as an ES module and in CommonJS': async () => {
+    const text = `
+       const model = tf.sequential({layers: [tf.layers.dense({units: 2, inputShape: [3]})]});
+       toONNX(model).then(bytes => {
+         if (!new TextDecoder().decode(bytes).includes('tfjs-quantization')) throw new Error('no ONNX');
+       });`;
+    await script(
+      'onnx.mjs',
+      `import * as tf from '@tensorflow/tfjs';
+       import {toONNX} from 'tfjs-quantization/onnx';
+       ${text}`,
+    );
+    return script(
+      'onnx.cjs',
+      `const tf = require('@tensorflow/tfjs');
+       const {toONNX} = require('tfjs-quantization/onnx');
+       ${text}`,
+    );
+  },
+
   'imports graph models, as an ES module and in CommonJS': async () => {
     const text = `
        const node = [{name: 'x', op: 'Placeholder', attr: {dtype: {type: 'DT_FLOAT'}, shape: {shape: {dim: [{size: '-1'}, {size: '2'}]}}}},
@@ -247,6 +267,7 @@ const CHECKS = {
       qat: ['tfjs-layers'],
       import: both,
       tflite: ['tfjs-layers'],
+      onnx: ['tfjs-layers'],
     };
     for (const [entry, peers] of Object.entries(peersOf)) {
       await checkTypes(entry, ['tfjs-core', ...peers], [entry], RESOLUTIONS.nodenext);
@@ -269,7 +290,9 @@ const CHECKS = {
   },
 
   'documents every member of its types': () => {
-    const entries = ['index', 'qat', 'import', 'tflite', 'graph-model'].map(name => `${ROOT}dist/${name}.d.mts`);
+    const entries = ['index', 'qat', 'import', 'tflite', 'onnx', 'graph-model'].map(
+      name => `${ROOT}dist/${name}.d.mts`,
+    );
     const program = ts.createProgram(entries, {module: ts.ModuleKind.NodeNext, skipLibCheck: true});
     const checker = program.getTypeChecker();
     const hasNone = symbol => symbol.getDocumentationComment(checker).length === 0;
@@ -382,7 +405,7 @@ async function allScript(ending) {
   vm.runInContext(SCRIPT_USES, context);
   await vm.runInContext(
     `(async () => {
-      const {calibrate, fakeQuant, mendGraph, packInt4, quantizedSaveHandler, quantizeModel, toTFLite} = tf.quantization;
+      const {calibrate, fakeQuant, mendGraph, packInt4, quantizedSaveHandler, quantizeModel, toONNX, toTFLite} = tf.quantization;
       check('tf.quantization.fakeQuant', fakeQuant([0.6, 2.4], 0, 3, {numBits: 2}), '1,2');
       if (String(packInt4(new Int8Array([1, 2]))) !== '33') throw new Error('packInt4');
       const model = tf.sequential({layers: [tf.layers.dense({units: 2, inputShape: [3]})]});
@@ -390,6 +413,7 @@ async function allScript(ending) {
       await calibrate(q, tf.randomNormal([8, 3]));
       const bytes = await toTFLite(q);
       if (String.fromCharCode(...bytes.subarray(4, 8)) !== 'TFL3') throw new Error('no .tflite');
+      if ((await toONNX(q))[0] !== 8) throw new Error('no ONNX');
       let saved;
       await q.save(quantizedSaveHandler({save: async artifacts => (saved = artifacts)}, {fakeQuant: true}));
       const loaded = await tf.loadLayersModel({load: async () => saved});
@@ -411,21 +435,27 @@ function expectError(name, act, message) {
   if (!message.test(error?.message ?? '')) throw new Error(`${name}: ${error?.message ?? 'no error'}`);
 }
 
-/** Bytes, minified and compressed, of what a bundler makes of a name alone. All but packInt4 need the kernels of all backends. */
+/** Bytes, minified and compressed, of what a bundler makes of a name alone. What takes a model needs the kernels of all backends. */
 const BUNDLED = [
   ['', 'fakeQuant', MOST_BYTES],
   ['', 'minMax', MOST_BYTES],
   ['/tflite', 'packInt4', 700],
-  ['/tflite', 'toTFLite', 70_500],
+  ['/tflite', 'operatorsOf', 5_000],
+  ['/tflite', 'arenaSize', 8_500],
+  ['/tflite', 'cSource', 10_500],
+  ['/tflite', 'arduinoSketch', 13_500],
+  // With every layer class, in float and in integers, and every kind of weights.
+  ['/tflite', 'toTFLite', 86_000],
+  ['/onnx', 'toONNX', 66_000],
   ['/import', 'cutModel', 58_000],
   ['/import', 'mendLayers', 76_500],
   ['/import', 'importModel', 102_000],
-  ['/qat', 'calibrate', 47_000],
-  ['/qat', 'quantizeModel', 51_000],
+  ['/qat', 'calibrate', 49_000],
+  ['/qat', 'quantizeModel', 53_000],
 ];
 
-const PEERS = ['@tensorflow/*', 'flatbuffers'];
-const PEER = /^(@tensorflow\/|flatbuffers$)/;
+const PEERS = ['@tensorflow/*', 'flatbuffers', '@bufbuild/*'];
+const PEER = /^(@tensorflow\/|@bufbuild\/|flatbuffers$)/;
 
 async function bundled(contents) {
   const stdin = {contents, resolveDir: PROJECT};
@@ -447,6 +477,7 @@ async function bundledEffects() {
     "import 'tfjs-quantization/qat';": x + classes,
     "import 'tfjs-quantization/import';": x + classes,
     "import {toTFLite} from 'tfjs-quantization/tflite'; if (!toTFLite) throw new Error();": x + classes,
+    "import {toONNX} from 'tfjs-quantization/onnx'; if (!toONNX) throw new Error();": x + classes,
     "import {quantizedSaveHandler} from 'tfjs-quantization/qat'; quantizedSaveHandler({save: () => undefined});":
       x + classes,
     "import {FakeQuantizer} from 'tfjs-quantization/qat'; new FakeQuantizer();": x + classes,
@@ -694,10 +725,22 @@ importModel(7);
 cutModel(model, {outputs: [7]});`,
   tflite: `
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import {packInt4, toTFLite} from 'tfjs-quantization/tflite';
+import {arduinoSketch, arenaSize, cSource, operatorsOf, packInt4, toTFLite} from 'tfjs-quantization/tflite';
 declare const q: LayersModel;
+declare const file: Uint8Array;
 export const bytes: Promise<Uint8Array> = toTFLite(q, {inputType: 'int8'});
-export const packed: Uint8Array = packInt4(new Int8Array(2));`,
+export const packed: Uint8Array = packInt4(new Int8Array(2));
+export const total: number = arenaSize(file).total + operatorsOf(file)[0]!.count;
+export const texts: Map<string, string>[] = [cSource(file, {name: 'm', labels: ['a']}), arduinoSketch(file, {name: 'm'})];
+// @ts-expect-error what is written has a name
+cSource(file);`,
+  onnx: `
+import type {LayersModel} from '@tensorflow/tfjs-layers';
+import {toONNX} from 'tfjs-quantization/onnx';
+declare const q: LayersModel;
+export const bytes: Promise<Uint8Array> = toONNX(q, {opset: 21, layout: 'NCHW', batchSize: null});
+// @ts-expect-error no such layout
+toONNX(q, {layout: 'NHCW'});`,
 };
 
 /** Runs what is asked for, after what all of it needs: a few checks at a time. */

@@ -13,7 +13,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/quantizer': ['kernels', 'src/check', 'src/ops'],
   'src/qat': ['kernels', 'src/check', 'src/layers', 'src/quantizer'],
   'src/inference': ['src/check', 'src/graph_model', 'src/layers', 'src/qat', 'src/quantizer'],
+  'src/export/onnx': ['src/check', 'src/inference'],
   'src/export/tflite': ['src/check', 'src/inference'],
+  'src/export/microcontrollers': ['src/check', 'src/export/tflite'],
   'src/export/tfjs': ['src/check', 'src/inference', 'src/layers', 'src/qat', 'src/quantizer'],
 };
 
@@ -60,10 +62,16 @@ describe('The rooms', () => {
     }
   });
 
-  const writers = Object.keys(ROOMS).filter(room => /^src\/export\/(?!tfjs)/.test(room));
+  it('let src/export/microcontrollers know the schema alone of who writes files, and nothing of tfjs', () => {
+    const imported = sourcesIn('src/export/microcontrollers').flatMap(importsIn);
+    const others = imported.filter(path => /^(@|src\/export\/tflite)/.test(path));
+    expect([...new Set(others)]).toEqual(['src/export/tflite/schema_numbers']);
+  });
+
+  const writers = Object.keys(ROOMS).filter(room => /^src\/export\/(?!tfjs|microcontrollers)/.test(room));
   for (const writer of writers) {
     it(`let ${writer} know tfjs-layers as the type of a model alone`, () => {
-      const knowing = sourcesIn(writer).filter(each => importsIn(each).some(from => from.startsWith('@')));
+      const knowing = sourcesIn(writer).filter(each => importsIn(each).some(from => from.startsWith('@tensorflow/')));
       expect(knowing.length).toBe(1);
       expect(knowing[0]![1]).toContain("import type {LayersModel} from '@tensorflow/tfjs-layers';");
     });

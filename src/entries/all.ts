@@ -7,9 +7,10 @@
 import * as graphModel from './graph_model';
 import * as imports from './import';
 import * as ops from './index';
+import * as onnx from './onnx';
 import * as qat from './qat';
 import * as tflite from './tflite';
 
 export * from './graph_model';
 export * from './index';
-export const quantization = {...ops, ...graphModel, ...imports, ...qat, ...tflite};
+export const quantization = {...ops, ...graphModel, ...imports, ...onnx, ...qat, ...tflite};

@@ -1,5 +1,6 @@
 /**
- * Quantized models as .tflite files, for LiteRT, LiteRT.js and TensorFlow Lite for Microcontrollers.
+ * Quantized models as .tflite files, for LiteRT, LiteRT.js and TensorFlow Lite for Microcontrollers, and what the last needs of any such
+ * file: C++, its operators, its memory.
  *
  * @packageDocumentation
  */

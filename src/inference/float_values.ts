@@ -3,12 +3,20 @@ import {inputOf, type InferenceGraph, type LayerProblem, typeOf, type Value} fro
 import type {Operator} from './operators';
 
 /** Operators that take an input as it is given. */
-const TAKES_INPUTS: ReadonlySet<Operator> = new Set(['lookup', 'requantize', 'reshape', 'slice', 'transpose']);
+const TAKES_INPUTS: ReadonlySet<Operator> = new Set([
+  'lookup',
+  'requantize',
+  'reshape',
+  'reverse',
+  'slice',
+  'transpose',
+]);
 
 /** Values without a grid, but for inputs whose numbers are only moved, or the numbers of rows. */
 export function floatProblems({nodes, outputs}: InferenceGraph): LayerProblem[] {
   const isUnrounded = (value: Value) => !value.grid && !typeOf(value);
-  const given = outputs.filter(({value}) => inputOf(value));
+  // Moved floats are a tensor as good as any.
+  const given = outputs.filter(({value}) => inputOf(value) && !(typeOf(value) && value.producer));
   const without = [...nodes.map(({output}) => output), ...outputs.map(({value}) => value)].filter(
     value => isUnrounded(value) && !inputOf(value),
   );

@@ -26,18 +26,21 @@ import {GraphBuilder} from './graph_builder';
 import {classProblems, levelProblems, quantizerProblems, unsetProblems} from './layer_problems';
 import {loweringOf, samplesOf} from './lowerings';
 import {LayerCall} from './lowerings/layer_call';
+import {maskProblems} from './masks';
 import type {ValueType} from './operators';
 import {type LayerNumbers, LayerReader} from './read_layers';
-import {asSegment, operationProblems} from './segments';
+import {operationProblems, segmentsIn} from './segments';
 
 /** What {@link inferenceGraph} takes. */
 export interface GraphOptions {
-  /** How many samples the graph is for. */
-  readonly batch: number;
+  /** How many samples the graph is for; null where that is open. */
+  readonly batch: number | null;
   /** What the caller finds wrong itself, once the model is one: it is told in the same message. */
   readonly problems: (isQuantized: boolean) => readonly string[];
   /** Whether the caller has an operator for one of TensorFlow's operations. */
   readonly hasOperation: (op: string) => boolean;
+  /** Whether the caller has an operator for all steps of an LSTM. */
+  readonly hasLSTM: boolean;
   /** What of a graph the caller has no operators for. */
   readonly graphProblems: (graph: InferenceGraph) => readonly LayerProblem[];
   /** Whether layers of a quantized model that cannot be computed in integers are computed in float. */
@@ -46,10 +49,18 @@ export interface GraphOptions {
   readonly onProgress: ((progress: {readonly done: number; readonly total: number}) => void) | undefined;
 }
 
+/** How large a graph is where that is open. */
+export interface OpenSizes {
+  readonly batch: number;
+  /** What a model leaves open beside the batch. */
+  readonly others: number;
+}
+
 /** What one call of {@link inferenceGraph} is for. */
 interface Job extends GraphOptions {
   readonly caller: string;
   readonly model: LayersModel;
+  readonly sizes: OpenSizes | undefined;
 }
 
 /** What is read of a model. */
@@ -68,23 +79,46 @@ export async function inferenceGraph(
   model: LayersModel,
   options: GraphOptions,
 ): Promise<InferenceGraph> {
+  const [graph] = await inferenceGraphs(caller, model, options, []);
+  return graph!;
+}
+
+/** A graph for each of some sizes, if there are any and something is open: the batch, or more of a model that is not quantized. */
+export async function inferenceGraphs(
+  caller: string,
+  model: LayersModel,
+  options: GraphOptions,
+  openSizes: readonly OpenSizes[],
+): Promise<readonly InferenceGraph[]> {
   checkModel(caller, model);
   return withModel(caller, model, async () => {
-    const job = {caller, model, ...options};
-    const {numbers, inFloat} = await readModel(job);
-    // A layer that turns out to need float may make others that take from it need it.
-    const floats = new Set(inFloat);
-    for (;;) {
-      const graph = await buildGraph(job, numbers, floats);
-      const wrong = [...graph.problems, ...floatProblems(graph), ...job.graphProblems(graph)];
-      const found = wrong.filter(({layer}) => !floats.has(layer));
-      if (found.length === 0 || !job.floatFallback) {
-        throwProblems(caller, [...new Set(wrong.map(({problem}) => problem))]);
-        return graph;
-      }
-      found.forEach(({layer}) => floats.add(layer));
-    }
+    const isOpen = options.batch === null || leavesOpen(model);
+    const jobs = (isOpen && openSizes.length > 0 ? openSizes : [undefined]).map(sizes => ({
+      caller,
+      model,
+      ...options,
+      sizes,
+    }));
+    const read = await readModel(jobs[0]!);
+    const graphs: InferenceGraph[] = [];
+    for (const job of jobs) graphs.push(await graphOf(job, read));
+    return graphs;
   });
+}
+
+async function graphOf(job: Job, {numbers, inFloat}: Read): Promise<InferenceGraph> {
+  // A layer that turns out to need float may make others that take from it need it.
+  const floats = new Set(inFloat);
+  for (;;) {
+    const graph = await buildGraph(job, numbers, floats);
+    const wrong = [...graph.problems, ...floatProblems(graph), ...job.graphProblems(graph)];
+    const found = wrong.filter(({layer}) => !floats.has(layer));
+    if (found.length === 0 || !job.floatFallback) {
+      throwProblems(job.caller, [...new Set(wrong.map(({problem}) => problem))]);
+      return graph;
+    }
+    found.forEach(({layer}) => floats.add(layer));
+  }
 }
 
 async function readModel({caller, model, problems, hasOperation, floatFallback, onProgress}: Job): Promise<Read> {
@@ -99,7 +133,7 @@ async function readModel({caller, model, problems, hasOperation, floatFallback, 
   const reader = new LayerReader(true);
   const wrong = [...problems(isQuantized), ...told(classProblems(layers, floatFallback || !isQuantized))];
   if (isQuantized) wrong.push(...inIntegers(quantizerProblems(layers)));
-  wrong.push(...operationProblems(model, hasOperation));
+  wrong.push(...operationProblems(model, hasOperation), ...maskProblems(model));
   wrong.push(...(await reader.nonFiniteProblems(layers)));
   const grids = new Map<Layer, ReadonlyMap<string, IntegerGrid | undefined>>();
   for (const layer of layers) grids.set(layer, await reader.grids(layer));
@@ -130,16 +164,22 @@ function usesOf({consumers, outputs}: FlatGraph, tensor: number): number {
   return taken.filter(each => each === tensor).length;
 }
 
-function inputShapes({caller, model, batch}: Job): number[][] {
-  const hasSegments = allLayers(asContainer(model)).some(layer => asSegment(unwrapped(layer)));
+function leavesOpen({inputs}: LayersModel): boolean {
+  return inputs.some(({shape}) => shape.slice(1).includes(null));
+}
+
+function inputShapes({caller, model, batch, sizes}: Job): number[][] {
+  const layers = allLayers(asContainer(model));
+  const hasSegments = segmentsIn(model).length > 0;
+  const size = hasSegments || layers.some(isQuantizing) ? undefined : sizes?.others;
   return model.inputs.map(({shape}, i) => {
     // Segments are of the sizes of the graph that they come from.
     if (hasSegments && !shape.includes(null)) return shape.map(Number);
-    const unknown = shape.slice(1).some(dim => dim == null);
-    if (!unknown) return [batch, ...shape.slice(1).map(Number)];
+    const dims = shape.slice(1).map(dim => dim ?? size);
+    if (dims.every(dim => dim !== undefined)) return [batch ?? sizes?.batch ?? 1, ...dims];
     throw new Error(
-      `${caller}: input ${model.inputNames[i]} has the shape [${shape.map(dim => dim ?? 'any')}], but a file has one size ` +
-        'for everything but the batch. Build the model with an inputShape of numbers.',
+      `${caller}: input ${model.inputNames[i]} has the shape [${shape.map(dim => dim ?? 'any')}], but a file of a quantized ` +
+        'model, or of graph segments, has one size for everything but the batch. Build it with an inputShape of numbers.',
     );
   });
 }
@@ -163,7 +203,7 @@ async function buildGraph(
 ): Promise<InferenceGraph> {
   const {model} = job;
   const flat = flatten(asContainer(model));
-  const graph = new GraphBuilder();
+  const graph = new GraphBuilder(job.hasLSTM);
   const inputs = inputShapes(job).map((shape, i) => {
     const type = model.inputs[i]!.dtype as ValueType;
     return graph.input(model.inputNames[i]!, shape, type, 1);

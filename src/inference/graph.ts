@@ -114,7 +114,7 @@ export function computesInInt16({output, rule, inputs}: Node): boolean {
 }
 
 /** Operators that move values of any type. */
-const MOVING: ReadonlySet<Operator> = new Set(['reshape', 'slice', 'transpose']);
+const MOVING: ReadonlySet<Operator> = new Set(['reshape', 'reverse', 'slice', 'transpose']);
 
 /** The input that a value is, or holds the moved values of, if nobody has rounded them: numbers as the caller gives them. */
 export function inputOf(value: Value): Value | undefined {

@@ -38,6 +38,7 @@ const CLAMPING: ReadonlySet<Operator> = new Set([
   'dense',
   'depthwiseConv2d',
   'multiply',
+  'subtract',
   'transposedConv2d',
 ]);
 
@@ -53,7 +54,9 @@ const OF_WHOLE_NUMBERS: ReadonlySet<Operator> = new Set([
   'multiply',
   'pad',
   'reshape',
+  'reverse',
   'slice',
+  'subtract',
   'transpose',
 ]);
 
@@ -63,6 +66,8 @@ export class GraphBuilder implements InferenceGraph {
   readonly inputs: NamedValue[] = [];
   readonly outputs: NamedValue[] = [];
   readonly problems: LayerProblem[] = [];
+  /** Whether there is an operator for all steps of an LSTM. */
+  readonly hasLSTM: boolean;
   /** The layer that is being added. */
   layer = '';
   /** Whether that is computed in float, whatever it is given. */
@@ -70,6 +75,10 @@ export class GraphBuilder implements InferenceGraph {
   /** What the inputs are where they are taken as they are. */
   readonly #types = new Map<Value, ValueType>();
   readonly #floats = new Map<Value, Value>();
+
+  constructor(hasLSTM: boolean) {
+    this.hasLSTM = hasLSTM;
+  }
 
   input(name: string, shape: readonly number[], type: ValueType, uses: number): Value {
     const value: Value = {shape, layer: name, uses, grid: undefined, type: undefined, producer: undefined};
@@ -169,16 +178,9 @@ export class GraphBuilder implements InferenceGraph {
     const fits = (x: Value, i: number) => (orders[i] ? orders[i].join() === order!.join() : isInAnyOrder(x, order!));
     if (!order || !inputs.every(fits)) return {values: inputs, permutation: inputs[0]!.shape.map((_, i) => i)};
     const values = inputs.map((x, i) => {
-      if (!orders[i]) {
-        const shape = inverseOf(order).map(axis => x.shape[axis]!);
-        return this.reshape(x, shape);
-      }
-      const [value] = x.producer!.inputs as [Value];
-      if (x.uses > 1) {
-        x.uses--;
-        value.uses++;
-      }
-      return value;
+      if (orders[i]) return takenBefore(x);
+      const shape = inverseOf(order).map(axis => x.shape[axis]!);
+      return this.reshape(x.producer?.operator === 'reshape' && isUnchanged(x) ? takenBefore(x) : x, shape);
     });
     return {values, permutation: order};
   }
@@ -247,20 +249,31 @@ export class GraphBuilder implements InferenceGraph {
   /** Gives grids to what only moves values, clamps them or is on the way to a value, and was not rounded itself. */
   settle(): void {
     this.#dropUnused();
-    for (const node of this.nodes) {
-      const {output, operator, rule, reach, inputs} = node;
-      if (output.grid || output.type) continue;
-      if (rule === 'same' || operator === 'clamp') output.grid = commonGrid(inputs);
-      if (reach) output.grid = this.#gridOver(node, reach);
-    }
+    for (const node of this.nodes) this.#settle(node);
   }
 
-  /** Leaves out orders of dimensions that nobody takes, as all put them in another one. */
+  /** A value that is taken on the grid that it has by then. */
+  settled(x: Value): Value {
+    const {producer} = x;
+    if (!producer || x.grid || x.type) return x;
+    producer.inputs.forEach(each => this.settled(each));
+    this.#settle(producer);
+    return x;
+  }
+
+  #settle(node: Node): void {
+    const {output, operator, rule, reach, inputs} = node;
+    if (output.grid || output.type) return;
+    if (rule === 'same' || operator === 'clamp') output.grid = commonGrid(inputs);
+    if (reach) output.grid = this.#gridOver(node, reach);
+  }
+
+  /** Leaves out orders of dimensions, and shapes, that nobody takes, as all put them in another one. */
   #dropUnused(): void {
     const taken = new Set(this.outputs.map(({value}) => value));
     for (let i = this.nodes.length - 1; i >= 0; --i) {
       const {operator, output, inputs} = this.nodes[i]!;
-      if (operator === 'transpose' && !taken.has(output)) this.nodes.splice(i, 1);
+      if ((operator === 'transpose' || operator === 'reshape') && !taken.has(output)) this.nodes.splice(i, 1);
       else inputs.forEach(x => taken.add(x));
     }
   }
@@ -297,9 +310,24 @@ export function inverseOf(permutation: readonly number[]): number[] {
 }
 
 /** The order in which the dimensions of a value were put, if its numbers stayed what they were. */
-function orderOf({producer, grid}: Value): readonly number[] | undefined {
-  if (producer?.operator !== 'transpose' || !sameGrid(grid, producer.inputs[0]!.grid)) return undefined;
-  return producer.attributes.permutation;
+function orderOf(value: Value): readonly number[] | undefined {
+  const {producer} = value;
+  return producer?.operator === 'transpose' && isUnchanged(value) ? producer.attributes.permutation : undefined;
+}
+
+/** Whether numbers that are moved are those that they were before. */
+function isUnchanged({producer, grid}: Value): boolean {
+  return sameGrid(grid, producer!.inputs[0]!.grid);
+}
+
+/** What a value was before it was moved, for somebody to take it in its place. */
+function takenBefore(x: Value): Value {
+  const [value] = x.producer!.inputs as [Value];
+  if (x.uses > 1) {
+    x.uses--;
+    value.uses++;
+  }
+  return value;
 }
 
 /** Whether a value has its numbers one after the other in the same way before its dimensions are put in an order. */

@@ -21,23 +21,26 @@ function spreadOf(levels: Int8Array): number {
 export interface Widths {
   readonly inInt16: boolean;
   readonly asInt4: boolean;
+  /** Whether all channels are to stay on one step, if they are; false by default. */
+  readonly onOneStep?: boolean;
 }
 
 /**
  * The bias counts in steps of input times weight, so these should be small. A channel whose weights are so small that its
  * bias would not fit an int32 gets coarser steps, which its weights hardly notice.
  */
-export function integersFor(filter: Filter, inputScale: number, {inInt16, asInt4}: Widths) {
+export function integersFor(filter: Filter, inputScale: number, {inInt16, asInt4, onOneStep = false}: Widths) {
   const channel = channelsOf(filter);
   // Of an operator on grids: it has no floats.
   const own = filter.levels as Int8Array;
   const spread = asInt4 ? 1 : spreadOf(own);
   let levels = spread === 1 ? own : own.map(level => level * spread);
   const scale = usableScale(filter.scale).map(each => each / spread);
-  const coarser = scale.map((each, c) => {
+  const needed = scale.map((each, c) => {
     if (inInt16 || filter.scale[c] === 0) return 1;
     return Math.max(1, Math.abs(filter.bias[c]!) / (inputScale * each * LARGEST_BIAS));
   });
+  const coarser = onOneStep ? needed.fill(Math.max(...needed)) : needed;
   const changes = coarser.some(each => each > 1) || filter.scale.some(each => each === 0);
   if (changes) {
     levels = levels.map((level, i) => (filter.scale[channel(i)] === 0 ? 0 : roundAway(level / coarser[channel(i)]!)));

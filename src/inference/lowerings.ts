@@ -38,6 +38,7 @@ import {
   rescaling,
   separableConv2d,
 } from './lowerings/product';
+import {bidirectional, objectionToRecurrent, recurrent} from './lowerings/recurrent';
 import {segment} from './lowerings/segment';
 import {conv3d, conv3dTranspose, pool3d} from './lowerings/volumes';
 
@@ -54,12 +55,14 @@ export const LOWERINGS = {
   AveragePooling2D: pool('average', 2),
   AveragePooling3D: pool3d('average'),
   BatchNormalization: batchNorm,
+  Bidirectional: bidirectional,
   CategoryEncoding: categoryEncoding,
   CenterCrop: centerCrop,
   Concatenate: concatenate,
   Conv1D: conv1d,
   Conv2D: conv2d,
   Conv2DTranspose: conv2dTranspose,
+  ConvLSTM2D: recurrent,
   Conv3D: conv3d,
   Conv3DTranspose: conv3dTranspose,
   Cropping2D: cropping2d,
@@ -70,6 +73,7 @@ export const LOWERINGS = {
   ELU: activated,
   Embedding: embedding,
   Flatten: flatten,
+  GRU: recurrent,
   GaussianDropout: unchanged,
   GaussianNoise: unchanged,
   GlobalAveragePooling1D: globalAverage([1]),
@@ -77,6 +81,7 @@ export const LOWERINGS = {
   GlobalMaxPooling1D: globalMax([1]),
   GlobalMaxPooling2D: globalMax([1, 2]),
   InputLayer: unchanged,
+  LSTM: recurrent,
   LayerNormalization: layerNormalization,
   LeakyReLU: leakyRelu,
   Masking: masking,
@@ -91,6 +96,7 @@ export const LOWERINGS = {
   QuantizeLayer: unchanged,
   'tfjs-quantization>GraphSegment': segment,
   'tfjs-quantization>QuantizedInput': unchanged,
+  RNN: recurrent,
   // tfjs widens images at random even when it is not trained, Keras never then.
   RandomWidth: unchanged,
   ReLU: relu,
@@ -99,6 +105,7 @@ export const LOWERINGS = {
   Reshape: reshape,
   Resizing: resizing,
   SeparableConv2D: separableConv2d,
+  SimpleRNN: recurrent,
   Softmax: softmax,
   SpatialDropout1D: unchanged,
   ThresholdedReLU: thresholdedRelu,
@@ -144,6 +151,7 @@ export function objectionTo(layer: Layer, inFloat: boolean): string | undefined 
   if (name === 'SeparableConv2D' && isChannelsFirst && weightOf(layer, 'bias'))
     return "tfjs adds its bias to the rows of channelsFirst images. Build it without one, or with 'channelsLast'";
   if (name === 'Dot') return objectionToDot(layer, inFloat);
+  if (specOf(layer)?.kind === 'recurrent') return objectionToRecurrent(layer, inFloat);
   const inner = steppedLayer(layer);
   if (!inner) return objectionToActivation(layer, inFloat);
   // Of a model, all layers are asked themselves.

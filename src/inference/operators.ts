@@ -1,5 +1,6 @@
 /** The operators of a graph, named for what they compute on tensors whose last dimension is the channels. */
 import {channelOf} from '../quantizer/levels';
+import type {ValueGrid} from './grids';
 import type {Pair, Window} from './window';
 
 /** Numbers that are given. */
@@ -86,6 +87,21 @@ export interface Pool extends Window {
   readonly size: Pair;
 }
 
+/** What a gate of an LSTM multiplies with: its input, and the output of the step before. The bias is the kernel's. */
+export interface Gate {
+  readonly kernel: Filter;
+  readonly recurrentKernel: Filter;
+}
+
+/** All steps of an LSTM whose gates are sigmoids, and whose activation is tanh: from [batch, steps, in] to [batch, steps, out]. */
+export interface LSTM {
+  readonly gates: Readonly<Record<'input' | 'forget' | 'cell' | 'output', Gate>>;
+  /** The grid of the state inside; undefined in float. The output of a step is what the next one is given, on its grid. */
+  readonly cell: ValueGrid | undefined;
+  /** Whether a call goes on where the last one ended; else each begins with zeros, or with what is given as further inputs. */
+  readonly stateful: boolean;
+}
+
 /** How an image is stretched to its new size. */
 interface Resize {
   /** Whether the centers of its corners stay where they are; else its upper left corner does. */
@@ -101,9 +117,11 @@ export interface Attributes {
   /** Padded as the convolution that would give its input from its output. */
   transposedConv2d: Convolution;
   dense: {readonly filter: Filter};
+  lstm: LSTM;
   /** Of two values of matrices, one for each sample. */
   matmul: {readonly transposeX: boolean; readonly transposeY: boolean};
   add: None;
+  subtract: None;
   multiply: None;
   maximum: None;
   minimum: None;
@@ -119,6 +137,8 @@ export interface Attributes {
   pad: {readonly amounts: readonly Pair[]};
   /** What begins there, as large as the output. */
   slice: {readonly begin: readonly number[]};
+  /** The other way round, along one dimension. */
+  reverse: {readonly axis: number};
   transpose: {readonly permutation: readonly number[]};
   reshape: None;
   /** Rows of a table, by their numbers. */
@@ -158,6 +178,27 @@ export function scaleChannels(filter: Filter, gain: Float64Array): void {
     filter.levels = filter.levels.map((level, i) => (gain[channel(i)]! < 0 ? -level : level));
   }
   filter.scale = filter.scale.map((scale, c) => scale * Math.abs(gain[c]!));
+}
+
+/** Those of the output channels, in that order, of a filter whose last dimension they are. */
+export function channelsFrom(filter: Filter, channels: readonly number[]): Filter {
+  const {levels, shape, view, axis, bits, scale, bias} = filter;
+  const before = view[axis]!;
+  const chosen = levels.slice(0, (levels.length / before) * channels.length);
+  chosen.forEach((_, i) => {
+    chosen[i] = levels[Math.floor(i / channels.length) * before + channels[i % channels.length]!]!;
+  });
+  const resized = (dims: readonly number[]) => [...dims.slice(0, -1), channels.length];
+  const picked = (values: Float64Array) => Float64Array.from(channels, c => values[c]!);
+  return {
+    levels: chosen,
+    shape: resized(shape),
+    view: resized(view),
+    axis,
+    bits,
+    scale: picked(scale),
+    bias: picked(bias),
+  };
 }
 
 /** What multiplies each channel with a gain of its own, and adds an offset. */

@@ -1,10 +1,10 @@
 /** The numbers of a quantized model's layers, read from the device: each variable, each range and each rounded weight once. */
 import {clone, tidy} from '@tensorflow/tfjs-core';
 import {foldingGainOf} from '../layers/folding';
-import {type Layer, steppedLayer} from '../layers/graph';
+import type {Layer} from '../layers/graph';
 import {unwrapped} from '../layers/layer_wrapper';
 import {type BatchNorm, weightOf} from '../layers/tfjs_internals';
-import {slotsOf} from '../layers/weights';
+import {hostsOf, slotsOf} from '../layers/weights';
 import {isQuantizing, QuantizingWrapper, type RoundedWeight} from '../qat/quantized_layers/quantizing';
 import type {FakeQuantizer} from '../quantizer/fake_quantizer';
 import {gridOfQuantizer, type IntegerGrid, levelsOf, type WeightLevels} from '../quantizer/levels';
@@ -20,15 +20,15 @@ export interface LayerNumbers {
   readonly weights: ReadonlyMap<string, WeightLevels>;
   /** Weights that could be rounded, and are not, by attribute. */
   readonly floats: ReadonlyMap<string, Float32Array>;
-  /** Other variables, by attribute. */
-  readonly values: ReadonlyMap<ValueName, Float32Array>;
+  /** Other variables, by attribute; in layers inside with what is in front of the names of their weights. */
+  readonly values: ReadonlyMap<string, Float32Array>;
   /** Where the layer rounds activations: 'before activation', 'between', 'activation', 'output'. */
   readonly grids: ReadonlyMap<string, IntegerGrid>;
 }
 
 /** A layer's variables as they are. */
 interface Variables {
-  readonly values: ReadonlyMap<ValueName, Float32Array>;
+  readonly values: ReadonlyMap<string, Float32Array>;
   /** The names of those that hold NaN or Infinity, which no integer can tell. */
   readonly nonFinite: readonly string[];
 }
@@ -127,13 +127,15 @@ export class LayerReader {
 }
 
 async function readVariables(layer: Layer): Promise<Variables> {
-  const host = steppedLayer(layer) ?? layer;
-  const values = new Map<ValueName, Float32Array>();
+  const hosts = hostsOf(layer);
+  const values = new Map<string, Float32Array>();
   const nonFinite: string[] = [];
   for (const variable of layer.weights) {
     const data = await variable.read().data<'float32'>();
-    const attribute = VALUES.find(name => weightOf(host, name) === variable);
-    if (attribute) values.set(attribute, data);
+    for (const {host, prefix} of hosts) {
+      const attribute = VALUES.find(name => weightOf(host, name) === variable);
+      if (attribute) values.set(prefix + attribute, data);
+    }
     if (data.every(Number.isFinite)) continue;
     const {originalName} = variable;
     nonFinite.push(

@@ -11,6 +11,11 @@ export function asSegment(layer: Layer): GraphSegment | undefined {
   return kindOf(layer, {}) === 'segment' ? (layer as GraphSegment) : undefined;
 }
 
+/** The segments of a model, each a layer of it. */
+export function segmentsIn(model: LayersModel): Layer[] {
+  return allLayers(asContainer(model)).filter(layer => asSegment(unwrapped(layer)));
+}
+
 /** One of the values that a node takes or gives. */
 export interface Reference {
   readonly node: string;

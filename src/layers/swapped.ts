@@ -14,12 +14,16 @@ export interface Swap {
 
 /** Puts values in the place of a layer's own for one call. */
 export function swapped<T>(swaps: readonly Swap[], run: () => T): T {
-  const before = swaps.map(({host, attr}) => (host as Attributes)[attr]);
+  const before = swaps.map(({host, attr}) => Object.getOwnPropertyDescriptor(host, attr));
   for (const {host, attr, value} of swaps) (host as Attributes)[attr] = value;
   try {
     return run();
   } finally {
-    swaps.forEach(({host, attr}, i) => ((host as Attributes)[attr] = before[i]));
+    swaps.forEach(({host, attr}, i) => {
+      // What was its class's is so again.
+      if (before[i]) Object.defineProperty(host, attr, before[i]);
+      else Reflect.deleteProperty(host, attr);
+    });
   }
 }
 

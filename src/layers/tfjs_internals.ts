@@ -58,6 +58,8 @@ export interface Attributes {
   readonly epsilon: number;
   /** layers/wrappers.js: Bidirectional */
   readonly forwardLayer: Layer;
+  /** Whether the last step comes first. layers/recurrent.js: RNN */
+  readonly goBackwards: boolean;
   /** Of images. layers/preprocessing/image_resizing.js, center_crop.js */
   readonly height: number;
   /** layers/convolutional.js: UpSampling2D; layers/preprocessing/image_resizing.js, random_width.js */
@@ -88,8 +90,14 @@ export interface Attributes {
   readonly poolSize: number | number[];
   /** Of convolutions, the dimensions they slide over. layers/convolutional.js: BaseConv */
   readonly rank: number;
+  /** What the gates of a GRU and an LSTM apply. layers/recurrent.js: the cells */
+  readonly recurrentActivation: Activation;
   /** As `dropoutMask`. layers/recurrent.js: the cells */
   readonly recurrentDropoutMask: Tensor | Tensor[] | null;
+  /** Whether all steps are the output; else the last alone. layers/recurrent.js: RNN; layers/wrappers.js: Bidirectional */
+  readonly returnSequences: boolean;
+  /** Whether the last states are outputs, too. layers/recurrent.js: RNN; layers/wrappers.js: Bidirectional */
+  readonly returnState: boolean;
   /** layers/preprocessing/image_preprocessing.js: Rescaling */
   readonly scale: number;
   /** layers/recurrent.js: the cells */

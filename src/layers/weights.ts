@@ -27,7 +27,7 @@ export interface Slot {
   readonly attr: string;
   /** What tells the slot from the others of its layer. */
   readonly name: string;
-  /** The dimension of output channels; 'depthwise' where in and multiplier are both. */
+  /** The dimension of output channels; 'depthwise' where in and multiplier are both, 'gates' where each quarter of them is one. */
   readonly axis: ChannelAxis | undefined;
 }
 
@@ -44,8 +44,19 @@ const BY_NAME: Readonly<Record<string, ChannelAxis>> = {
 function axesOf(layer: Layer, custom: CustomWeights | undefined): [string, ChannelAxis | undefined][] {
   if (custom) return Object.entries(custom).map(([attr, weight]) => [attr, weight?.axis]);
   const spec = specOf(layer);
-  if (spec) return Object.entries(spec.weights ?? {});
+  if (spec) {
+    return Object.entries(spec.weights ?? {}).map(([attr, axis]) => [
+      attr,
+      typeof axis === 'function' ? axis(layer) : axis,
+    ]);
+  }
   return Object.entries(BY_NAME).filter(([attr]) => hostOf(layer)[attr]);
+}
+
+/** A layer and those that it calls, with what is in front of the names of their weights. */
+export function hostsOf(layer: Layer, prefix = ''): {readonly host: Layer; readonly prefix: string}[] {
+  const inner = innerLayers(layer).filter(each => !isContainer(each));
+  return [{host: layer, prefix}, ...inner.flatMap((each, i) => hostsOf(each, prefix + innerPrefix(layer, i)))];
 }
 
 /** The weights to quantize of a built layer. */
@@ -59,7 +70,8 @@ export function slotsOf(layer: Layer, custom: CustomWeights | undefined, prefix 
   return [...own, ...inner.flatMap((each, i) => slotsOf(each, undefined, `${prefix}${innerPrefix(layer, i)}`))];
 }
 
-function innerPrefix(layer: Layer, index: number): string {
+/** What tells the weights of a layer inside another from those of the others there. */
+export function innerPrefix(layer: Layer, index: number): string {
   if ('forwardLayer' in layer) return index === 0 ? 'forward_' : 'backward_';
   return 'cells' in layer ? `cell${index}_` : '';
 }

@@ -81,6 +81,7 @@ export class Replacements {
       between: between && activations ? activations : null,
       output: outputConfig ?? null,
       allOutputs: true,
+      states: true,
       customWeights: custom ? Object.entries(custom).map(([name, each]) => ({name, axis: each?.axis ?? null})) : null,
       folds: hasWeights && folds && weights.perChannel === false ? {name: folds.name} : null,
       reason: reason === undefined ? null : {name: reason},

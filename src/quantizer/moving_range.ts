@@ -26,6 +26,7 @@ import {
   stepsOf,
 } from './range';
 import {keepsOffTies, offHalfWay} from './ties';
+import {atPowerOfTwo} from './power_of_two';
 
 /** The weight of a range when it was last given from outside, and the batches since. */
 interface Seen {
@@ -119,7 +120,7 @@ export class MovingRange implements QuantizerRange {
     const [rounded, moved] = fakeQuantWithMovingRange(x, before, this.#attrs(x));
     this.#cell.write(moved);
     if (seen) this.#seen.note(moved, {...seen, batches: seen.batches + 1});
-    return rounded;
+    return this.#options.powerOfTwo ? this.#round(x) : rounded;
   }
 
   /** Rounds to the range as it is. Where that may not be set yet, which the device knows, values may pass. */
@@ -144,12 +145,13 @@ export class MovingRange implements QuantizerRange {
 
   /** The range that is rounded to; its ends alone count. */
   #used(range: Tensor): Tensor {
+    if (this.#options.powerOfTwo) return atPowerOfTwo(range, this.#options.numBits);
     return keepsOffTies(this.#options) ? offHalfWay(range, stepsOf(this.#options)) : range;
   }
 
   /** The same with the weight of what was seen. */
   #usedAndWeight(range: Tensor): Tensor {
-    if (!keepsOffTies(this.#options)) return range;
+    if (!this.#options.powerOfTwo && !keepsOffTies(this.#options)) return range;
     return concat([slice(this.#used(range), 0, 2), slice(range, 2, 1)]);
   }
 

@@ -59,6 +59,11 @@ export interface FakeQuantizerOptions {
    * them apart. False by default.
    */
   offTies?: boolean;
+  /**
+   * Of a symmetric range that is neither narrow nor learned: widens what was measured until the step is a power of two, as
+   * the states inside an LSTM have it in runtimes. False by default.
+   */
+  powerOfTwo?: boolean;
   /** What the quantizer is called in warnings and errors; 'FakeQuantizer' by default. */
   name?: string;
 }
@@ -79,6 +84,7 @@ export const FAKE_QUANTIZER: Rules<FakeQuantizerOptions> = {
   learningRateScale: must('a finite number above 0', (value: number) => Number.isFinite(value) && value > 0),
   initialRange: range,
   offTies: flag,
+  powerOfTwo: flag,
   name: text,
 };
 
@@ -101,17 +107,31 @@ function zeroFreeProblems(options: Pick<QuantizerOptions, 'numBits' | 'symmetric
     );
 }
 
+/** What is against a step that is a power of two. */
+function powerOfTwoProblems({symmetric, narrowRange, observer}: Omit<QuantizerOptions, 'axis'>) {
+  return [
+    symmetric ? '' : 'symmetric: true, but symmetric was false',
+    narrowRange ? 'narrowRange: false, but narrowRange was true' : '',
+    observer === 'learned' ? "an observer that measures, but observer was 'learned'" : '',
+  ]
+    .filter(Boolean)
+    .map(problem => `powerOfTwo needs ${problem}. Set it, or leave powerOfTwo out.`);
+}
+
 /** The options with their defaults. */
 export function checkedOptions(options: FakeQuantizerOptions): QuantizerOptions {
   checkOptions('FakeQuantizer', options, FAKE_QUANTIZER);
   const {numBits = 8, symmetric = false, narrowRange = false, axis} = options;
   const {observer = 'movingAverage', decay = 0.99, debias = true} = options;
   const {zeroFree = false, nonNegative = false, start = 'minMax', learningRateScale = 10, offTies = false} = options;
+  const {powerOfTwo = false} = options;
   if (nonNegative && symmetric) {
     throw invalid('FakeQuantizer', 'a symmetric range has negative values. Leave out symmetric or nonNegative.');
   }
   if (zeroFree) throwProblems('FakeQuantizer', zeroFreeProblems({numBits, symmetric, narrowRange, observer}));
   const moving = {observer, decay, debias};
   const learned = {zeroFree, nonNegative, start, learningRateScale};
-  return {numBits, symmetric, narrowRange, offTies, ...moving, ...learned, ...(axis !== undefined && {axis})};
+  const checked = {numBits, symmetric, narrowRange, offTies, powerOfTwo, ...moving, ...learned};
+  if (powerOfTwo) throwProblems('FakeQuantizer', powerOfTwoProblems(checked));
+  return {...checked, ...(axis !== undefined && {axis})};
 }

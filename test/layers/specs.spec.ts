@@ -52,6 +52,12 @@ describe('The table of layer classes', () => {
     expect(Object.keys(SPECS).sort()).toEqual([...known, SEGMENT].sort());
   });
 
+  it('says of each class of tfjs-layers what it can be computed in, but of cells, which other layers call', () => {
+    const rows = Object.entries<LayerSpec>(SPECS).filter(([, {lowered}]) => !lowered);
+    const cells = ['ConvLSTM2DCell', 'GRUCell', 'LSTMCell', 'SimpleRNNCell', 'StackedRNNCells'];
+    expect(rows.map(([name]) => name).sort()).toEqual(cells);
+  });
+
   it('names all weights of a class but its bias', () => {
     const rows = Object.entries<LayerSpec>(SPECS).filter(([, {weights}]) => weights);
     expect(Object.keys(WITH_WEIGHTS).sort()).toEqual(rows.map(([name]) => name).sort());
@@ -69,7 +75,7 @@ describe('The table of layer classes', () => {
       const {axis, host, attr} = slotsOf(layer, undefined).at(-1)!;
       const {shape} = host[attr]!;
       const [bias] = layer.weights.filter(each => each.shape.length === 1);
-      const channels = axis === 'depthwise' ? shape[2]! * shape[3]! : shape[axis!];
+      const channels = axis === 'depthwise' ? shape[2]! * shape[3]! : shape[axis as number];
       expect(channels).withContext(name).toBe(bias!.shape[0]);
     }
   });

@@ -87,6 +87,29 @@ describe('attributes of layers', () => {
     Cropping2D: [() => layers.cropping2D({cropping: [[1, 2], [3, 4]]}), {cropping: [[1, 2], [3, 4]]}], // prettier-ignore
     Permute: [() => layers.permute({dims: [2, 1]}), {dims: [2, 1]}],
     Concatenate: [() => layers.concatenate({axis: 1}), {axis: 1}],
+    Dot: [() => layers.dot({axes: [1, 2], normalize: true}), {axes: [1, 2], normalize: true}],
+    Softmax: [() => layers.softmax({axis: [1, 2]}), {axis: [1, 2]}],
+    LayerNormalization: [
+      () => built(layers.layerNormalization({axis: -1, epsilon: 0.5}), 3),
+      {gamma: IS_WEIGHT, beta: IS_WEIGHT, axis: [1], epsilon: 0.5},
+    ],
+    ThresholdedReLU: [() => layers.thresholdedReLU({theta: 0.5}), {theta: 0.5}],
+    Masking: [() => layers.masking({maskValue: 2}), {maskValue: 2}],
+    CategoryEncoding: [
+      () => layers.categoryEncoding({numTokens: 3, outputMode: 'count'}),
+      {numTokens: 3, outputMode: 'count'},
+    ],
+    CenterCrop: [() => layers.centerCrop({height: 2, width: 3}), {height: 2, width: 3}],
+    Resizing: [
+      () => layers.resizing({height: 2, width: 3, cropToAspectRatio: true}),
+      {height: 2, width: 3, interpolation: 'bilinear', cropToAspectRatio: true},
+    ],
+    Flatten: [() => layers.flatten({dataFormat: 'channelsFirst'}), {dataFormat: 'channelsFirst'}],
+    Conv3D: [
+      () => built(layers.conv3d({filters: 3, kernelSize: 2}), 4, 4, 4, 2),
+      {strides: [1, 1, 1], dilationRate: [1, 1, 1], padding: 'valid', rank: 3},
+    ],
+    MaxPooling3D: [() => layers.maxPooling3d({poolSize: 3}), {poolSize: [3, 3, 3], strides: [3, 3, 3]}],
     Rescaling: [() => layers.rescaling({scale: 2, offset: 3}), {scale: 2, offset: 3}],
     LeakyReLU: [() => layers.leakyReLU({alpha: 0.5}), {alpha: 0.5}],
     PReLU: [() => built(layers.prelu(), 3), {alpha: IS_WEIGHT}],
@@ -164,6 +187,49 @@ describe('attributes of layers', () => {
     tf.dispose([of(made[0]!)['states'] as tf.Tensor[], states]);
     made[0]!.dispose();
     expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe('what of layers is not as they say', () => {
+  scoped();
+
+  function predicted(layer: Layer, x: tf.Tensor): tf.Tensor {
+    const inputs = tfl.input({shape: x.shape.slice(1)});
+    return tfl.model({inputs, outputs: layer.apply(inputs) as Symbolic}).predict(x) as tf.Tensor;
+  }
+
+  it('Resizing and RandomWidth, which cannot be called in models', () => {
+    for (const layer of [layers.resizing({height: 2, width: 2}), layers.randomWidth({factor: 0.5})]) {
+      expect(() => predicted(layer, tf.zeros([1, 4, 4, 1]))).toThrowError(/x must be rank 3 or 4, but got rank 1/);
+    }
+  });
+
+  it('CenterCrop and CategoryEncoding, which change the shape of what they are called on', () => {
+    const image = tfl.input({shape: [4, 4, 1]});
+    layers.centerCrop({height: 2, width: 3}).apply(image);
+    expect(image.shape).toEqual([null, 2, 3, 1]);
+    const tokens = tfl.input({shape: [4]});
+    layers.categoryEncoding({numTokens: 9}).apply(tokens);
+    expect(tokens.shape).toEqual([null, 9]);
+  });
+
+  it('SeparableConv2D of channelsFirst, which adds its bias to rows', async () => {
+    const layer = layers.separableConv2d({
+      filters: 2,
+      kernelSize: 1,
+      dataFormat: 'channelsFirst',
+      inputShape: [1, 2, 1],
+    });
+    const model = tfl.sequential({layers: [layer]});
+    model.setWeights([tf.ones([1, 1, 1, 1]), tf.zeros([1, 1, 1, 2]), tf.tensor1d([1, 2])]);
+    const y = model.predict(tf.ones([1, 1, 2, 1])) as tf.Tensor;
+    expect([...(await valuesOf(y))]).toEqual([1, 2, 1, 2]);
+  });
+
+  it('Conv1D of channelsFirst, which gives them last', () => {
+    const layer = layers.conv1d({filters: 2, kernelSize: 1, dataFormat: 'channelsFirst'});
+    expect(predicted(layer, tf.zeros([1, 3, 4])).shape).toEqual([1, 4, 2]);
+    expect(layer.outputShape).toEqual([null, 2, 4]);
   });
 });
 

@@ -303,7 +303,7 @@ describe('a quantized layer of several outputs', () => {
     }
   });
 
-  it('rounds the states that an integer runtime rounds, and tells which it does not', async () => {
+  it('rounds the states of cells as an integer runtime does, and tells of each', async () => {
     needsSpeed();
     const args = {units: 3, returnState: true, returnSequences: true};
     const x = tfl.input({shape: [4, 2], name: 'x'});
@@ -313,32 +313,31 @@ describe('a quantized layer of several outputs', () => {
     const q = quantizeModel(seededModel(x, outputs.flat()), FOUR_BITS);
     const values = seeded([8, 4, 2]);
     await calibrate(q, values, {method: 'minMax'});
-    const [actual, float] = [predicted(q, [values]), predicted(dequantizeModel(q), [values])];
-    const [y, h, c, sum, forward, backward, both, hf, cf, hb, cb] = actual as [tf.Tensor, ...tf.Tensor[]];
+    const [y, h, c, sum, forward, backward, both, hf, cf, hb, cb] = predicted(q, [values]);
     const levelsOf = async (...tensors: tf.Tensor[]) =>
       new Set((await Promise.all(tensors.map(valuesOf))).flatMap(each => [...each])).size;
     // What is a step of the output is on the output's grid.
-    await expectEqual([h!], [tf.slice(y, [0, 3, 0], [8, 1, 3]).reshape([8, 3])]);
+    await expectEqual([h!], [tf.slice(y!, [0, 3, 0], [8, 1, 3]).reshape([8, 3])]);
     await expectEqual([hf!, hb!], [tf.slice(both!, [0, 3, 0], [8, 1, 3]), tf.slice(both!, [0, 0, 3], [8, 1, 3])]);
-    for (const each of [[y, h!], [sum!], [forward!], [backward!], [both!, hf!, hb!]])
+    for (const each of [[y!, h!], [sum!], [forward!], [backward!], [both!, hf!, hb!]])
       expect(await levelsOf(...each)).toBeLessThanOrEqual(16);
-    await expectEqual([c!, cf!, cb!], [float[2]!, float[8]!, float[10]!]);
-    const float32 = await valuesOf(float[4]!);
-    const step = (Math.max(...float32, 0) - Math.min(...float32, 0)) / 15;
-    (await valuesOf(forward!)).forEach((value, i) => expect(Math.abs(value - float32[i]!)).toBeLessThan(0.51 * step));
+    // Of 16 bits, in steps of 2^-15 or 2^-14.
+    const cells = await valuesOf(tf.concat([c!, cf!, cb!]));
+    cells.forEach(value => expect(value * 2 ** 15).toBe(Math.round(value * 2 ** 15)));
+    expect(new Set(cells).size).toBeGreaterThan(cells.length / 2);
     const rows = await describeQuantization(q).read();
     const told = rows
-      .filter(({what}) => what.startsWith('output'))
-      .map(({layer, what, note}) => `${layer} ${what} ${note}`);
+      .filter(({what}) => what.startsWith('output') || what.endsWith('state'))
+      .map(({layer, what, note, numBits}) => `${layer} ${what}: ${numBits} ${note}`);
     expect(told).toEqual([
-      'lstm output ',
-      'lstm output 3 not rounded: the state inside an LSTM: runtimes keep it in 16 bits or in float',
-      'summed output ',
-      'summed output 2 ',
-      'summed output 3 ',
-      'joined output ',
-      'joined output 3 not rounded: the state inside an LSTM: runtimes keep it in 16 bits or in float',
-      'joined output 5 not rounded: the state inside an LSTM: runtimes keep it in 16 bits or in float',
+      'lstm output: 4 ',
+      'lstm cell state: 16 ',
+      'summed output: 4 ',
+      'summed forward hidden state: 4 ',
+      'summed backward hidden state: 4 ',
+      'joined output: 4 ',
+      'joined forward cell state: 16 ',
+      'joined backward cell state: 16 ',
     ]);
   });
 

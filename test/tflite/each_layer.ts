@@ -9,7 +9,7 @@ type Layer = tfl.layers.Layer;
 const {layers} = tfl;
 
 /** Layers between inputs of given shapes (without the batch) and an output. */
-interface Small {
+export interface Small {
   readonly inputs: readonly number[][];
   readonly build: (...inputs: Symbolic[]) => Symbolic;
   /** How many levels it may be off, where a file cannot do better than on two grids, one after the other. */
@@ -62,7 +62,8 @@ export const EACH_LAYER: Readonly<Record<string, Small>> = {
   AveragePooling1D: onRows(() => layers.averagePooling1d({poolSize: 2})),
   AveragePooling2D: onImage(() => [layers.averagePooling2d({poolSize: 2})]),
   'AveragePooling2D that pads': onImage(() => [layers.averagePooling2d({poolSize: 3, strides: 2, padding: 'same'})], 3),
-  AveragePooling3D: onVolume(() => [layers.averagePooling3d({poolSize: 2, strides: 1})], 2),
+  // Of int16, averages are averaged in steps of what they are of, which is wider.
+  AveragePooling3D: onVolume(() => [layers.averagePooling3d({poolSize: 2, strides: 1})], 10),
   BatchNormalization: onImage(() => [layers.batchNormalization()]),
   // Behind another layer, as tfjs changes the shape of what the layer is called on.
   CenterCrop: onImage(() => [layers.permute({dims: [1, 2, 3]}), layers.centerCrop({height: 3, width: 2}), conv()]),
@@ -156,6 +157,28 @@ export const EACH_LAYER: Readonly<Record<string, Small>> = {
     build: (x, y) => through([x, through(y, activation('sigmoid'))], layers.multiply()),
     tolerance: 2,
   },
+};
+
+/** Those that are computed in float only. */
+export const IN_FLOAT: Readonly<Record<string, Small>> = {
+  CategoryEncoding: {
+    inputs: [[4, 1]],
+    build: x => through(x, layers.flatten(), layers.categoryEncoding({numTokens: 10, outputMode: 'count'})),
+    tokens: true,
+  },
+  Conv3D: onVolume(() => [layers.conv3d({filters: 2, kernelSize: 2, activation: 'relu'})]),
+  'Dot, normalized': {
+    inputs: [[3, 4], [2, 4]], // prettier-ignore
+    build: (...inputs) => through(inputs, layers.dot({axes: 2, normalize: true})),
+  },
+  LayerNormalization: onImage(() => [layers.layerNormalization()]),
+  Masking: onRows(() => layers.masking()),
+  ThresholdedReLU: onImage(() => [layers.thresholdedReLU({theta: 0.5})]),
+  mish: onImage(() => [activation('mish')]),
+  logSoftmax: onNumbers(() => activation('logSoftmax')),
+  selu: onImage(() => [activation('selu')]),
+  softplus: onImage(() => [activation('softplus')]),
+  softsign: onImage(() => [activation('softsign')]),
 };
 
 export const SAMPLES = 12;

@@ -16,6 +16,16 @@ function dense(name: string, args: object = {}): Layer {
   return layers.dense({units: 3, name, ...args});
 }
 
+/** A class of one's own, which nobody else knows. */
+class Doubled extends tfl.layers.Layer {
+  static className = 'Doubled';
+
+  override call(x: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.mul([x].flat()[0]!, 2);
+  }
+}
+tf.serialization.registerClass(Doubled);
+
 async function calibrated(model: tfl.LayersModel, options: QuantizeOptions = {}): Promise<tfl.LayersModel> {
   const q = quantizeModel(model, options);
   const [{shape}] = q.inputs as [tfl.SymbolicTensor];
@@ -47,10 +57,10 @@ describe('toTFLite refuses', () => {
   });
 
   it('a float layer of a class that it does not know, without asking to quantize it', async () => {
-    const lstm = layers.lstm({units: 2, inputShape: [3, 2], name: 'lstm'});
-    const message = await messageOf(await calibrated(sequential(lstm, dense('d')), {layers: {lstm: false}}));
+    const own = new Doubled({inputShape: [3], name: 'own'});
+    const message = await messageOf(await calibrated(sequential(own, dense('d')), {layers: {own: false}}));
     expect(message).toBe(
-      'toTFLite: layer lstm: there are no operators for the class LSTM. Use other layers, or export a model of those that have some.',
+      'toTFLite: layer own: there are no operators for the class Doubled. Use other layers, or export a model of those that have some.',
     );
     const q = await calibrated(sequential(dense('e', {inputShape: [4]}), dense('f')), {layers: {e: false}});
     expect(await messageOf(q)).toContain('layer e: its kernel is not quantized');
@@ -66,37 +76,76 @@ describe('toTFLite refuses', () => {
   it('every layer that it cannot write, in one message', async () => {
     const model = sequential(
       layers.embedding({inputDim: 9, outputDim: 4, inputLength: 5, name: 'words'}),
-      layers.lstm({units: 3, name: 'memory'}),
+      layers.flatten(),
+      new Doubled({name: 'own'}),
       dense('a', {activation: 'selu'}),
-      layers.repeatVector({n: 2, name: 'repeat'}),
+      layers.layerNormalization({name: 'norm'}),
       layers.thresholdedReLU({name: 'threshold'}),
     );
-    const q = quantizeModel(model);
+    const q = quantizeModel(model, {customLayers: {Doubled: {}}});
     await calibrate(q, tf.zeros([8, 5]));
     const message = await messageOf(q);
     for (const part of [
       '4 problems',
-      'layer memory: there are no operators for the class LSTM. Use other layers, or export a model of those that have some.',
-      'layer a: the activation selu',
-      'Use one of elu',
-      'layer repeat:',
-      'layer threshold:',
+      'layer own: there are no operators for the class Doubled. Use other layers, or export a model of those that have some.',
+      'layer a: the activation selu has no integer operator. Have it computed in float: floatFallback: true. Or use one of elu',
+      'layer norm: the class LayerNormalization has no integer operator. Have it computed in float: floatFallback: true.',
+      'layer threshold: the class ThresholdedReLU has no integer operator',
     ]) {
       expect(message).toContain(part);
     }
   });
 
-  it('channels first', async () => {
-    const conv = layers.conv2d({
-      inputShape: [3, 6, 6],
-      filters: 2,
-      kernelSize: 3,
-      dataFormat: 'channelsFirst',
-      name: 'c',
-    });
-    expect(await messageOf(quantizeModel(sequential(conv)))).toContain(
+  it('channels first where tfjs takes them for something else', async () => {
+    const args = {filters: 2, kernelSize: 3, dataFormat: 'channelsFirst' as const};
+    const conv1d = layers.conv1d({...args, inputShape: [3, 6], name: 'c'});
+    expect(await messageOf(sequential(conv1d))).toContain(
       "layer c: its data format is channelsFirst. Build it with 'channelsLast'",
     );
+    const image = {...args, inputShape: [3, 6, 6]};
+    expect(await messageOf(sequential(layers.separableConv2d({...image, name: 's'})))).toContain(
+      "layer s: tfjs adds its bias to the rows of channelsFirst images. Build it without one, or with 'channelsLast'",
+    );
+    expect(await messageOf(sequential(layers.conv2d({...image, activation: 'softmax', name: 'd'})))).toContain(
+      'layer d: tfjs computes its activation softmax along the columns of channelsFirst images. Make it a layer',
+    );
+  });
+
+  it('sums over samples, and samples that are normalized', async () => {
+    const [x, y] = [tfl.input({batchShape: [2, 2]}), tfl.input({batchShape: [2, 2]})];
+    const dot = layers.dot({axes: 0, name: 'dot'}).apply([x, y]) as tfl.SymbolicTensor;
+    expect(await messageOf(tfl.model({inputs: [x, y], outputs: dot}))).toContain(
+      'layer dot: it sums over samples, its axis 0',
+    );
+    const norm = layers.batchNormalization({axis: 0, name: 'n', batchInputShape: [2, 2]});
+    expect(await messageOf(sequential(norm))).toContain('layer n: it normalizes samples, its axis 0');
+  });
+
+  it('a Softmax behind a mask', async () => {
+    const masking = layers.masking({inputShape: [3, 2], name: 'm'});
+    expect(await messageOf(sequential(masking, dense('d'), layers.softmax({axis: -1, name: 's'})))).toBe(
+      'toTFLite: layer s: it leaves out what layer m masks, and a file has no masks. Use an Activation of softmax, or build the model without the mask.',
+    );
+    const others = sequential(layers.masking({inputShape: [3, 2]}), dense('e', {activation: 'softmax'}));
+    expect(await messageOf(others)).toBe('no error');
+  });
+
+  it('an image without a batch', async () => {
+    for (const layer of [
+      layers.centerCrop({height: 2, width: 3, batchInputShape: [4, 4, 1], name: 'crop'}),
+      layers.resizing({height: 2, width: 3, batchInputShape: [4, 4, 1], name: 'crop'}),
+    ]) {
+      expect(await messageOf(sequential(layer))).toContain('layer crop: it is given an image alone');
+    }
+  });
+
+  it('a Dot that normalizes, in integers', async () => {
+    const [x, y] = [tfl.input({shape: [3]}), tfl.input({shape: [3]})];
+    const dot = layers.dot({axes: 1, normalize: true, name: 'dot'}).apply([x, y]) as tfl.SymbolicTensor;
+    const q = quantizeModel(tfl.model({inputs: [x, y], outputs: dot}));
+    await calibrate(q, [tf.randomNormal([8, 3]), tf.randomNormal([8, 3])]);
+    expect(await messageOf(q)).toContain('layer dot: there is no integer operator for its normalize. Have it computed');
+    expect(await messageOf(q, {floatFallback: true})).toBe('no error');
   });
 
   it('shapes that are not known', async () => {

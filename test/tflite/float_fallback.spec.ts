@@ -76,6 +76,27 @@ describe('floatFallback computes in float', () => {
     expect(off).toBeLessThan(1e-5);
   });
 
+  it('layers and activations without integers, of all kinds', async () => {
+    const volume = {inputShape: [3, 6, 6, 2]};
+    const stacks: Record<string, Layer[]> = {
+      LayerNormalization: [conv(image), layers.layerNormalization(), conv()],
+      Masking: [layers.masking({inputShape: [4, 3]}), dense()],
+      ThresholdedReLU: [conv(image), layers.thresholdedReLU({theta: 0.3}), conv()],
+      mish: [conv({...image, activation: 'mish'}), layers.flatten(), dense()],
+      logSoftmax: [dense({inputShape: [5]}), layers.activation({activation: 'logSoftmax' as 'softmax'})],
+      Conv3D: [layers.conv3d({filters: 2, kernelSize: 2, activation: 'relu', ...volume}), layers.flatten(), dense()],
+    };
+    for (const [name, stack] of Object.entries(stacks)) {
+      const made = await quantized(stack);
+      await expectAsync(toTFLite(made.q))
+        .withContext(name)
+        .toBeRejectedWithError(/floatFallback: true/);
+      const runtimes = name === 'Conv3D' ? RUNTIMES.slice(0, 3) : RUNTIMES;
+      const {off} = await compared(made, runtimes);
+      expect(off).withContext(name).toBeLessThan(0.03);
+    }
+  });
+
   it('weights of more bits than operators have', async () => {
     const made = await quantized([conv(image), layers.flatten(), dense()], {weights: {numBits: 12}});
     expect((await compared(made)).off).toBeLessThan(1e-2);

@@ -3,19 +3,18 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {toTFLite} from '../../src/entries/tflite';
 import {scoped} from '../support/scoped';
-import {EACH_LAYER, floatSmall, SAMPLES} from './each_layer';
-import {run, runByName, type Runtime, stopRuntimes} from './runtimes';
+import {EACH_LAYER, floatSmall, IN_FLOAT, SAMPLES} from './each_layer';
+import {NETWORKS, seedNetwork} from './networks';
+import {WITHOUT} from './random_layers';
+import {parse, run, runByName, type Runtime, stopRuntimes} from './runtimes';
 
 afterAll(stopRuntimes);
 
 const {layers} = tfl;
 const LITERT = ['reference', 'builtin', 'xnnpack', 'litert.js'] as const;
 
-/** How far outputs may be from the model's, of the largest; and who runs such files. */
-const KINDS = {
-  float32: {within: 1e-5, runtimes: [...LITERT, 'micro']},
-  float16: {within: 1e-3, runtimes: LITERT},
-} as const;
+/** How far outputs may be from the model's, of the largest. */
+const WITHIN = {float32: 1e-5, float16: 1e-3} as const;
 
 /** How far a file's outputs are from a model's, of the largest. */
 async function distance(
@@ -37,23 +36,55 @@ async function distance(
 describe('toTFLite of a model that is not quantized', () => {
   scoped();
 
-  for (const [name, small] of Object.entries(EACH_LAYER)) {
+  for (const [name, small] of Object.entries({...EACH_LAYER, ...IN_FLOAT})) {
     it(name, async () => {
       const {model, x} = floatSmall(small);
       for (const weights of ['float32', 'float16'] as const) {
-        const {within, runtimes} = KINDS[weights];
         const bytes = await toTFLite(model, {weights});
-        for (const runtime of runtimes) {
-          // The interpreter has no reference kernel for one.
-          if (name === 'ELU' && runtime === 'reference') continue;
+        for (const runtime of LITERT) {
+          // Which of them has no kernel.
+          if (WITHOUT[name]?.includes(runtime)) continue;
           const far = await distance(model, x, bytes, runtime);
-          expect(far).withContext(`${weights}, ${runtime}`).toBeLessThan(within);
+          expect(far).withContext(`${weights}, ${runtime}`).toBeLessThan(WITHIN[weights]);
         }
       }
       const bytes = await toTFLite(model, {batchSize: null});
       for (const runtime of ['builtin', 'xnnpack'] as const) {
         const far = await distance(model, x, bytes, runtime, {batch: 3, resize: true});
-        expect(far).withContext(`any batch, ${runtime}`).toBeLessThan(KINDS.float32.within);
+        expect(far).withContext(`any batch, ${runtime}`).toBeLessThan(WITHIN.float32);
+      }
+    });
+  }
+});
+
+/** Numbers as float16 has them. */
+function toFloat16(x: tf.Tensor): tf.Tensor {
+  const steps = tf.pow(2, tf.sub(10, x.abs().log().div(Math.LN2).floor().maximum(-14)));
+  return x.mul(steps).round().div(steps);
+}
+
+describe('toTFLite of a network that is not quantized', () => {
+  scoped();
+
+  for (const [name, make] of Object.entries(NETWORKS)) {
+    it(`like ${name}`, async () => {
+      const model = make();
+      seedNetwork(model);
+      const x = tf.randomNormal([SAMPLES, ...(model.inputs[0]!.shape.slice(1) as number[])], 0, 1, 'float32', 2);
+      const [floats, halves] = [await toTFLite(model), await toTFLite(model, {weights: 'float16'})];
+      for (const runtime of [...LITERT, 'micro'] as const) {
+        expect(await distance(model, [x], floats, runtime))
+          .withContext(runtime)
+          .toBeLessThan(WITHIN.float32);
+      }
+      // Through many layers the model itself is that far from what it was with its weights rounded.
+      const rounded = make();
+      tf.tidy(() => rounded.setWeights(model.getWeights().map(toFloat16)));
+      const lost = await distance(rounded, [x], floats, 'reference');
+      for (const runtime of LITERT) {
+        expect(await distance(model, [x], halves, runtime))
+          .withContext(`float16, ${runtime}`)
+          .toBeLessThan(Math.max(WITHIN.float16, 1.1 * lost));
       }
     });
   }
@@ -158,6 +189,45 @@ describe('toTFLite with weights of integers', () => {
       });
     }
   }
+});
+
+describe('toTFLite of an LSTM with weights of integers', () => {
+  scoped();
+
+  const shape = [6, 32];
+  const lstm = (units: number) => layers.lstm({units, recurrentActivation: 'sigmoid', returnSequences: true});
+  const x = () => tf.randomNormal([SAMPLES, ...shape], 0, 1, 'float32', 1);
+
+  it('computes with one step for each gate', async () => {
+    const input = tfl.input({shape});
+    const model = tfl.model({inputs: input, outputs: lstm(33).apply(input) as tfl.SymbolicTensor});
+    const [kernel, recurrent, bias] = model.weights.map((each, i) =>
+      tf.randomNormal(each.shape as number[], 0, 0.3, 'float32', 3 + i),
+    ) as [tf.Tensor, tf.Tensor, tf.Tensor];
+    model.setWeights([kernel, recurrent, bias]);
+    const bytes = await toTFLite(model, {weights: 'int8'});
+    const onGrids = (weight: tf.Tensor) =>
+      tf.concat(
+        tf.split(weight, 4, 1).map(gate => onGrid(gate, [0, 1], 127)),
+        1,
+      );
+    model.setWeights([onGrids(kernel), onGrids(recurrent), bias]);
+    // LiteRT.js loads no file with this operator.
+    for (const runtime of ['reference', 'builtin', 'xnnpack'] as const) {
+      expect(await distance(model, [x()], bytes, runtime))
+        .withContext(runtime)
+        .toBeLessThan(0.02);
+    }
+    const {operators} = await parse(bytes);
+    expect(operators.map(({name, version}) => [name, version])).toContain(['UNIDIRECTIONAL_SEQUENCE_LSTM', 3]);
+  });
+
+  it('keeps all of its kernels float where one is small', async () => {
+    const input = tfl.input({shape});
+    const model = tfl.model({inputs: input, outputs: lstm(31).apply(input) as tfl.SymbolicTensor});
+    const {tensors} = await parse(await toTFLite(model, {weights: 'int8'}));
+    expect(tensors.some(({type}) => type === 'INT8')).toBeFalse();
+  });
 });
 
 describe('The signature of a file', () => {

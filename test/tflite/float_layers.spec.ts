@@ -1,10 +1,9 @@
 /** Every layer alone, in models that nobody quantized: their files compute what they compute, in all runtimes. */
 import * as tf from '@tensorflow/tfjs-core';
-import * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import {toTFLite} from '../../src/entries/tflite';
 import {scoped} from '../support/scoped';
-import {CASES, RANDOM, SAMPLES, samplesOf, seedWeights, WITHOUT} from './layer_cases';
+import {CASES, RANDOM, randomModel, SAMPLES, samplesOf, WITHOUT} from './random_layers';
 import {parse, run, type Runtime, stopRuntimes} from './runtimes';
 
 afterAll(stopRuntimes);
@@ -36,19 +35,17 @@ describe('toTFLite of a float layer alone', () => {
   const found: Record<string, number> = {};
   afterAll(() => process.env['SHOW'] && console.log(found));
 
-  for (const [name, {shapes, build, below, expected}] of Object.entries(CASES)) {
+  for (const [name, each] of Object.entries(CASES)) {
     it(
       name,
       async () => {
         const runs = fc.asyncProperty(RANDOM, async random => {
-          const inputs = shapes(random).map(shape => tfl.input({shape}));
-          const model = tfl.model({inputs, outputs: build(inputs, random)});
-          seedWeights(model, random);
-          const samples = samplesOf(model, random, below);
+          const model = randomModel(each, random);
+          const samples = samplesOf(model, random, each);
           const bytes = await toTFLite(model);
           const numbers = tf.tidy(() => {
             const y =
-              expected?.(samples[0]!, model, random) ?? model.predict(samples.length > 1 ? samples : samples[0]!);
+              each.expected?.(samples[0]!, model, random) ?? model.predict(samples.length > 1 ? samples : samples[0]!);
             return (y as tf.Tensor).dataSync();
           });
           for (const runtime of RUNTIMES) {
@@ -61,6 +58,12 @@ describe('toTFLite of a float layer alone', () => {
             const off = await difference(numbers, samples, runtime, bytes);
             if (off > 1e-5) throw new Error(`${runtime}: off by ${off}`);
             found[name] = Math.max(found[name] ?? 0, off);
+          }
+          const half = await toTFLite(model, {weights: 'float16'});
+          for (const runtime of ['builtin', 'xnnpack'] as const) {
+            const off = await difference(numbers, samples, runtime, half);
+            // What is lost of each weight stays where products cancel each other.
+            if (off > 4e-3) throw new Error(`float16, ${runtime}: off by ${off}`);
           }
         });
         await fc.assert(runs, {numRuns: Number(process.env['RUNS'] ?? 4), seed: 1, endOnFailure: true});

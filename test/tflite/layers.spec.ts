@@ -1,11 +1,11 @@
 /** Every layer alone, in models of random shapes, strides, paddings, activations and weights: as the model, in all runtimes. */
 import * as tf from '@tensorflow/tfjs-core';
-import * as tfl from '@tensorflow/tfjs-layers';
+import type * as tfl from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import {calibrate, quantizeModel} from '../../src/entries/qat';
 import {toTFLite} from '../../src/entries/tflite';
 import {scoped} from '../support/scoped';
-import {CASES, RANDOM, SAMPLES, samplesOf, seedWeights, WITHOUT} from './layer_cases';
+import {CASES, RANDOM, randomModel, SAMPLES, samplesOf, WITHOUT} from './random_layers';
 import {parse, run, type Runtime, stopRuntimes} from './runtimes';
 
 afterAll(stopRuntimes);
@@ -41,16 +41,14 @@ const RUNTIMES: readonly Runtime[] = ['reference', 'xnnpack', 'micro', 'litert.j
 describe('toTFLite of a layer alone', () => {
   scoped();
 
-  for (const [name, {shapes, build, tolerance, below}] of Object.entries(CASES).filter(([, {isFloat}]) => !isFloat)) {
+  for (const [name, each] of Object.entries(CASES).filter(([, {isFloat}]) => !isFloat)) {
+    const {tolerance} = each;
     it(
       name,
       async () => {
         const runs = fc.asyncProperty(RANDOM, async random => {
-          const inputs = shapes(random).map(shape => tfl.input({shape}));
-          const model = tfl.model({inputs, outputs: build(inputs, random)});
-          seedWeights(model, random);
-          const q = quantizeModel(model);
-          const samples = samplesOf(q, random, below);
+          const q = quantizeModel(randomModel(each, random));
+          const samples = samplesOf(q, random, each);
           await calibrate(q, samples.length === 1 ? samples[0]! : samples);
           const bytes = await toTFLite(q);
           const isRounded = q.layers[q.layers.length - 1]!.getConfig()['output'] != null;

@@ -4,8 +4,8 @@
  */
 import type * as tf from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
-import type {ChildProcessWithoutNullStreams} from 'node:child_process';
 import {artifactsOf} from '../support/saved';
+import {type Answer, base64, Server} from '../support/server';
 
 /**
  * The TensorFlow Lite interpreter with reference kernels, with its optimized ones, with XNNPACK, the one for
@@ -21,6 +21,7 @@ export interface SchemaTensor {
   readonly scale: number[];
   readonly zeroPoint: number[];
   readonly axis: number;
+  readonly isVariable: boolean;
   readonly bytes: number;
   /** Tells data that differ; empty where there are none. */
   readonly digest: string;
@@ -36,6 +37,9 @@ export interface SchemaModel {
     readonly version: number;
     readonly inputs: number[];
     readonly outputs: number[];
+    readonly intermediates: number[];
+    /** An LSTM's; of others none. */
+    readonly options: Readonly<Record<string, number | boolean>>;
   }[];
   readonly tensors: readonly SchemaTensor[];
   /** Numbers of tensors. */
@@ -55,58 +59,10 @@ const ARRAYS = {
   bool: Uint8Array,
 } as const;
 
-interface Answer {
-  readonly error?: string;
-}
-
 interface Outputs extends Answer {
   readonly outputs: string[][];
   readonly types: (keyof typeof ARRAYS)[];
   readonly signatures?: unknown;
-}
-
-/** A process that answers each line with one. */
-class Server {
-  readonly #command: () => Promise<readonly [program: string, ...args: string[]]>;
-  #child: ChildProcessWithoutNullStreams | undefined;
-  readonly #waiting: ((line: string) => void)[] = [];
-
-  constructor(command: () => Promise<readonly [program: string, ...args: string[]]>) {
-    this.#command = command;
-  }
-
-  async ask<T extends Answer>(request: object): Promise<T> {
-    this.#child ??= await this.#start();
-    const line = await new Promise<string>(resolve => {
-      this.#waiting.push(resolve);
-      this.#child!.stdin.write(`${JSON.stringify(request)}\n`);
-    });
-    const answer = JSON.parse(line) as T;
-    if (answer.error) throw new Error(answer.error);
-    return answer;
-  }
-
-  /** Ends the process; the next request starts another. */
-  stop(): void {
-    this.#child?.stdin.end();
-    this.#child = undefined;
-  }
-
-  async #start(): Promise<ChildProcessWithoutNullStreams> {
-    const {spawn} = await import('node:child_process');
-    const {createInterface} = await import('node:readline');
-    const [program, ...args] = await this.#command();
-    const child = spawn(program, args, {stdio: ['pipe', 'pipe', 'pipe']});
-    let said = '';
-    child.stderr.on('data', chunk => (said = `${said}${String(chunk)}`.slice(-2000)));
-    createInterface(child.stdout).on('line', line => this.#waiting.shift()?.(line));
-    child.on('exit', code => {
-      if (this.#child === child) this.#child = undefined;
-      const error = `the runtime ended with ${String(code)}: ${said}`;
-      for (const answer of this.#waiting.splice(0)) answer(JSON.stringify({error}));
-    });
-    return child;
-  }
 }
 
 const python = new Server(async () => {
@@ -123,19 +79,21 @@ export function stopRuntimes(): void {
   for (const server of [python, litert, browser]) server.stop();
 }
 
-const base64 = ({buffer, byteOffset, byteLength}: Uint8Array | Numbers) =>
-  Buffer.from(buffer, byteOffset, byteLength).toString('base64');
-
-/** Runs a file: for each list of inputs, the outputs. */
+/** Runs a file: for each list of inputs, the outputs; of another batch, or of other shapes, than it says. */
 export async function run(
   model: Uint8Array,
   runtime: Runtime,
   runs: readonly (readonly Numbers[])[],
-  batch?: number,
+  sizes?: number | readonly (readonly number[])[],
 ): Promise<Numbers[][]> {
   const inputs = runs.map(each => each.map(base64));
   const server = runtime === 'litert.js' ? litert : python;
-  const {outputs, types} = await server.ask<Outputs>({model: base64(model), runtime, inputs, ...(batch && {batch})});
+  const {outputs, types} = await server.ask<Outputs>({
+    model: base64(model),
+    runtime,
+    inputs,
+    ...(sizes && {[typeof sizes === 'number' ? 'batch' : 'shapes']: sizes}),
+  });
   return outputs.map(each =>
     each.map((text, i) => {
       const bytes = Buffer.from(text, 'base64');

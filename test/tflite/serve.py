@@ -36,13 +36,13 @@ def encoded(array):
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
 
 
-def litert(model, runs, resolver, batch=None):
+def litert(model, runs, resolver, batch=None, shapes=None):
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=model, experimental_op_resolver_type=resolver, num_threads=1)
-    if batch:
-        for each in interpreter.get_input_details():
-            interpreter.resize_tensor_input(each["index"], [batch, *each["shape"][1:]])
+    for i, each in enumerate(interpreter.get_input_details()):
+        if batch or shapes:
+            interpreter.resize_tensor_input(each["index"], shapes[i] if shapes else [batch, *each["shape"][1:]])
     interpreter.allocate_tensors()
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     results = []
@@ -150,6 +150,19 @@ def digest(buffer):
     return hashlib.sha256(buffer.DataAsNumpy().tobytes()).hexdigest() if buffer.DataLength() else ""
 
 
+def lstm_options(call):
+    import tflite
+
+    options, table = tflite.UnidirectionalSequenceLSTMOptions(), call.BuiltinOptions()
+    options.Init(table.Bytes, table.Pos)
+    return {
+        "activation": options.FusedActivationFunction(),
+        "cellClip": options.CellClip(),
+        "projClip": options.ProjClip(),
+        "timeMajor": bool(options.TimeMajor()),
+    }
+
+
 def schema(model):
     import tflite
 
@@ -170,22 +183,26 @@ def schema(model):
                 "scale": listed(quantization.ScaleAsNumpy()) if quantization else [],
                 "zeroPoint": listed(quantization.ZeroPointAsNumpy()) if quantization else [],
                 "axis": quantization.QuantizedDimension() if quantization else 0,
+                "isVariable": bool(tensor.IsVariable()),
                 "bytes": root.Buffers(tensor.Buffer()).DataLength(),
                 "digest": digest(root.Buffers(tensor.Buffer())),
             }
         )
     codes = [root.OperatorCodes(i) for i in range(root.OperatorCodesLength())]
     calls = [graph.Operators(i) for i in range(graph.OperatorsLength())]
+    name_of = lambda call: operators[codes[call.OpcodeIndex()].BuiltinCode()]  # noqa: E731
     return {
         "version": root.Version(),
         "identified": bool(tflite.Model.ModelBufferHasIdentifier(model, 0)),
         "description": (root.Description() or b"").decode(),
         "operators": [
             {
-                "name": operators[codes[call.OpcodeIndex()].BuiltinCode()],
+                "name": name_of(call),
                 "version": codes[call.OpcodeIndex()].Version(),
                 "inputs": call.InputsAsNumpy().tolist(),
                 "outputs": call.OutputsAsNumpy().tolist(),
+                "intermediates": listed(call.IntermediatesAsNumpy()),
+                "options": lstm_options(call) if name_of(call) == "UNIDIRECTIONAL_SEQUENCE_LSTM" else {},
             }
             for call in calls
         ],
@@ -259,7 +276,7 @@ def answer(request):
         "builtin": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         "xnnpack": OpResolverType.BUILTIN,
     }
-    return litert(model, runs, resolvers[runtime], request.get("batch"))
+    return litert(model, runs, resolvers[runtime], request.get("batch"), request.get("shapes"))
 
 
 def main():

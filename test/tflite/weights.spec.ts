@@ -225,6 +225,21 @@ describe('toTFLite is told weights', () => {
     expect(await toTFLite(q, {weights: 'int8'})).toEqual(await toTFLite(q));
   });
 
+  it('of layers that a quantized model computes in float', async () => {
+    const dense = (name: string) => layers.dense({units: 40, name});
+    const q = quantizeModel(stack([40], [dense('rounded'), dense('left')]), {layers: {left: false}});
+    await calibrate(q, normal([4, 40], 2));
+    for (const [weights, type] of [
+      ['float32', 'FLOAT32'],
+      ['float16', 'FLOAT16'],
+      ['int4', 'INT4'],
+    ] as const) {
+      const bytes = await toTFLite(q, {floatFallback: true, weights});
+      expect(weightsIn(await parse(bytes)).map(each => each.type)).toEqual(['INT8', type]);
+      expect((await run(bytes, 'xnnpack', [[new Float32Array(40)]]))[0]![0]!.length).toBe(40);
+    }
+  });
+
   it('of a type that there is not', async () => {
     const model = stack([3], [layers.dense({units: 2})]);
     const types = "weights must be 'float32' or 'float16' or 'int8' or 'int4', but was the string 'bfloat16'.";

@@ -3,7 +3,7 @@
  * model computes, planned as in memory_plan.ts; from its tail on what stays; between them, for a while, what planning needs.
  */
 import {throwProblems} from '../../check/rules';
-import {adderOf, type Call, memoryOf, operatorProblems} from './kernels';
+import {adderOf, type Call, callsOf, memoryOf, operatorProblems} from './kernels';
 import {type Lifetime, plannedBytes} from './memory_plan';
 import {bytesOf, type FileSubgraph, type FileTensor, type ModelFile, readModel, tensorsOf} from './model_file';
 
@@ -78,13 +78,8 @@ class Layout {
   #most = 0;
 
   constructor(subgraph: FileSubgraph) {
-    const {tensors, operators} = subgraph;
     this.#subgraph = subgraph;
-    this.#calls = operators.map(operator => ({
-      operator,
-      inputs: operator.inputs.map(each => tensors[each]),
-      outputs: tensorsOf(subgraph, operator.outputs),
-    }));
+    this.#calls = callsOf(subgraph);
   }
 
   size(): ArenaSize {

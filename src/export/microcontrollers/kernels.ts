@@ -3,7 +3,16 @@
  * (2026-08-20), micro/micro_mutable_op_resolver.h and micro/kernels/*.cc (the reference kernels), built
  * as the Python package tflite-micro is: pointers of 8 bytes, TF_LITE_STATIC_MEMORY, USE_TFLM_COMPRESSION.
  */
-import {bytesOf, type FileOperator, type FileOperatorKind, type FileTensor, type ModelFile, sizeOf} from './model_file';
+import {
+  bytesOf,
+  type FileOperator,
+  type FileOperatorKind,
+  type FileSubgraph,
+  type FileTensor,
+  type ModelFile,
+  sizeOf,
+  tensorsOf,
+} from './model_file';
 
 /** A call of an operator, with its tensors. */
 export interface Call {
@@ -64,6 +73,7 @@ const productsOf = (
 ) => [y, x, filter, x, filter, bias, y];
 const partsOfProduct = ({inputs: [x, filter, bias], outputs}: Call) => productsOf(x, filter, bias, outputs);
 const partsOfTransposed = ({inputs: [, filter, x, bias], outputs}: Call) => productsOf(x, filter, bias, outputs);
+const firstTwice = ({inputs, outputs}: Call) => [inputs[0], ...inputs, ...outputs];
 const allTwice = ({inputs, outputs}: Call) => [...inputs, ...outputs, ...inputs, ...outputs];
 
 /** An operand is kept transposed where it is not given so. */
@@ -133,7 +143,7 @@ const BUILTIN: Readonly<Record<string, Memory | undefined>> = {
   CALL_ONCE: untold,
   CAST: {options: [8, 4]},
   CEIL: plain,
-  CONCATENATION: {options: [8, 4], state: 80},
+  CONCATENATION: {options: [8, 4], state: 80, looksAt: firstTwice},
   CONV_2D: {options: [28, 4], state: 80, demand: convolution(0), looksAt: partsOfProduct},
   COS: plain,
   CUMSUM: {options: [2, 1], demand: ({outputs: [y]}) => ({kept: y?.type === 'INT8' ? [36] : []})},
@@ -214,7 +224,7 @@ const BUILTIN: Readonly<Record<string, Memory | undefined>> = {
   SUB: {options: [8, 4], state: 52},
   SUM: {options: [1, 1], state: 44, demand: sum, looksAt: allTwice},
   SVDF: {options: [12, 4], state: 36, demand: svdf},
-  TANH: {state: 16},
+  TANH: {state: 16, looksAt: firstTwice},
   TRANSPOSE: plain,
   TRANSPOSE_CONV: {options: [20, 4], state: 88, demand: transposeConvolution, looksAt: partsOfTransposed},
   UNIDIRECTIONAL_SEQUENCE_LSTM: {options: [16, 4], state: 688, demand: lstm},
@@ -273,10 +283,45 @@ export function memoryOf({operator, isCustom}: FileOperatorKind): Memory | undef
   return isCustom || !Object.hasOwn(BUILTIN, operator) ? undefined : BUILTIN[operator];
 }
 
+/** What an operator is given that its kernel does not take: weights of another type than TensorFlow Lite Micro has them. */
+function refusal({operator: {operator, isCustom}, inputs}: Call): string | undefined {
+  if (isCustom) return undefined;
+  const [x, filter] = operator === 'TRANSPOSE_CONV' ? [inputs[2], inputs[1]] : inputs;
+  if (operator === 'DEQUANTIZE') return x?.type === 'FLOAT16' ? 'weights of float16' : undefined;
+  if (!PRODUCTS.has(operator) || !x || !filter) return undefined;
+  const weights = filter.type.toLowerCase();
+  if (x.type === 'FLOAT32' && filter.type !== 'FLOAT32') return `${operator} of floats with weights of ${weights}`;
+  const isEach = operator === 'FULLY_CONNECTED' && filter.type === 'INT4' && filter.scale.length > 1;
+  return isEach ? `${operator} with weights of ${weights} on a scale for each channel` : undefined;
+}
+
+const PRODUCTS: ReadonlySet<string> = new Set(['CONV_2D', 'DEPTHWISE_CONV_2D', 'FULLY_CONNECTED', 'TRANSPOSE_CONV']);
+
+/** A subgraph's operators with their tensors. */
+export function callsOf(subgraph: FileSubgraph): Call[] {
+  const {tensors, operators} = subgraph;
+  return operators.map(operator => ({
+    operator,
+    inputs: operator.inputs.map(each => tensors[each]),
+    outputs: tensorsOf(subgraph, operator.outputs),
+  }));
+}
+
 /** What a model computes that TensorFlow Lite Micro does not. */
 export function operatorProblems({subgraphs}: ModelFile): string[] {
-  const absent = subgraphs.flatMap(({operators}) => operators.filter(each => adderOf(each) === undefined));
-  if (absent.length === 0) return [];
-  const names = [...new Set(absent.map(({operator}) => operator))];
-  return [`bytes need operators that TensorFlow Lite Micro does not have: ${names.join(', ')}. Use other layers.`];
+  const calls = subgraphs.flatMap(callsOf);
+  const absent = calls.flatMap(({operator}) => (adderOf(operator) === undefined ? [operator.operator] : []));
+  const refused = calls.flatMap(call => refusal(call) ?? []);
+  const list = (all: readonly string[]) => [...new Set(all)].join(', ');
+  return [
+    ...(absent.length > 0
+      ? [`bytes need operators that TensorFlow Lite Micro does not have: ${list(absent)}. Use other layers.`]
+      : []),
+    ...(refused.length > 0
+      ? [
+          `bytes need what TensorFlow Lite Micro does not compute: ${list(refused)}. ` +
+            'Write a model that quantizeModel made, as it is, or one in float32.',
+        ]
+      : []),
+  ];
 }

@@ -2,8 +2,7 @@
 import {filterOf, type Node} from '../../inference/graph';
 import {integersFor, type Widths} from '../../inference/integer_weights';
 import type {Filter, Operator} from '../../inference/operators';
-import {Floats, inFrontOrder} from './floats';
-import type {FloatConstant} from './tensor_list';
+import {type FloatConstant, Floats, inFrontOrder} from './floats';
 
 /** A filter in integers, for an input of a given step. */
 export interface IntegerFilter {
@@ -34,18 +33,26 @@ function layoutOf(operator: Operator, {shape, axis}: Filter) {
 }
 
 /** The filter of an operator that multiplies, for an input of a given step. */
-export function integerFilter(node: Node, filter: Filter, inputScale: number, widths: Widths): IntegerFilter {
+export function integerFilter(
+  {operator}: Pick<Node, 'operator'>,
+  filter: Filter,
+  inputScale: number,
+  widths: Widths,
+): IntegerFilter {
   const {levels: own, scale, biasScale, bias} = integersFor(filter, inputScale, widths);
-  const {isMoved, ...layout} = layoutOf(node.operator, filter);
+  const {isMoved, ...layout} = layoutOf(operator, filter);
   const levels = isMoved ? inFront(own, filter.shape, filter.axis) : own;
   // Dense layers with one step for all channels say so, as their fastest kernels are for that.
-  const isShared = node.operator === 'dense' && scale.every(step => step === scale[0]);
+  const isShared = operator === 'dense' && scale.every(step => step === scale[0]);
   const scales = isShared ? {scale: scale.slice(0, 1), biasScale: biasScale.slice(0, 1)} : {scale, biasScale};
   return {levels, ...layout, ...scales, bias};
 }
 
 /** The filter of an operator that computes in float. */
-export function floatFilter({operator}: Node, filter: Filter): {weights: FloatConstant; bias: FloatConstant} {
+export function floatFilter(
+  {operator}: Pick<Node, 'operator'>,
+  filter: Filter,
+): {weights: FloatConstant; bias: FloatConstant} {
   const {isMoved: inFront, shape} = layoutOf(operator, filter);
   const {levels, view, axis, scale, bias} = filter;
   return {

@@ -12,23 +12,30 @@ export interface FlatTensor {
   readonly name: string;
   readonly type: TensorType;
   readonly shape: readonly number[];
-  /** Whether the first dimension may have any size. */
-  readonly dynamicBatch?: boolean;
+  /** The dimensions that may have any size. */
+  readonly open?: readonly number[];
   /** The bytes of a constant. The same bytes are written once. */
   readonly data?: Data;
-  /** The layer that a constant is of, for messages. */
+  /** The layer that it is of, for messages. */
   readonly layer?: string;
   readonly scale?: ArrayLike<number>;
   readonly zeroPoint?: ArrayLike<number>;
   /** The dimension that `scale` has a value for each slice of. */
   readonly axis?: number;
+  /** Whether it keeps what is in it from call to call. */
+  readonly isVariable?: boolean;
 }
+
+/** In the place of an input that an operator can do without. */
+export const ABSENT = -1;
 
 export interface FlatOperator {
   readonly operator: OperatorName;
-  /** Numbers of tensors. */
+  /** Numbers of tensors, or {@link ABSENT}. */
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
+  /** What it computes with on the way. */
+  readonly intermediates?: readonly number[];
   readonly options: Options;
   /** The lowest version that computes it, where it is not the operator's lowest. */
   readonly version?: number;
@@ -44,12 +51,16 @@ export interface Port {
   readonly tensor: number;
 }
 
-export interface FlatModel {
-  readonly description: string;
+/** What a model computes. */
+export interface FlatGraph {
   readonly tensors: readonly FlatTensor[];
   readonly operators: readonly FlatOperator[];
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
+}
+
+export interface FlatModel extends FlatGraph {
+  readonly description: string;
   readonly metadata: readonly {readonly name: string; readonly data: Data}[];
 }
 
@@ -80,14 +91,15 @@ function writeQuantization(to: TableWriter, {scale, zeroPoint, axis = 0}: FlatTe
 }
 
 function writeTensor(to: TableWriter, tensor: FlatTensor, buffer: number): Offset {
-  const {name, type, shape, dynamicBatch = false} = tensor;
+  const {name, type, shape, open = [], isVariable = false} = tensor;
   return to.table('Tensor', {
     quantization: writeQuantization(to, tensor),
     shape: to.int32s(shape),
     name: to.text(name),
-    shapeSignature: dynamicBatch ? to.int32s([-1, ...shape.slice(1)]) : 0,
+    shapeSignature: open.length > 0 ? to.int32s(shape.map((dim, i) => (open.includes(i) ? -1 : dim))) : 0,
     type: TENSOR_TYPES[type],
     buffer,
+    isVariable: Number(isVariable),
     hasRank: 1, // no dimensions mean a scalar
   });
 }
@@ -99,7 +111,11 @@ function versionOf({operator, int16, int4, version: own}: FlatOperator): number 
   return int16 ? in16 : in8;
 }
 
-function writeOperator(to: TableWriter, {operator, inputs, outputs, options}: FlatOperator, code: number): Offset {
+function writeOperator(
+  to: TableWriter,
+  {operator, inputs, outputs, intermediates, options}: FlatOperator,
+  code: number,
+): Offset {
   const table = OPERATORS[operator].options;
   return to.table('Operator', {
     builtinOptionsType: table && ENUMS.BuiltinOptions[table],
@@ -107,6 +123,7 @@ function writeOperator(to: TableWriter, {operator, inputs, outputs, options}: Fl
     inputs: to.int32s(inputs),
     outputs: to.int32s(outputs),
     opcodeIndex: code,
+    intermediates: intermediates && to.int32s(intermediates),
   });
 }
 

@@ -48,6 +48,12 @@ export class Floats implements Data {
   }
 }
 
+/** Floats that are given. */
+export interface FloatConstant {
+  readonly data: Floats;
+  readonly shape: readonly number[];
+}
+
 const describe = ({view, axis, inFront, scale}: Layout) => `${view.join()} ${axis} ${String(inFront)} ${scale.join()}`;
 
 /** Where each number comes from, and its channel, where a dimension is put before the others. */
@@ -105,11 +111,11 @@ export function asFloat16(floats: Floats): Data {
   return {length, key: keyOf({length, bytes}, () => `float16 ${floats.key}`), bytes};
 }
 
-/** Grids about 0: one for each slice of the dimension `axis`. */
+/** Grids about 0: one for each slice of the dimension `axis`, or one. */
 export interface Grids {
   readonly type: 'int8' | 'int4';
   readonly shape: readonly number[];
-  readonly axis: number;
+  readonly axis: number | undefined;
 }
 
 /** The largest integers on either side, and the smallest range that has any: as LiteRT's own tools have them. */
@@ -119,7 +125,7 @@ const LEAST_RANGE = Math.fround(1e-9);
 /** The steps of grids that reach as far as the numbers on them. */
 export function stepsOf(floats: Floats, {type, shape, axis}: Grids): Float32Array {
   const channel = channelsOf({view: shape, axis});
-  const most = new Float32Array(shape[axis]!).fill(LEAST_RANGE);
+  const most = new Float32Array(axis === undefined ? 1 : shape[axis]!).fill(LEAST_RANGE);
   floats.forEach((value, i) => {
     const size = Math.abs(value);
     if (size > most[channel(i)]!) most[channel(i)] = size;
@@ -139,5 +145,5 @@ export function asIntegers(floats: Floats, steps: Float32Array, {type, shape, ax
     else floats.forEach((value, i) => (all[i >> 1]! |= (level(value, i) & 15) << (4 * (i & 1))));
     return all;
   };
-  return {length, key: keyOf({length, bytes}, () => `${type} ${axis} ${shape.join()} ${floats.key}`), bytes};
+  return {length, key: keyOf({length, bytes}, () => `${type} ${String(axis)} ${shape.join()} ${floats.key}`), bytes};
 }

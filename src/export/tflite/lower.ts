@@ -14,9 +14,11 @@ import {type Interval, needsInt16, sameGrid, type ValueGrid} from '../../inferen
 import {clampPlan, FUSED, fusedFor} from './clamps';
 import {fitsInt4, floatFilter, type IntegerFilter, integerFilter} from './filters';
 import {isConstant} from '../../inference/operation_view';
-import type {Numbers} from '../../inference/operators';
+import type {Widths} from '../../inference/integer_weights';
+import type {Filter, Numbers} from '../../inference/operators';
 import {storageOf} from '../../inference/storage';
-import type {FlatModel, FlatOperator, Port} from './flat_model';
+import type {FlatGraph, FlatOperator, Port} from './flat_model';
+import {lstmOperators} from './lstm';
 import {stepsOf} from './operations';
 import {anyBatch, isPlain, type Operand, type PlainNode, writtenAs} from './operators';
 import {FUSED_ACTIVATIONS, type FusedActivation, type OperatorName, type Options, TENSOR_TYPES} from './schema';
@@ -51,6 +53,8 @@ class Emitter {
   readonly #widened = new Map<Value, number>();
   readonly #mixed: ReadonlySet<Value>;
   readonly #cast = new Map<Value, number>();
+  readonly #integers = new Map<Filter, Map<string, IntegerFilter>>();
+  readonly #floats = new Map<Filter, ReturnType<typeof floatFilter>>();
   /** Tensors that go out as they are. */
   readonly #given = new Set<number>();
 
@@ -87,6 +91,7 @@ class Emitter {
     const {layer, output} = node;
     if (node.operator === 'operation') this.#operation(node);
     else if (node.operator === 'constant') this.#numbers.set(output, this.tensors.given(layer, node.attributes));
+    else if (node.operator === 'lstm') this.#lstm(node);
     else if (!isPlain(node)) return;
     else if (output.grid) this.#onGrid(node, output.grid);
     else if (typeOf(output)) this.#inFloat(node);
@@ -138,6 +143,20 @@ class Emitter {
     this.#operator('ADD', [above, sloping], sum, true);
   }
 
+  #lstm(node: Node<'lstm'>): void {
+    const {layer, inputs, output} = node;
+    const {grid, shape} = output;
+    const given = inputs.map(x => this.#numbers.get(x)!);
+    const write = (tensor: number) => this.operators.push(...lstmOperators(node, this.tensors, given, tensor));
+    if (grid) {
+      this.#bounded(output, grid, boundsOf(grid), write);
+      return;
+    }
+    const tensor = this.tensors.computed(layer, {type: 'float32', shape});
+    write(tensor);
+    this.#numbers.set(output, tensor);
+  }
+
   /** The operators of one of TensorFlow's operations. */
   #operation(node: Node<'operation'>): void {
     const {layer, attributes} = node;
@@ -187,7 +206,7 @@ class Emitter {
     const floats = ({values, shape}: Numbers) => tensors.given(layer, {type: 'float32', values, shape});
     if (operand === 'shape') return this.#shape(node);
     if (operand === 'weights' || operand === 'bias')
-      return tensors.floats(layer, operand, floatFilter(node, filterOf(node)!)[operand]);
+      return tensors.floats(layer, operand, this.#floatsOf(node, filterOf(node)!)[operand]);
     if ('int32' in operand) return tensors.int32(layer, operand.int32, operand.shape);
     if ('table' in operand) return floats(operand.table);
     if ('factors' in operand) return floats(operand.factors);
@@ -224,9 +243,26 @@ class Emitter {
     const asInt4 = this.#options.int4 && fitsInt4(node, inInt16);
     const inputGrid = node.inputs[0]!.grid;
     const scale = inputGrid && (inInt16 ? widened(inputGrid) : inputGrid).scale;
-    const integers = filter && integerFilter(node, filter, scale!, {inInt16, asInt4});
+    const integers = filter && this.#integersOf(node, filter, scale!, {inInt16, asInt4});
     const making = {node, inInt16, asInt4, filter: integers};
     return writtenAs(node).operands.map(operand => this.#operand(operand, making));
+  }
+
+  /** A filter in integers: of several operators with the same one, and the same steps, once. */
+  #integersOf(node: PlainNode, filter: Filter, scale: number, {inInt16, asInt4}: Widths): IntegerFilter {
+    const known = this.#integers.get(filter) ?? new Map<string, IntegerFilter>();
+    this.#integers.set(filter, known);
+    const key = `${node.operator} ${scale} ${inInt16} ${asInt4}`;
+    const found = known.get(key) ?? integerFilter(node, filter, scale, {inInt16, asInt4});
+    known.set(key, found);
+    return found;
+  }
+
+  /** The same in floats. */
+  #floatsOf(node: PlainNode, filter: Filter): ReturnType<typeof floatFilter> {
+    const found = this.#floats.get(filter) ?? floatFilter(node, filter);
+    this.#floats.set(filter, found);
+    return found;
   }
 
   #operand(operand: Operand, {node, inInt16, asInt4, filter}: Making): number {
@@ -344,7 +380,7 @@ class Emitter {
 }
 
 /** The file's model, without description and metadata. */
-export function lower(graph: InferenceGraph, options: LowerOptions): Omit<FlatModel, 'description' | 'metadata'> {
+export function lower(graph: InferenceGraph, options: LowerOptions): FlatGraph {
   const emitter = new Emitter(options, mixedInputs(graph));
   const inputs = graph.inputs.map(port => emitter.input(port));
   for (const node of graph.nodes) emitter.node(node);

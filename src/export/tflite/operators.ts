@@ -60,7 +60,7 @@ function resize(operator: OperatorName): (node: Node<'resizeBilinear' | 'resizeN
 }
 
 /** Those that are one operator in a file, too. */
-type Plain = Exclude<Operator, 'constant' | 'operation'>;
+type Plain = Exclude<Operator, 'constant' | 'lstm' | 'operation'>;
 
 export type PlainNode = Node<Plain>;
 
@@ -97,10 +97,16 @@ const WRITTEN: {readonly [Name in Plain]: (node: Node<Name>) => Written} = {
   reshape: ({inputs, output}) => written('RESHAPE', [...inputs, {int32: anyBatch(output)}]),
   resizeBilinear: resize('RESIZE_BILINEAR'),
   resizeNearest: resize('RESIZE_NEAREST_NEIGHBOR'),
+  // Microcontrollers reverse nothing, but look rows up.
+  reverse: ({inputs, attributes: {axis}}) => {
+    const count = inputs[0]!.shape[axis]!;
+    return written('GATHER', [...inputs, {int32: Array.from({length: count}, (_, i) => count - 1 - i)}], {axis});
+  },
   sigmoid: plain('LOGISTIC'),
   slice: ({inputs, output, attributes: {begin}}) =>
     written('SLICE', [...inputs, {int32: begin}, {int32: anyBatch(output)}]),
   softmax: plain('SOFTMAX', {beta: 1}),
+  subtract: plain('SUB'),
   tanh: plain('TANH'),
   transpose: ({inputs, attributes: {permutation}}) => written('TRANSPOSE', [...inputs, {int32: permutation}]),
   transposedConv2d: ({inputs, attributes}) =>
@@ -119,5 +125,5 @@ export function writtenAs(node: PlainNode): Written {
 
 /** Whether a node is one operator in a file. */
 export function isPlain(node: Node): node is PlainNode {
-  return node.operator !== 'constant' && node.operator !== 'operation';
+  return !['constant', 'lstm', 'operation'].includes(node.operator);
 }

@@ -3,14 +3,16 @@ import {type InferenceGraph, type Node, nodeOf, sizeOf, type Value} from '../../
 import {needsInt16} from '../../inference/grids';
 import {NO_PADDING, type Padding, type Pair, paddingOf} from '../../inference/window';
 
-/** A graph of what there are operators for, that computes the same. */
-export function rewritten(graph: InferenceGraph): InferenceGraph {
+/** A graph of what there are operators for, that computes the same; for images of any size, if they are open. */
+export function rewritten(graph: InferenceGraph, isOpen = false): InferenceGraph {
   const nodes: Node[] = [];
   const taken = new Set<Node>();
   for (const node of graph.nodes) {
     // Microcontrollers have no such operator of more than 8 bits.
     if (node.operator === 'max' && needsInt16(node.output.grid)) nodes.push(...maxByPool(node));
-    else if (node.operator === 'conv2d' || node.operator === 'depthwiseConv2d') nodes.push(withPadding(node, taken));
+    // Which amounts 'same' pads hangs on the size.
+    else if (!isOpen && (node.operator === 'conv2d' || node.operator === 'depthwiseConv2d'))
+      nodes.push(withPadding(node, taken));
     else nodes.push(node);
   }
   return {...graph, nodes: nodes.filter(node => !taken.has(node))};

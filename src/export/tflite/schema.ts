@@ -23,7 +23,8 @@ export const MIRROR_MODES = {reflect: MirrorPadMode.REFLECT, symmetric: MirrorPa
 
 export const FUSED_ACTIVATIONS = ActivationFunctionType;
 
-export type FusedActivation = keyof typeof FUSED_ACTIVATIONS;
+/** The activations that clamp. */
+export type FusedActivation = Exclude<keyof typeof FUSED_ACTIVATIONS, 'TANH'>;
 
 export type OperatorName = keyof typeof ENUMS.BuiltinOperator;
 
@@ -133,13 +134,14 @@ export const OPERATORS: Readonly<Record<OperatorName, OperatorRow>> = {
   SQUARE: {version: 1, options: 'SquareOptions'},
   SQUARED_DIFFERENCE: {version: 1, options: 'SquaredDifferenceOptions'},
   STRIDED_SLICE: {version: 1, options: 'StridedSliceOptions'},
-  SUB: {version: 1, options: 'SubOptions'},
+  SUB: {version: 2, version16: 5, options: 'SubOptions'},
   SUM: {version: 1, options: 'ReducerOptions'},
   TANH: {version: 2, version16: 3},
   TILE: {version: 1, options: 'TileOptions'},
   TOPK_V2: {version: 1, options: 'TopKV2Options'},
   TRANSPOSE: {version: 2, version16: 5, options: 'TransposeOptions'},
   TRANSPOSE_CONV: {version: 3, options: 'TransposeConvOptions'},
+  UNIDIRECTIONAL_SEQUENCE_LSTM: {version: 1, options: 'UnidirectionalSequenceLSTMOptions'},
   UNPACK: {version: 1, options: 'UnpackOptions'},
 };
 

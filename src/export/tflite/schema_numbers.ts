@@ -41,6 +41,7 @@ export const TABLES = {
     outputs: [2, 'offset', 0],
     builtinOptionsType: [3, 'uint8', 0],
     builtinOptions: [4, 'offset', 0],
+    intermediates: [8, 'offset', 0],
   },
   Buffer: {data: [0, 'offset', 0]},
   Metadata: {name: [0, 'offset', 0], buffer: [1, 'uint32', 0]},
@@ -155,6 +156,13 @@ export const TABLES = {
     fusedActivationFunction: [3, 'int8', 0],
   },
   TransposeOptions: {},
+  UnidirectionalSequenceLSTMOptions: {
+    fusedActivationFunction: [0, 'int8', 0],
+    cellClip: [1, 'float32', 0],
+    projClip: [2, 'float32', 0],
+    timeMajor: [3, 'bool', 0],
+    asymmetricQuantizeInputs: [4, 'bool', 0],
+  },
   UnpackOptions: {num: [0, 'int32', 0], axis: [1, 'int32', 0]},
   ModelMetadata: {
     name: [0, 'offset', 0],
@@ -169,7 +177,7 @@ export const TABLES = {
 
 /** Enums, and unions, whose numbers are those of tables. */
 export const ENUMS = {
-  ActivationFunctionType: {NONE: 0, RELU: 1, RELU_N1_TO_1: 2, RELU6: 3},
+  ActivationFunctionType: {NONE: 0, RELU: 1, RELU_N1_TO_1: 2, RELU6: 3, TANH: 4},
   BuiltinOperator: {
     ABS: 101,
     ADD: 0,
@@ -263,6 +271,7 @@ export const ENUMS = {
     TOPK_V2: 48,
     TRANSPOSE: 39,
     TRANSPOSE_CONV: 67,
+    UNIDIRECTIONAL_SEQUENCE_LSTM: 44,
     UNPACK: 88,
   },
   BuiltinOptions: {
@@ -335,6 +344,7 @@ export const ENUMS = {
     TopKV2Options: 34,
     TransposeConvOptions: 49,
     TransposeOptions: 26,
+    UnidirectionalSequenceLSTMOptions: 71,
     UnpackOptions: 64,
   },
   MirrorPadMode: {REFLECT: 0, SYMMETRIC: 1},

@@ -7,7 +7,7 @@ import {storageOf} from '../../inference/storage';
 import {type Data, dataOf} from './constant_data';
 import type {IntegerFilter} from './filters';
 import type {FlatTensor} from './flat_model';
-import {Floats} from './floats';
+import {type FloatConstant, Floats} from './floats';
 import {integersOf, type PortType} from './storage';
 
 /** A tensor that is given. Numbers on a grid of their own have a scale. */
@@ -19,17 +19,13 @@ interface Constant {
   readonly zeroPoint?: number;
 }
 
-/** Floats that are given. */
-export interface FloatConstant {
-  readonly data: Floats;
-  readonly shape: readonly number[];
-}
-
 export class TensorList {
   readonly all: FlatTensor[] = [];
   readonly #dynamicBatch: boolean;
   readonly #names = new Set<string>();
   readonly #constants = new Map<string, number>();
+  /** Large ones, by what they are made of. */
+  readonly #known = new Map<object, number>();
 
   constructor(dynamicBatch: boolean) {
     this.#dynamicBatch = dynamicBatch;
@@ -45,7 +41,7 @@ export class TensorList {
 
   /** One that has the model's batch. */
   computed(name: string, tensor: Omit<FlatTensor, 'name'>): number {
-    return this.add(name, {...tensor, ...(this.#dynamicBatch && {dynamicBatch: true})});
+    return this.add(name, {...tensor, layer: name, ...(this.#dynamicBatch && {open: [0]})});
   }
 
   onGrid({layer, shape}: Value, grid: ValueGrid, inInt16 = needsInt16(grid)): number {
@@ -100,21 +96,21 @@ export class TensorList {
 
   weights(layer: string, {levels, shape, axis, scale}: IntegerFilter, asInt4: boolean): number {
     const [type, stored] = asInt4 ? (['int4', packInt4(levels)] as const) : (['int8', levels] as const);
-    return this.add(`${layer}/weights`, {
-      data: dataOf(stored),
-      type,
-      shape,
-      scale,
-      zeroPoint: scale.map(() => 0),
-      axis,
-    });
+    const quantization = {scale, zeroPoint: scale.map(() => 0), axis};
+    return this.#once(scale, () => this.add(`${layer}/weights`, {data: dataOf(stored), type, shape, ...quantization}));
   }
 
   bias(layer: string, {bias, biasScale}: IntegerFilter, asInt64: boolean): number {
     const data = dataOf(asInt64 ? BigInt64Array.from(bias, each => BigInt(each)) : Int32Array.from(bias));
     const quantization = {scale: biasScale, zeroPoint: biasScale.map(() => 0)};
     const type = asInt64 ? 'int64' : 'int32';
-    return this.add(`${layer}/bias`, {data, type, shape: [bias.length], ...quantization});
+    return this.#once(bias, () => this.add(`${layer}/bias`, {data, type, shape: [bias.length], ...quantization}));
+  }
+
+  #once(key: object, make: () => number): number {
+    const number = this.#known.get(key) ?? make();
+    this.#known.set(key, number);
+    return number;
   }
 
   #constant(layer: string, what: string, {data, type, shape, scale, zeroPoint = 0}: Constant): number {

@@ -14,11 +14,12 @@ import {
   text,
   throwProblems,
 } from '../../check/rules';
-import {inferenceGraph} from '../../inference/from_layers';
+import {inferenceGraphs} from '../../inference/from_layers';
 import type {InferenceGraph} from '../../inference/graph';
-import {whereToCut} from '../../inference/segments';
+import {segmentsIn, whereToCut} from '../../inference/segments';
 import {dataOf} from './constant_data';
-import {sizeProblems, writeModel} from './flat_model';
+import {ofAnySize, SIZES} from './any_size';
+import {type FlatGraph, sizeProblems, writeModel} from './flat_model';
 import {lower} from './lower';
 import {withFile, writeMetadata} from './metadata';
 import {hasOperation, refusedOperations} from './operations';
@@ -65,6 +66,11 @@ export interface TFLiteOptions {
    * between DEQUANTIZE and QUANTIZE, instead of refusing it. False by default.
    */
   readonly floatFallback?: boolean;
+  /**
+   * Writes an LSTM step by step, as other recurrent layers are, where it would be one operator: about 15 operators for each
+   * step, for runtimes that do not load that one, such as LiteRT.js. False by default.
+   */
+  readonly unroll?: boolean;
   /** What the model is for, for tools that show it; nothing by default. */
   readonly description?: string;
   /** The name of each class that the first output has a score for, each of one line; none by default. */
@@ -90,6 +96,7 @@ const RULES: Rules<TFLiteOptions> = {
   batchSize: batch,
   int4: flag,
   floatFallback: flag,
+  unroll: flag,
   weights: oneOf('float32', 'float16', 'int8', 'int4'),
   description: text,
   labels: must(
@@ -123,11 +130,12 @@ function weightProblems(isQuantized: boolean, {weights = 'int8', int4, floatFall
 const LABEL_FILE = 'labels.txt';
 
 /**
- * A quantized model as a .tflite file that computes in integers what was trained: the weights' levels as they are, and the
- * activations on their ranges. BatchNormalization and activations are folded into the products before them.
+ * A model as a .tflite file. A quantized one computes in integers what was trained: the weights' levels as they are, and the
+ * activations on their ranges. Any other computes in float, with weights of a type; sizes that it leaves open are open in the
+ * file. BatchNormalization and activations are folded into the products before them.
  *
- * @param model - what quantizeModel gave, trained, or only calibrated.
- * @param options - types of inputs and outputs, and what to tell of the model.
+ * @param model - what quantizeModel gave, trained, or only calibrated; or a model that is not quantized.
+ * @param options - types of inputs, outputs and weights, and what to tell of the model.
  * @returns the bytes of the file: the same for the same model.
  * @throws with all layers at once that cannot be written, before anything is.
  *
@@ -139,42 +147,61 @@ const LABEL_FILE = 'labels.txt';
  */
 export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}): Promise<Uint8Array> {
   checkOptions('toTFLite', options, RULES);
-  const {batchSize = 1, floatFallback = false, labels, onProgress} = options;
-  const problems = (isQuantized: boolean) => [...labelProblems(model, labels), ...weightProblems(isQuantized, options)];
-  const graph = await inferenceGraph('toTFLite', model, {
-    batch: batchSize ?? 1,
-    problems,
-    hasOperation,
-    graphProblems: built => operatorProblems(rewritten(built)),
-    floatFallback,
-    onProgress,
-  });
-  throwProblems('toTFLite', segmentProblems(graph, model, options.batchSize));
-  return fileOf(rewritten(graph), model.name, options);
+  const {batchSize = 1, floatFallback = false, unroll = false, labels, onProgress} = options;
+  const problems = (isQuantized: boolean) => [
+    ...labelProblems(model, labels),
+    ...weightProblems(isQuantized, options),
+    ...batchProblems(model, batchSize),
+  ];
+  const graphProblems = (built: InferenceGraph) => operatorProblems(rewritten(built));
+  const hasLSTM = batchSize !== null && !unroll;
+  const job = {batch: batchSize, problems, hasOperation, hasLSTM, graphProblems, floatFallback, onProgress};
+  const graphs = await inferenceGraphs('toTFLite', model, job, SIZES);
+  throwProblems('toTFLite', segmentProblems(graphs[0]!, model, options.batchSize));
+  return fileOf(graphs, model.name, options);
+}
+
+/** Segments are of the sizes of the graph that they come from. */
+function batchProblems(model: LayersModel, batchSize: number | null): string[] {
+  const [segment] = segmentsIn(model);
+  if (batchSize !== null || !segment) return [];
+  return [`batchSize must be a number, as the sizes in the graph segment ${segment.name} are fixed.`];
 }
 
 /** Segments whose operations are not as TensorFlow Lite has them, and of other sizes than they are asked for. */
 function segmentProblems(graph: InferenceGraph, model: LayersModel, batchSize: number | null | undefined): string[] {
   const refused = refusedOperations(graph);
   const layers = new Set(refused.map(({layer}) => layer));
-  const [segment] = graph.nodes.filter(({operator}) => operator === 'operation');
-  const isOpen = batchSize === null && segment !== undefined;
   const others = batchSize ? graph.inputs.filter(({value}) => value.shape[0] !== batchSize) : [];
   return [
     ...refused.map(({problem}) => problem),
     ...(layers.size > 0 ? [whereToCut(model, layers)] : []),
-    ...(isOpen ? [`batchSize must be a number, as the sizes in the graph segment ${segment.layer} are fixed.`] : []),
     ...others.map(
       ({name, value}) => `batchSize was ${batchSize}, but input ${name} has the shape [${value.shape}]. Leave it out.`,
     ),
   ];
 }
 
-function fileOf(graph: InferenceGraph, name: string, options: TFLiteOptions): Uint8Array {
+/** A graph as tensors and operators; of two graphs, for all sizes. */
+function flatOf(graphs: readonly InferenceGraph[], options: TFLiteOptions): FlatGraph {
+  const {inputType = 'float32', outputType = 'float32', batchSize, int4 = false} = options;
+  const imagesOf = ({inputs}: InferenceGraph) => inputs.map(({value}) => value.shape.slice(1).join()).join(' ');
+  const isSized = new Set(graphs.map(imagesOf)).size > 1;
+  const [flat, other] = graphs.map(graph =>
+    lower(rewritten(graph, isSized), {inputType, outputType, dynamicBatch: batchSize === null, int4}),
+  ) as [FlatGraph, FlatGraph | undefined];
+  if (!other) return flat;
+  const {graph, problems} = ofAnySize(flat, other);
+  throwProblems('toTFLite', problems);
+  return graph;
+}
+
+function fileOf(graphs: readonly InferenceGraph[], name: string, options: TFLiteOptions): Uint8Array {
+  const [graph] = graphs as [InferenceGraph];
   const {inputType = 'float32', outputType = 'float32', weights = 'float32'} = options;
-  const {batchSize, int4 = false, description = '', labels} = options;
+  const {description = '', labels} = options;
   throwProblems('toTFLite', fileProblems(graph, inputType, outputType));
-  const lowered = lower(graph, {inputType, outputType, dynamicBatch: batchSize === null, int4});
+  const lowered = flatOf(graphs, options);
   if (weights === 'float16') throwProblems('toTFLite', float16Problems(lowered));
   const flat = withWeights(lowered, weights);
   const text = {

@@ -4,15 +4,13 @@
  */
 import {sizeOf} from '../../inference/graph';
 import {dataOf} from './constant_data';
-import type {FlatModel, FlatOperator, FlatTensor, Port} from './flat_model';
+import {ABSENT, type FlatGraph, type FlatOperator, type FlatTensor, type Port} from './flat_model';
 import {asFloat16, asIntegers, Floats, LARGEST_FLOAT16, INFINITE_FLOAT16, stepsOf} from './floats';
 import {hasOption, type OperatorName, type Options} from './schema';
 import {TensorList} from './tensor_list';
 
 /** What the weights of a model that is not quantized are stored as. */
 export type WeightType = 'float32' | 'float16' | 'int8' | 'int4';
-
-type FlatGraph = Omit<FlatModel, 'description' | 'metadata'>;
 
 /** From how many numbers on weights become integers. */
 const FEWEST = 1024;
@@ -21,8 +19,8 @@ const FEWEST = 1024;
 interface Hybrid {
   /** Which of its inputs are the weights: it takes integers for all of them, or for none. */
   readonly weights: readonly number[];
-  /** The dimension of a weight that has a step for each slice. */
-  readonly axis: (shape: readonly number[], options: Options) => number;
+  /** The dimension of a weight that has a step for each slice; where there is none, all have one. */
+  readonly axis?: (shape: readonly number[], options: Options) => number;
   /** The lowest versions that take int8, and int4 where one does. */
   readonly version: number;
   readonly version4?: number;
@@ -40,6 +38,8 @@ const HYBRID: Readonly<Partial<Record<OperatorName, Hybrid>>> = {
   EMBEDDING_LOOKUP: {weights: [1], axis: first, version: 4, version4: 4, byRows: true},
   FULLY_CONNECTED: {weights: [1], axis: first, version: 12, version4: 12},
   TRANSPOSE_CONV: {weights: [1], axis: first, version: 3},
+  // Each gate's own and recurrent kernels.
+  UNIDIRECTIONAL_SEQUENCE_LSTM: {weights: [1, 2, 3, 4, 5, 6, 7, 8], version: 3},
 };
 
 /** Single numbers gain nothing. */
@@ -90,13 +90,17 @@ class Rewriting {
     const call = {...operator, options: {...options, ...rounding}, version: asInt4 ? version4 : version};
     this.#write(call, (tensor, place) => {
       if (!weights.includes(place)) return this.#asItIs(tensor);
-      return this.#integers(tensor, asInt4 ? 'int4' : 'int8', axis(this.#tensor(tensor).shape, options));
+      return this.#integers(tensor, asInt4 ? 'int4' : 'int8', axis?.(this.#tensor(tensor).shape, options));
     });
   }
 
-  #write({inputs, outputs, ...call}: FlatOperator, bring: (tensor: number, place: number) => number): void {
-    const given = inputs.map(bring);
-    this.operators.push({...call, inputs: given, outputs: outputs.map(each => this.#asItIs(each))});
+  #write(
+    {inputs, outputs, intermediates, ...call}: FlatOperator,
+    bring: (tensor: number, place: number) => number,
+  ): void {
+    const given = inputs.map((tensor, place) => (tensor === ABSENT ? ABSENT : bring(tensor, place)));
+    const [made, between] = [outputs, intermediates].map(all => all?.map(each => this.#asItIs(each)));
+    this.operators.push({...call, inputs: given, outputs: made!, ...(between && {intermediates: between})});
   }
 
   #tensor(number: number): FlatTensor {
@@ -118,12 +122,12 @@ class Rewriting {
     });
   }
 
-  #integers(tensor: number, type: 'int8' | 'int4', axis: number): number {
-    return this.#once(`${tensor} as ${type} ${axis}`, () => {
+  #integers(tensor: number, type: 'int8' | 'int4', axis: number | undefined): number {
+    return this.#once(`${tensor} as ${type} ${String(axis)}`, () => {
       const {data, ...floats} = this.#tensor(tensor);
       const grids = {type, axis, shape: floats.shape};
       const scale = stepsOf(data as Floats, grids);
-      const stored = {type, axis, scale, zeroPoint: new Int8Array(scale.length)};
+      const stored = {type, scale, zeroPoint: new Int8Array(scale.length), ...(axis !== undefined && {axis})};
       return this.#add({...floats, ...stored, data: asIntegers(data as Floats, scale, grids)});
     });
   }
@@ -148,19 +152,19 @@ function withLookups(graph: FlatGraph): FlatGraph {
   const operators = graph.operators.flatMap(call => {
     const [table, rows] = call.inputs.map(each => tensors[each]!);
     const isLookup = call.operator === 'GATHER' && !call.options.axis && !call.options.batchDims;
-    if (!isLookup || table!.shape.length !== 2 || !becomesIntegers(table!)) return [call];
     const [y] = call.outputs as [number];
-    const {name, shape, ...batch} = tensors[y]!;
-    const count = sizeOf(rows!.shape);
-    const [list, found] = [
-      add({...rows!, name: `${name}/rows`, shape: [count]}),
-      add({...batch, name: `${name}/found`, shape: [count, table!.shape[1]!]}),
-    ];
+    const {name, shape, open = [], ...found} = tensors[y]!;
+    // A shape has room for one size that is not known.
+    if (!isLookup || table!.shape.length !== 2 || !becomesIntegers(table!) || open.length > 1) return [call];
+    const [count, anyCount] = [sizeOf(rows!.shape), {open: open.length > 0 ? [0] : []}];
+    const list = add({...rows!, name: `${name}/rows`, shape: [count], ...anyCount});
+    const listed = add({...found, name: `${name}/found`, shape: [count, table!.shape[1]!], ...anyCount});
+    const whole = shape.map((dim, i) => (open.includes(i) ? -1 : dim));
     const plain = {options: {}, int16: false, int4: false};
     return [
       {...plain, operator: 'RESHAPE', inputs: [call.inputs[1]!, shapeOf(name, [-1])], outputs: [list]},
-      {...plain, operator: 'EMBEDDING_LOOKUP', inputs: [list, call.inputs[0]!], outputs: [found]},
-      {...plain, operator: 'RESHAPE', inputs: [found, shapeOf(name, [-1, ...shape.slice(1)])], outputs: [y]},
+      {...plain, operator: 'EMBEDDING_LOOKUP', inputs: [list, call.inputs[0]!], outputs: [listed]},
+      {...plain, operator: 'RESHAPE', inputs: [listed, shapeOf(name, whole)], outputs: [y]},
     ] satisfies FlatOperator[];
   });
   return {...graph, tensors, operators};

@@ -74,7 +74,8 @@ function channelsOf(slot: Slot): ChannelsOf | undefined {
   const channels = channelsIn(slot);
   if (!channels) return undefined;
   const {shape} = slot.host[slot.attr]!;
-  const inner = slot.axis === 'depthwise' ? 1 : shape.slice(channels.axis + 1).reduce<number>((n, dim) => n * dim!, 1);
+  const others = shape.slice(channels.axis + 1).reduce<number>((n, dim) => n * dim!, 1);
+  const inner = slot.axis === 'depthwise' ? 1 : slot.axis === 'gates' ? shape[1]! / channels.count : others;
   return {count: channels.count, of: i => Math.floor(i / inner) % channels.count};
 }
 
@@ -144,7 +145,9 @@ function rebuilt(
     const weights = isOff ? UNROUNDED_WEIGHTS : own ? configOfWeights(layer, own) : null;
     const reason = output ? null : {name: UNROUNDED};
     const rounds = weights ?? output;
-    const made = rounds ? new QuantizedLayer({layer: copy, weights, output, allOutputs: true, reason}) : copy;
+    const made = rounds
+      ? new QuantizedLayer({layer: copy, weights, output, allOutputs: true, states: true, reason})
+      : copy;
     sources.set(made, layer);
     return {layer: made, variables: {to: copy, from: layer}};
   };

@@ -77,11 +77,16 @@ const IN_FLOAT: Readonly<Record<string, Lowering>> = {
 /** Those that look at all channels at once; others are of each number by itself. */
 const OF_CHANNELS: ReadonlySet<string> = new Set(['logSoftmax', 'softmax']);
 
+/** x through an activation. */
+export function applied(name: string, call: LayerCall, x: Value): Value {
+  return ACTIVATIONS[name]?.(call, x) ?? IN_FLOAT[name]!(call, call.graph.float32(x));
+}
+
 /** x through the activation that a layer has or is, between the roundings before and after it. */
 export function activated(call: LayerCall, x: Value): Value {
   const rounded = call.round(x, 'before activation');
   const name = activationOf(call.layer);
-  const apply = (value: Value) => ACTIVATIONS[name]?.(call, value) ?? IN_FLOAT[name]!(call, call.graph.float32(value));
+  const apply = (value: Value) => applied(name, call, value);
   const y = OF_CHANNELS.has(name) ? apply(rounded) : call.graph.each(rounded, apply);
   return call.round(y, 'activation');
 }
@@ -100,6 +105,11 @@ export function objectionToActivation(layer: Layer, inFloat: boolean): string | 
   if (OF_CHANNELS.has(name) && attributesOf(layer).dataFormat === 'channelsFirst' && !activatesLast(layer)) {
     return `tfjs computes its activation ${name} along the columns of channelsFirst images. Make it a layer of its own`;
   }
+  return objectionToActivationOf(name, inFloat);
+}
+
+/** The same of an activation by name. */
+export function objectionToActivationOf(name: string, inFloat: boolean): string | undefined {
   if (ACTIVATIONS[name]) return undefined;
   const others = `Use one of ${Object.keys(ACTIVATIONS).slice(1).join(', ')}`;
   if (!IN_FLOAT[name]) return `the activation ${name} has no operator. ${others}`;

@@ -37,6 +37,17 @@ export class LayerCall {
     this.shape = shape;
   }
 
+  /** A call of a layer inside, which has the weights whose names begin so. */
+  within(layer: Layer, prefix: string): LayerCall {
+    const {weights, floats, values, grids} = this.numbers;
+    const own = <T>(all: ReadonlyMap<string, T>) =>
+      new Map(
+        [...all].filter(([name]) => name.startsWith(prefix)).map(([name, each]) => [name.slice(prefix.length), each]),
+      );
+    const numbers = {weights: own(weights), floats: own(floats), values: own(values), grids};
+    return new LayerCall(this.graph, layer, numbers, this.inputs, this.shape);
+  }
+
   /** The same, with an output of another shape. */
   giving(shape: readonly number[]): LayerCall {
     return new LayerCall(this.graph, this.layer, this.numbers, this.inputs, shape);

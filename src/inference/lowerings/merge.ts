@@ -39,9 +39,9 @@ function merge(operator: Merging, reach?: Reach): Lowering {
   return (call, ...inputs) => merged(call, inputs, operator, reach);
 }
 
-const reachOfSum: Reach = ([a, b], [c, d]) => [a + c, b + d];
+export const reachOfSum: Reach = ([a, b], [c, d]) => [a + c, b + d];
 
-function reachOfProduct(one: Interval, other: Interval): Interval {
+export function reachOfProduct(one: Interval, other: Interval): Interval {
   const corners = one.flatMap(a => other.map(b => a * b));
   return [Math.min(...corners), Math.max(...corners)];
 }

@@ -5,7 +5,7 @@ import type {Value} from '../graph';
 import {inverseOf} from '../graph_builder';
 import {refined} from '../grids';
 import type {Pair} from '../window';
-import {toLast} from './images';
+import {ofBatches, toLast} from './images';
 import type {LayerCall, Lowering} from './layer_call';
 import {scaled} from './pooling';
 
@@ -65,15 +65,13 @@ function cropped(call: LayerCall, x: Value, all: readonly number[]): Value {
 const before = (size: number, cropped: number) => Math.floor((size - cropped) / 2);
 
 /** The center of an image; all of it, scaled up, where it is too small. */
-export const centerCrop: Lowering = (call, x) => {
-  const rank = x.shape.length;
-  const [height, width] = [x.shape[rank - 3]!, x.shape[rank - 2]!];
+export const centerCrop = ofBatches((call, x) => {
+  const [, height, width] = x.shape as [number, number, number];
   const top = before(height, call.get('height'));
   // tfjs takes the columns on the right of two halves.
   const left = width === call.get('width') ? 0 : before(width, call.get('width')) || 1;
-  if (top < 0 || left < 0) return scaled(call, x, 'bilinear', false);
-  return cropped(call, x, [...x.shape.slice(3).map(() => 0), top, left, 0]);
-};
+  return top < 0 || left < 0 ? scaled(call, x, 'bilinear', false) : cropped(call, x, [0, top, left, 0]);
+});
 
 export const embedding: Lowering = (call, x) => {
   const rounded = call.numbers.weights.get('embeddings');

@@ -1,9 +1,9 @@
 /** Layers that look at images through windows without weights, and those that resize images. */
-import type {Value} from '../graph';
+import {typeOf, type Value} from '../graph';
 import {needsInt16, refined, type ValueGrid} from '../grids';
 import type {Filter, Pool} from '../operators';
 import {NO_PADDING, padsNothing, type Pair, paddingOf} from '../window';
-import {ofImages} from './images';
+import {ofBatches, ofImages} from './images';
 import type {LayerCall, Lowering} from './layer_call';
 
 /** Pools images; rows of the same as images of one line. */
@@ -19,20 +19,14 @@ export function pool(kind: 'average' | 'max', dims: 1 | 2): Lowering {
   });
 }
 
-export function pooled(
-  call: LayerCall,
-  kind: 'average' | 'max',
-  window: Pool,
-  x: Value,
-  shape: readonly number[],
-): Value {
+function pooled(call: LayerCall, kind: 'average' | 'max', window: Pool, x: Value, shape: readonly number[]): Value {
   if (kind === 'max') return call.graph.move('maxPool', window, x, shape);
-  if (padsNothing(window.padding)) return meanOfWindow(call, window, x, shape);
+  if (padsNothing(window.padding) && !typeOf(x)) return meanOfWindow(call, window, x, shape);
   return call.graph.move('averagePool', window, inSmallerSteps(call, x), shape);
 }
 
 /** x in smaller steps, where the layer's output has more levels: averages and pixels between others stay on x's grid. */
-export function inSmallerSteps(call: LayerCall, x: Value): Value {
+function inSmallerSteps(call: LayerCall, x: Value): Value {
   const [from, to] = [x.grid, call.grid('output')];
   return from && to && levelsIn(from) < levelsIn(to) ? call.graph.round(x, refined(from, needsInt16(to))) : x;
 }
@@ -74,8 +68,8 @@ export function scaled(call: LayerCall, x: Value, interpolation: string, alignCo
 export const upSampling2d = ofImages((call, x) => scaled(call, x, call.get('interpolation'), false));
 
 /** tfjs takes its cropToAspectRatio for the opposite of aligned corners, and is wrong about the shape of batches. */
-export const resizing: Lowering = (call, x) => {
+export const resizing = ofBatches((call, x) => {
   const [batch, , , channels] = x.shape as [number, number, number, number];
   const sized = call.giving([batch, call.get('height'), call.get('width'), channels]);
   return scaled(sized, x, call.get('interpolation'), !call.get('cropToAspectRatio'));
-};
+});

@@ -53,7 +53,7 @@ export function filterOf(call: LayerCall, attribute: string, layout: Layout, has
 }
 
 /** The window of a kernel over an image. */
-function windowOf(call: LayerCall, image: readonly number[], [height, width]: readonly number[]) {
+export function windowOf(call: LayerCall, image: readonly number[], [height, width]: readonly number[]) {
   const strides = call.pair('strides');
   // tfjs ignores it there.
   const dilations: Pair = call.layer.getClassName() === 'DepthwiseConv2D' ? [1, 1] : call.pair('dilationRate', 1);

@@ -1,13 +1,13 @@
 /** Layers of volumes: images piled upon each other. */
 import {channelOf} from '../../quantizer/levels';
-import {sizeOf, typeOf, type Value} from '../graph';
+import {sizeOf, type Value} from '../graph';
+import {refined} from '../grids';
 import {constantOf, ints} from '../operation_view';
 import type {Constant, Pool} from '../operators';
 import {type Pair, paddingOf} from '../window';
 import {activated} from './activation';
 import {ofImages} from './images';
 import type {LayerCall} from './layer_call';
-import {inSmallerSteps, pooled} from './pooling';
 import {filterOf, kernel, shapeOf} from './product';
 
 /** In a volume's three dimensions: depth, rows and columns. */
@@ -50,7 +50,9 @@ export function pool3d(kind: 'average' | 'max') {
   return ofImages((call, given) => {
     const {graph, shape} = call;
     const [size, strides] = [tripleOf(call, 'poolSize'), tripleOf(call, 'strides')];
-    const x = seen(call, given, size, strides);
+    const volume = seen(call, given, size, strides);
+    // Nobody measured the averages of images, which are on the volume's grid, in steps small enough to be averaged again.
+    const x = kind === 'average' && volume.grid ? graph.round(volume, refined(volume.grid, true)) : volume;
     const [batch, depth, ...image] = x.shape as [number, number, number, number, number];
     const [height, width, channels] = image;
     const [, , rows, columns] = shape as [number, number, number, number];
@@ -66,19 +68,13 @@ export function pool3d(kind: 'average' | 'max') {
       return {size: window, strides: steps, padding: paddingOf(call.paddingRule, whole, window, steps, [1, 1])};
     };
     const images = graph.reshape(x, [batch * depth, ...image]);
-    const small = inside(call, kind, windowOf([height, width], flat, across), images, [rows, columns, channels]);
+    const pooled = (window: Pool, value: Value, to: readonly number[]) =>
+      graph.move(kind === 'max' ? 'maxPool' : 'averagePool', window, value, to);
+    const small = pooled(windowOf([height, width], flat, across), images, [batch * depth, rows, columns, channels]);
     const piles = graph.reshape(small, [batch, depth, rows * columns, channels]);
     const piled = windowOf([depth, rows * columns], deep, along);
-    return graph.reshape(pooled(call, kind, piled, piles, [batch, shape[1]!, rows * columns, channels]), shape);
+    return graph.reshape(pooled(piled, piles, [batch, shape[1]!, rows * columns, channels]), shape);
   });
-}
-
-/** A pool of which another is taken: on the grid of what it is given, as nobody measured it. */
-function inside(call: LayerCall, kind: 'average' | 'max', window: Pool, x: Value, image: readonly number[]): Value {
-  const shape = [x.shape[0]!, ...image];
-  return kind === 'max' || typeOf(x)
-    ? pooled(call, kind, window, x, shape)
-    : call.graph.move('averagePool', window, inSmallerSteps(call, x), shape);
 }
 
 /** Weights in float, whether they are rounded or not. */

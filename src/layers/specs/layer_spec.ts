@@ -31,11 +31,14 @@ export type Kind =
   /** A class of which nothing is known. */
   | 'unknown';
 
-/** The dimension of a weight's output channels, from its end if negative; 'depthwise' where input and multiplier are both. */
-export type ChannelAxis = number | 'depthwise';
+/**
+ * The dimension of a weight's output channels, from its end if negative; 'depthwise' where input and multiplier are both;
+ * 'gates' of an LSTM's kernels, of which each quarter of the columns has a step.
+ */
+export type ChannelAxis = number | 'depthwise' | 'gates';
 
-/** The grid of one output: its own, that of the output whose values it repeats, or none and why. */
-export type OutputGrid = 'own' | {readonly of: number} | {readonly float: string};
+/** The grid of one output: its own, that of the output or of a cell's state whose values it repeats, or none and why. */
+export type OutputGrid = 'own' | {readonly of: number} | {readonly state: string} | {readonly float: string};
 
 /** What tfmot's default scheme does with a class. */
 type TfmotTreatment =
@@ -59,7 +62,7 @@ export interface LayerSpec {
   /** What the class is to a runtime; where that hangs on the layer, a function that is given how to ask for layers within. */
   readonly kind: Kind | ((layer: Layer, kindOf: (inner: Layer) => Kind) => Kind);
   /** The weights to quantize, by attribute, in the order in which the layer uses them. None by default. */
-  readonly weights?: Readonly<Record<string, ChannelAxis>>;
+  readonly weights?: Readonly<Record<string, ChannelAxis | ((layer: Layer) => ChannelAxis)>>;
   /** The activation that the layer is, by name. By default the one in its attribute `activation`. */
   readonly activation?: string | ((layer: Layer, activationOf: (inner: Layer) => string) => string);
   /** Whether it is two products, with a tensor between them that is rounded as well. */
@@ -70,8 +73,6 @@ export interface LayerSpec {
   readonly makesMask?: true | ((layer: Layer) => boolean);
   /** Whether what it gives in training is by chance, and nothing else about it differs from inference. */
   readonly addsNoise?: true;
-  /** Of a cell: why its states after the first stay float. By default they are rounded. */
-  readonly floatStates?: string;
   /** The grids of its outputs, by those of the states of layers within. By default each output has its own, states their cell's. */
   readonly outputs?: (layer: Layer, gridsOfStates: (inner: Layer, output: OutputGrid) => OutputGrid[]) => OutputGrid[];
   /** What tfjs leaves out of its config, or gets wrong there. */

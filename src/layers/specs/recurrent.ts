@@ -1,5 +1,6 @@
 /** Classes that work step by step, their cells, and what calls another layer on each step. */
 import {innerLayers, isContainer, type Layer} from '../graph';
+import {isWholeLSTM} from '../recurrent';
 import {attributesOf} from '../tfjs_internals';
 import type {LayerSpec, OutputGrid} from './layer_spec';
 
@@ -17,18 +18,19 @@ function gridsOfDirections(layer: Layer, gridsOfStates: (inner: Layer, output: O
   return [...(isApart ? (['own', 'own'] as const) : (['own'] as const)), ...states];
 }
 
-const CELL_STATE = 'the state inside an LSTM: runtimes keep it in 16 bits or in float';
+/** Runtimes that have an LSTM whole have one step for each of its gates. */
+const axisOfLSTM = (cell: Layer) => (isWholeLSTM(cell) ? 'gates' : -1);
 
 export const RECURRENT = {
-  Bidirectional: {kind: 'recurrent', outputs: gridsOfDirections},
-  ConvLSTM2D: {kind: 'recurrent'},
-  ConvLSTM2DCell: {kind: 'recurrent', weights: {kernel: -1, recurrentKernel: -1}, floatStates: CELL_STATE},
-  GRU: {kind: 'recurrent'},
+  Bidirectional: {kind: 'recurrent', outputs: gridsOfDirections, lowered: 'integers'},
+  ConvLSTM2D: {kind: 'recurrent', lowered: 'integers'},
+  ConvLSTM2DCell: {kind: 'recurrent', weights: {kernel: -1, recurrentKernel: -1}},
+  GRU: {kind: 'recurrent', lowered: 'integers'},
   GRUCell: {kind: 'recurrent', weights: {kernel: -1, recurrentKernel: -1}},
-  LSTM: {kind: 'recurrent'},
-  LSTMCell: {kind: 'recurrent', weights: {kernel: -1, recurrentKernel: -1}, floatStates: CELL_STATE},
-  RNN: {kind: 'recurrent'},
-  SimpleRNN: {kind: 'recurrent'},
+  LSTM: {kind: 'recurrent', lowered: 'integers'},
+  LSTMCell: {kind: 'recurrent', weights: {kernel: axisOfLSTM, recurrentKernel: axisOfLSTM}},
+  RNN: {kind: 'recurrent', lowered: 'integers'},
+  SimpleRNN: {kind: 'recurrent', lowered: 'integers'},
   SimpleRNNCell: {kind: 'recurrent', weights: {kernel: -1, recurrentKernel: -1}},
   StackedRNNCells: {kind: 'recurrent'},
   /** As what it calls. */

@@ -69,7 +69,8 @@ function channelsIn(q: LayersModel): Map<Variable, readonly number[]> {
     slots.flatMap(({host, attr, axis}) => {
       const variable = host[attr]!.read() as Variable;
       if (axis === undefined) return [];
-      return [[variable, axis === 'depthwise' ? [variable.rank - 2, variable.rank - 1] : [axis]]];
+      const last = variable.rank - 1;
+      return [[variable, axis === 'depthwise' ? [last - 1, last] : [axis === 'gates' ? last : axis]]];
     }),
   );
 }

@@ -15,7 +15,7 @@ import {isBatchNorm, normalizesChannels} from '../../layers/folding';
 import {type Layer, type Shape, steppedLayer} from '../../layers/graph';
 import {makesMask} from '../../layers/kinds';
 import {isMarked, type Tensors, unwrapped} from '../../layers/layer_wrapper';
-import {gridsOfOutputs} from '../../layers/outputs';
+import {cellStatesOf, gridsOfOutputs, nameOfGrid, nameOfOutput} from '../../layers/outputs';
 import {separableConvolution} from '../../layers/separable';
 import {type Config, configOf} from '../../layers/serialization';
 import {specOf} from '../../layers/specs';
@@ -27,7 +27,6 @@ import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import type {NewCell} from '../../quantizer/range';
 import {quantizerFrom, type SavedQuantizer, savedQuantizer} from './layer_quantizer';
 import {
-  type ActivationName,
   NAME_OF_SITE,
   QuantizingWrapper,
   type RoundedWeight,
@@ -37,6 +36,7 @@ import {
   settle,
 } from './quantizing';
 import {checkSaved, checkVersion, PACKAGE, refuseSaved, savedLayer, VERSION} from './saved_config';
+import {type RoundedCell, RoundedStates} from './rounded_states';
 import {channelsIn, WeightQuantizer} from './weight_quantizer';
 
 type Kwargs = Record<string, unknown>;
@@ -52,6 +52,8 @@ export interface QuantizedLayerArgs {
   readonly output?: SavedQuantizer | null;
   /** Rounds the outputs after the first likewise. Models of version 0.1 do not. */
   readonly allOutputs?: boolean;
+  /** Rounds the states of cells on every step, and gives each gate of an LSTM that runtimes have whole one range. Once it did not. */
+  readonly states?: boolean;
   /** The weights of a class of one's own. */
   readonly customWeights?: readonly {readonly name: string; readonly axis?: number | null}[] | null;
   /**
@@ -66,11 +68,10 @@ export interface QuantizedLayerArgs {
 }
 
 const OF_FIRST_FORMAT: OutputGrid = {float: 'made by version 0.1, which rounded the first output alone'};
+const NOT_ON_STEPS: OutputGrid = {float: 'the state inside an LSTM: models that are quantized anew keep it in 16 bits'};
 
-/** 'output' is the first, 'output 2' the second. */
-function nameOfOutput(index: number): ActivationName {
-  return index === 0 ? 'output' : `output ${index + 1}`;
-}
+/** How the state inside an LSTM is rounded: as runtimes keep it. */
+const CELL_STATE = {numBits: 16, symmetric: true, powerOfTwo: true} as const;
 
 /**
  * What a layer masks of x. Comparisons have no gradient, which keeps a model from training where a trained range comes
@@ -106,6 +107,9 @@ export class QuantizedLayer extends QuantizingWrapper {
   outputQuantizer: FakeQuantizer | undefined;
   /** Round the outputs after the first that are on grids of their own, by their places. */
   readonly furtherQuantizers = new Map<number, FakeQuantizer>();
+  /** Round the states of cells that are on grids of their own, by what they are called. */
+  readonly stateQuantizers = new Map<string, FakeQuantizer>();
+  #cells: readonly RoundedCell[] = [];
   #grids: OutputGrid[] = [];
   readonly #args: QuantizedLayerArgs;
   #folds: QuantizedLayerArgs['folds'];
@@ -125,6 +129,7 @@ export class QuantizedLayer extends QuantizingWrapper {
       ...roundingOf(NAME_OF_SITE.before, this.beforeQuantizer),
       ...roundingOf(NAME_OF_SITE.output, this.outputQuantizer, fixed),
       ...[...this.furtherQuantizers].flatMap(([i, quantizer]) => roundingOf(nameOfOutput(i), quantizer)),
+      ...[...this.stateQuantizers].flatMap(([name, quantizer]) => roundingOf(name as `${string} state`, quantizer)),
     ];
   }
 
@@ -196,19 +201,25 @@ export class QuantizedLayer extends QuantizingWrapper {
   override call(inputs: Tensors, kwargs: Kwargs): Tensors {
     return tidy(() => {
       const training = kwargs['training'] === true;
-      const swaps = [...this.#weightSwaps(), ...this.#activationSwaps(training)];
-      const outputs = swapped(swaps, () => this.#callLayer(inputs, kwargs));
-      if (!this.outputQuantizer) return outputs;
-      // A fixed range too is set by the first batch: until then nothing is rounded.
-      if (training) settle(this.roundings);
-      if (!Array.isArray(outputs)) return roundTensor(this.outputQuantizer, outputs, training);
-      return outputs.map((x, i) => this.#roundedOutput(x, i, training));
+      const states = new RoundedStates(training);
+      try {
+        const swaps = [...this.#weightSwaps(), ...this.#activationSwaps(training), ...states.swaps(this.#cells)];
+        const outputs = swapped(swaps, () => this.#callLayer(inputs, kwargs));
+        if (!this.outputQuantizer) return outputs;
+        states.observe();
+        // A fixed range too is set by the first batch: until then nothing is rounded.
+        if (training) settle(this.roundings);
+        if (!Array.isArray(outputs)) return this.#roundedOutput(outputs, 0, training, states);
+        return outputs.map((x, i) => this.#roundedOutput(x, i, training, states));
+      } finally {
+        states.dispose();
+      }
     });
   }
 
   override getConfig(): serialization.ConfigDict {
     const {before = null, between = null, output = null, allOutputs = false, customWeights = null} = this.#args;
-    const {reason, leftOut = []} = this.#args;
+    const {states = false, reason, leftOut = []} = this.#args;
     return {
       ...super.getConfig(),
       version: VERSION,
@@ -218,6 +229,7 @@ export class QuantizedLayer extends QuantizingWrapper {
       between: savedQuantizer(between, this.betweenQuantizer),
       output: savedQuantizer(output, this.outputQuantizer),
       allOutputs,
+      states,
       customWeights,
       folds: this.#savedFolds(),
       ...(reason !== undefined && {reason}),
@@ -265,7 +277,9 @@ export class QuantizedLayer extends QuantizingWrapper {
   }
 
   #slots(layer: Layer): Slot[] {
-    return slotsOf(layer, this.#custom());
+    const slots = slotsOf(layer, this.#custom());
+    // Once each column had a range of its own.
+    return this.#args.states ? slots : slots.map(slot => (slot.axis === 'gates' ? {...slot, axis: 1} : slot));
   }
 
   #weightQuantizer(slot: Slot, config: SavedQuantizer): WeightQuantizer {
@@ -282,26 +296,54 @@ export class QuantizedLayer extends QuantizingWrapper {
     this.outputQuantizer = this.#activationQuantizer('output', config);
     const shapes = this.computeOutputShape(inputShape);
     const grids = gridsOfOutputs(this.layer, Array.isArray(shapes[0]) ? shapes.length : 1);
-    this.#grids = this.#args.allOutputs ? grids : grids.map((grid, i) => (i === 0 ? grid : OF_FIRST_FORMAT));
+    this.#grids = grids.map((grid, i) => this.#gridHere(grid, i));
     this.#grids.forEach((grid, i) => {
       if (i === 0 || grid !== 'own') return;
       this.furtherQuantizers.set(i, this.#activationQuantizer(nameOfOutput(i).replace(' ', '_'), config));
     });
+    if (this.#args.states) this.#addStateQuantizers(config);
   }
 
-  #roundedOutput(x: Tensor, i: number, training: boolean): Tensor {
-    const grid = this.#grids[i];
-    if (i === 0) return roundTensor(this.outputQuantizer!, x, training);
+  #addStateQuantizers(config: SavedQuantizer): void {
+    const {observing = true, quantizing = true} = config;
+    const inner = {...CELL_STATE, observing, quantizing};
+    const ofItsOwn = Object.entries(config).filter(([key]) => key !== 'fixed' && key !== 'pinned');
+    const moving = Object.fromEntries(ofItsOwn) as SavedQuantizer;
+    const cells = cellStatesOf(this.layer).filter(({grids}) => !grids.includes('own'));
+    this.#cells = cells.map(({cell, grids}) => {
+      grids.forEach((grid, i) => {
+        if (typeof grid === 'string' || !('state' in grid)) return;
+        const name = grid.state.replaceAll(' ', '_');
+        this.stateQuantizers.set(grid.state, this.#activationQuantizer(name, i === 0 ? moving : inner));
+      });
+      return {cell, quantizers: grids.map(grid => this.#quantizerOf(grid))};
+    });
+  }
+
+  /** The grid of an output of a layer as it was when it was made. */
+  #gridHere(grid: OutputGrid, i: number): OutputGrid {
+    const {allOutputs, states} = this.#args;
+    if (i > 0 && !allOutputs) return OF_FIRST_FORMAT;
+    if (states || typeof grid === 'string' || !('state' in grid)) return grid;
+    return grid.state.endsWith('hidden state') ? 'own' : NOT_ON_STEPS;
+  }
+
+  #roundedOutput(x: Tensor, i: number, training: boolean, states: RoundedStates): Tensor {
     // Integers beside a layer's first output count or point at something, such as the places of the highest values.
-    if (!grid || x.dtype !== 'float32') return x;
-    if (grid === 'own') return roundTensor(this.furtherQuantizers.get(i)!, x, training);
-    const quantizer = 'of' in grid && this.#quantizerOf(grid.of);
+    if (i > 0 && x.dtype !== 'float32') return x;
+    const grid = i === 0 ? 'own' : this.#grids[i]!;
+    const quantizer = this.#quantizerOf(grid, i);
+    if (!quantizer) return x;
     // The range has seen these values already.
-    return quantizer && !quantizer.watcher ? roundTensor(quantizer, x) : x;
+    const isKnown = grid !== 'own' || states.hasSeen(quantizer);
+    if (isKnown && quantizer.watcher) return x;
+    return roundTensor(quantizer, x, training && !isKnown);
   }
 
-  #quantizerOf(output: number): FakeQuantizer | undefined {
-    return output === 0 ? this.outputQuantizer : this.furtherQuantizers.get(output);
+  /** What rounds to a grid, which may be that of an output. */
+  #quantizerOf(grid: OutputGrid, index = 0): FakeQuantizer | undefined {
+    const name = nameOfGrid(grid, index);
+    return this.roundings.find(({what}) => what === name)?.quantizer;
   }
 
   #cellsOf(rounded: string): NewCell {

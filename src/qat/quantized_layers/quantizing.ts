@@ -11,8 +11,10 @@ import type {RangeMemory} from '../../quantizer/range';
 /** Where a layer rounds activations. */
 export type Site = 'before' | 'between' | 'output';
 
-/** What is rounded of a layer's activations, as tables and errors call it; 'activation' is tfmot's, 'output 2' the second. */
-export type ActivationName = 'before activation' | 'between' | 'activation' | 'output' | `output ${number}`;
+/** What is rounded of a layer's activations, as tables and errors call it; 'activation' is tfmot's, 'output 2' the second. The
+ * states of cells are 'cell state', 'forward hidden state' and so on. */
+export type ActivationName =
+  'before activation' | 'between' | 'activation' | 'output' | `output ${number}` | `${string} state`;
 
 /** What each site is called. */
 export const NAME_OF_SITE = {

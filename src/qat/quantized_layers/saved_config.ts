@@ -58,6 +58,7 @@ const LAYERS = {
       between: orNull(QUANTIZER),
       output: orNull(QUANTIZER),
       allOutputs: flag,
+      states: flag,
       reason: orNull(named),
       leftOut: listOf(named),
       customWeights: orNull(listOf(objectOf({name: text}, {axis: orNull(integer)}))),

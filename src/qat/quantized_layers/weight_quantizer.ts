@@ -9,6 +9,9 @@ import {channelOf, type WeightLevels} from '../../quantizer/levels';
 import {stepsOf} from '../../quantizer/range';
 import type {Channels} from './layer_quantizer';
 
+/** How many an LSTM has. */
+const GATES = 4;
+
 /** One weight of a layer and its quantizer, which measures it whenever it has changed. */
 export class WeightQuantizer {
   readonly slot: Slot;
@@ -106,7 +109,8 @@ export class WeightQuantizer {
   }
 
   #view(weight: Tensor): Tensor {
-    return this.slot.axis === 'depthwise' ? depthwiseView(weight) : weight;
+    const {axis} = this.slot;
+    return axis === 'depthwise' ? depthwiseView(weight) : axis === 'gates' ? gatesView(weight) : weight;
   }
 
   /** What folding multiplies with, along the output channels of the quantizer's view. */
@@ -117,6 +121,7 @@ export class WeightQuantizer {
   #alongOutputs(values: Tensor): Tensor {
     const {axis} = this.slot;
     if (axis === 'depthwise') return reshape(values, [1, -1]);
+    if (axis === 'gates') return reshape(values, [1, -1, 1]);
     const {rank} = this.#variable;
     const outputs = axis ?? rank - 1;
     return reshape(
@@ -131,9 +136,14 @@ function depthwiseView(kernel: Tensor): Tensor {
   return reshape(kernel, [height * width, channels * multiplier]);
 }
 
+function gatesView(kernel: Tensor): Tensor {
+  return reshape(kernel, [kernel.shape[0], GATES, -1]);
+}
+
 /** The channels of a slot, in the quantizer's view of it, if it has any. */
 export function channelsIn({host, attr, axis}: Slot): Channels | undefined {
   if (axis === undefined) return undefined;
   const {shape} = host[attr]!;
+  if (axis === 'gates') return {axis: 1, count: GATES};
   return axis === 'depthwise' ? {axis: 1, count: shape[2]! * shape[3]!} : {axis, count: shape[axis]!};
 }

@@ -94,10 +94,27 @@ describe('bytes that are no .tflite file', () => {
     it(`are refused by ${caller} where they are cut, anywhere in the model`, async () => {
       const bytes = await floatFile();
       for (let length = 8; length < bytes.length; length += 4) {
-        expect(() => read(bytes.slice(0, length)))
+        // What was cut off lies behind them in the buffer.
+        expect(() => read(bytes.subarray(0, length)))
           .withContext(`${length} of ${bytes.length}`)
           .toThrowError(new RegExp(`^${caller}: bytes must be a whole \\.tflite file, but of the ${length} given `));
       }
+    });
+
+    it(`are refused by ${caller} where something is longer than they are, whatever lies behind them`, async () => {
+      const bytes = await floatFile();
+      const whole = new Uint8Array(bytes.length + 10_000);
+      const refusals = new Set<string>();
+      for (let at = 8; at < bytes.length; at += 4) {
+        whole.set(bytes);
+        new DataView(whole.buffer).setUint32(at, 5000, true);
+        try {
+          read(whole.subarray(0, bytes.length));
+        } catch (error) {
+          refusals.add((error as Error).message);
+        }
+      }
+      expect([...refusals].join('\n')).toContain('(a vector ends outside of the bytes)');
     });
 
     it(`are read by ${caller}, or refused in its name, with any byte changed`, async () => {
@@ -113,25 +130,4 @@ describe('bytes that are no .tflite file', () => {
       }
     });
   }
-});
-
-describe('arenaSize', () => {
-  scoped();
-
-  it('says of which files it cannot tell', () => {
-    const measure =
-      'Run it on the device, or in the Python package tflite-micro, and ask: interpreter.arena_used_bytes().';
-    expect(() => arenaSize(fileOf([{builtin: 0}], {subgraphs: 2}))).toThrowError(
-      `arenaSize: bytes must hold one subgraph, but hold 2. ${measure}`,
-    );
-    expect(() => arenaSize(fileOf([{builtin: 142}, {builtin: 32, custom: 'SignalWindow'}]))).toThrowError(
-      `arenaSize: bytes do not tell what these operators take: VAR_HANDLE, SignalWindow. ${measure}`,
-    );
-    expect(() => arenaSize(fileOf([{builtin: 48}, {builtin: 32, custom: 'Mine'}]))).toThrowError(
-      'arenaSize: bytes need operators that TensorFlow Lite Micro does not have: TOPK_V2, Mine. Use other layers.',
-    );
-    expect(() => arenaSize(fileOf([{builtin: 0}], {type: 5, tensor: 'words'}))).toThrowError(
-      'arenaSize: bytes have a tensor of no known size, words: STRING [1,4].',
-    );
-  });
 });

@@ -54,6 +54,7 @@ async function compare(
   const [ins, outs] = ports as [SchemaTensor[], SchemaTensor[]];
   const files = cSource(bytes, {name: 'm', ...options});
   expect([...files.keys()]).toEqual(['m_model.h', 'm_model.cpp']);
+  expect(files.get('m_model.cpp')).toContain('alignas(16) const unsigned char m_model[] = {');
   const printed = await printedBy(files, mainFor(ins, outs, labels.length > 0));
   const float = (value: number) => Number(value.toPrecision(9));
   const portLines = ([kind, port]: readonly [string, SchemaTensor]) => [

@@ -60,7 +60,7 @@ export class OperationCall extends OperationView {
   reshaped(x: Operand, shape: readonly number[]): Operand {
     if (sameShape(x.shape, shape)) return x;
     if (isConstant(x)) return {...x, shape};
-    return this.make('RESHAPE', [x, ints(shape)], {shape, type: typeIn(x)});
+    return this.make('RESHAPE', [x, ofAnyBatch(shape)], {shape, type: typeIn(x)});
   }
 
   /** A value of a type, likewise. */
@@ -75,7 +75,7 @@ export class OperationCall extends OperationView {
   giveAs(x: Operand): void {
     const from = typeIn(x);
     if (from !== this.type) this.give('CAST', [this.reshaped(x, this.shape)], castOptions(from, this.type));
-    else this.give('RESHAPE', [x, ints(this.shape)]);
+    else this.give('RESHAPE', [x, ofAnyBatch(this.shape)]);
   }
 
   /** Has an operator give a value in a shape and type that the output may not have. */
@@ -90,6 +90,9 @@ export class OperationCall extends OperationView {
     else this.giveAs(this.make(operator, inputs, {shape, type}, options, version));
   }
 }
+
+/** A shape whose first dimension, which samples are along, is what the others leave. */
+const ofAnyBatch = (shape: readonly number[]) => ints(shape.length > 0 ? [-1, ...shape.slice(1)] : []);
 
 function castOptions(from: ValueType, to: ValueType): Options {
   return {inDataType: TENSOR_TYPES[from], outDataType: TENSOR_TYPES[to]};
