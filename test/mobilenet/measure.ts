@@ -5,7 +5,9 @@ import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {best, relativeError, sameClasses, type Scores} from '../../lab/agreement';
 import {startWasm} from '../../lab/wasm';
 import {calibrate, quantizeModel} from '../../src/entries/qat';
+import {toONNX} from '../../src/entries/onnx';
 import {toTFLite} from '../../src/entries/tflite';
+import * as onnx from '../onnx/runtimes';
 import {type Runtime, runInTurn, stopRuntimes} from '../tflite/runtimes';
 import {held, imagesOf, load, type Pretrained, SIZE} from './network';
 
@@ -21,7 +23,6 @@ const RUNS: readonly (readonly [Runtime, number])[] = [
 
 /** Images for each kind of file: some take seconds for one in a browser. */
 const IMAGES_PER_KIND = 32;
-const RUNTIMES_OF_KINDS: readonly Runtime[] = ['xnnpack', 'litert.js'];
 
 export type OnProgress = (what: string, done: number, total: number) => void;
 
@@ -72,9 +73,40 @@ async function timed<T>(work: () => T | Promise<T>): Promise<[T, number]> {
   return [result, performance.now() - started];
 }
 
+type Told = (done: number) => void;
+
+/** What a file gives for images, one after the other. */
+type Runner = (file: Uint8Array, images: readonly Float32Array[], told: Told) => Promise<Scores>;
+
+const inLiteRT =
+  (runtime: Runtime): Runner =>
+  async (file, images, told) => {
+    const given = images.map(image => [image]);
+    return (await runInTurn(file, runtime, given, told)).map(([row]) => row as Float32Array);
+  };
+
+const inONNX =
+  (runtime: onnx.Runtime): Runner =>
+  async (file, images, told) => {
+    const scores: Float32Array[] = [];
+    for (const image of images) {
+      const x = tf.tensor4d(image, [1, SIZE, SIZE, 3]);
+      const [output] = await onnx.run(file, runtime, [x]).finally(() => x.dispose());
+      scores.push(output!.values as Float32Array);
+      told(scores.length);
+    }
+    return scores;
+  };
+
+const RUNNERS: Readonly<Record<'.tflite' | 'ONNX', Readonly<Record<string, Runner>>>> = {
+  '.tflite': {'LiteRT (XNNPACK)': inLiteRT('xnnpack'), 'LiteRT.js': inLiteRT('litert.js')},
+  ONNX: {onnxruntime: inONNX('onnxruntime'), 'onnxruntime-web': inONNX('onnxruntime-web')},
+};
+
 /** A kind of file, and how it is written. */
 interface Kind {
-  readonly name: string;
+  readonly format: '.tflite' | 'ONNX';
+  readonly numbers: string;
   readonly write: () => Promise<Uint8Array>;
 }
 
@@ -86,12 +118,15 @@ interface KindReport {
 }
 
 function kindsOf(model: LayersModel, q: LayersModel): readonly Kind[] {
+  const weights = (type: 'float16' | 'int8' | 'int4') => () => toTFLite(model, {weights: type});
   return [
-    {name: '.tflite, float32', write: () => toTFLite(model)},
-    {name: '.tflite, float16', write: () => toTFLite(model, {weights: 'float16'})},
-    {name: '.tflite, dynamic range int8', write: () => toTFLite(model, {weights: 'int8'})},
-    {name: '.tflite, dynamic range int4', write: () => toTFLite(model, {weights: 'int4'})},
-    {name: '.tflite, integers', write: () => toTFLite(q)},
+    {format: '.tflite', numbers: 'float32', write: () => toTFLite(model)},
+    {format: '.tflite', numbers: 'float16', write: weights('float16')},
+    {format: '.tflite', numbers: 'dynamic range, int8', write: weights('int8')},
+    {format: '.tflite', numbers: 'dynamic range, int4', write: weights('int4')},
+    {format: '.tflite', numbers: 'integers', write: () => toTFLite(q)},
+    {format: 'ONNX', numbers: 'float32', write: () => toONNX(model)},
+    {format: 'ONNX', numbers: 'integers', write: () => toONNX(q)},
   ];
 }
 
@@ -103,22 +138,20 @@ async function measureKinds(
   onProgress: OnProgress,
 ): Promise<Record<string, KindReport>> {
   const found: Record<string, KindReport> = {};
-  for (const {name, write} of kinds) {
+  for (const {format, numbers, write} of kinds) {
+    const kind = `${format}, ${numbers}`;
     const file = await write();
     const runtimes: Record<string, KindReport['runtimes'][string]> = {};
-    for (const runtime of RUNTIMES_OF_KINDS) {
-      const given = images.map(image => [image]);
-      runtimes[runtime] = await runInTurn(file, runtime, given, done => onProgress(name, done, given.length)).then(
-        scores =>
-          compare(
-            scores.map(([row]) => row as Float32Array),
-            expected,
-          ),
+    for (const [name, runner] of Object.entries(RUNNERS[format])) {
+      const told: Told = done => onProgress(kind, done, images.length);
+      runtimes[name] = await runner(file, images, told).then(
+        scores => compare(scores, expected),
         (error: unknown) => ({refused: String(error).split('\n')[0]!}),
       );
     }
-    found[name] = {bytes: file.length, byFloat: file.length / floatBytes, runtimes};
+    found[kind] = {bytes: file.length, byFloat: file.length / floatBytes, runtimes};
   }
+  onnx.stopRuntimes();
   return found;
 }
 
