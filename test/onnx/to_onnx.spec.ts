@@ -132,11 +132,11 @@ describe('toONNX', () => {
     expect(Math.max(...Array.from(expected, (each, i) => Math.abs(each - y!.values[i]!)))).toBeLessThan(1e-5);
   });
 
-  it('stores weights as uint8 about 128, or as int8, with a step for each channel', async () => {
+  it('stores weights as int8, or as uint8 about 128, with a step for each channel', async () => {
     const q = await quantized();
     for (const [options, type] of [
-      [{}, 'UINT8'],
-      [{weightType: 'int8'}, 'INT8'],
+      [{}, 'INT8'],
+      [{weightType: 'uint8'}, 'UINT8'],
     ] as const) {
       const bytes = await toONNX(q, options);
       const {initializers, nodes} = await check(bytes);
@@ -193,7 +193,7 @@ describe('toONNX', () => {
     expect(countOf(checked, 'Selu')).toBe(1);
     expect(countOf(checked, 'QuantizeLinear')).toBeGreaterThan(1);
     expect(checked.initializers.filter(({name}) => name.endsWith('/weights')).map(({type}) => type)).toEqual(
-      ['UINT8', 'UINT8', 'FLOAT', 'UINT8'], // prettier-ignore
+      ['INT8', 'INT8', 'FLOAT', 'INT8'], // prettier-ignore
     );
     const expected = (q.predict(x) as tf.Tensor).dataSync();
     const most = Math.max(...Array.from(expected, Math.abs));
