@@ -23,7 +23,7 @@ import type {IntegerGrid} from '../quantizer/levels';
 import {floatProblems} from './float_values';
 import type {InferenceGraph, LayerProblem, Value} from './graph';
 import {GraphBuilder} from './graph_builder';
-import {classProblems, levelProblems, quantizerProblems, unsetProblems} from './layer_problems';
+import {classProblems, levelProblems, openStepProblems, quantizerProblems, unsetProblems} from './layer_problems';
 import {loweringOf, samplesOf} from './lowerings';
 import {LayerCall} from './lowerings/layer_call';
 import {maskProblems} from './masks';
@@ -121,7 +121,8 @@ async function graphOf(job: Job, {numbers, inFloat}: Read): Promise<InferenceGra
   }
 }
 
-async function readModel({caller, model, problems, hasOperation, floatFallback, onProgress}: Job): Promise<Read> {
+async function readModel({caller, model, problems, hasOperation, hasLSTM, ...job}: Job): Promise<Read> {
+  const {floatFallback, onProgress} = job;
   const layers = allLayers(asContainer(model)).filter(layer => !isInput(layer));
   const isQuantized = layers.some(isQuantizing);
   const inFloat = new Set<string>();
@@ -134,6 +135,7 @@ async function readModel({caller, model, problems, hasOperation, floatFallback, 
   const wrong = [...problems(isQuantized), ...told(classProblems(layers, floatFallback || !isQuantized))];
   if (isQuantized) wrong.push(...inIntegers(quantizerProblems(layers)));
   wrong.push(...operationProblems(model, hasOperation), ...maskProblems(model));
+  if (leavesOpen(model)) wrong.push(...openStepProblems(layers, hasLSTM));
   wrong.push(...(await reader.nonFiniteProblems(layers)));
   const grids = new Map<Layer, ReadonlyMap<string, IntegerGrid | undefined>>();
   for (const layer of layers) grids.set(layer, await reader.grids(layer));
@@ -171,15 +173,17 @@ function leavesOpen({inputs}: LayersModel): boolean {
 function inputShapes({caller, model, batch, sizes}: Job): number[][] {
   const layers = allLayers(asContainer(model));
   const hasSegments = segmentsIn(model).length > 0;
-  const size = hasSegments || layers.some(isQuantizing) ? undefined : sizes?.others;
+  const isSized = hasSegments || layers.some(isQuantizing);
+  const size = isSized ? undefined : sizes?.others;
   return model.inputs.map(({shape}, i) => {
     // Segments are of the sizes of the graph that they come from.
     if (hasSegments && !shape.includes(null)) return shape.map(Number);
     const dims = shape.slice(1).map(dim => dim ?? size);
     if (dims.every(dim => dim !== undefined)) return [batch ?? sizes?.batch ?? 1, ...dims];
+    const file = isSized ? 'a file of a quantized model, or of graph segments,' : `a file of ${caller}`;
     throw new Error(
-      `${caller}: input ${model.inputNames[i]} has the shape [${shape.map(dim => dim ?? 'any')}], but a file of a quantized ` +
-        'model, or of graph segments, has one size for everything but the batch. Build it with an inputShape of numbers.',
+      `${caller}: input ${model.inputNames[i]} has the shape [${shape.map(dim => dim ?? 'any')}], but ${file} has one size for ` +
+        'everything but the batch. Build it with an inputShape of numbers.',
     );
   });
 }

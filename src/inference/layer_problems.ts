@@ -1,6 +1,10 @@
 /** What is against computing layers in integers, told for all of them at once. */
-import type {Layer} from '../layers/graph';
+import type {Shape} from '@tensorflow/tfjs-layers';
+import {type Layer, steppedLayer} from '../layers/graph';
 import {unwrapped} from '../layers/layer_wrapper';
+import {cellStatesOf} from '../layers/outputs';
+import {isWholeLSTM} from '../layers/recurrent';
+import {attributesOf} from '../layers/tfjs_internals';
 import {slotsOf} from '../layers/weights';
 import {isQuantizing, QuantizingWrapper} from '../qat/quantized_layers/quantizing';
 import type {IntegerGrid} from '../quantizer/levels';
@@ -15,6 +19,23 @@ export function classProblems(layers: readonly Layer[], inFloat: boolean): Layer
     const {name} = layer;
     const objection = objectionTo(unwrapped(layer), inFloat);
     return objection === undefined ? [] : [{layer: name, problem: `layer ${name}: ${objection}.`}];
+  });
+}
+
+/** Layers that are written step by step, for a number of steps that is open. `hasLSTM`: an LSTM is one operator, where it can be. */
+export function openStepProblems(layers: readonly Layer[], hasLSTM: boolean): string[] {
+  return layers.flatMap(layer => {
+    const inner = unwrapped(layer);
+    const axis = steppedLayer(inner) ? 2 : 1;
+    const isOpen = layer.inboundNodes.some(({inputShapes: [shape]}) => (shape as Shape)[axis] === null);
+    const isApart = cellStatesOf(inner).some(
+      ({cell, owner}) => !hasLSTM || !isWholeLSTM(cell) || attributesOf(owner).returnState,
+    );
+    if (!isOpen || !isApart) return [];
+    return [
+      `layer ${layer.name}: it is written step by step, but how many steps there are is open. Build the model with an inputShape ` +
+        'of numbers.',
+    ];
   });
 }
 

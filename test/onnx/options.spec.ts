@@ -73,7 +73,23 @@ describe('toONNX is told', () => {
 
   it('sizes of images that are not known', async () => {
     const conv = tfl.layers.conv2d({filters: 2, kernelSize: 3, inputShape: [null, null, 3]});
-    expect(await messageOf(tfl.sequential({layers: [conv]}))).toContain('has the shape [any,any,any,3]');
+    expect(await messageOf(tfl.sequential({layers: [conv]}))).toContain(
+      'has the shape [any,any,any,3], but a file of toONNX has one size for everything but the batch.',
+    );
+  });
+
+  it('states that are kept between calls', async () => {
+    const lstm = tfl.layers.lstm({
+      units: 2,
+      stateful: true,
+      batchInputShape: [1, 3, 2],
+      recurrentActivation: 'sigmoid',
+      name: 'kept',
+    });
+    expect(await messageOf(tfl.sequential({layers: [lstm]}))).toContain(
+      'layer kept: it is stateful, and what is written step by step keeps no states between calls of a file.',
+    );
+    tf.dispose((lstm as unknown as {states: tf.Tensor[]}).states);
   });
 
   it('any batch for a graph segment, whose sizes are fixed', async () => {

@@ -71,6 +71,12 @@ const OF_ROWS: Readonly<Record<string, (x: Symbolic) => Symbolic>> = {
       layers.globalAveragePooling1d({}),
       layers.dense({units: 2}),
     ),
+  'an LSTM of rows': x =>
+    through(
+      x,
+      layers.lstm({units: 4, recurrentActivation: 'sigmoid', returnSequences: true}),
+      layers.dense({units: 2}),
+    ),
   'Dense of rows': x => through(x, layers.dense({units: 400}), layers.dense({units: 4})),
 };
 
@@ -114,7 +120,7 @@ describe('toTFLite leaves sizes open', () => {
             .withContext(size.join())
             .toBeLessThan(WITHIN[weights]);
         }
-        if (name === 'convolutions of rows') return;
+        if (['an LSTM of rows', 'convolutions of rows'].includes(name)) return;
         const x = tf.randomNormal([2, ...sizes[0], 3], 0, 1, 'float32', 8);
         expect(await distance(model, x, await toTFLite(model, {weights, batchSize: null})))
           .withContext('any batch')
@@ -176,6 +182,27 @@ describe('toTFLite leaves sizes open', () => {
     expect(await messageOf(rows, {batchSize: null})).toMatch(
       /^toTFLite: 2 problems:\n- layer conv1d_\S+: .*\n- layer max_pooling1d_/,
     );
+  });
+
+  it('but of what is written step by step', async () => {
+    const inSteps: Readonly<Record<string, tfl.layers.Layer>> = {
+      lstm: layers.lstm({units: 2, name: 'lstm'}),
+      both: layers.bidirectional({layer: layers.gru({units: 2}), mergeMode: 'sum', name: 'both'}),
+      ends: layers.lstm({units: 2, recurrentActivation: 'sigmoid', returnState: true, name: 'ends'}),
+    };
+    for (const [name, layer] of Object.entries(inSteps)) {
+      const model = modelOf([null, 3], x => [layer.apply(x) as Symbolic | Symbolic[]].flat()[0]!);
+      expect(await messageOf(model)).toContain(
+        `layer ${name}: it is written step by step, but how many steps there are is open`,
+      );
+    }
+    const each = layers.timeDistributed({layer: layers.gru({units: 2}), name: 'each'});
+    expect(await messageOf(modelOf([2, null, 3], x => through(x, each)))).toContain(
+      'layer each: it is written step by step',
+    );
+    expect(
+      await messageOf(modelOf([null, 2, 3], x => through(x, layers.timeDistributed({layer: layers.gru({units: 2})})))),
+    ).toBe('');
   });
 
   it('but of quantized models', async () => {

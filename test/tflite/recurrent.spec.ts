@@ -393,6 +393,13 @@ describe('toTFLite refuses a recurrent layer', () => {
       expect(message).toContain('layer kept: it is stateful, and only an LSTM keeps states between calls of a file');
       tf.dispose((layer as unknown as {states: tf.Tensor[]}).states);
     }
+    const whole = layers.lstm({...args, ...SIGMOID});
+    const model = tfl.sequential({layers: [whole]});
+    for (const options of [{unroll: true}, {batchSize: null}])
+      expect(await messageOf(model, options)).toContain(
+        'layer kept: it is stateful, and what is written step by step keeps no states between calls of a file. Build it not',
+      );
+    tf.dispose((whole as unknown as {states: tf.Tensor[]}).states);
   });
 
   it('in integers with an activation that has none, which it computes in float if asked', async () => {

@@ -58,7 +58,7 @@ function runCell(call: LayerCall, {cell, owner, prefix, grids: onGrids}: CellSta
   // No operator gives the last state inside.
   const whole = attributesOf(owner).returnState ? undefined : wholeLSTM(own, grids, given);
   if (!whole) {
-    if (owner.stateful) graph.problems.push(statefulSteps(layer));
+    if (owner.stateful) graph.problems.push(statefulSteps(layer, graph.hasLSTM));
     const {steps, states} = CELLS[cell.getClassName()]!(own, sequence, {backwards, initial, grids});
     return {sequence: {steps}, states};
   }
@@ -75,12 +75,15 @@ const unroundedStates = ({name}: Layer) => ({
     'Quantize the model anew, its activations too.',
 });
 
-const statefulSteps = ({name}: Layer) => ({
+const statefulSteps = ({name}: Layer, hasLSTM: boolean) => ({
   layer: name,
   problem:
-    `layer ${name}: it is stateful, and only an LSTM keeps states between calls of a file: one with the recurrentActivation ` +
-    "'sigmoid', the activation 'tanh', 8 bits if any, a batchSize and no returnState. Build it so, or not stateful, with its " +
-    'states as inputs and outputs.',
+    `layer ${name}: it is stateful, and ` +
+    (hasLSTM
+      ? "only an LSTM keeps states between calls of a file: one with the recurrentActivation 'sigmoid', the activation 'tanh', " +
+        '8 bits if any, and no returnState. Build it so, or '
+      : 'what is written step by step keeps no states between calls of a file. Build it ') +
+    'not stateful, with its states as inputs and outputs.',
 });
 
 /** What of an LSTM is one operator; undefined where there is none for it. */
