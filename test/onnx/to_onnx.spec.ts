@@ -172,6 +172,27 @@ describe('toONNX', () => {
     expect(await distance(bytes, q, image())).toBeLessThan(0.02);
   });
 
+  it('computes with activations of more than 8 bits as they are', async () => {
+    const x = tfl.input({shape: [5, 40]});
+    const dense = layers.dense({units: 30, kernelInitializer: tfl.initializers.glorotNormal({seed: 1})});
+    const outputs = [x, layers.globalAveragePooling1d({}).apply(x) as Symbolic].map(
+      each => dense.apply(each) as Symbolic,
+    );
+    const q = quantizeModel(tfl.model({inputs: x, outputs}), {activations: {numBits: 16, symmetric: true}});
+    const samples = tf.randomNormal([64, 5, 40], 0, 1, 'float32', 2);
+    await calibrate(q, samples);
+    const expected = q.predict(samples) as tf.Tensor[];
+    const got = await run(await toONNX(q), 'onnxruntime', [samples]);
+    expected.forEach((y, i) => {
+      const values = y.dataSync<'float32'>();
+      const most = values.reduce((largest, each) => Math.max(largest, Math.abs(each)), 0);
+      const far = values.reduce((largest, each, n) => Math.max(largest, Math.abs(each - got[i]!.values[n]!)), 0);
+      expect(far / most)
+        .withContext(`output ${i}`)
+        .toBeLessThan(1e-4);
+    });
+  });
+
   for (const numBits of [3, 4, 5]) {
     it(`holds activations of ${numBits} bits inside their levels`, async () => {
       const q = await quantized({activations: {numBits}});

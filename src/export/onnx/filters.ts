@@ -44,7 +44,7 @@ export class Filters {
     const filter = filterOf(node)!;
     const {grid} = node.inputs[0]!;
     const own = this.#known.get(filter) ?? new Map<string, FilterTensors>();
-    const key = `${node.operator} ${grid?.scale} ${needsInt16(grid)}`;
+    const key = `${node.operator} ${grid?.scale} ${needsInt16(grid)} ${layout.shape}`;
     const tensors = own.get(key) ?? this.#made(filter, grid, layout);
     this.#known.set(filter, own.set(key, tensors));
     return tensors;
@@ -72,8 +72,8 @@ export class Filters {
   #integers(filter: Filter, grid: ValueGrid | undefined, layout: Layout): FilterTensors {
     const {wide, int4} = this.#types;
     const asInt4 = int4 && filter.bits! <= 4 && filter.levels.every(level => level >= -8 && level <= 7);
-    // Sums of more than 8 bits are computed in float, and so is what is added to them.
-    const hasFloatBias = !grid || needsInt16(grid);
+    // What is added to sums of floats is float, too.
+    const hasFloatBias = sumsInFloat(grid);
     const widths = {inInt16: hasFloatBias, asInt4};
     const {levels, scale, bias, biasScale} = integersFor(filter, grid?.scale ?? 1, widths);
     const stored = this.#levels(levels, filter, layout, asInt4 ? 'int4' : wide);
@@ -99,6 +99,14 @@ export class Filters {
     const zeros = new Uint8Array(size).fill(type === 'uint8' ? ZERO_POINT : 0);
     return this.#list.tensor('zero_point', {type, shape: [channels], size, bytes: () => zeros});
   }
+}
+
+/** Whether runtimes compute with floats of what is on a grid: they have products of 8 bits alone. */
+const sumsInFloat = (grid: ValueGrid | undefined) => !grid || needsInt16(grid);
+
+/** Whether a product of weights in integers is one of floats. */
+export function multipliesFloats(node: Node): boolean {
+  return filterOf(node)?.bits !== undefined && sumsInFloat(node.inputs[0]!.grid);
 }
 
 type StoredAs = 'int8' | 'uint8' | 'int4';

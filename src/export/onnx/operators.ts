@@ -4,7 +4,7 @@ import {sameGrid} from '../../inference/grids';
 import type {Operator} from '../../inference/operators';
 import {permuted} from '../../inference/permuted';
 import type {Padding, Pair} from '../../inference/window';
-import type {Filters, Layout} from './filters';
+import {type Filters, type Layout, multipliesFloats} from './filters';
 import {axisIn, type Form, type Held, inForm, isFormless, orderOf} from './forms';
 import type {Attributes as OnnxAttributes} from './model_proto';
 import type {NodeList} from './node_list';
@@ -123,15 +123,28 @@ const transposedConv2d: Row<'transposedConv2d'> = (node, writing) => {
 
 const dense: Row<'dense'> = (node, writing) => {
   const {list, values} = writing;
-  const [input, units] = node.attributes.filter.shape as [number, number];
-  const layout = {order: [0, 1], shape: [input, units], axis: 1};
-  const [weights, bias] = writing.filters.of(node, layout);
+  const {shape} = node.attributes.filter;
+  const isFlat = node.output.shape.length === 2;
+  const isApart = multipliesFloats(node);
+  const [weights, bias] = writing.filters.of(node, isApart ? apart(shape, isFlat) : {order: [0, 1], shape, axis: 1});
   const x = values.take(node.inputs[0]!, 'last');
-  if (node.output.shape.length === 2)
-    return {form: 'last', name: list.add('Gemm', [x, weights, ...(bias ? [bias] : [])])};
+  if (isFlat) {
+    const attributes = isApart ? {transB: 1} : {};
+    return {form: 'last', name: list.add('Gemm', [x, weights, ...(bias ? [bias] : [])], attributes)};
+  }
   const product = list.add('MatMul', [x, weights]);
   return {form: 'last', name: bias ? list.add('Add', [product, bias]) : product};
 };
+
+/**
+ * Weights in integers, for a product of floats, as onnxruntime does not join with it to MatMulNBits, which would round what it
+ * takes to 8 bits.
+ */
+function apart([input, units]: readonly number[], isFlat: boolean): Layout {
+  return isFlat
+    ? {order: [1, 0], shape: [units!, input!], axis: 0}
+    : {order: [0, 1], shape: [1, input!, units!], axis: 2};
+}
 
 function pool(op: string): Row<'averagePool' | 'maxPool'> {
   return ({inputs, attributes}, {list, values}) => {
