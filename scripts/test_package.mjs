@@ -446,8 +446,8 @@ const BUNDLED = [
   ['/tflite', 'arduinoSketch', 14_000],
   // With every layer class, in float and in integers, and every kind of weights.
   ['/tflite', 'toTFLite', 86_000],
-  ['/onnx', 'toONNX', 66_000],
-  ['/import', 'cutModel', 58_000],
+  ['/onnx', 'toONNX', 77_500],
+  ['/import', 'cutModel', 59_000],
   ['/import', 'mendLayers', 76_500],
   ['/import', 'importModel', 102_000],
   ['/qat', 'calibrate', 49_000],

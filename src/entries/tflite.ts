@@ -1,5 +1,5 @@
 /**
- * Quantized models as .tflite files, for LiteRT, LiteRT.js and TensorFlow Lite for Microcontrollers, and what the last needs of any such
+ * Models as .tflite files, for LiteRT, LiteRT.js and TensorFlow Lite for Microcontrollers, and what the last needs of any such
  * file: C++, its operators, its memory.
  *
  * @packageDocumentation
@@ -7,6 +7,7 @@
 export {type ExportProgress, toTFLite, type TFLiteOptions} from '../export/tflite/to_tflite';
 export {packInt4} from '../inference/int4';
 export type {PortType} from '../export/tflite/storage';
+export type {WeightType} from '../export/tflite/weights';
 export {arduinoSketch} from '../export/microcontrollers/arduino_sketch';
 export {arenaSize, type ArenaSize} from '../export/microcontrollers/arena_size';
 export {cSource, type CSourceOptions} from '../export/microcontrollers/c_source';

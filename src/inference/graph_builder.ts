@@ -287,8 +287,10 @@ export class GraphBuilder implements InferenceGraph {
     return gridOver(reach(reachOf(one.grid), reachOf(other.grid)), inInt16);
   }
 
+  /** What computes with an operator's output, by way of what puts it in another shape or order. */
   #next({output}: Node): Node | undefined {
-    return this.nodes.find(({inputs}) => inputs.includes(output));
+    const next = this.nodes.find(({inputs}) => inputs.includes(output));
+    return next?.operator === 'reshape' || next?.operator === 'transpose' ? this.#next(next) : next;
   }
 
   /** The operator that x comes from, by way of reshapes, if nobody has clamped, rounded or taken what is between. */

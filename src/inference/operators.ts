@@ -171,6 +171,13 @@ export function channelsOf({
   return channelOf(view, axis);
 }
 
+/** Numbers made of others, one by one: `Float32Array.from` holds all of them as objects for a while. */
+export function floatsFrom(values: ArrayLike<number>, make: (value: number, index: number) => number): Float32Array {
+  const made = new Float32Array(values.length);
+  for (let i = 0; i < made.length; ++i) made[i] = make(values[i]!, i);
+  return made;
+}
+
 /** Multiplies the output channels of a filter: their steps, and the signs of their levels. */
 export function scaleChannels(filter: Filter, gain: Float64Array): void {
   if (gain.some(each => each < 0)) {

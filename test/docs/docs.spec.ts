@@ -49,7 +49,7 @@ describe('documents', () => {
   for (const heading of [
     'Use',
     'Quantization-aware training of layers models',
-    'Out of the browser: .tflite, integers, small tfjs models',
+    'Any file out: .tflite, ONNX, C++, small tfjs models',
   ]) {
     it(
       `README, ${heading}`,
@@ -62,6 +62,18 @@ describe('documents', () => {
   }
 
   it('docs/onnx.md', async () => expect(Object.keys((await run('docs/onnx.md')).files).length).toBe(2), PATIENCE_MS);
+
+  it(
+    'docs/files.md',
+    async () => {
+      const {printed} = await run('docs/files.md');
+      const bytes = (kind: string) => numberAfter(kind, printed);
+      expect(bytes('float16')).toBeLessThan(0.6 * bytes('float32'));
+      for (const kind of ['dynamic range', 'integers']) expect(bytes(kind)).toBeLessThan(0.4 * bytes('float32'));
+      expect(bytes('ONNX, integers')).toBeLessThan(0.5 * bytes('ONNX, float32'));
+    },
+    PATIENCE_MS,
+  );
 
   for (const document of ['docs/choosing-bits.md', 'docs/transfer-learning.md']) {
     it(

@@ -56,6 +56,7 @@ async function bundle(blocks, outfile) {
     'tfjs-quantization/qat': 'qat',
     'tfjs-quantization/import': 'import',
     'tfjs-quantization/tflite': 'tflite',
+    'tfjs-quantization/onnx': 'onnx',
   };
   const alias = Object.fromEntries(
     Object.entries(entries).map(([name, entry]) => [name, join(ROOT, 'src/entries', `${entry}.ts`)]),

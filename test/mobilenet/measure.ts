@@ -5,7 +5,9 @@ import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {best, relativeError, sameClasses, type Scores} from '../../lab/agreement';
 import {startWasm} from '../../lab/wasm';
 import {calibrate, quantizeModel} from '../../src/entries/qat';
+import {toONNX} from '../../src/entries/onnx';
 import {toTFLite} from '../../src/entries/tflite';
+import * as onnx from '../onnx/runtimes';
 import {type Runtime, runInTurn, stopRuntimes} from '../tflite/runtimes';
 import {held, imagesOf, load, type Pretrained, SIZE} from './network';
 
@@ -18,6 +20,9 @@ const RUNS: readonly (readonly [Runtime, number])[] = [
   ['xnnpack', Infinity],
   ['reference', 16],
 ];
+
+/** Images for each kind of file: some take seconds for one in a browser. */
+const IMAGES_PER_KIND = 32;
 
 export type OnProgress = (what: string, done: number, total: number) => void;
 
@@ -68,6 +73,88 @@ async function timed<T>(work: () => T | Promise<T>): Promise<[T, number]> {
   return [result, performance.now() - started];
 }
 
+type Told = (done: number) => void;
+
+/** What a file gives for images, one after the other. */
+type Runner = (file: Uint8Array, images: readonly Float32Array[], told: Told) => Promise<Scores>;
+
+const inLiteRT =
+  (runtime: Runtime): Runner =>
+  async (file, images, told) => {
+    const given = images.map(image => [image]);
+    return (await runInTurn(file, runtime, given, told)).map(([row]) => row as Float32Array);
+  };
+
+const inONNX =
+  (runtime: onnx.Runtime): Runner =>
+  async (file, images, told) => {
+    const scores: Float32Array[] = [];
+    for (const image of images) {
+      const x = tf.tensor4d(image, [1, SIZE, SIZE, 3]);
+      const [output] = await onnx.run(file, runtime, [x]).finally(() => x.dispose());
+      scores.push(output!.values as Float32Array);
+      told(scores.length);
+    }
+    return scores;
+  };
+
+const RUNNERS: Readonly<Record<'.tflite' | 'ONNX', Readonly<Record<string, Runner>>>> = {
+  '.tflite': {'LiteRT (XNNPACK)': inLiteRT('xnnpack'), 'LiteRT.js': inLiteRT('litert.js')},
+  ONNX: {onnxruntime: inONNX('onnxruntime'), 'onnxruntime-web': inONNX('onnxruntime-web')},
+};
+
+/** A kind of file, and how it is written. */
+interface Kind {
+  readonly format: '.tflite' | 'ONNX';
+  readonly numbers: string;
+  readonly write: () => Promise<Uint8Array>;
+}
+
+/** What a kind of file is worth: its size by that of the float weights, and how it agrees with the float model. */
+interface KindReport {
+  readonly bytes: number;
+  readonly byFloat: number;
+  readonly runtimes: Readonly<Record<string, Comparison | {readonly refused: string}>>;
+}
+
+function kindsOf(model: LayersModel, q: LayersModel): readonly Kind[] {
+  const weights = (type: 'float16' | 'int8' | 'int4') => () => toTFLite(model, {weights: type});
+  return [
+    {format: '.tflite', numbers: 'float32', write: () => toTFLite(model)},
+    {format: '.tflite', numbers: 'float16', write: weights('float16')},
+    {format: '.tflite', numbers: 'dynamic range, int8', write: weights('int8')},
+    {format: '.tflite', numbers: 'dynamic range, int4', write: weights('int4')},
+    {format: '.tflite', numbers: 'integers', write: () => toTFLite(q)},
+    {format: 'ONNX', numbers: 'float32', write: () => toONNX(model)},
+    {format: 'ONNX', numbers: 'integers', write: () => toONNX(q)},
+  ];
+}
+
+async function measureKinds(
+  kinds: readonly Kind[],
+  floatBytes: number,
+  images: readonly Float32Array[],
+  expected: Scores,
+  onProgress: OnProgress,
+): Promise<Record<string, KindReport>> {
+  const found: Record<string, KindReport> = {};
+  for (const {format, numbers, write} of kinds) {
+    const kind = `${format}, ${numbers}`;
+    const file = await write();
+    const runtimes: Record<string, KindReport['runtimes'][string]> = {};
+    for (const [name, runner] of Object.entries(RUNNERS[format])) {
+      const told: Told = done => onProgress(kind, done, images.length);
+      runtimes[name] = await runner(file, images, told).then(
+        scores => compare(scores, expected),
+        (error: unknown) => ({refused: String(error).split('\n')[0]!}),
+      );
+    }
+    found[kind] = {bytes: file.length, byFloat: file.length / floatBytes, runtimes};
+  }
+  onnx.stopRuntimes();
+  return found;
+}
+
 /** Everything that a report holds, but the step of training. */
 export async function measure(pretrained: Pretrained, pixels: Uint8Array, onProgress: OnProgress) {
   await startWasm();
@@ -86,10 +173,12 @@ export async function measure(pretrained: Pretrained, pixels: Uint8Array, onProg
   );
   const quantized = await predict('fake-quantized', q, x, onProgress);
   const [file, exportMs] = await timed(() => toTFLite(q));
-  q.dispose();
-  const after = held();
   const values = await x.data<'float32'>();
   const images = float.map((_, i) => values.subarray(i * PIXELS, (i + 1) * PIXELS));
+  const floatBytes = 4 * model.countParams();
+  const kinds = await measureKinds(kindsOf(model, q), floatBytes, images.slice(0, IMAGES_PER_KIND), float, onProgress);
+  q.dispose();
+  const after = held();
   const runtimes: Record<string, Comparison> = {};
   for (const [runtime, count] of RUNS) {
     const given = images.slice(0, count).map(image => [image]);
@@ -113,8 +202,9 @@ export async function measure(pretrained: Pretrained, pixels: Uint8Array, onProg
     againstFloat: compare(quantized, float),
     exportMs,
     fileBytes: file.length,
-    fileByFloat: file.length / (4 * model.countParams()),
+    fileByFloat: file.length / floatBytes,
     runtimes,
+    kinds,
     memory: {before, after},
   };
 }

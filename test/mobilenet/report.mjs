@@ -81,6 +81,19 @@ function agreement({images, sameClass, relativeError, medianMargin, marginsOfOth
   return `${sameClass} of ${images} images (${percent(sameClass / images)}), relative error ${percent(relativeError)}${others}`;
 }
 
+/** What each kind of file is worth. */
+function kindsTable(kinds) {
+  const table = new Table({head: ['File', 'Bytes', 'Of float', 'Runtime', 'Same class as float', 'Relative error']});
+  for (const [kind, {bytes, byFloat, runtimes}] of Object.entries(kinds)) {
+    for (const [runtime, found] of Object.entries(runtimes)) {
+      const {refused, images, sameClass, relativeError} = found;
+      const figures = refused ? [refused, ''] : [`${sameClass} of ${images}`, percent(relativeError)];
+      table.push([kind, bytes, byFloat.toFixed(3), runtime, ...figures]);
+    }
+  }
+  return table.toString();
+}
+
 function tableOf(report) {
   const table = new Table({colWidths: [36, 90], wordWrap: true});
   const {memory} = report;
@@ -126,6 +139,7 @@ async function main() {
   const {measure} = await importTypeScript(join(FOLDER, 'measure.ts'));
   const report = await withBar(onProgress => measure(network, pixels, onProgress));
   console.log(tableOf(report));
+  console.log(kindsTable(report.kinds));
   await write('out/mobilenet.json', report);
 }
 

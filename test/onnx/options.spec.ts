@@ -26,7 +26,7 @@ const WRONG: readonly (readonly [options: unknown, ...parts: string[]])[] = [
     opset => [{opset}, 'opset must be an opset between 13 and 24, but was'] as const,
   ),
   [{layout: 'nchw'}, "layout must be 'NHWC' or 'NCHW', but was the string 'nchw'."],
-  [{weightType: 'int4'}, "weightType must be 'uint8' or 'int8', but was the string 'int4'."],
+  [{weightType: 'int4'}, "weightType must be 'int8' or 'uint8', but was the string 'int4'."],
   [{int4: 1}, 'int4 must be true or false'],
   [{floatFallback: 'yes'}, 'floatFallback must be true or false'],
   ...[0, -1, 1.5, NaN, Infinity, '1'].map(batchSize => [{batchSize}, 'batchSize must be an integer above 0'] as const),

@@ -45,7 +45,8 @@ describe('toONNX of a recurrent layer', () => {
         const q = quantizeModel(modelOf(name, random));
         const samples = samplesOf(q, 64, random.seed);
         await calibrate(q, samples.length === 1 ? samples[0]! : samples, {method: 'minMax'});
-        const bytes = await toONNX(q);
+        // Weights of several steps: as int8, onnxruntime could not be told to compute exactly.
+        const bytes = await toONNX(q, {weightType: 'uint8'});
         const {initializers, scales} = await check(bytes);
         // Each kernel is there once, however many steps multiply with it.
         const weights = initializers.filter(({name}) => /\/weights(_\d+)?$/.test(name));

@@ -22,6 +22,8 @@ def run(model, given, optimized):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
+    # On processors without VNNI, products of int8 weights overflow otherwise: see docs/onnx.md.
+    options.add_session_config_entry("session.x64quantprecision", "1")
     levels = onnxruntime.GraphOptimizationLevel
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimized else levels.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(model, options)
@@ -70,11 +72,11 @@ def scale(graph, name):
     """The step of an output, by way of what only moves it; 0 if it has none."""
     given = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
     makers = {output: node for node in graph.node for output in node.output}
-    node = makers[name]
-    while node.op_type != "DequantizeLinear":
-        if node.op_type not in ("Reshape", "Transpose", "Identity"):
-            return 0
-        node = makers[node.input[0]]
+    node = makers.get(name)
+    while node and node.op_type in ("Reshape", "Transpose", "Identity"):
+        node = makers.get(node.input[0])
+    if not node or node.op_type != "DequantizeLinear":
+        return 0
     # Of int16 in steps of 8 bits.
     wide = given[node.input[2]].dtype == np.int16
     return float(given[node.input[1]]) * (256 if wide else 1)

@@ -132,11 +132,11 @@ describe('toONNX', () => {
     expect(Math.max(...Array.from(expected, (each, i) => Math.abs(each - y!.values[i]!)))).toBeLessThan(1e-5);
   });
 
-  it('stores weights as uint8 about 128, or as int8, with a step for each channel', async () => {
+  it('stores weights as int8, or as uint8 about 128, with a step for each channel', async () => {
     const q = await quantized();
     for (const [options, type] of [
-      [{}, 'UINT8'],
-      [{weightType: 'int8'}, 'INT8'],
+      [{}, 'INT8'],
+      [{weightType: 'uint8'}, 'UINT8'],
     ] as const) {
       const bytes = await toONNX(q, options);
       const {initializers, nodes} = await check(bytes);
@@ -199,6 +199,33 @@ describe('toONNX', () => {
       expect(await distance(await toONNX(q), q, tf.mul(image(), 3))).toBeLessThan(1e-5);
     });
   }
+
+  it('computes in float what has no integers, between those that have', async () => {
+    let seed = 0;
+    const dense = (args: object) =>
+      layers.dense({units: 4, kernelInitializer: tfl.initializers.heNormal({seed: ++seed}), ...args});
+    const stack = [dense({inputShape: [5]}), dense({activation: 'selu'}), dense({name: 'left'}), dense({units: 2})];
+    const q = quantizeModel(tfl.sequential({layers: stack}), {layers: {left: false}});
+    const x = tf.randomNormal([8, 5], 0, 1, 'float32', 5);
+    await calibrate(q, x);
+    await expectAsync(toONNX(q)).toBeRejectedWithError(/floatFallback: true/);
+    const bytes = await toONNX(q, {floatFallback: true});
+    const checked = await check(bytes);
+    expect(countOf(checked, 'Selu')).toBe(1);
+    expect(countOf(checked, 'QuantizeLinear')).toBeGreaterThan(1);
+    expect(checked.initializers.filter(({name}) => name.endsWith('/weights')).map(({type}) => type)).toEqual(
+      ['INT8', 'INT8', 'FLOAT', 'INT8'], // prettier-ignore
+    );
+    const expected = (q.predict(x) as tf.Tensor).dataSync();
+    const most = Math.max(...Array.from(expected, Math.abs));
+    for (const runtime of RUNTIMES) {
+      const [y] = await run(bytes, runtime, [x]);
+      const off = Math.max(...Array.from(expected, (each, i) => Math.abs(each - y!.values[i]!)));
+      expect(off / most)
+        .withContext(runtime)
+        .toBeLessThan(0.02);
+    }
+  });
 
   it('has the batch that it is told, any by default', async () => {
     const q = await quantized();

@@ -97,6 +97,25 @@ describe('toTFLite of several widths', () => {
     });
   }
 
+  it('in a model that averages 8 bits to more, of images and of rows', async () => {
+    for (const shape of [
+      [3, 3, 2],
+      [5, 3],
+    ]) {
+      const small = {
+        inputs: [shape, shape],
+        build: (...inputs: tfl.SymbolicTensor[]) => layers.average().apply(inputs) as tfl.SymbolicTensor,
+      };
+      const model = await quantizedSmall(small, ({inputNames}) => ({
+        activations: W12,
+        layers: Object.fromEntries(inputNames.map(input => [input, {activations: W8}])),
+      }));
+      for (const [runtime, off] of await distances(model, await toTFLite(model.q), ['reference', 'xnnpack', 'micro'])) {
+        expect(off).withContext(`${shape.join()}, ${runtime}`).toBeLessThanOrEqual(2);
+      }
+    }
+  });
+
   it('in a model that concatenates the largest of images, which their ranges come after', async () => {
     const channelsLast = {dataFormat: 'channelsLast'} as const;
     const model = await quantizedSmall(

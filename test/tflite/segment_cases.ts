@@ -48,7 +48,8 @@ function one(
 /** Several outputs. */
 const all = (name: string, count: number) => Array.from({length: count}, (_, i) => (i === 0 ? name : `${name}:${i}`));
 
-const FLOAT_UNARY = 'Abs Neg Exp Square Sin Cos Floor Ceil Round Sigmoid Tanh Relu Relu6 Elu Selu Softplus Softmax LogSoftmax Sign';
+const FLOAT_UNARY =
+  'Abs Neg Exp Square Sin Cos Floor Ceil Round Sigmoid Tanh Relu Relu6 Elu Selu Softplus Softmax LogSoftmax Sign';
 const POSITIVE_UNARY = 'Log Sqrt Rsqrt Reciprocal';
 const INT_UNARY = 'Abs Neg Square Relu';
 const BINARY = 'Add AddV2 Sub Mul RealDiv FloorDiv FloorMod Maximum Minimum SquaredDifference';

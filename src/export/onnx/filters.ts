@@ -3,7 +3,7 @@ import {filterOf, type Node} from '../../inference/graph';
 import {needsInt16, type ValueGrid} from '../../inference/grids';
 import {packInt4} from '../../inference/int4';
 import {integersFor} from '../../inference/integer_weights';
-import {channelsOf, type Filter} from '../../inference/operators';
+import {channelsOf, type Filter, floatsFrom} from '../../inference/operators';
 import {permuted} from '../../inference/permuted';
 import type {NodeList} from './node_list';
 
@@ -59,7 +59,7 @@ export class Filters {
     const {levels, scale} = filter;
     const channel = channelsOf(filter);
     const bytes = () => {
-      const values = Float32Array.from(levels, (level, i) => level * scale[channel(i)]!);
+      const values = floatsFrom(levels, (level, i) => level * scale[channel(i)]!);
       return new Uint8Array(permuted(values, filter.shape, order).buffer);
     };
     return this.#list.tensor('weights', {type: 'float32', shape, size: 4 * levels.length, bytes});
@@ -88,7 +88,7 @@ export class Filters {
     const bytes = () => {
       const ordered = permuted(levels, filter.shape, order);
       if (type === 'int4') return packInt4(ordered);
-      return type === 'int8' ? new Uint8Array(ordered.buffer) : Uint8Array.from(ordered, level => level + ZERO_POINT);
+      return new Uint8Array((type === 'int8' ? ordered : ordered.map(level => level + ZERO_POINT)).buffer);
     };
     return this.#list.tensor('weights', {type, shape, size: bytesFor(levels.length, type), bytes});
   }

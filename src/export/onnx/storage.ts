@@ -18,7 +18,7 @@ export function storageOf(grid: ValueGrid): Storage {
 
 /** Numbers as they are stored. */
 export function stored(levels: Iterable<number>, {type}: Storage): Uint8Array | Int16Array {
-  return type === 'uint8' ? Uint8Array.from(levels) : Int16Array.from(levels);
+  return type === 'uint8' ? new Uint8Array(levels) : new Int16Array(levels);
 }
 
 /** Where an interval, or a grid, ends before the integers of the grid do. */

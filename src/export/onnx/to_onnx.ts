@@ -20,10 +20,11 @@ export interface ONNXOptions {
    */
   readonly layout?: 'NHWC' | 'NCHW';
   /**
-   * How weights of 8 bits are stored: 'uint8' (the default) about 128, which onnxruntime computes exactly on every
-   * processor; or 'int8', which some other runtimes ask for, and which overflows in onnxruntime on x86 without VNNI.
+   * How weights of 8 bits are stored: 'int8' (the default), as accelerators ask for, and which onnxruntime computes exactly but
+   * on x86 processors without VNNI, unless its session is asked to ('session.x64quantprecision': '1'); or 'uint8' about 128, which
+   * it computes exactly everywhere.
    */
-  readonly weightType?: 'uint8' | 'int8';
+  readonly weightType?: 'int8' | 'uint8';
   /** Stores weights of 4 bits and fewer as int4, half as large, where their levels fit -8 to 7. False by default. */
   readonly int4?: boolean;
   /**
@@ -63,7 +64,7 @@ const WITH_INT4_AND_INT16 = 21;
 const RULES: Rules<ONNXOptions> = {
   opset: must(`an opset between ${FIRST_OPSET} and ${LAST_OPSET}`, value => OPSETS.includes(value)),
   layout: oneOf('NHWC', 'NCHW'),
-  weightType: oneOf('uint8', 'int8'),
+  weightType: oneOf('int8', 'uint8'),
   int4: flag,
   floatFallback: flag,
   batchSize: orNull(count),
@@ -88,7 +89,7 @@ const RULES: Rules<ONNXOptions> = {
  */
 export async function toONNX(model: LayersModel, options: ONNXOptions = {}): Promise<Uint8Array> {
   checkOptions('toONNX', options, RULES);
-  const {opset = DEFAULT_OPSET, layout = 'NHWC', weightType = 'uint8', int4 = false} = options;
+  const {opset = DEFAULT_OPSET, layout = 'NHWC', weightType = 'int8', int4 = false} = options;
   const {floatFallback = false, batchSize, onProgress} = options;
   const needsOpset = `needs opset ${WITH_INT4_AND_INT16}, but opset was ${opset}`;
   const graph = await inferenceGraph('toONNX', model, {

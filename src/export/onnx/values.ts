@@ -38,7 +38,7 @@ export class Values {
   /** A shape that a tensor is to have. */
   dims(shape: readonly number[], form: Form = 'last'): string {
     const dims = inForm(shape, form);
-    return this.#list.ints(this.#isOpen ? [-1, ...dims.slice(1)] : dims);
+    return this.#list.ints(this.#isOpen && dims.length > 0 ? [-1, ...dims.slice(1)] : dims);
   }
 
   input(value: Value, held: Held): void {

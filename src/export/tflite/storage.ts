@@ -25,5 +25,5 @@ export function boundsOf(grid: ValueGrid): Bounds {
 
 /** The bytes of integers. */
 export function integersOf(numbers: Iterable<number>, type: Storage['type']): Uint8Array {
-  return new Uint8Array(type === 'int8' ? Int8Array.from(numbers).buffer : Int16Array.from(numbers).buffer);
+  return new Uint8Array(type === 'int8' ? new Int8Array(numbers).buffer : new Int16Array(numbers).buffer);
 }

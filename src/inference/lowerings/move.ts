@@ -4,6 +4,7 @@ import {weightOf} from '../../layers/tfjs_internals';
 import type {Value} from '../graph';
 import {inverseOf} from '../graph_builder';
 import {refined} from '../grids';
+import {floatsFrom} from '../operators';
 import type {Pair} from '../window';
 import {ofBatches, toLast} from './images';
 import type {LayerCall, Lowering} from './layer_call';
@@ -84,7 +85,7 @@ export const embedding: Lowering = (call, x) => {
   }
   const {levels, grid, shape} = rounded;
   const channel = channelOf(shape, grid.axis);
-  const values = Float32Array.from(levels, (level, i) => level * grid.scale[channel(i)]!);
+  const values = floatsFrom(levels, (level, i) => level * grid.scale[channel(i)]!);
   const [scale, lowest, highest] = [grid.scale[0]!, grid.lowest[0]!, grid.highest[0]!];
   const all = {scale: scale || 1, lowest: Math.max(lowest, -128), highest: Math.max(highest, lowest + 1)};
   // Rows with steps of their own are on those that the output is rounded to; others on theirs, as fine as there is room for:

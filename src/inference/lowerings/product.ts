@@ -43,7 +43,7 @@ export function filterOf(call: LayerCall, attribute: string, layout: Layout, has
     if (levels[i] !== 0) scale[output(i)] = grid.scale[step(i)]!;
   }
   const integers = fitsInt8(levels)
-    ? {levels: new Int8Array(levels), bits: grid.bits}
+    ? {levels: levels instanceof Int8Array ? levels : new Int8Array(levels), bits: grid.bits}
     : {levels: new Float32Array(levels), bits: undefined};
   const filter = {...layout, ...integers, scale, bias};
   // Whatever follows, also the BatchNormalization that they were rounded for, multiplies them again.

@@ -72,7 +72,7 @@ const unroundedStates = ({name}: Layer) => ({
   layer: name,
   problem:
     `layer ${name}: its states are not rounded on every step, as they are in models that this version quantizes. ` +
-    'Quantize the model anew.',
+    'Quantize the model anew, its activations too.',
 });
 
 const statefulSteps = ({name}: Layer, hasLSTM: boolean) => ({
@@ -80,8 +80,8 @@ const statefulSteps = ({name}: Layer, hasLSTM: boolean) => ({
   problem:
     `layer ${name}: it is stateful, and ` +
     (hasLSTM
-      ? "only an LSTM keeps states between calls of a file: one with the recurrentActivation 'sigmoid', the activation 'tanh' " +
-        'and no returnState. Build it so, or '
+      ? "only an LSTM keeps states between calls of a file: one with the recurrentActivation 'sigmoid', the activation 'tanh', " +
+        '8 bits if any, and no returnState. Build it so, or '
       : 'what is written step by step keeps no states between calls of a file. Build it ') +
     'not stateful, with its states as inputs and outputs.',
 });

@@ -3,7 +3,7 @@ import {channelOf} from '../../quantizer/levels';
 import {sizeOf, type Value} from '../graph';
 import {refined} from '../grids';
 import {constantOf, ints} from '../operation_view';
-import type {Constant, Pool} from '../operators';
+import {type Constant, floatsFrom, type Pool} from '../operators';
 import {type Pair, paddingOf} from '../window';
 import {activated} from './activation';
 import {ofImages} from './images';
@@ -81,7 +81,7 @@ export function pool3d(kind: 'average' | 'max') {
 function floatsOf(call: LayerCall, attribute: string, axis: number): Constant {
   const {levels, scale, shape} = filterOf(call, attribute, kernel(shapeOf(call, attribute), axis), false);
   const channel = channelOf(shape, axis);
-  const values = Float32Array.from(levels, (level, i) => level * scale[channel(i)]!);
+  const values = floatsFrom(levels, (level, i) => level * scale[channel(i)]!);
   return constantOf('float32', values, shape);
 }
 
