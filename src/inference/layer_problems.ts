@@ -50,7 +50,10 @@ export function quantizerProblems(layers: readonly Layer[]): LayerProblem[] {
     const float = weights.filter(weight => !rounded.includes(weight));
     const off = isQuantizing(layer) ? layer.roundings.filter(({quantizer}) => !quantizer.quantizing) : [];
     const problems = [
-      ...float.map(weight => `its ${weight} is not quantized. Quantize it: quantizeModel's weights.`),
+      ...float.map(
+        weight =>
+          `its ${weight} is not quantized. Quantize it: quantizeModel's weights; or have it computed in float: floatFallback: true.`,
+      ),
       ...off.map(({what}) => `the rounding of its ${what} is off. Switch it on: setFakeQuant(q, true).`),
     ];
     return problems.map(problem => ({layer: name, problem: `layer ${name}: ${problem}`}));

@@ -190,7 +190,7 @@ describe('toTFLite refuses', () => {
   it('weights and activations that are not quantized', async () => {
     const both = () => sequential(dense('a', {inputShape: [4]}), dense('b'));
     expect(await messageOf(await calibrated(both(), {layers: {b: {weights: false}}}))).toBe(
-      "toTFLite: layer b: its kernel is not quantized. Quantize it: quantizeModel's weights.",
+      "toTFLite: layer b: its kernel is not quantized. Quantize it: quantizeModel's weights; or have it computed in float: floatFallback: true.",
     );
     expect(await messageOf(await calibrated(both(), {layers: {b: {activations: false}}}))).toContain(
       'layer b: its output has no range',
@@ -206,7 +206,7 @@ describe('toTFLite refuses', () => {
     const stepped = layers.timeDistributed({layer: dense('inner'), inputShape: [3, 4], name: 't'});
     const q = await calibrated(sequential(stepped, dense('d')), {layers: {t: {weights: false}}});
     expect(await messageOf(q)).toBe(
-      "toTFLite: layer t: its kernel is not quantized. Quantize it: quantizeModel's weights.",
+      "toTFLite: layer t: its kernel is not quantized. Quantize it: quantizeModel's weights; or have it computed in float: floatFallback: true.",
     );
   });
 

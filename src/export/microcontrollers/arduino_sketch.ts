@@ -71,7 +71,7 @@ function sketch(parts: SourceParts, arena: number): string {
 //
 // 1. Install the library Chirale_TensorFLowLite (Tools, Manage Libraries...): TensorFlow Lite Micro for 32-bit boards.
 // 2. Keep this file, ${name}_model.h and ${name}_model.cpp in a folder named ${name}, and open it.
-// 3. Have readInput give your sensor's numbers, upload, and open the Serial Monitor at 115200 baud.
+// 3. Have readInput0 give your sensor's numbers, upload, and open the Serial Monitor at 115200 baud.
 #include <Chirale_TensorFlowLite.h>
 
 #include "tensorflow/lite/micro/micro_interpreter.h"
