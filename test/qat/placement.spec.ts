@@ -148,6 +148,7 @@ describe('Masking compares exact values', () => {
       'lstm.kernel',
       'lstm.recurrentKernel',
       'lstm.output',
+      'lstm.cell state',
     ]);
   });
 
