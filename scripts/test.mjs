@@ -27,17 +27,17 @@ const HELP = `npm test -- [options]
   --help
 CHROME_BIN and FIREFOX_BIN name the browsers; without them installed ones are used, or (root, Debian) installed now.`;
 
-/** What runs where, two at a time. In browsers the specs run in parts: see bundle_specs.mjs. */
+/** What runs where, two at a time; the longest first, so that none is left to end alone. In browsers the specs run in parts: see bundle_specs.mjs. */
 const CONFIGURATIONS = [
+  {place: 'node', backend: 'cpu'},
+  {place: 'chromium', backend: 'webgl2', part: 'layers'},
+  {place: 'chromium', backend: 'webgpu', part: 'layers'},
   {place: 'chromium', backend: 'webgl2', part: 'kernels'},
   {place: 'chromium', backend: 'webgl2', part: 'models'},
-  {place: 'chromium', backend: 'webgl2', part: 'layers'},
   {place: 'chromium', backend: 'webgl1', part: 'kernels'},
   {place: 'firefox', backend: 'webgl2', part: 'kernels'},
   {place: 'chromium', backend: 'webgpu', part: 'models'},
-  {place: 'chromium', backend: 'webgpu', part: 'layers'},
   {place: 'firefox', backend: 'webgpu', part: 'kernels'},
-  {place: 'node', backend: 'cpu'},
   {place: 'chromium', backend: 'webgpu', part: 'kernels'},
   {place: 'package', backend: 'cpu'},
   {place: 'chromium', backend: 'wasm', part: 'models'},

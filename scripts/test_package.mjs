@@ -448,8 +448,8 @@ const BUNDLED = [
   ['/tflite', 'toTFLite', 86_000],
   ['/onnx', 'toONNX', 77_500],
   ['/import', 'cutModel', 59_000],
-  ['/import', 'mendLayers', 76_500],
-  ['/import', 'importModel', 102_000],
+  ['/import', 'mendLayers', 77_500],
+  ['/import', 'importModel', 103_500],
   ['/qat', 'calibrate', 49_000],
   ['/qat', 'quantizeModel', 53_000],
 ];

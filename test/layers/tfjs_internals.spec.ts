@@ -200,7 +200,9 @@ describe('what of layers is not as they say', () => {
 
   it('Resizing and RandomWidth, which cannot be called in models', () => {
     for (const layer of [layers.resizing({height: 2, width: 2}), layers.randomWidth({factor: 0.5})]) {
-      expect(() => predicted(layer, tf.zeros([1, 4, 4, 1]))).toThrowError(/x must be rank 3 or 4, but got rank 1/);
+      // Backends of wasm find out otherwise.
+      const message = /x must be rank 3 or 4, but got rank 1|Invalid typed array length/;
+      expect(() => predicted(layer, tf.zeros([1, 4, 4, 1]))).toThrowError(message);
     }
   });
 
