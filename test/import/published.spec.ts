@@ -6,6 +6,7 @@ import {loadGraphModel} from '@tensorflow/tfjs-converter';
 import * as tf from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {largestDifference, relativeError} from '../../lab/agreement';
+import {hastenCpu} from '../../lab/fast_cpu';
 import {importModel} from '../../src/entries/import';
 import {calibrate, quantizeModel} from '../../src/entries/qat';
 import {toTFLite} from '../../src/entries/tflite';
@@ -92,6 +93,11 @@ const squares = (expected: tf.Tensor, found: tf.Tensor) => tf.mean(tf.squaredDif
 describe('published models', () => {
   scoped();
   afterAll(stopRuntimes);
+  let restore: (() => void) | undefined;
+  afterEach(() => {
+    restore?.();
+    restore = undefined;
+  });
 
   for (const [name, each] of Object.entries(CASES)) {
     const isGraph = name !== 'fer';
@@ -129,6 +135,8 @@ describe('published models', () => {
 
     it(`${name} trains quantized`, async () => {
       needsTraining();
+      // Of which the gradients of convolutions take most, where they are tfjs's.
+      if (setup.backend === 'cpu') restore = hastenCpu();
       const float = await importModel(await artifactsOf(name));
       const q = quantizeModel(float);
       float.dispose();
