@@ -85,6 +85,16 @@ export class OperationView {
     return this.numbers(index, what)[0]!;
   }
 
+  /** What a normalization by constants multiplies each channel with, and adds. */
+  gainAndOffset(): {readonly gain: readonly number[]; readonly offset: readonly number[]} {
+    const [gamma, beta, mean, variance] = ['scale', 'offset', 'mean', 'variance'].map((what, i) =>
+      this.numbers(i + 1, what),
+    ) as [number[], number[], number[], number[]];
+    const epsilon = this.attrs.float('epsilon', 0.001);
+    const gain = gamma.map((each, c) => each / Math.sqrt(variance[c]! + epsilon));
+    return {gain, offset: beta.map((each, c) => each - mean[c]! * gain[c]!)};
+  }
+
   /** An axis, counted from the front. */
   axis(axis: number, {length}: readonly number[] = this.x.shape): number {
     return axis < 0 ? axis + length : axis;

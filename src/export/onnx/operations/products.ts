@@ -160,12 +160,7 @@ function pool(op: string): Row {
 
 /** By constants: a gain and an offset of each channel. */
 const batchNorm: Row = call => {
-  const [gamma, beta, mean, variance] = ['scale', 'offset', 'mean', 'variance'].map((what, i) =>
-    call.numbers(i + 1, what),
-  ) as [number[], number[], number[], number[]];
-  const epsilon = call.attrs.float('epsilon', 0.001);
-  const gain = gamma.map((each, c) => each / Math.sqrt(variance[c]! + epsilon));
-  const offset = beta.map((each, c) => each - mean[c]! * gain[c]!);
+  const {gain, offset} = call.gainAndOffset();
   const form = call.commonForm([0]);
   const spread = form === 'first' ? new Array<number>(call.shape.length - 2).fill(1) : [];
   const each = (values: readonly number[]) => call.list.floats(values, [values.length, ...spread]);

@@ -158,12 +158,7 @@ function pool(operator: OperatorName): Row {
 
 /** By constants: a gain and an offset of each channel. */
 const batchNorm: Row = call => {
-  const [gamma, beta, mean, variance] = ['scale', 'offset', 'mean', 'variance'].map((what, i) =>
-    call.numbers(i + 1, what),
-  ) as [number[], number[], number[], number[]];
-  const epsilon = call.attrs.float('epsilon', 0.001);
-  const gain = gamma.map((each, c) => each / Math.sqrt(variance[c]! + epsilon));
-  const offset = beta.map((each, c) => each - mean[c]! * gain[c]!);
+  const {gain, offset} = call.gainAndOffset();
   const each = (values: readonly number[]): Constant => constantOf('float32', values, [values.length]);
   const scaled = call.make('MUL', [call.x, each(gain)], {shape: call.shape, type: 'float32'});
   call.give('ADD', [scaled, each(offset)]);
