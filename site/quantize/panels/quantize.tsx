@@ -1,0 +1,3 @@
+export function Quantize() {
+  return <section aria-labelledby="quantize" />;
+}

@@ -1,0 +1,3 @@
+export function See() {
+  return <section aria-labelledby="see" />;
+}
