@@ -83,5 +83,7 @@ function fakeQuantWithLearnedScale_<T extends Tensor>(
  * @returns a tensor of x's shape, every value a level times the scale.
  * @throws if a scale given as a number is not above 0, if the shape of the scale or the offset is not what the axis asks
  * for, or if an option is out of its limits.
+ *
+ * @function
  */
 export const fakeQuantWithLearnedScale = /*#__PURE__*/ op({fakeQuantWithLearnedScale_});

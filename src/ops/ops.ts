@@ -276,6 +276,8 @@ function withoutAxis(name: string, {axis, ...options}: FakeQuantPerChannelOption
  * @param options - `min` (-6), `max` (6), `numBits` (8), `narrowRange` (false).
  * @returns a tensor of the inputs' shape.
  * @throws if `min >= max`, or `numBits` is not an integer from 2 to 16.
+ *
+ * @function
  */
 export const fakeQuantWithMinMaxArgs = /*#__PURE__*/ op({fakeQuantWithMinMaxArgs_});
 
@@ -287,6 +289,8 @@ export const fakeQuantWithMinMaxArgs = /*#__PURE__*/ op({fakeQuantWithMinMaxArgs
  * @param inputs - what the op was given.
  * @param options - as for the op.
  * @returns the gradient with respect to `inputs`.
+ *
+ * @function
  */
 export const fakeQuantWithMinMaxArgsGradient = /*#__PURE__*/ op({fakeQuantWithMinMaxArgsGradient_});
 
@@ -300,6 +304,8 @@ export const fakeQuantWithMinMaxArgsGradient = /*#__PURE__*/ op({fakeQuantWithMi
  * @param options - `numBits` (8), `narrowRange` (false).
  * @returns a tensor of the inputs' shape.
  * @throws if `min` or `max` is not a scalar, or `numBits` is not an integer from 2 to 16.
+ *
+ * @function
  */
 export const fakeQuantWithMinMaxVars = /*#__PURE__*/ op({fakeQuantWithMinMaxVars_});
 
@@ -312,6 +318,8 @@ export const fakeQuantWithMinMaxVars = /*#__PURE__*/ op({fakeQuantWithMinMaxVars
  * @param max - as for the op.
  * @param options - as for the op.
  * @returns the gradients with respect to inputs, min (what lies below the nudged range, summed) and max (above).
+ *
+ * @function
  */
 export const fakeQuantWithMinMaxVarsGradient = /*#__PURE__*/ op({fakeQuantWithMinMaxVarsGradient_});
 
@@ -325,6 +333,8 @@ export const fakeQuantWithMinMaxVarsGradient = /*#__PURE__*/ op({fakeQuantWithMi
  * @param options - `numBits` (8), `narrowRange` (false), `axis` (-1, the last).
  * @returns a tensor of the inputs' shape.
  * @throws if `min` or `max` is not of shape [d], `axis` is out of range, or `numBits` is not an integer from 2 to 16.
+ *
+ * @function
  */
 export const fakeQuantWithMinMaxVarsPerChannel = /*#__PURE__*/ op({fakeQuantWithMinMaxVarsPerChannel_});
 
@@ -337,6 +347,8 @@ export const fakeQuantWithMinMaxVarsPerChannel = /*#__PURE__*/ op({fakeQuantWith
  * @param max - as for the op.
  * @param options - as for the op.
  * @returns the gradients with respect to inputs, min and max, the latter two of shape [d].
+ *
+ * @function
  */
 export const fakeQuantWithMinMaxVarsPerChannelGradient = /*#__PURE__*/ op({fakeQuantWithMinMaxVarsPerChannelGradient_});
 
@@ -354,6 +366,8 @@ export const fakeQuantWithMinMaxVarsPerChannelGradient = /*#__PURE__*/ op({fakeQ
  *     `roundMode` ('HALF_TO_EVEN'), `narrowRange` (false), `axis` (-1: none).
  * @returns a tensor of the input's shape.
  * @throws if an option is out of its limits, or a bound is missing or of another shape.
+ *
+ * @function
  */
 export const quantizeAndDequantizeV4 = /*#__PURE__*/ op({quantizeAndDequantizeV4_});
 
@@ -367,6 +381,8 @@ export const quantizeAndDequantizeV4 = /*#__PURE__*/ op({quantizeAndDequantizeV4
  * @param inputMax - likewise.
  * @param options - `axis` (-1: none).
  * @returns the gradients with respect to input, inputMin and inputMax; the bounds' are 0, as in TensorFlow.
+ *
+ * @function
  */
 export const quantizeAndDequantizeV4Grad = /*#__PURE__*/ op({quantizeAndDequantizeV4Grad_});
 
@@ -381,5 +397,7 @@ export const quantizeAndDequantizeV4Grad = /*#__PURE__*/ op({quantizeAndDequanti
  * @param options - `numBits` (8), `narrowRange` (false), and with 1-D ranges `axis` (-1, the last).
  * @returns a tensor of x's shape.
  * @throws as the three ops do, or if there is an axis where there is one range.
+ *
+ * @function
  */
 export const fakeQuant = /*#__PURE__*/ op({fakeQuant_});

@@ -62,5 +62,7 @@ function minMax_(x: Tensor | TensorLike, axis?: number): Tensor {
  * @param axis - the dimension with extremes for each of its slices; left out for the extremes of all.
  * @returns a tensor [2], or [2, d] with an axis of size d: the minima, then the maxima. It has no gradient.
  * @throws if the axis is out of range.
+ *
+ * @function
  */
 export const minMax = /*#__PURE__*/ op({minMax_});

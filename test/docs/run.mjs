@@ -11,6 +11,7 @@ import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
 import {build} from 'esbuild';
 import {npmPackage} from '../../lab/packages.mjs';
+import {SOURCES} from '../../scripts/entries.mjs';
 import {esbuildShaders} from '../../scripts/shader_text.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -50,17 +51,7 @@ function blocksIn(text) {
 
 /** A module of all blocks, with this checkout in the package's place. */
 async function bundle(blocks, outfile) {
-  const entries = {
-    'tfjs-quantization': 'index',
-    'tfjs-quantization/tf': 'tf',
-    'tfjs-quantization/qat': 'qat',
-    'tfjs-quantization/import': 'import',
-    'tfjs-quantization/tflite': 'tflite',
-    'tfjs-quantization/onnx': 'onnx',
-  };
-  const alias = Object.fromEntries(
-    Object.entries(entries).map(([name, entry]) => [name, join(ROOT, 'src/entries', `${entry}.ts`)]),
-  );
+  const alias = {...SOURCES};
   const text = blocks.join('\n');
   for (const [name, spec] of Object.entries(PACKAGES)) {
     if (text.includes(`from '${name}'`)) alias[name] = npmPackage(spec);
