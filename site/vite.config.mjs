@@ -1,6 +1,7 @@
 /** How Vite makes the pages that run scripts: Quantize and Play. All addresses are relative, so that any folder of any host serves them. */
 import {readFile} from 'node:fs/promises';
 import {fileURLToPath} from 'node:url';
+import {SOURCES} from '../scripts/entries.mjs';
 import {rollupShaders} from '../scripts/shader_text.mjs';
 import {inLayout} from './shell/layout.mjs';
 
@@ -10,15 +11,8 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 /** The pages, by the folder that each is. */
 const PAGES = {'': 'Quantize', play: 'Play'};
 
-/** Each entry of the package, as people import it, is this checkout's. */
-const ENTRIES = ['tf', 'qat', 'import', 'tflite', 'onnx', 'graph-model'];
-const alias = [
-  ...ENTRIES.map(name => ({
-    find: `tfjs-quantization/${name}`,
-    replacement: `${ROOT}src/entries/${name.replace('-', '_')}.ts`,
-  })),
-  {find: /^tfjs-quantization$/, replacement: `${ROOT}src/entries/index.ts`},
-];
+/** What people import of the package is this checkout's. */
+const alias = Object.entries(SOURCES).map(([name, replacement]) => ({find: new RegExp(`^${name}$`), replacement}));
 
 /** Imports of packed data, as bytes. */
 const packedData = {
