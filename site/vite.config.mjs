@@ -6,7 +6,6 @@ import {rollupShaders} from '../scripts/shader_text.mjs';
 import {inLayout} from './shell/layout.mjs';
 
 const SITE = fileURLToPath(new URL('.', import.meta.url));
-const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
 /** The pages, by the folder that each is. */
 const PAGES = {'': 'Quantize', play: 'Play'};
