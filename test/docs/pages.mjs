@@ -29,7 +29,7 @@ async function builtScript(file) {
   const readable = file.replace('.min.js', '.js');
   const configuration = configurations.find(({output}) => output.some?.(each => each.file === readable));
   if (!configuration) return undefined;
-  const bundle = await rollup(configuration);
+  const bundle = await rollup({...configuration, onLog: () => undefined});
   const {output} = await bundle.generate(configuration.output.find(each => each.file === readable));
   return Buffer.from(output[0].code);
 }

@@ -95,12 +95,22 @@ async function inPages(fences, folder) {
     for (const [i, block] of fences.entries()) {
       if (block.info !== 'html') continue;
       const expected = fences[i + 1]?.info === 'text' ? fences[i + 1].code : undefined;
-      printed.set(block, await pages.show(block.code, text => write || !expected || isLike(text, expected)));
+      const ends = write ? unchanged() : text => !expected || isLike(text, expected);
+      printed.set(block, `${(await pages.show(block.code, ends)).trim()}\n`);
     }
   } finally {
     await pages.close();
   }
   return printed;
+}
+
+/** Whether a text has been the same for a while. */
+function unchanged() {
+  let [last, since] = ['', 0];
+  return text => {
+    if (text !== last) [last, since] = [text, Date.now()];
+    return Date.now() - since > 10_000;
+  };
 }
 
 /** Text but for its numbers, which come out otherwise elsewhere, for the order of lines by them, and for how wide columns are. */
