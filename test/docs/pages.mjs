@@ -76,7 +76,10 @@ export async function openPages(folder) {
     const printed = [];
     const wrong = [];
     page.on('pageerror', error => wrong.push(String(error)));
-    page.on('console', message => (message.type() === 'error' ? wrong : printed).push(message.text()));
+    page.on('console', message => {
+      // LiteRT tells more than it is asked.
+      if (message.type() === 'log' && !message.text().startsWith('INFO: ')) printed.push(message.text());
+    });
     await page.setRequestInterception(true);
     page.on('request', async request => {
       const url = request.url();
