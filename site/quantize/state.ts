@@ -240,7 +240,8 @@ export async function suggestWidths(bitsPerWeight: number): Promise<void> {
 /** Of one layer; undefined takes it back to what all have. */
 export function setLayer(name: string, layer: LayerSettings | undefined): void {
   const others = Object.entries(settings.value.layers).filter(([other]) => other !== name);
-  settings.value = {...settings.value, layers: Object.fromEntries([...others, ...(layer ? [[name, layer]] : [])])};
+  const layers = Object.fromEntries<LayerSettings>(layer ? [...others, [name, layer]] : others);
+  settings.value = {...settings.value, layers};
 }
 
 export async function improve(improvement: Improvement): Promise<void> {

@@ -23,7 +23,11 @@ function drawInto(figure: HTMLElement, make: ChartProps['make']): () => void {
   let isOver = false;
   const draw = async () => {
     const plot = await import('@observablehq/plot');
-    if (!isOver) figure.replaceChildren(plot.plot(make(plot, width)));
+    if (isOver) return;
+    const drawn = plot.plot(make(plot, width));
+    // The label says it all, and Plot names its parts where nothing may be named.
+    drawn.setAttribute('aria-hidden', 'true');
+    figure.replaceChildren(drawn);
   };
   const observer = new ResizeObserver(() => {
     if (figure.clientWidth === width || figure.clientWidth === 0) return;

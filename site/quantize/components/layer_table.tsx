@@ -127,6 +127,6 @@ function Pick({label, name, of, common}: PickProps) {
 function changed(own: LayerSettings, of: 'weights' | 'activations', text: string): LayerSettings | undefined {
   if (text === 'float') return {isFloat: true};
   const others = Object.entries(own).filter(([key]) => key !== of);
-  const now = [...others, ...(text === '' ? [] : [[of, Number(text)]])];
-  return now.length > 0 ? Object.fromEntries(now) : undefined;
+  const now = Object.fromEntries<Width>(text === '' ? others : [...others, [of, Number(text) as Width]]);
+  return Object.keys(now).length > 0 ? now : undefined;
 }
