@@ -45,8 +45,8 @@ function Welcome() {
     <div class="welcome">
       <h1>Quantize a model in this browser</h1>
       <p>
-        Bring a TensorFlow.js, Keras or Teachable Machine model. See what 8, 4, 3 or 2 bits cost it, win accuracy back, and
-        take a file for phones, web pages or an Arduino.
+        Bring a TensorFlow.js, Keras or Teachable Machine model. See what 8, 4, 3 or 2 bits cost it, win accuracy back,
+        and take a file for phones, web pages or an Arduino.
       </p>
       <p class="try">
         <button type="button" disabled={isBusy.value} onClick={() => void openExample('digits')}>

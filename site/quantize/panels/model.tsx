@@ -1,9 +1,10 @@
 /** The first step: a model. */
 import {useSignal} from '@preact/signals';
-import type {JSX} from 'preact';
+import type {TargetedSubmitEvent} from 'preact';
 import {FilesButton} from '../components/files_button';
 import {Facts} from '../components/facts';
 import {bytes, count, counted} from '../components/format';
+import {Notes} from '../components/notes';
 import {Step} from '../components/step';
 import {forget, isBusy, model, modelSource, openExample, openModel} from '../state';
 import type {GivenFile, ModelInfo, PortInfo} from '../worker/contract';
@@ -56,7 +57,7 @@ function Chooser() {
 }
 
 function Address() {
-  const open = (event: JSX.TargetedSubmitEvent<HTMLFormElement>) => {
+  const open = (event: TargetedSubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const url = new FormData(event.currentTarget).get('url');
     if (typeof url === 'string') void openModel({kind: 'url', url: url.trim()});
@@ -132,19 +133,14 @@ function Summary({info}: {readonly info: ModelInfo}) {
       />
       {info.isQuantized && <p class="note">It came quantized, with ranges of its own.</p>}
       {info.labels && <Labels labels={info.labels} />}
-      {info.notes.length > 0 && (
-        <ul class="notes">
-          {info.notes.map(note => (
-            <li key={note}>{note}</li>
-          ))}
-        </ul>
-      )}
+      <Notes of={info.notes} />
       {floats.length === 0 ? (
         <p>All of its layers can be quantized.</p>
       ) : (
         <details>
           <summary>
-            {counted(floats.length, 'layer')} of {count(info.layers.length)} {floats.length === 1 ? 'stays' : 'stay'} float
+            {counted(floats.length, 'layer')} of {count(info.layers.length)} {floats.length === 1 ? 'stays' : 'stay'}{' '}
+            float
           </summary>
           <div class="overflow-auto">
             <table>
