@@ -77,20 +77,26 @@ worker.addEventListener('error', ({message}) => {
   giveUp(new Error(`What does the work here stopped: ${message || 'its script did not load'}. Reload the page.`));
 });
 
+/** Stops what is going on. */
+let stopTask: () => void = () => undefined;
+
 /**
  * Does something long for a step: shows how far it is, and what goes wrong. Resolves to undefined if it failed or was
- * cancelled, or if something else is going on.
+ * cancelled, or if something else is going on. What is no work of the bench brings its own `stop`, upon which `work` rejects
+ * with an AbortError.
  */
 export async function perform<T>(
   step: Step,
   doing: string,
   work: (onProgress: OnProgress) => Promise<T>,
+  stop: () => void = () => void bench.cancel(),
 ): Promise<T | undefined> {
   if (isBusy.value) return undefined;
   const show = (progress: Progress) => (task.value = {step, progress});
   show({doing, done: 0, total: undefined});
   say(`${doing}…`);
   failures.value = {...failures.value, [step]: undefined};
+  stopTask = stop;
   try {
     const stopped = new Promise<never>((_, reject) => (giveUp = reject));
     return await Promise.race([started.then(() => work(proxy(show))), stopped]);
@@ -105,7 +111,7 @@ export async function perform<T>(
 }
 
 export function cancel(): void {
-  void bench.cancel();
+  stopTask();
 }
 
 export function say(text: string): void {
