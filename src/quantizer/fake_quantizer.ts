@@ -59,10 +59,16 @@ function warnUnset(name: string): void {
  * on it.
  *
  * @example
- * ```ts
- * const quantizer = new FakeQuantizer({numBits: 4});
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {FakeQuantizer} from 'tfjs-quantization/qat';
+ *
+ * const quantizer = new FakeQuantizer({numBits: 2});
+ * const x = tf.tensor([-0.5, 0.3, 1]);
  * const y = quantizer.apply(x, {training: true}); // measures x, moves the range, rounds: in one kernel
+ * y.print(); // [-0.5, 0.5, 1]
  * const [min, max] = quantizer.range();
+ * quantizer.dispose();
  * ```
  */
 export class FakeQuantizer {
