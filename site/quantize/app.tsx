@@ -1,5 +1,6 @@
 /** The main page: from a model to files, step by step. */
 import {Files} from './panels/files';
+import {Improve} from './panels/improve';
 import {Model} from './panels/model';
 import {Quantize} from './panels/quantize';
 import {Run} from './panels/run';
@@ -29,6 +30,7 @@ export function App() {
       {model.value && <Samples />}
       {samples.value && <Quantize />}
       {scores.value && <See />}
+      {scores.value && <Improve />}
       {isQuantized.value && <Files />}
       {scores.value && <Run />}
       <Machine />
@@ -67,6 +69,7 @@ const NAMES: Readonly<Record<Step, string>> = {
   samples: 'Samples',
   quantize: 'Bits',
   see: 'See',
+  improve: 'Improve',
   take: 'Take',
   run: 'Run',
 };

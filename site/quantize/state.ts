@@ -20,7 +20,7 @@ import type {
 } from './worker/contract';
 
 /** The steps, in the order in which a visitor takes them: each stands on those before it. */
-export const STEPS = ['model', 'samples', 'quantize', 'see', 'take', 'run'] as const;
+export const STEPS = ['model', 'samples', 'quantize', 'see', 'improve', 'take', 'run'] as const;
 export type Step = (typeof STEPS)[number];
 
 export const DEFAULTS: Settings = {
@@ -44,6 +44,8 @@ export const settings = signal<Settings>(DEFAULTS);
 export const isQuantized = signal(false);
 /** Of the quantized model, which may be of other samples or settings than those chosen now: see {@link isStale}. */
 export const scores = signal<Scores | undefined>(undefined);
+/** What they were before the last improvement. */
+export const scoresBefore = signal<Scores | undefined>(undefined);
 export const curve = signal<readonly CurvePoint[]>([]);
 export const report = signal<readonly ReportRow[] | undefined>(undefined);
 
@@ -98,6 +100,7 @@ export async function perform<T>(
   say(`${doing}…`);
   failures.value = {...failures.value, [step]: undefined};
   stopTask = stop;
+  const focused = document.activeElement;
   try {
     const stopped = new Promise<never>((_, reject) => (giveUp = reject));
     return await Promise.race([started.then(() => work(proxy(show))), stopped]);
@@ -108,7 +111,13 @@ export async function perform<T>(
     return undefined;
   } finally {
     task.value = undefined;
+    requestAnimationFrame(() => giveFocusBack(focused));
   }
+}
+
+/** What was pressed could not keep the focus while something went on, nor can a button that is gone. */
+function giveFocusBack(to: Element | null): void {
+  if (document.activeElement === document.body && to instanceof HTMLElement) to.focus();
 }
 
 export function cancel(): void {
@@ -216,6 +225,7 @@ export async function setScaling(scaling: Scaling, inverted: boolean): Promise<v
 
 function takeScores(now: Scores | undefined): void {
   scores.value = now;
+  scoresBefore.value = undefined;
   report.value = undefined;
   curve.value = [];
 }
@@ -248,7 +258,7 @@ export async function improve(improvement: Improvement): Promise<void> {
   const doing = improvement.kind === 'train' ? 'Training' : 'Teaching';
   const before = curve.value;
   curve.value = [];
-  const now = await perform('quantize', doing, onProgress => {
+  const now = await perform('improve', doing, onProgress => {
     const onPoint = (point: CurvePoint) => {
       curve.value = [...curve.value, point];
       onProgress({doing, done: point.step, total: point.steps});
@@ -259,6 +269,7 @@ export async function improve(improvement: Improvement): Promise<void> {
     curve.value = before;
     return;
   }
+  scoresBefore.value = scores.value;
   scores.value = now;
   report.value = undefined;
   say('Improved.');

@@ -1,5 +1,5 @@
 /** The second step: samples of what the model is made for. */
-import {type Signal, useSignal} from '@preact/signals';
+import {signal, useSignal} from '@preact/signals';
 import {useId} from 'preact/hooks';
 import {Bitmap} from '../components/bitmap';
 import {Facts} from '../components/facts';
@@ -10,15 +10,22 @@ import {Pictures} from '../components/pictures';
 import {ScalingChoice} from '../components/scaling_choice';
 import {Step} from '../components/step';
 import {isBusy, model, modelSource, openSamples, samples, sampleSource} from '../state';
-import type {GivenFile, ModelInfo, SampleInfo} from '../worker/contract';
+import type {GivenFile, ModelInfo, SampleInfo, SampleSource} from '../worker/contract';
 
 const ACCEPT = 'image/*,.zip,.csv,.npy';
 const NOISE = 64;
 
-const openFiles = (files: readonly GivenFile[]) => void openSamples({kind: 'files', files});
+/** Whether other samples are asked for. */
+const isChoosing = signal(false);
+
+function open(source: SampleSource): void {
+  isChoosing.value = false;
+  void openSamples(source);
+}
+
+const openFiles = (files: readonly GivenFile[]) => open({kind: 'files', files});
 
 export function Samples() {
-  const isChoosing = useSignal(false);
   const info = samples.value;
   const lead =
     'Some dozens to hundreds of what the model is made for: they tell which values it meets. A folder for each class tells the right answers, too.';
@@ -42,18 +49,13 @@ export function Samples() {
           </button>
         </p>
       )}
-      {(!info || isChoosing.value) && <Chooser isChoosing={isChoosing} />}
+      {(!info || isChoosing.value) && <Chooser />}
     </Step>
   );
 }
 
-function Chooser({isChoosing}: {readonly isChoosing: Signal<boolean>}) {
+function Chooser() {
   const hasCamera = useSignal(false);
-  const open = (source: Parameters<typeof openSamples>[0]) => {
-    isChoosing.value = false;
-    void openSamples(source);
-  };
-  const takeFiles = (files: readonly GivenFile[]) => open({kind: 'files', files});
   return (
     <>
       {modelSource.value?.kind === 'example' && (
@@ -66,12 +68,12 @@ function Chooser({isChoosing}: {readonly isChoosing: Signal<boolean>}) {
       <div class="drop">
         <p>Drop images, a folder of folders, a zip, .csv or .npy here, or</p>
         <div class="buttons">
-          <FilesButton label="Choose files" accept={ACCEPT} onFiles={takeFiles} />
-          <FilesButton label="Choose a folder" isFolder class="secondary" onFiles={takeFiles} />
+          <FilesButton label="Choose files" accept={ACCEPT} onFiles={openFiles} />
+          <FilesButton label="Choose a folder" isFolder class="secondary outline" onFiles={openFiles} />
           {takesImages(model.value!) && (
             <button
               type="button"
-              class="secondary"
+              class="secondary outline"
               aria-expanded={hasCamera.value}
               onClick={() => (hasCamera.value = !hasCamera.value)}
             >
@@ -79,7 +81,7 @@ function Chooser({isChoosing}: {readonly isChoosing: Signal<boolean>}) {
             </button>
           )}
         </div>
-        {hasCamera.value && <Pictures labels={model.value!.labels ?? []} onDone={takeFiles} />}
+        {hasCamera.value && <Pictures labels={model.value!.labels ?? []} onDone={openFiles} />}
       </div>
       <p>
         No samples at hand?{' '}
