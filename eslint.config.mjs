@@ -7,7 +7,7 @@ export default tseslint.config(
   {ignores: ['dist/', 'out/', '.cache/', 'kernels/cpu/simd/quantize.ts']},
   js.configs.recommended,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: {parserOptions: {projectService: true}},
     plugins: {tsdoc},

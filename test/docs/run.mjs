@@ -12,6 +12,7 @@ import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
 import {build} from 'esbuild';
 import {npmPackage} from '../../lab/packages.mjs';
+import {SOURCES} from '../../scripts/entries.mjs';
 import {esbuildShaders} from '../../scripts/shader_text.mjs';
 import {fencesIn, runs, withPrinted} from './fences.mjs';
 
@@ -39,12 +40,7 @@ const path = join(ROOT, document);
 
 /** The package's entries in this checkout, and other packages that the blocks import. */
 function aliasesFor(text) {
-  const {exports} = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  const entries = Object.keys(exports).filter(name => /^\.(\/[\w-]+)?$/.test(name));
-  const sourceOf = name => `${name === '.' ? 'index' : name.slice(2).replace('-', '_')}.ts`;
-  const alias = Object.fromEntries(
-    entries.map(name => [`tfjs-quantization${name.slice(1)}`, join(ROOT, 'src/entries', sourceOf(name))]),
-  );
+  const alias = {...SOURCES};
   for (const [name, version] of PACKAGES) {
     if (text.includes(`from '${name}'`)) alias[name] = npmPackage(`${name}@${version}`);
   }

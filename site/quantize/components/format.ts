@@ -1,0 +1,27 @@
+/** Numbers as people read them. */
+const WHOLE = new Intl.NumberFormat('en');
+const SHORT = new Intl.NumberFormat('en', {maximumSignificantDigits: 3});
+
+export function count(n: number): string {
+  return WHOLE.format(n);
+}
+
+/** 'one sample', '1,204 samples': a count with what it counts. */
+export function counted(n: number, what: string): string {
+  return `${count(n)} ${n === 1 ? what : what.endsWith('s') ? `${what}es` : `${what}s`}`;
+}
+
+/** To three digits. */
+export function decimal(x: number): string {
+  return SHORT.format(x);
+}
+
+/** Of a share in [0, 1]. */
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+export function bytes(n: number): string {
+  if (n < 1000) return `${n} bytes`;
+  return n < 1e6 ? `${SHORT.format(n / 1e3)} kB` : `${SHORT.format(n / 1e6)} MB`;
+}

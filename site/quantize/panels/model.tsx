@@ -1,0 +1,208 @@
+/** The first step: a model. */
+import {signal} from '@preact/signals';
+import type {TargetedSubmitEvent} from 'preact';
+import {FilesButton} from '../components/files_button';
+import {Facts} from '../components/facts';
+import {bytes, count, counted} from '../components/format';
+import {Notes} from '../components/notes';
+import {Step} from '../components/step';
+import {forget, isBusy, model, modelSource, openExample, openModel} from '../state';
+import type {GivenFile, ModelInfo, ModelSource, PortInfo} from '../worker/contract';
+
+/** Whether another model is asked for. */
+const isChoosing = signal(false);
+
+function open(source: ModelSource): void {
+  isChoosing.value = false;
+  void openModel(source);
+}
+
+function openDigits(): void {
+  isChoosing.value = false;
+  void openExample('digits');
+}
+
+const openFiles = (files: readonly GivenFile[]) => open({kind: 'files', files});
+
+export function Model() {
+  const info = model.value;
+  const lead = 'The model.json and its weight files, their folder, or a zip such as Teachable Machine’s download.';
+  return (
+    <Step step="model" title={info ? 'Your model' : 'Bring a model'} lead={info ? undefined : lead} onFiles={openFiles}>
+      {info && <Summary info={info} />}
+      {info && (
+        <p class="buttons">
+          <button
+            type="button"
+            class="secondary outline"
+            aria-expanded={isChoosing.value}
+            onClick={() => (isChoosing.value = !isChoosing.value)}
+          >
+            Another model
+          </button>
+          <button type="button" class="secondary outline" disabled={isBusy.value} onClick={() => void forget()}>
+            Forget this one
+          </button>
+        </p>
+      )}
+      {(!info || isChoosing.value) && <Chooser />}
+    </Step>
+  );
+}
+
+function Chooser() {
+  return (
+    <>
+      <div class="drop">
+        <p>Drop it here, or</p>
+        <div class="buttons">
+          <FilesButton label="Choose files" onFiles={openFiles} />
+          <FilesButton label="Choose a folder" isFolder class="secondary outline" onFiles={openFiles} />
+        </div>
+      </div>
+      <div class="others">
+        <Address />
+        <Examples />
+      </div>
+    </>
+  );
+}
+
+function Address() {
+  const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const url = new FormData(event.currentTarget).get('url');
+    if (typeof url === 'string') open({kind: 'url', url: url.trim()});
+  };
+  return (
+    <form onSubmit={submit}>
+      <label for="url">Its address</label>
+      <div role="group">
+        <input id="url" name="url" type="url" required placeholder="https://…/model.json" disabled={isBusy.value} />
+        <button class="secondary" disabled={isBusy.value}>
+          Open
+        </button>
+      </div>
+    </form>
+  );
+}
+
+/** Models that others host. */
+const HOSTED = [
+  {
+    name: 'MobileNet v1',
+    what: 'photos in 1000 classes, 1.9 MB from storage.googleapis.com',
+    url: 'https://storage.googleapis.com/tfjs-models/tfjs/mobilenet_v1_0.25_224/model.json',
+  },
+];
+
+function Examples() {
+  return (
+    <div>
+      <p class="label">An example</p>
+      <ul class="examples">
+        <li>
+          <button type="button" class="link" disabled={isBusy.value} onClick={openDigits}>
+            Digits
+          </button>
+          : 8 × 8 pixels, with its samples
+        </li>
+        {HOSTED.map(({name, what, url}) => (
+          <li key={url}>
+            <button type="button" class="link" disabled={isBusy.value} onClick={() => open({kind: 'url', url})}>
+              {name}
+            </button>
+            : {what}
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function Summary({info}: {readonly info: ModelInfo}) {
+  const floats = info.layers.filter(({float}) => float !== undefined);
+  return (
+    <>
+      {modelSource.value === undefined && <p class="note">Your last model is still here, with its settings.</p>}
+      <p class="what">
+        <strong>{info.name}</strong> {info.kind}
+      </p>
+      <Facts
+        of={{
+          [info.inputs.length === 1 ? 'Input' : 'Inputs']: <Ports ports={info.inputs} />,
+          [info.outputs.length === 1 ? 'Output' : 'Outputs']: <Ports ports={info.outputs} />,
+          Layers: count(info.layers.length),
+          Weights: count(info.parameters),
+          'In float': bytes(info.bytes),
+          'In 8 bits': `about ${bytes(info.bytes / 4)}`,
+        }}
+      />
+      {info.isQuantized && <p class="note">It came quantized, with ranges of its own.</p>}
+      {info.labels && <Labels labels={info.labels} />}
+      <Notes of={info.notes} />
+      {floats.length === 0 ? (
+        <p>All of its layers can be quantized.</p>
+      ) : (
+        <details>
+          <summary>
+            {counted(floats.length, 'layer')} of {count(info.layers.length)} {floats.length === 1 ? 'stays' : 'stay'}{' '}
+            float
+          </summary>
+          <div class="overflow-auto">
+            <table>
+              <thead>
+                <tr>
+                  <th scope="col">Layer</th>
+                  <th scope="col">Class</th>
+                  <th scope="col">Why</th>
+                </tr>
+              </thead>
+              <tbody>
+                {floats.map(({name, className, float}) => (
+                  <tr key={name}>
+                    <th scope="row">{name}</th>
+                    <td>{className}</td>
+                    <td>{float}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        </details>
+      )}
+    </>
+  );
+}
+
+function Ports({ports}: {readonly ports: readonly PortInfo[]}) {
+  return (
+    <>
+      {ports.map(({name, shape, dtype}) => (
+        <span key={name} title={`${name}, ${dtype}`}>
+          {withoutBatch(shape)
+            .map(size => size ?? 'any')
+            .join(' × ')}
+        </span>
+      ))}
+    </>
+  );
+}
+
+/** The first size is the number of samples, which is left open. */
+function withoutBatch([first, ...others]: readonly (number | null)[]) {
+  return first === undefined || first === null ? others : [first, ...others];
+}
+
+/** So many are shown at once. */
+const LABELS = 12;
+
+function Labels({labels}: {readonly labels: readonly string[]}) {
+  const more = labels.length - LABELS;
+  return (
+    <p>
+      {counted(labels.length, 'class')}: {labels.slice(0, LABELS).join(', ')}
+      {more > 0 && ` and ${count(more)} more`}.
+    </p>
+  );
+}

@@ -1,0 +1,4 @@
+import {expose} from 'comlink';
+import type {Workbench} from './contract';
+
+expose({} satisfies Partial<Workbench>);
