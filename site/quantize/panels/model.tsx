@@ -135,7 +135,7 @@ function Summary({info}: {readonly info: ModelInfo}) {
           Layers: count(info.layers.length),
           Weights: count(info.parameters),
           'In float': bytes(info.bytes),
-          'In 8 bits': `about ${bytes(info.bytes / 4)}`,
+          'In 8 bits': `≈ ${bytes(info.bytes / 4)}`,
         }}
       />
       {info.isQuantized && <p class="note">It came quantized, with ranges of its own.</p>}
@@ -149,7 +149,7 @@ function Summary({info}: {readonly info: ModelInfo}) {
             {counted(floats.length, 'layer')} of {count(info.layers.length)} {floats.length === 1 ? 'stays' : 'stay'}{' '}
             float
           </summary>
-          <div class="overflow-auto">
+          <div class="overflow-auto" role="region" aria-label="Layers that stay float" tabIndex={0}>
             <table>
               <thead>
                 <tr>
