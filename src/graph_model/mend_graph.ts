@@ -313,6 +313,7 @@ export function mendGraph(source: string | io.IOHandler, options?: io.LoadOption
  *
  * @param source - what that takes: an IOHandlerSync, ModelArtifacts, or a parsed model.json and its weights.
  * @returns an IOHandlerSync for `tf.loadGraphModelSync`.
+ * @throws likewise.
  */
 export function mendGraph(
   source: io.IOHandlerSync | io.ModelArtifacts | [modelJSON: io.ModelJSON, weights: io.WeightData],

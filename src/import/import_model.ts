@@ -44,7 +44,7 @@ export interface ImportProgress {
  * ```
  */
 export interface ImportOptions extends Omit<io.LoadOptions, 'onProgress' | 'strict' | 'streamWeights'> {
-  /** Is told how far the import is, from the start of each stage to its end. */
+  /** Is told how far the import is, from the start of each stage to its end. Nobody by default. */
   readonly onProgress?: (progress: ImportProgress) => void;
 }
 

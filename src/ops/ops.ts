@@ -346,6 +346,7 @@ export const fakeQuantWithMinMaxArgs = /*#__PURE__*/ op({fakeQuantWithMinMaxArgs
  * @param inputs - what the op was given.
  * @param options - as for the op.
  * @returns the gradient with respect to `inputs`.
+ * @throws as the op does, or if `gradients` are not of the inputs' shape.
  *
  * @example
  * ```js
@@ -393,6 +394,7 @@ export const fakeQuantWithMinMaxVars = /*#__PURE__*/ op({fakeQuantWithMinMaxVars
  * @param max - as for the op.
  * @param options - as for the op.
  * @returns the gradients with respect to inputs, min (what lies below the nudged range, summed) and max (above).
+ * @throws as the op does, or if `gradients` are not of the inputs' shape.
  *
  * @example
  * ```js
@@ -441,6 +443,7 @@ export const fakeQuantWithMinMaxVarsPerChannel = /*#__PURE__*/ op({fakeQuantWith
  * @param max - as for the op.
  * @param options - as for the op.
  * @returns the gradients with respect to inputs, min and max, the latter two of shape [d].
+ * @throws as the op does, or if `gradients` are not of the inputs' shape.
  *
  * @example
  * ```js
@@ -495,6 +498,7 @@ export const quantizeAndDequantizeV4 = /*#__PURE__*/ op({quantizeAndDequantizeV4
  * @param inputMax - likewise.
  * @param options - `axis` (-1: none).
  * @returns the gradients with respect to input, inputMin and inputMax; the bounds' are 0, as in TensorFlow.
+ * @throws as the op does, or if `gradients` are not of the input's shape.
  *
  * @example
  * ```js

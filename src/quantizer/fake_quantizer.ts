@@ -148,6 +148,7 @@ export class FakeQuantizer {
    * @param x - float32 tensor.
    * @param mode - `training`: whether `x` is measured.
    * @returns a tensor of x's shape; `x` itself where nothing is to be done.
+   * @throws if `x` has other channels than what came before, or the quantizer is disposed.
    */
   apply<T extends Tensor>(x: T, mode: {training?: boolean} = {}): T {
     checkOptions('FakeQuantizer.apply', mode, MODE);
@@ -173,7 +174,11 @@ export class FakeQuantizer {
     return this.#range ? this.#range.isSet() : this.#initial !== undefined;
   }
 
-  /** [min, max], scalars or one value per channel. They are the caller's to dispose. */
+  /**
+   * [min, max], scalars or one value per channel. They are the caller's to dispose.
+   *
+   * @throws if there is no range yet, or the quantizer is disposed.
+   */
   range(): [Tensor, Tensor] {
     this.#checkAlive();
     if (this.#range?.isSet()) return this.#range.range();
@@ -181,7 +186,11 @@ export class FakeQuantizer {
     throw invalid(this.#name, 'the range is not set yet. Apply it to a batch in training, or give an initialRange.');
   }
 
-  /** The range and what became of the last batches, on the host. */
+  /**
+   * The range and what became of the last batches, on the host.
+   *
+   * @throws if the quantizer is disposed.
+   */
   async snapshot(): Promise<RangeSnapshot> {
     this.#checkAlive();
     if (this.#range) return this.#range.snapshot();

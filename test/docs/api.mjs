@@ -198,11 +198,12 @@ function astrayIn(pages) {
   const targets = new Map(pages.map(({path, markdown}) => [`${root}${path}/`, markdown]));
   return pages.flatMap(({path, markdown}) => {
     const links = [...markdown.matchAll(/\]\((?!https:)([^)\s]*)\)/g)].map(([, link]) => link);
-    return links.filter(link => {
+    const isAstray = link => {
       const {origin, pathname, hash} = new URL(link, `${root}${path}/`);
       const target = targets.get(`${origin}${pathname}`);
       return target === undefined || (hash && !target.includes(`<a id="${hash.slice(1)}">`));
-    });
+    };
+    return links.filter(isAstray).map(link => `${path}: ${link}`);
   });
 }
 

@@ -156,6 +156,7 @@ function handlerFor(destination: string | io.IOHandler): io.IOHandler {
  * @param destination - where to: what `model.save` takes, a URL or a handler.
  * @param options - whether to keep the rounding; not by default.
  * @returns a handler to save with. Saving fails, before anything is saved, with all weights at once that hold NaN or Infinity.
+ * @throws if nothing saves to `destination`, or an option is unknown.
  *
  * @example
  * ```js

@@ -52,6 +52,7 @@ function forceTraining(layer: Layer, training: boolean | undefined): void {
  *
  * @param model - a model.
  * @param frozen - whether the statistics stay as they are in training.
+ * @throws if `model` is none or disposed, or `frozen` no boolean.
  *
  * @example
  * ```js

@@ -29,6 +29,7 @@ function selected(caller: string, model: LayersModel, which: QuantizerSelection)
  * @param model - a quantized model.
  * @param on - whether values are rounded.
  * @param which - 'weights', 'activations' or, by default, 'all'.
+ * @throws if the model is not quantized, or an argument is none of its values.
  *
  * @example
  * ```js
@@ -50,6 +51,7 @@ export function setFakeQuant(model: LayersModel, on: boolean, which: QuantizerSe
  * @param model - a quantized model.
  * @param frozen - whether ranges stay as they are in training.
  * @param which - 'weights', 'all' or, by default, 'activations'.
+ * @throws if the model is not quantized, or an argument is none of its values.
  *
  * @example
  * ```js

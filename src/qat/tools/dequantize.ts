@@ -11,6 +11,7 @@ import {isQuantizing, quantizingLayers, QuantizingWrapper} from '../quantized_la
  *
  * @param model - a quantized model, which stays as it is.
  * @returns a model of the original's layers and names.
+ * @throws if the model is not quantized, or is disposed.
  *
  * @example
  * ```js

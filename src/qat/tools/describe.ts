@@ -167,6 +167,7 @@ function noted(lines: readonly Line[], norm: Layer): Line {
  *
  * @param model - a quantized model.
  * @returns ways to read that as rows, and to print them.
+ * @throws if the model is not quantized, or is disposed.
  *
  * @example
  * ```js
