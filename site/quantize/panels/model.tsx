@@ -7,6 +7,7 @@ import {bytes, count, counted} from '../components/format';
 import {Notes} from '../components/notes';
 import {Step} from '../components/step';
 import {forget, isBusy, model, modelSource, openExample, openModel} from '../state';
+import {type Example, EXAMPLES} from '../../examples/examples';
 import type {GivenFile, ModelInfo, ModelSource, PortInfo} from '../worker/contract';
 
 /** Whether another model is asked for. */
@@ -17,9 +18,9 @@ function open(source: ModelSource): void {
   void openModel(source);
 }
 
-function openDigits(): void {
+function openOne(example: Example): void {
   isChoosing.value = false;
-  void openExample('digits');
+  void openExample(example);
 }
 
 const openFiles = (files: readonly GivenFile[]) => open({kind: 'files', files});
@@ -87,32 +88,17 @@ function Address() {
   );
 }
 
-/** Models that others host. */
-const HOSTED = [
-  {
-    name: 'MobileNet v1',
-    what: 'photos in 1000 classes, 1.9 MB from storage.googleapis.com',
-    url: 'https://storage.googleapis.com/tfjs-models/tfjs/mobilenet_v1_0.25_224/model.json',
-  },
-];
-
 function Examples() {
   return (
     <div>
       <p class="label">An example</p>
       <ul class="examples">
-        <li>
-          <button type="button" class="link" disabled={isBusy.value} onClick={openDigits}>
-            Digits
-          </button>
-          : 8 × 8 pixels, with its samples
-        </li>
-        {HOSTED.map(({name, what, url}) => (
-          <li key={url}>
-            <button type="button" class="link" disabled={isBusy.value} onClick={() => open({kind: 'url', url})}>
-              {name}
-            </button>
-            : {what}
+        {EXAMPLES.map(example => (
+          <li key={example.name}>
+            <button type="button" class="link" disabled={isBusy.value} onClick={() => openOne(example)}>
+              {example.title}
+            </button>{' '}
+            <small>{example.about}</small>
           </li>
         ))}
       </ul>

@@ -1,6 +1,7 @@
 /** The second step: samples of what the model is made for. */
 import {signal, useSignal} from '@preact/signals';
 import {useId} from 'preact/hooks';
+import {EXAMPLES} from '../../examples/examples';
 import {Bitmap} from '../components/bitmap';
 import {Facts} from '../components/facts';
 import {FilesButton} from '../components/files_button';
@@ -58,7 +59,7 @@ function Chooser() {
   const hasCamera = useSignal(false);
   return (
     <>
-      {modelSource.value?.kind === 'example' && (
+      {hasOwnSamples() && (
         <p>
           <button type="button" disabled={isBusy.value} onClick={() => open({kind: 'example'})}>
             Take the example’s own samples
@@ -92,6 +93,11 @@ function Chooser() {
       </p>
     </>
   );
+}
+
+function hasOwnSamples(): boolean {
+  const source = modelSource.value;
+  return source?.kind === 'example' && EXAMPLES.some(({name, hasSamples}) => hasSamples && name === source.name);
 }
 
 function takesImages({inputs}: ModelInfo): boolean {
