@@ -3,7 +3,7 @@ import {signal} from '@preact/signals';
 import type {TargetedSubmitEvent} from 'preact';
 import {FilesButton} from '../components/files_button';
 import {Facts} from '../components/facts';
-import {bytes, count, counted} from '../components/format';
+import {bytes, count, counted, some} from '../components/format';
 import {Notes} from '../components/notes';
 import {Step} from '../components/step';
 import {forget, isBusy, model, modelSource, openExample, openModel} from '../state';
@@ -97,7 +97,7 @@ function Examples() {
           <li key={example.name}>
             <button type="button" class="link" disabled={isBusy.value} onClick={() => openOne(example)}>
               {example.title}
-            </button>{' '}
+            </button>
             <small>{example.about}</small>
           </li>
         ))}
@@ -125,7 +125,11 @@ function Summary({info}: {readonly info: ModelInfo}) {
         }}
       />
       {info.isQuantized && <p class="note">It came quantized, with ranges of its own.</p>}
-      {info.labels && <Labels labels={info.labels} />}
+      {info.labels && (
+        <p>
+          {counted(info.labels.length, 'class')}: {some(info.labels)}.
+        </p>
+      )}
       <Notes of={info.notes} />
       {floats.length === 0 ? (
         <p>All of its layers can be quantized.</p>
@@ -178,17 +182,4 @@ function Ports({ports}: {readonly ports: readonly PortInfo[]}) {
 /** The first size is the number of samples, which is left open. */
 function withoutBatch([first, ...others]: readonly (number | null)[]) {
   return first === undefined || first === null ? others : [first, ...others];
-}
-
-/** So many are shown at once. */
-const LABELS = 12;
-
-function Labels({labels}: {readonly labels: readonly string[]}) {
-  const more = labels.length - LABELS;
-  return (
-    <p>
-      {counted(labels.length, 'class')}: {labels.slice(0, LABELS).join(', ')}
-      {more > 0 && ` and ${count(more)} more`}.
-    </p>
-  );
 }

@@ -5,7 +5,7 @@ import {EXAMPLES} from '../../examples/examples';
 import {Bitmap} from '../components/bitmap';
 import {Facts} from '../components/facts';
 import {FilesButton} from '../components/files_button';
-import {count, counted, decimal} from '../components/format';
+import {count, counted, decimal, some} from '../components/format';
 import {Notes} from '../components/notes';
 import {Pictures} from '../components/pictures';
 import {ScalingChoice} from '../components/scaling_choice';
@@ -121,7 +121,7 @@ function Summary({info}: {readonly info: SampleInfo}) {
           'Largest value': decimal(values.max),
         }}
       />
-      {classes && <p>{classes.map(({label, count: n}) => `${label}: ${count(n)}`).join(', ')}.</p>}
+      {classes && <p>{some(classes.map(({label, count: n}) => `${label}: ${count(n)}`))}.</p>}
       <Notes of={info.warnings} />
       {info.columns && <LabelColumn columns={info.columns} />}
       {info.previews.length > 0 && (
