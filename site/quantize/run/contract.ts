@@ -14,5 +14,5 @@ export interface Interpreter {
   /** Opens a file in the place of the last one. */
   open(file: Blob): Promise<void>;
   /** Runs so many samples, that lie one after the other. */
-  run(inputs: Float32Array, count: number, onProgress: OnProgress): Promise<FileRun>;
+  run(inputs: Float32Array, count: number, onProgress?: OnProgress): Promise<FileRun>;
 }

@@ -18,7 +18,7 @@ function graded(loss: number, [fair, poor]: readonly [number, number]): Grade {
 }
 
 const WORDS: Readonly<Record<Grade, string>> = {
-  good: 'As good as the float model',
+  good: 'Nearly as good as the float model',
   fair: 'Close to the float model',
   poor: 'Worse than the float model',
 };
@@ -27,25 +27,17 @@ const WORDS: Readonly<Record<Grade, string>> = {
 function verdictOn({accuracy, sameClass, divergence}: Scores): Verdict {
   if (accuracy) {
     const loss = accuracy.float - accuracy.quantized;
-    const points = decimal(100 * Math.abs(loss));
-    const text =
-      loss === 0
-        ? 'it is right as often.'
-        : `it is right ${points} percentage points ${loss > 0 ? 'less' : 'more'} often.`;
+    if (loss <= 0) return {grade: 'good', text: 'As good as the float model: it is right as often, or more.'};
     const grade = graded(loss, [0.01, 0.03]);
-    return {grade, text: `${WORDS[grade]}: ${text}`};
+    return {grade, text: `${WORDS[grade]}: right ${decimal(100 * loss)} percentage points less often.`};
   }
   if (sameClass !== undefined) {
+    if (sameClass === 1) return {grade: 'good', text: 'As good as the float model: the same class for every sample.'};
     const grade = graded(1 - sameClass, [0.02, 0.1]);
-    const text =
-      sameClass === 1 ? 'it decides alike for every sample.' : `it decides otherwise for ${percent(1 - sameClass)}.`;
-    return {grade, text: `${WORDS[grade]}: ${text}`};
+    return {grade, text: `${WORDS[grade]}: another class for ${percent(1 - sameClass)} of the samples.`};
   }
   const grade = graded(divergence, [0.01, 0.1]);
-  return {
-    grade,
-    text: `${WORDS[grade]}: its outputs are off by ${percent(Math.sqrt(divergence))} of how much they vary.`,
-  };
+  return {grade, text: `${WORDS[grade]}: its outputs are off by ${percent(Math.sqrt(divergence))} of how much they vary.`};
 }
 
 const MARKS: Readonly<Record<Grade, string>> = {good: '✓', fair: '≈', poor: '!'};
@@ -73,10 +65,9 @@ export function Agreement({of: found}: {readonly of: Scores}) {
           <Figure value={`${Math.round(sameClass * samples)} of ${samples}`}>the same class as the float model</Figure>
         )}
         {accuracy && (
-          <>
-            <Figure value={percent(accuracy.quantized)}>right, quantized</Figure>
-            <Figure value={percent(accuracy.float)}>right, float</Figure>
-          </>
+          <Figure value={percent(accuracy.quantized)}>
+            right, the float model {percent(accuracy.float)}
+          </Figure>
         )}
         {sameClass === undefined ? (
           <Figure value={percent(divergence)}>squared error of the outputs, of their variance</Figure>

@@ -60,7 +60,7 @@ function Histogram({of: info}: {readonly of: HistogramInfo}) {
       <Chart label={`Histogram. ${inWords}`} make={make} />
       <p class="legend">
         <span class="values">values before rounding</span>, by count on a logarithmic scale;{' '}
-        <span class="grid">the grid</span> that they are rounded to.
+        <span class="levels">the grid</span> that they are rounded to.
       </p>
       <p>{inWords}</p>
     </>
