@@ -29,8 +29,15 @@ const layout = {
   name: 'layout',
   transformIndexHtml: {
     order: 'post',
-    handler: (html, {path}) => inLayout(html, {path: path.replace(/^\/|index\.html$/g, '')}),
+    handler: (html, {path}) => inLayout(html, {path: path.replace(/^\/|index\.html$/g, ''), stylesItself: true}),
   },
+};
+
+/** What pages that Vite does not make ask for by name. */
+const SCRIPTS = {
+  shell: `${SITE}shell/shell.ts`,
+  docs: `${SITE}docs/client/docs.ts`,
+  plots: `${SITE}docs/client/plots.ts`,
 };
 
 const plugins = () => [rollupShaders, packedData];
@@ -53,7 +60,7 @@ export const configFor = outDir => ({
     chunkSizeWarningLimit: 4096,
     rollupOptions: {
       input: {
-        shell: `${SITE}shell/shell.ts`,
+        ...SCRIPTS,
         ...Object.fromEntries(
           Object.entries(PAGES).map(([folder, name]) => [
             name.toLowerCase(),
@@ -62,10 +69,9 @@ export const configFor = outDir => ({
         ),
       },
       output: {
-        // All pages, also those that Vite does not make, ask for the shell by name.
-        entryFileNames: ({name}) => (name === 'shell' ? 'assets/shell.js' : 'assets/[name]-[hash].js'),
-        assetFileNames: ({names}) =>
-          names.includes('shell.css') ? 'assets/shell.css' : 'assets/[name]-[hash][extname]',
+        entryFileNames: ({name}) => `assets/${name}${name in SCRIPTS ? '' : '-[hash]'}.js`,
+        assetFileNames: ({names: [name]}) =>
+          `assets/[name]${name.replace(/\.css$/, '') in SCRIPTS ? '' : '-[hash]'}[extname]`,
       },
     },
   },

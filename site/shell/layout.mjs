@@ -1,19 +1,21 @@
 /** What every page has around its content: the head, the navigation, the foot. */
 
-/** Scripts and data of this site alone, but models and samples from wherever the visitor says. Plots style themselves inline. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' blob: data:",
-  "media-src 'self' blob:",
-  "font-src 'self'",
-  "connect-src 'self' https: http://localhost:* http://127.0.0.1:* blob: data:",
-  "worker-src 'self'",
-  "manifest-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-].join('; ');
+/** Scripts and data of this site alone, but models and samples from wherever the visitor says. */
+function policy(stylesItself) {
+  return [
+    "default-src 'none'",
+    "script-src 'self' 'wasm-unsafe-eval'",
+    `style-src 'self'${stylesItself ? " 'unsafe-inline'" : ''}`,
+    "img-src 'self' blob: data:",
+    "media-src 'self' blob:",
+    "font-src 'self'",
+    "connect-src 'self' https: http://localhost:* http://127.0.0.1:* blob: data:",
+    "worker-src 'self'",
+    "manifest-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; ');
+}
 
 const NAVIGATION = [
   ['', 'Quantize'],
@@ -26,11 +28,12 @@ export function toRoot(path) {
   return '../'.repeat(path.split('/').length - 1) || './';
 }
 
-function head(root) {
+function head(root, stylesItself) {
   return `
-    <meta http-equiv="Content-Security-Policy" content="${POLICY}" />
+    <meta http-equiv="Content-Security-Policy" content="${policy(stylesItself)}" />
     <meta name="color-scheme" content="light dark" />
     <link rel="icon" href="${root}icon.svg" type="image/svg+xml" />
+    <link rel="manifest" href="${root}site.webmanifest" />
     <link rel="stylesheet" href="${root}assets/shell.css" />
     <script src="${root}assets/shell.js"></script>`;
 }
@@ -54,11 +57,12 @@ function header(path, root) {
  * Puts a page into the layout.
  *
  * @param {string} html - a page with `<head>`, and a `<body>` that holds `<main id="main">`.
- * @param {{path: string}} where - the page's folder in the site, such as 'docs/onnx/'; '' for the main page.
+ * @param {{path: string, stylesItself: boolean}} page - `path`: its folder in the site, such as 'docs/onnx/'; '' for the main page.
+ *   `stylesItself`: whether it has plots, which style themselves inline.
  */
-export function inLayout(html, {path}) {
+export function inLayout(html, {path, stylesItself}) {
   const root = toRoot(path);
   return html
-    .replace(/<meta charset="utf-8" ?\/?>/i, tag => `${tag}${head(root)}`)
+    .replace(/<meta charset="utf-8" ?\/?>/i, tag => `${tag}${head(root, stylesItself)}`)
     .replace(/<body[^>]*>/, tag => `${tag}${header(path, root)}`);
 }
