@@ -4,7 +4,7 @@ import type {OnProgress} from '../worker/contract';
 export interface FileRun {
   /** Of the file's only output, one sample after the other. */
   readonly outputs: Float32Array;
-  /** Without the first sample, for which memory is set out. */
+  /** The median. */
   readonly millisecondsPerSample: number;
 }
 

@@ -109,6 +109,11 @@ function Advice({rows}: {readonly rows: readonly ReportRow[]}) {
   return (
     <details>
       <summary>What would help</summary>
+      <p>
+        In the words of the package. Here, <code>distil</code> is to <a href="#improve">improve without labels</a>;{' '}
+        <code>quantizeModel</code> and <code>calibrate</code> are to <a href="#quantize">quantize again</a>, where each
+        layer’s bits are chosen, too.
+      </p>
       <ul>
         {[...advised].map(([advice, tensors]) => (
           <li key={advice}>
@@ -137,7 +142,7 @@ function show(tensor: Chosen): void {
 
 function Table({rows}: {readonly rows: readonly ReportRow[]}) {
   return (
-    <div class="overflow-auto" tabIndex={0} role="region" aria-labelledby="layers">
+    <div class="overflow-auto layers" tabIndex={0} role="region" aria-labelledby="layers">
       <table class="tensors">
         <thead>
           <tr>
