@@ -36,13 +36,15 @@ export function indexOf(sections: readonly Section[]): string {
 /** A function that finds sections by words, from an index. */
 export function openIndex(json: string): (words: string) => Found[] {
   const index = MiniSearch.loadJSON(json, OPTIONS);
-  const boost = {title: 4, heading: 6};
-  return words =>
-    index.search(words, {
-      boost,
+  return words => {
+    const lower = words.toLowerCase();
+    return index.search(words, {
+      boost: {title: 4, heading: 6},
+      boostDocument: (_id, _term, stored) => (stored?.['heading'] as string).toLowerCase() === lower ? 8 : 1,
       prefix: true,
       fuzzy: term => (term.length > 4 ? 0.2 : false),
       combineWith: 'AND',
       processTerm: term => term.toLowerCase(),
     }) as Found[];
+  };
 }
