@@ -69,7 +69,9 @@ Object.assign(markdown.renderer.rules, {
 /** What an inline token says, without markup. */
 function textOf({children}) {
   return children
-    .map(({type, content}) => (type === 'softbreak' || type === 'hardbreak' ? ' ' : type === 'html_inline' ? '' : content))
+    .map(({type, content}) =>
+      type === 'softbreak' || type === 'hardbreak' ? ' ' : type === 'html_inline' ? '' : content,
+    )
     .join('');
 }
 

@@ -60,7 +60,9 @@ function contents(sections) {
 function neighbours(here, {previous, next}) {
   if (!previous && !next) return '';
   const link = (page, rel, word) =>
-    page ? `<a rel="${rel}" href="${between(here.path, page.path)}"><small>${word}</small> ${escapeHtml(page.title)}</a>` : '<span></span>';
+    page
+      ? `<a rel="${rel}" href="${between(here.path, page.path)}"><small>${word}</small> ${escapeHtml(page.title)}</a>`
+      : '<span></span>';
   return `<nav class="neighbours" aria-label="Before and after">${link(previous, 'prev', 'Before')}${link(next, 'next', 'Next')}</nav>`;
 }
 

@@ -11,7 +11,7 @@ export interface Section {
   readonly text: string;
 }
 
-export type Found = SearchResult & Section;
+export type Found = Pick<SearchResult, 'terms' | 'queryTerms'> & Section;
 
 /** Words, and parts of names: quantizeModel is found by model too. Numbers alone say nothing. */
 function wordsOf(term: string): string[] | null {
@@ -40,7 +40,7 @@ export function openIndex(json: string): (words: string) => Found[] {
     const lower = words.toLowerCase();
     return index.search(words, {
       boost: {title: 4, heading: 6},
-      boostDocument: (_id, _term, stored) => (stored?.['heading'] as string).toLowerCase() === lower ? 8 : 1,
+      boostDocument: (_id, _term, stored) => ((stored?.['heading'] as string).toLowerCase() === lower ? 8 : 1),
       prefix: true,
       fuzzy: term => (term.length > 4 ? 0.2 : false),
       combineWith: 'AND',

@@ -119,7 +119,15 @@ function sharesPlot({rows, series, points, isLog, fromZero}: SharesData, width: 
   const plot = Plot.plot({
     ...options,
     ...telling(series),
-    x: {label: '%', labelOffset: 38, grid: true, nice: true, zero: fromZero === true, ...(isLog && {type: 'log', tickFormat: '~g'}), ticks: 5},
+    x: {
+      label: '%',
+      labelOffset: 38,
+      grid: true,
+      nice: true,
+      zero: fromZero === true,
+      ...(isLog && {type: 'log', tickFormat: '~g'}),
+      ticks: 5,
+    },
     marks: [
       Plot.ruleY(rows, {y: rows, stroke: 'currentColor', strokeOpacity: 0.1}),
       Plot.dot(points, {x: 'value', y: 'row', stroke: 'series', symbol: 'series', r: 4, strokeWidth: 2, tip: true}),
@@ -140,7 +148,15 @@ function ratiosPlot({points}: RatiosData, width: number): Element[] {
     marks: [
       Plot.ruleX([1], {stroke: 'currentColor'}),
       Plot.ruleY(points, {...at, x1: 'low', x2: 'high', strokeOpacity: 0.5}),
-      Plot.dot(points, {...at, x: 'median', symbol: 'series', r: 4, strokeWidth: 2, tip: true, channels: {shape: 'shape'}}),
+      Plot.dot(points, {
+        ...at,
+        x: 'median',
+        symbol: 'series',
+        r: 4,
+        strokeWidth: 2,
+        tip: true,
+        channels: {shape: 'shape'},
+      }),
       ...marks,
     ],
   });

@@ -24,7 +24,9 @@ function markedIn({terms, queryTerms}: Found): string[] {
 /** Text with some words of it marked. */
 function marked(text: string, terms: readonly string[]): (Node | string)[] {
   if (terms.length === 0) return [text];
-  const escaped = [...terms].sort((a, b) => b.length - a.length).map(term => term.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  const escaped = [...terms]
+    .sort((a, b) => b.length - a.length)
+    .map(term => term.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   const parts = text.split(new RegExp(`(${escaped.join('|')})`, 'gi'));
   return parts.map((part, i) => (i % 2 === 1 ? element('mark', {}, part) : part));
 }
@@ -89,7 +91,12 @@ class Search {
   #item(found: Found): HTMLLIElement {
     const {id, title, heading} = found;
     const where = heading === title ? [] : [element('small', {}, title)];
-    const link = element('a', {href: new URL(id, this.#folder).href}, element('strong', {}, ...marked(heading, markedIn(found))), ...where);
+    const link = element(
+      'a',
+      {href: new URL(id, this.#folder).href},
+      element('strong', {}, ...marked(heading, markedIn(found))),
+      ...where,
+    );
     return element('li', {}, link, element('p', {}, ...excerpt(found)));
   }
 
