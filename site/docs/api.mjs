@@ -14,9 +14,9 @@ const TFJS = 'https://js.tensorflow.org/api/4.22.0/#class:';
 /** The first page, above the list of entries. */
 const INTRODUCTION = `Every function, class and type that can be imported, by what it is imported from.
 
-Each page has an example, which a test runs as it is printed. Where an example does not make them, these are yours: \`model\`, a
-float LayersModel that tells classes; \`q\`, what \`quantizeModel\` and \`calibrate\` made of it; \`images\`, some samples; and \`labels\`,
-their classes as rows of 0 and 1.`;
+Each page has an example, which a test runs as it is printed; those that load a model from a URL, or save one in a page, it
+compiles. Where an example does not make them, these are yours: \`model\`, a float LayersModel that tells classes; \`q\`, what
+\`quantizeModel\` and \`calibrate\` made of it; \`images\`, some samples; and \`labels\`, their classes as rows of 0 and 1.`;
 
 const SETTINGS = {
   plugin: ['typedoc-plugin-markdown'],
@@ -39,7 +39,16 @@ const SETTINGS = {
   sort: ['alphabetical'],
   // By what is needed first.
   sortEntryPoints: false,
-  groupOrder: ['Functions', 'Classes', 'Interfaces', 'Type Aliases'],
+  groupOrder: [
+    'Functions',
+    'Classes',
+    'Interfaces',
+    'Type Aliases',
+    'Constructors',
+    'Properties',
+    'Accessors',
+    'Methods',
+  ],
   entryFileName: 'index',
   hidePageHeader: true,
   hideBreadcrumbs: true,
@@ -128,10 +137,13 @@ function toFolders(markdown) {
   });
 }
 
+/** The last member of a union, which typedoc's pages have at the start of its line. */
+const indented = markdown => markdown.replaceAll(/^\| (?=.*;$)/gm, '  | ');
+
 /** A page of typedoc's as one of the site's. */
 function pageOf(page) {
   const path = ['api', ...page.url.split('/').slice(0, -1)].join('/');
-  return {path, title: page.model.name, markdown: toFolders(withOrigin(page))};
+  return {path, title: page.model.name, markdown: indented(toFolders(withOrigin(page)))};
 }
 
 /** What the entry that hands on all of tfjs has of its own. */
@@ -140,10 +152,11 @@ const HANDED_ON = `\nBeside tfjs it has what [\`${importName('index')}\`](../${i
 /**
  * The pages: each belongs into `path`/index.html, beside which its links are right.
  *
+ * @param {{app: Application, project: import('typedoc').ProjectReflection}} [api] - what {@link readApi} gives.
  * @returns {Promise<{path: string, title: string, markdown: string}[]>}
  */
-export async function apiPages() {
-  const {app, project} = await readApi();
+export async function apiPages(api) {
+  const {app, project} = api ?? (await readApi());
   const pages = [];
   app.renderer.on(MarkdownPageEvent.END, page => pages.push(pageOf(page)));
   const folder = mkdtempSync(join(tmpdir(), 'api-'));

@@ -1,5 +1,6 @@
 /** The main page: from a model to files, step by step. */
 import {Files} from './panels/files';
+import {Improve} from './panels/improve';
 import {Model} from './panels/model';
 import {Quantize} from './panels/quantize';
 import {Run} from './panels/run';
@@ -29,6 +30,7 @@ export function App() {
       {model.value && <Samples />}
       {samples.value && <Quantize />}
       {scores.value && <See />}
+      {scores.value && <Improve />}
       {isQuantized.value && <Files />}
       {scores.value && <Run />}
       <Machine />
@@ -45,8 +47,8 @@ function Welcome() {
     <div class="welcome">
       <h1>Quantize a model in this browser</h1>
       <p>
-        Bring a TensorFlow.js, Keras or Teachable Machine model. See what 8, 4, 3 or 2 bits cost it, win accuracy back, and
-        take a file for phones, web pages or an Arduino.
+        Bring a TensorFlow.js, Keras or Teachable Machine model. See what 8, 4, 3 or 2 bits cost it, win accuracy back,
+        and take a file for phones, web pages or an Arduino.
       </p>
       <p class="try">
         <button type="button" disabled={isBusy.value} onClick={() => void openExample('digits')}>
@@ -67,6 +69,7 @@ const NAMES: Readonly<Record<Step, string>> = {
   samples: 'Samples',
   quantize: 'Bits',
   see: 'See',
+  improve: 'Improve',
   take: 'Take',
   run: 'Run',
 };

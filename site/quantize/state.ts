@@ -20,7 +20,7 @@ import type {
 } from './worker/contract';
 
 /** The steps, in the order in which a visitor takes them: each stands on those before it. */
-export const STEPS = ['model', 'samples', 'quantize', 'see', 'take', 'run'] as const;
+export const STEPS = ['model', 'samples', 'quantize', 'see', 'improve', 'take', 'run'] as const;
 export type Step = (typeof STEPS)[number];
 
 export const DEFAULTS: Settings = {
@@ -44,6 +44,8 @@ export const settings = signal<Settings>(DEFAULTS);
 export const isQuantized = signal(false);
 /** Of the quantized model, which may be of other samples or settings than those chosen now: see {@link isStale}. */
 export const scores = signal<Scores | undefined>(undefined);
+/** What they were before the last improvement. */
+export const scoresBefore = signal<Scores | undefined>(undefined);
 export const curve = signal<readonly CurvePoint[]>([]);
 export const report = signal<readonly ReportRow[] | undefined>(undefined);
 
@@ -73,24 +75,32 @@ export const bench: Remote<Workbench> = wrap<Workbench>(worker);
 
 /** Ends what waits for a worker that could not start or ended, and would wait for ever. */
 let giveUp: (error: Error) => void = () => undefined;
+
 worker.addEventListener('error', ({message}) => {
   giveUp(new Error(`What does the work here stopped: ${message || 'its script did not load'}. Reload the page.`));
 });
 
+/** Stops what is going on. */
+let stopTask: () => void = () => undefined;
+
 /**
  * Does something long for a step: shows how far it is, and what goes wrong. Resolves to undefined if it failed or was
- * cancelled, or if something else is going on.
+ * cancelled, or if something else is going on. What is no work of the bench brings its own `stop`, upon which `work` rejects
+ * with an AbortError.
  */
 export async function perform<T>(
   step: Step,
   doing: string,
   work: (onProgress: OnProgress) => Promise<T>,
+  stop: () => void = () => void bench.cancel(),
 ): Promise<T | undefined> {
   if (isBusy.value) return undefined;
   const show = (progress: Progress) => (task.value = {step, progress});
   show({doing, done: 0, total: undefined});
   say(`${doing}…`);
   failures.value = {...failures.value, [step]: undefined};
+  stopTask = stop;
+  const focused = document.activeElement;
   try {
     const stopped = new Promise<never>((_, reject) => (giveUp = reject));
     return await Promise.race([started.then(() => work(proxy(show))), stopped]);
@@ -101,11 +111,17 @@ export async function perform<T>(
     return undefined;
   } finally {
     task.value = undefined;
+    requestAnimationFrame(() => giveFocusBack(focused));
   }
 }
 
+/** What was pressed could not keep the focus while something went on, nor can a button that is gone. */
+function giveFocusBack(to: Element | null): void {
+  if (document.activeElement === document.body && to instanceof HTMLElement) to.focus();
+}
+
 export function cancel(): void {
-  void bench.cancel();
+  stopTask();
 }
 
 export function say(text: string): void {
@@ -209,6 +225,7 @@ export async function setScaling(scaling: Scaling, inverted: boolean): Promise<v
 
 function takeScores(now: Scores | undefined): void {
   scores.value = now;
+  scoresBefore.value = undefined;
   report.value = undefined;
   curve.value = [];
 }
@@ -232,15 +249,16 @@ export async function suggestWidths(bitsPerWeight: number): Promise<void> {
 
 /** Of one layer; undefined takes it back to what all have. */
 export function setLayer(name: string, layer: LayerSettings | undefined): void {
-  const {[name]: _, ...others} = settings.value.layers;
-  settings.value = {...settings.value, layers: layer ? {...others, [name]: layer} : others};
+  const others = Object.entries(settings.value.layers).filter(([other]) => other !== name);
+  const layers = Object.fromEntries<LayerSettings>(layer ? [...others, [name, layer]] : others);
+  settings.value = {...settings.value, layers};
 }
 
 export async function improve(improvement: Improvement): Promise<void> {
   const doing = improvement.kind === 'train' ? 'Training' : 'Teaching';
   const before = curve.value;
   curve.value = [];
-  const now = await perform('quantize', doing, onProgress => {
+  const now = await perform('improve', doing, onProgress => {
     const onPoint = (point: CurvePoint) => {
       curve.value = [...curve.value, point];
       onProgress({doing, done: point.step, total: point.steps});
@@ -251,6 +269,7 @@ export async function improve(improvement: Improvement): Promise<void> {
     curve.value = before;
     return;
   }
+  scoresBefore.value = scores.value;
   scores.value = now;
   report.value = undefined;
   say('Improved.');

@@ -5,7 +5,25 @@ import {specOf} from './specs';
 import type {ChannelAxis} from './specs/layer_spec';
 import {hostOf} from './tfjs_internals';
 
-/** The weights of a layer class of one's own that are to be quantized: their attributes, each with its channels' axis. */
+/**
+ * The weights of a layer class of one's own that are to be quantized: their attributes, each with its channels' axis.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {quantizeModel} from 'tfjs-quantization/qat';
+ *
+ * class Scale extends tf.layers.Layer {
+ *   static className = 'Scale';
+ *   kernel;
+ *   build(shape) { this.kernel = this.addWeight('kernel', shape.slice(1), 'float32', tf.initializers.ones()); }
+ *   call(x) { return tf.mul([x].flat()[0], this.kernel.read()); }
+ * }
+ * tf.serialization.registerClass(Scale);
+ * const scaled = tf.sequential({layers: [tf.layers.dense({units: 3, inputShape: [2]}), new Scale()]});
+ * const q = quantizeModel(scaled, {customLayers: {Scale: {kernel: {axis: -1}}}}); // a range for each of its numbers
+ * ```
+ */
 export type CustomWeights = Readonly<
   Record<
     string,
@@ -17,7 +35,23 @@ export type CustomWeights = Readonly<
   >
 >;
 
-/** Custom classes by name. */
+/**
+ * Custom classes by name.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {quantizeModel} from 'tfjs-quantization/qat';
+ *
+ * class Twice extends tf.layers.Layer {
+ *   static className = 'Twice';
+ *   call(x) { return tf.mul([x].flat()[0], 2); }
+ * }
+ * tf.serialization.registerClass(Twice);
+ * const twice = tf.sequential({layers: [tf.layers.dense({units: 3, inputShape: [2]}), new Twice()]});
+ * const q = quantizeModel(twice, {customLayers: {Twice: {}}}); // it has no weights: what it gives is rounded
+ * ```
+ */
 export type CustomLayers = Readonly<Record<string, CustomWeights | undefined>>;
 
 /** A weight that is quantized, where the layer looks for it when it is called. */

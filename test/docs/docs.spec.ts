@@ -177,6 +177,13 @@ const MORE: Readonly<Record<string, (ran: Ran) => void>> = {
     }
   },
 
+  // Its numbers are those of the last run.
+  'docs/performance.md': () => {
+    const results = readFileSync('bench/RESULTS.md', 'utf8');
+    const numbers = readFileSync('docs/performance.md', 'utf8').match(/\b\d+\.\d+\b/g)!;
+    expect(numbers.filter(number => !results.includes(` ${number} `) && !results.includes(` ${number}<`))).toEqual([]);
+  },
+
   // Its file takes what it says.
   'docs/microcontrollers.md': ran => {
     const [told, header] = ran.fences.filter(({info}) => info === 'text').map(({code}) => code);

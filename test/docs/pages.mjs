@@ -29,7 +29,7 @@ async function builtScript(file) {
   const readable = file.replace('.min.js', '.js');
   const configuration = configurations.find(({output}) => output.some?.(each => each.file === readable));
   if (!configuration) return undefined;
-  const bundle = await rollup(configuration);
+  const bundle = await rollup({...configuration, onLog: () => undefined});
   const {output} = await bundle.generate(configuration.output.find(each => each.file === readable));
   return Buffer.from(output[0].code);
 }
@@ -76,7 +76,10 @@ export async function openPages(folder) {
     const printed = [];
     const wrong = [];
     page.on('pageerror', error => wrong.push(String(error)));
-    page.on('console', message => (message.type() === 'error' ? wrong : printed).push(message.text()));
+    page.on('console', message => {
+      // LiteRT tells more than it is asked.
+      if (message.type() === 'log' && !message.text().startsWith('INFO: ')) printed.push(message.text());
+    });
     await page.setRequestInterception(true);
     page.on('request', async request => {
       const url = request.url();

@@ -21,8 +21,12 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** What documents have the reader install beside this package and tfjs. */
 const PACKAGES = Object.entries(JSON.parse(readFileSync(join(ROOT, 'test/docs/packages.json'), 'utf8')));
 
-/** Documents that speak of a model of the reader's: what stands in for it here, before their blocks. */
-const GIVEN = {'docs/choosing-bits.md': 'given.js'};
+/** Documents that speak of a model of the reader's, or of files: what stands in for it here, before their blocks. */
+const GIVEN = {
+  'docs/choosing-bits.md': "import {images, labels, model} from './given.js';",
+  'docs/keras-and-tfmot.md': "import './given_keras.js';",
+  'docs/teachable-machine.md': "import './given_teachable.js';",
+};
 
 /** Is printed between two blocks. */
 const BETWEEN = '\u001e';
@@ -45,12 +49,14 @@ function aliasesFor(text) {
 
 /** A module of blocks, with this checkout in the package's place. */
 async function bundled(blocks, platform) {
-  const given = GIVEN[document] ? [readFileSync(join(ROOT, 'test/docs', GIVEN[document]), 'utf8')] : [];
   const parts = blocks.map(({code}) => code).join(`\nconsole.log('${BETWEEN}');\n`);
   const inNode = platform === 'node';
   const banner = "import {createRequire} from 'node:module';\nconst require = createRequire(import.meta.url);";
   const {outputFiles} = await build({
-    stdin: {contents: ["import './cpu';", ...given, parts].join('\n'), resolveDir: join(ROOT, 'test/docs')},
+    stdin: {
+      contents: ["import './cpu';", inNode && GIVEN[document], parts].filter(Boolean).join('\n'),
+      resolveDir: join(ROOT, 'test/docs'),
+    },
     bundle: true,
     format: 'esm',
     platform,
@@ -91,12 +97,22 @@ async function inPages(fences, folder) {
     for (const [i, block] of fences.entries()) {
       if (block.info !== 'html') continue;
       const expected = fences[i + 1]?.info === 'text' ? fences[i + 1].code : undefined;
-      printed.set(block, await pages.show(block.code, text => write || !expected || isLike(text, expected)));
+      const ends = write ? unchanged() : text => !expected || isLike(text, expected);
+      printed.set(block, `${(await pages.show(block.code, ends)).trim()}\n`);
     }
   } finally {
     await pages.close();
   }
   return printed;
+}
+
+/** Whether a text has been the same for a while. */
+function unchanged() {
+  let [last, since] = ['', 0];
+  return text => {
+    if (text !== last) [last, since] = [text, Date.now()];
+    return Date.now() - since > 10_000;
+  };
 }
 
 /** Text but for its numbers, which come out otherwise elsewhere, for the order of lines by them, and for how wide columns are. */
@@ -122,7 +138,7 @@ async function run(fences) {
   }
   const printed = new Map();
   const blocks = fences.filter(({info}) => info === 'js');
-  const node = blocks.length > 0 ? await inNode(blocks, folder) : {printed: [], warned: ''};
+  const node = blocks.length > 0 || GIVEN[document] ? await inNode(blocks, folder) : {printed: [], warned: ''};
   for (const [i, block] of blocks.entries()) printed.set(block, node.printed[i]);
   if (fences.some(({info}) => info === 'js page' || info === 'html')) {
     for (const [block, text] of await inPages(fences, folder)) printed.set(block, text);

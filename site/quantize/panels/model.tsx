@@ -1,17 +1,30 @@
 /** The first step: a model. */
-import {useSignal} from '@preact/signals';
-import type {JSX} from 'preact';
+import {signal} from '@preact/signals';
+import type {TargetedSubmitEvent} from 'preact';
 import {FilesButton} from '../components/files_button';
 import {Facts} from '../components/facts';
 import {bytes, count, counted} from '../components/format';
+import {Notes} from '../components/notes';
 import {Step} from '../components/step';
 import {forget, isBusy, model, modelSource, openExample, openModel} from '../state';
-import type {GivenFile, ModelInfo, PortInfo} from '../worker/contract';
+import type {GivenFile, ModelInfo, ModelSource, PortInfo} from '../worker/contract';
 
-const openFiles = (files: readonly GivenFile[]) => void openModel({kind: 'files', files});
+/** Whether another model is asked for. */
+const isChoosing = signal(false);
+
+function open(source: ModelSource): void {
+  isChoosing.value = false;
+  void openModel(source);
+}
+
+function openDigits(): void {
+  isChoosing.value = false;
+  void openExample('digits');
+}
+
+const openFiles = (files: readonly GivenFile[]) => open({kind: 'files', files});
 
 export function Model() {
-  const isChoosing = useSignal(false);
   const info = model.value;
   const lead = 'The model.json and its weight files, their folder, or a zip such as Teachable Machine’s download.';
   return (
@@ -44,7 +57,7 @@ function Chooser() {
         <p>Drop it here, or</p>
         <div class="buttons">
           <FilesButton label="Choose files" onFiles={openFiles} />
-          <FilesButton label="Choose a folder" isFolder class="secondary" onFiles={openFiles} />
+          <FilesButton label="Choose a folder" isFolder class="secondary outline" onFiles={openFiles} />
         </div>
       </div>
       <div class="others">
@@ -56,13 +69,13 @@ function Chooser() {
 }
 
 function Address() {
-  const open = (event: JSX.TargetedSubmitEvent<HTMLFormElement>) => {
+  const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const url = new FormData(event.currentTarget).get('url');
-    if (typeof url === 'string') void openModel({kind: 'url', url: url.trim()});
+    if (typeof url === 'string') open({kind: 'url', url: url.trim()});
   };
   return (
-    <form onSubmit={open}>
+    <form onSubmit={submit}>
       <label for="url">Its address</label>
       <div role="group">
         <input id="url" name="url" type="url" required placeholder="https://…/model.json" disabled={isBusy.value} />
@@ -89,19 +102,14 @@ function Examples() {
       <p class="label">An example</p>
       <ul class="examples">
         <li>
-          <button type="button" class="link" disabled={isBusy.value} onClick={() => void openExample('digits')}>
+          <button type="button" class="link" disabled={isBusy.value} onClick={openDigits}>
             Digits
           </button>
           : 8 × 8 pixels, with its samples
         </li>
         {HOSTED.map(({name, what, url}) => (
           <li key={url}>
-            <button
-              type="button"
-              class="link"
-              disabled={isBusy.value}
-              onClick={() => void openModel({kind: 'url', url})}
-            >
+            <button type="button" class="link" disabled={isBusy.value} onClick={() => open({kind: 'url', url})}>
               {name}
             </button>
             : {what}
@@ -132,19 +140,14 @@ function Summary({info}: {readonly info: ModelInfo}) {
       />
       {info.isQuantized && <p class="note">It came quantized, with ranges of its own.</p>}
       {info.labels && <Labels labels={info.labels} />}
-      {info.notes.length > 0 && (
-        <ul class="notes">
-          {info.notes.map(note => (
-            <li key={note}>{note}</li>
-          ))}
-        </ul>
-      )}
+      <Notes of={info.notes} />
       {floats.length === 0 ? (
         <p>All of its layers can be quantized.</p>
       ) : (
         <details>
           <summary>
-            {counted(floats.length, 'layer')} of {count(info.layers.length)} {floats.length === 1 ? 'stays' : 'stay'} float
+            {counted(floats.length, 'layer')} of {count(info.layers.length)} {floats.length === 1 ? 'stays' : 'stay'}{' '}
+            float
           </summary>
           <div class="overflow-auto">
             <table>
@@ -177,11 +180,18 @@ function Ports({ports}: {readonly ports: readonly PortInfo[]}) {
     <>
       {ports.map(({name, shape, dtype}) => (
         <span key={name} title={`${name}, ${dtype}`}>
-          {shape.map(size => size ?? 'any').join(' × ')}
+          {withoutBatch(shape)
+            .map(size => size ?? 'any')
+            .join(' × ')}
         </span>
       ))}
     </>
   );
+}
+
+/** The first size is the number of samples, which is left open. */
+function withoutBatch([first, ...others]: readonly (number | null)[]) {
+  return first === undefined || first === null ? others : [first, ...others];
 }
 
 /** So many are shown at once. */

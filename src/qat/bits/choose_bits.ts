@@ -39,8 +39,10 @@ function copyOf(model: LayersModel): LayersModel {
  * is aborted, its reason.
  *
  * @example
- * ```ts
- * const bits = await chooseBits(model, images, {bytes: 300e3, bitsPerActivation: 6, reestimateBatchNorm: true});
+ * ```js
+ * import {calibrate, chooseBits, quantizeModel} from 'tfjs-quantization/qat';
+ *
+ * const bits = await chooseBits(model, images, {bitsPerWeight: 4, reestimateBatchNorm: true});
  * bits.print();
  * const q = quantizeModel(model, bits.options);
  * await calibrate(q, images, {reestimateBatchNorm: true});
