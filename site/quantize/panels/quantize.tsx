@@ -43,8 +43,8 @@ export function Quantize() {
           {isQuantized.value ? 'Quantize again' : 'Quantize'}
         </button>
         <small>
-          Weights of {bytes(bytesOfWeights(model.value!, settings.value))} instead of {bytes(model.value!.bytes)}, with
-          ranges from {counted(samples.value!.count, 'sample')}.
+          Weights of about {bytes(bytesOfWeights(model.value!, settings.value))} instead of {bytes(model.value!.bytes)},
+          with ranges from {counted(samples.value!.count, 'sample')}.
         </small>
       </p>
       {isStale.value && (
