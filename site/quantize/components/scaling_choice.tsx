@@ -5,7 +5,7 @@ import {useEffect, useId} from 'preact/hooks';
 import {isBusy, model, setScaling} from '../state';
 import type {SampleInfo, Scaling} from '../worker/contract';
 import {Choice} from './choice';
-import {Switch} from './switch';
+import {Toggle} from './toggle';
 
 const OPTIONS = [
   {value: 'unit', name: '0 to 1', means: 'bytes by 255'},
@@ -45,10 +45,10 @@ export function ScalingChoice({info}: {readonly info: SampleInfo}) {
       )}
       {isAsking.value && <Standard info={info} />}
       {hasOneChannel() && info.of === 'images' && (
-        <Switch
+        <Toggle
           name="Swap dark and light"
           isOn={info.inverted}
-          onSwitch={isOn => void setScaling(info.scaling, isOn)}
+          onToggle={isOn => void setScaling(info.scaling, isOn)}
         />
       )}
     </>

@@ -8,6 +8,7 @@ import type {CurvePoint, Scores} from '../worker/contract';
 import {Chart} from '../components/chart';
 import {Facts} from '../components/facts';
 import {decimal, percent} from '../components/format';
+import {Notes} from '../components/notes';
 import {Step} from '../components/step';
 import {Choice} from '../components/choice';
 
@@ -65,7 +66,12 @@ export function Improve() {
       </form>
       {isStale.value && <p class="note">Settings or samples changed: quantize again before you improve it.</p>}
       <Curves />
-      {scores.value && scoresBefore.value && <Gain before={scoresBefore.value} after={scores.value} />}
+      {scores.value && scoresBefore.value && (
+        <>
+          <Gain before={scoresBefore.value} after={scores.value} />
+          <Notes of={scores.value.notes} />
+        </>
+      )}
     </Step>
   );
 }
