@@ -1,5 +1,7 @@
 /** The main page: from a model to files, step by step. */
+import {EXAMPLES} from '../examples/examples';
 import {Files} from './panels/files';
+import {Improve} from './panels/improve';
 import {Model} from './panels/model';
 import {Quantize} from './panels/quantize';
 import {Run} from './panels/run';
@@ -29,6 +31,7 @@ export function App() {
       {model.value && <Samples />}
       {samples.value && <Quantize />}
       {scores.value && <See />}
+      {scores.value && <Improve />}
       {isQuantized.value && <Files />}
       {scores.value && <Run />}
       <Machine />
@@ -49,7 +52,7 @@ function Welcome() {
         and take a file for phones, web pages or an Arduino.
       </p>
       <p class="try">
-        <button type="button" disabled={isBusy.value} onClick={() => void openExample('digits')}>
+        <button type="button" disabled={isBusy.value} onClick={() => void openExample(EXAMPLES[0]!)}>
           Try it with the digits network
         </button>
         <small>A network that reads handwritten digits, with its samples. Two minutes.</small>
@@ -67,6 +70,7 @@ const NAMES: Readonly<Record<Step, string>> = {
   samples: 'Samples',
   quantize: 'Bits',
   see: 'See',
+  improve: 'Improve',
   take: 'Take',
   run: 'Run',
 };

@@ -1,6 +1,7 @@
 /** What is on the page now, and what happens to it: the steps from a model to files. */
 import {computed, signal} from '@preact/signals';
 import {proxy, type Remote, wrap} from 'comlink';
+import type {Example} from '../examples/examples';
 import type {
   CurvePoint,
   Improvement,
@@ -20,7 +21,7 @@ import type {
 } from './worker/contract';
 
 /** The steps, in the order in which a visitor takes them: each stands on those before it. */
-export const STEPS = ['model', 'samples', 'quantize', 'see', 'take', 'run'] as const;
+export const STEPS = ['model', 'samples', 'quantize', 'see', 'improve', 'take', 'run'] as const;
 export type Step = (typeof STEPS)[number];
 
 export const DEFAULTS: Settings = {
@@ -44,6 +45,8 @@ export const settings = signal<Settings>(DEFAULTS);
 export const isQuantized = signal(false);
 /** Of the quantized model, which may be of other samples or settings than those chosen now: see {@link isStale}. */
 export const scores = signal<Scores | undefined>(undefined);
+/** What they were before the last improvement. */
+export const scoresBefore = signal<Scores | undefined>(undefined);
 export const curve = signal<readonly CurvePoint[]>([]);
 export const report = signal<readonly ReportRow[] | undefined>(undefined);
 
@@ -98,6 +101,7 @@ export async function perform<T>(
   say(`${doing}…`);
   failures.value = {...failures.value, [step]: undefined};
   stopTask = stop;
+  const focused = document.activeElement;
   try {
     const stopped = new Promise<never>((_, reject) => (giveUp = reject));
     return await Promise.race([started.then(() => work(proxy(show))), stopped]);
@@ -108,7 +112,13 @@ export async function perform<T>(
     return undefined;
   } finally {
     task.value = undefined;
+    requestAnimationFrame(() => giveFocusBack(focused));
   }
+}
+
+/** What was pressed could not keep the focus while something went on, nor can a button that is gone. */
+function giveFocusBack(to: Element | null): void {
+  if (document.activeElement === document.body && to instanceof HTMLElement) to.focus();
 }
 
 export function cancel(): void {
@@ -190,9 +200,11 @@ export async function openModel(source: ModelSource): Promise<void> {
   if (await readModel(source)) goTo('samples');
 }
 
-/** The example with its own samples, in one go. */
-export async function openExample(name: string): Promise<void> {
-  if (await readModel({kind: 'example', name})) await openSamples({kind: 'example'});
+/** An example with its own samples, in one go. */
+export async function openExample({name, hasSamples}: Example): Promise<void> {
+  if (!(await readModel({kind: 'example', name}))) return;
+  if (hasSamples) await openSamples({kind: 'example'});
+  else goTo('samples');
 }
 
 function takeSamples(info: SampleInfo | undefined, source: SampleSource | undefined): void {
@@ -207,6 +219,7 @@ export async function openSamples(source: SampleSource): Promise<void> {
   if (!info) return;
   takeSamples(info, source);
   goTo('quantize');
+  if (isQuantized.value && !scores.value) await score();
 }
 
 export async function setScaling(scaling: Scaling, inverted: boolean): Promise<void> {
@@ -216,8 +229,17 @@ export async function setScaling(scaling: Scaling, inverted: boolean): Promise<v
 
 function takeScores(now: Scores | undefined): void {
   scores.value = now;
+  scoresBefore.value = undefined;
   report.value = undefined;
   curve.value = [];
+}
+
+/** Of the last visit's quantized model, once there are samples. */
+async function score(): Promise<void> {
+  const now = await perform('quantize', 'Comparing it with the float model', onProgress => bench.score(onProgress));
+  if (!now) return;
+  takeScores(now);
+  goTo('see');
 }
 
 export async function quantize(): Promise<void> {
@@ -232,7 +254,7 @@ export async function quantize(): Promise<void> {
 
 export async function suggestWidths(bitsPerWeight: number): Promise<void> {
   const layers = await perform('quantize', 'Trying widths', onProgress =>
-    bench.suggestWidths(bitsPerWeight, onProgress),
+    bench.suggestWidths(bitsPerWeight, settings.value, onProgress),
   );
   if (layers) settings.value = {...settings.value, layers};
 }
@@ -248,7 +270,7 @@ export async function improve(improvement: Improvement): Promise<void> {
   const doing = improvement.kind === 'train' ? 'Training' : 'Teaching';
   const before = curve.value;
   curve.value = [];
-  const now = await perform('quantize', doing, onProgress => {
+  const now = await perform('improve', doing, onProgress => {
     const onPoint = (point: CurvePoint) => {
       curve.value = [...curve.value, point];
       onProgress({doing, done: point.step, total: point.steps});
@@ -259,6 +281,7 @@ export async function improve(improvement: Improvement): Promise<void> {
     curve.value = before;
     return;
   }
+  scoresBefore.value = scores.value;
   scores.value = now;
   report.value = undefined;
   say('Improved.');

@@ -5,6 +5,7 @@ import {useId} from 'preact/hooks';
 import {isBusy, model, setScaling} from '../state';
 import type {SampleInfo, Scaling} from '../worker/contract';
 import {Choice} from './choice';
+import {Switch} from './switch';
 
 const OPTIONS = [
   {value: 'unit', name: '0 to 1', means: 'bytes by 255'},
@@ -41,16 +42,11 @@ export function ScalingChoice({info}: {readonly info: SampleInfo}) {
       )}
       {isAsking.value && <Standard info={info} />}
       {hasOneChannel() && info.of === 'images' && (
-        <label>
-          <input
-            type="checkbox"
-            role="switch"
-            checked={info.inverted}
-            disabled={isBusy.value}
-            onChange={({currentTarget}) => void setScaling(info.scaling, currentTarget.checked)}
-          />
-          Swap dark and light
-        </label>
+        <Switch
+          name="Swap dark and light"
+          isOn={info.inverted}
+          onSwitch={isOn => void setScaling(info.scaling, isOn)}
+        />
       )}
     </>
   );

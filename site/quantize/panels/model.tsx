@@ -1,18 +1,31 @@
 /** The first step: a model. */
-import {useSignal} from '@preact/signals';
+import {signal} from '@preact/signals';
 import type {TargetedSubmitEvent} from 'preact';
 import {FilesButton} from '../components/files_button';
 import {Facts} from '../components/facts';
-import {bytes, count, counted} from '../components/format';
+import {bytes, count, counted, some} from '../components/format';
 import {Notes} from '../components/notes';
 import {Step} from '../components/step';
 import {forget, isBusy, model, modelSource, openExample, openModel} from '../state';
-import type {GivenFile, ModelInfo, PortInfo} from '../worker/contract';
+import {type Example, EXAMPLES} from '../../examples/examples';
+import type {GivenFile, ModelInfo, ModelSource, PortInfo} from '../worker/contract';
 
-const openFiles = (files: readonly GivenFile[]) => void openModel({kind: 'files', files});
+/** Whether another model is asked for. */
+const isChoosing = signal(false);
+
+function open(source: ModelSource): void {
+  isChoosing.value = false;
+  void openModel(source);
+}
+
+function openOne(example: Example): void {
+  isChoosing.value = false;
+  void openExample(example);
+}
+
+const openFiles = (files: readonly GivenFile[]) => open({kind: 'files', files});
 
 export function Model() {
-  const isChoosing = useSignal(false);
   const info = model.value;
   const lead = 'The model.json and its weight files, their folder, or a zip such as Teachable Machine’s download.';
   return (
@@ -45,7 +58,7 @@ function Chooser() {
         <p>Drop it here, or</p>
         <div class="buttons">
           <FilesButton label="Choose files" onFiles={openFiles} />
-          <FilesButton label="Choose a folder" isFolder class="secondary" onFiles={openFiles} />
+          <FilesButton label="Choose a folder" isFolder class="secondary outline" onFiles={openFiles} />
         </div>
       </div>
       <div class="others">
@@ -57,13 +70,13 @@ function Chooser() {
 }
 
 function Address() {
-  const open = (event: TargetedSubmitEvent<HTMLFormElement>) => {
+  const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const url = new FormData(event.currentTarget).get('url');
-    if (typeof url === 'string') void openModel({kind: 'url', url: url.trim()});
+    if (typeof url === 'string') open({kind: 'url', url: url.trim()});
   };
   return (
-    <form onSubmit={open}>
+    <form onSubmit={submit}>
       <label for="url">Its address</label>
       <div role="group">
         <input id="url" name="url" type="url" required placeholder="https://…/model.json" disabled={isBusy.value} />
@@ -75,37 +88,17 @@ function Address() {
   );
 }
 
-/** Models that others host. */
-const HOSTED = [
-  {
-    name: 'MobileNet v1',
-    what: 'photos in 1000 classes, 1.9 MB from storage.googleapis.com',
-    url: 'https://storage.googleapis.com/tfjs-models/tfjs/mobilenet_v1_0.25_224/model.json',
-  },
-];
-
 function Examples() {
   return (
     <div>
       <p class="label">An example</p>
       <ul class="examples">
-        <li>
-          <button type="button" class="link" disabled={isBusy.value} onClick={() => void openExample('digits')}>
-            Digits
-          </button>
-          : 8 × 8 pixels, with its samples
-        </li>
-        {HOSTED.map(({name, what, url}) => (
-          <li key={url}>
-            <button
-              type="button"
-              class="link"
-              disabled={isBusy.value}
-              onClick={() => void openModel({kind: 'url', url})}
-            >
-              {name}
+        {EXAMPLES.map(example => (
+          <li key={example.name}>
+            <button type="button" class="link" disabled={isBusy.value} onClick={() => openOne(example)}>
+              {example.title}
             </button>
-            : {what}
+            <small>{example.about}</small>
           </li>
         ))}
       </ul>
@@ -128,11 +121,15 @@ function Summary({info}: {readonly info: ModelInfo}) {
           Layers: count(info.layers.length),
           Weights: count(info.parameters),
           'In float': bytes(info.bytes),
-          'In 8 bits': `about ${bytes(info.bytes / 4)}`,
+          'In 8 bits': `≈ ${bytes(info.bytes / 4)}`,
         }}
       />
       {info.isQuantized && <p class="note">It came quantized, with ranges of its own.</p>}
-      {info.labels && <Labels labels={info.labels} />}
+      {info.labels && (
+        <p>
+          {counted(info.labels.length, 'class')}: {some(info.labels)}.
+        </p>
+      )}
       <Notes of={info.notes} />
       {floats.length === 0 ? (
         <p>All of its layers can be quantized.</p>
@@ -142,7 +139,7 @@ function Summary({info}: {readonly info: ModelInfo}) {
             {counted(floats.length, 'layer')} of {count(info.layers.length)} {floats.length === 1 ? 'stays' : 'stay'}{' '}
             float
           </summary>
-          <div class="overflow-auto">
+          <div class="overflow-auto" role="region" aria-label="Layers that stay float" tabIndex={0}>
             <table>
               <thead>
                 <tr>
@@ -173,22 +170,16 @@ function Ports({ports}: {readonly ports: readonly PortInfo[]}) {
     <>
       {ports.map(({name, shape, dtype}) => (
         <span key={name} title={`${name}, ${dtype}`}>
-          {shape.map(size => size ?? 'any').join(' × ')}
+          {withoutBatch(shape)
+            .map(size => size ?? 'any')
+            .join(' × ')}
         </span>
       ))}
     </>
   );
 }
 
-/** So many are shown at once. */
-const LABELS = 12;
-
-function Labels({labels}: {readonly labels: readonly string[]}) {
-  const more = labels.length - LABELS;
-  return (
-    <p>
-      {counted(labels.length, 'class')}: {labels.slice(0, LABELS).join(', ')}
-      {more > 0 && ` and ${count(more)} more`}.
-    </p>
-  );
+/** The first size is the number of samples, which is left open. */
+function withoutBatch([first, ...others]: readonly (number | null)[]) {
+  return first === undefined || first === null ? others : [first, ...others];
 }

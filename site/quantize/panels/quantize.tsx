@@ -1,11 +1,11 @@
-/** The third step: bits, calibration, and what wins accuracy back. */
-import {Improve} from '../components/improve';
+/** The third step: bits, and calibration. */
 import {LayerTable} from '../components/layer_table';
-import {bytes, counted, decimal, percent} from '../components/format';
+import {bytes, counted} from '../components/format';
 import {Choice} from '../components/choice';
+import {Switch} from '../components/switch';
 import {Step} from '../components/step';
-import {hasBatchNorm, isBusy, isQuantized, isStale, model, quantize, samples, scores, settings} from '../state';
-import type {Scores, Settings, Width} from '../worker/contract';
+import {hasBatchNorm, isBusy, isQuantized, isStale, model, quantize, samples, settings} from '../state';
+import type {Settings, Width} from '../worker/contract';
 import {bytesOfWeights} from '../sizes';
 
 const WEIGHTS = [
@@ -27,10 +27,37 @@ function set(change: Partial<Settings>): void {
 }
 
 export function Quantize() {
-  const {weights, activations, keepEnds8bit} = settings.value;
-  const isFew = weights < 8 || activations < 8;
   return (
     <Step step="quantize" title="Choose bits">
+      {model.value!.isQuantized ? (
+        <p>It came quantized: it keeps its own bits and ranges.</p>
+      ) : (
+        <>
+          <Bits />
+          <LayerTable />
+          <More />
+        </>
+      )}
+      <p class="buttons">
+        <button type="button" disabled={isBusy.value} onClick={() => void quantize()}>
+          {isQuantized.value ? 'Quantize again' : 'Quantize'}
+        </button>
+        <small>
+          Weights of {bytes(bytesOfWeights(model.value!, settings.value))} instead of {bytes(model.value!.bytes)}, with
+          ranges from {counted(samples.value!.count, 'sample')}.
+        </small>
+      </p>
+      {isStale.value && (
+        <p class="note">What is below was made with other settings or samples. Quantize again to see these.</p>
+      )}
+    </Step>
+  );
+}
+
+function Bits() {
+  const {weights, activations, keepEnds8bit} = settings.value;
+  return (
+    <>
       <Choice
         legend="Weights"
         options={WEIGHTS}
@@ -45,36 +72,15 @@ export function Quantize() {
         onChoose={(value: Width) => set({activations: value})}
         disabled={isBusy.value}
       />
-      {isFew && (
-        <label>
-          <input
-            type="checkbox"
-            role="switch"
-            checked={keepEnds8bit}
-            disabled={isBusy.value}
-            onChange={({currentTarget}) => set({keepEnds8bit: currentTarget.checked})}
-          />
-          Keep the ends at 8 bits{' '}
-          <small>inputs, the first and the last layer: costs few bytes, gains the more, the fewer the bits</small>
-        </label>
+      {(weights < 8 || activations < 8) && (
+        <Switch
+          name="Keep the ends at 8 bits"
+          means="Inputs, the first and the last layer: costs few bytes, gains the more, the fewer the bits."
+          isOn={keepEnds8bit}
+          onSwitch={isOn => set({keepEnds8bit: isOn})}
+        />
       )}
-      <LayerTable />
-      <More />
-      <p class="buttons main">
-        <button type="button" disabled={isBusy.value} onClick={() => void quantize()}>
-          {isQuantized.value ? 'Quantize again' : 'Quantize'}
-        </button>
-        <small>
-          Weights of {bytes(bytesOfWeights(model.value!, settings.value))} instead of {bytes(model.value!.bytes)}, with
-          ranges from {counted(samples.value!.count, 'sample')}.
-        </small>
-      </p>
-      {isStale.value && (
-        <p class="note">What is below was made with other settings or samples. Quantize again to see these.</p>
-      )}
-      {scores.value && <Outcome scores={scores.value} />}
-      {scores.value && <Improve />}
-    </Step>
+    </>
   );
 }
 
@@ -105,45 +111,13 @@ function More() {
         </select>
       </p>
       {hasBatchNorm(model.value!) && (
-        <label>
-          <input
-            type="checkbox"
-            role="switch"
-            checked={reestimateBatchNorm}
-            disabled={isBusy.value}
-            onChange={({currentTarget}) => set({reestimateBatchNorm: currentTarget.checked})}
-          />
-          Measure BatchNormalization anew{' '}
-          <small>
-            with rounded weights its statistics are others. A network that was trained long, or on other data than these
-            samples, keeps its own.
-          </small>
-        </label>
+        <Switch
+          name="Measure BatchNormalization anew"
+          means="With rounded weights its statistics are others. A network that was trained long, or on other data than these samples, keeps its own."
+          isOn={reestimateBatchNorm}
+          onSwitch={isOn => set({reestimateBatchNorm: isOn})}
+        />
       )}
     </details>
-  );
-}
-
-/** In a line; all of it is in the next step. */
-function Outcome({scores: {samples: n, sameClass, divergence, accuracy}}: {readonly scores: Scores}) {
-  return (
-    <p class="outcome">
-      {sameClass === undefined ? (
-        <>
-          It is <strong>{decimal(divergence)}</strong> away from the float model (divergence)
-        </>
-      ) : (
-        <>
-          It says the same class as the float model for <strong>{percent(sameClass)}</strong>
-        </>
-      )}{' '}
-      of {counted(n, 'sample')}
-      {accuracy && (
-        <>
-          , and is right in <strong>{percent(accuracy.quantized)}</strong>, where float is in {percent(accuracy.float)}
-        </>
-      )}
-      .
-    </p>
   );
 }

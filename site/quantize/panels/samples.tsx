@@ -1,24 +1,32 @@
 /** The second step: samples of what the model is made for. */
-import {type Signal, useSignal} from '@preact/signals';
+import {signal, useSignal} from '@preact/signals';
 import {useId} from 'preact/hooks';
+import {EXAMPLES} from '../../examples/examples';
 import {Bitmap} from '../components/bitmap';
 import {Facts} from '../components/facts';
 import {FilesButton} from '../components/files_button';
-import {count, counted, decimal} from '../components/format';
+import {count, counted, decimal, some} from '../components/format';
 import {Notes} from '../components/notes';
 import {Pictures} from '../components/pictures';
 import {ScalingChoice} from '../components/scaling_choice';
 import {Step} from '../components/step';
 import {isBusy, model, modelSource, openSamples, samples, sampleSource} from '../state';
-import type {GivenFile, ModelInfo, SampleInfo} from '../worker/contract';
+import type {GivenFile, ModelInfo, SampleInfo, SampleSource} from '../worker/contract';
 
 const ACCEPT = 'image/*,.zip,.csv,.npy';
 const NOISE = 64;
 
-const openFiles = (files: readonly GivenFile[]) => void openSamples({kind: 'files', files});
+/** Whether other samples are asked for. */
+const isChoosing = signal(false);
+
+function open(source: SampleSource): void {
+  isChoosing.value = false;
+  void openSamples(source);
+}
+
+const openFiles = (files: readonly GivenFile[]) => open({kind: 'files', files});
 
 export function Samples() {
-  const isChoosing = useSignal(false);
   const info = samples.value;
   const lead =
     'Some dozens to hundreds of what the model is made for: they tell which values it meets. A folder for each class tells the right answers, too.';
@@ -42,21 +50,16 @@ export function Samples() {
           </button>
         </p>
       )}
-      {(!info || isChoosing.value) && <Chooser isChoosing={isChoosing} />}
+      {(!info || isChoosing.value) && <Chooser />}
     </Step>
   );
 }
 
-function Chooser({isChoosing}: {readonly isChoosing: Signal<boolean>}) {
+function Chooser() {
   const hasCamera = useSignal(false);
-  const open = (source: Parameters<typeof openSamples>[0]) => {
-    isChoosing.value = false;
-    void openSamples(source);
-  };
-  const takeFiles = (files: readonly GivenFile[]) => open({kind: 'files', files});
   return (
     <>
-      {modelSource.value?.kind === 'example' && (
+      {hasOwnSamples() && (
         <p>
           <button type="button" disabled={isBusy.value} onClick={() => open({kind: 'example'})}>
             Take the example’s own samples
@@ -66,12 +69,12 @@ function Chooser({isChoosing}: {readonly isChoosing: Signal<boolean>}) {
       <div class="drop">
         <p>Drop images, a folder of folders, a zip, .csv or .npy here, or</p>
         <div class="buttons">
-          <FilesButton label="Choose files" accept={ACCEPT} onFiles={takeFiles} />
-          <FilesButton label="Choose a folder" isFolder class="secondary" onFiles={takeFiles} />
+          <FilesButton label="Choose files" accept={ACCEPT} onFiles={openFiles} />
+          <FilesButton label="Choose a folder" isFolder class="secondary outline" onFiles={openFiles} />
           {takesImages(model.value!) && (
             <button
               type="button"
-              class="secondary"
+              class="secondary outline"
               aria-expanded={hasCamera.value}
               onClick={() => (hasCamera.value = !hasCamera.value)}
             >
@@ -79,7 +82,7 @@ function Chooser({isChoosing}: {readonly isChoosing: Signal<boolean>}) {
             </button>
           )}
         </div>
-        {hasCamera.value && <Pictures labels={model.value!.labels ?? []} onDone={takeFiles} />}
+        {hasCamera.value && <Pictures labels={model.value!.labels ?? []} onDone={openFiles} />}
       </div>
       <p>
         No samples at hand?{' '}
@@ -90,6 +93,11 @@ function Chooser({isChoosing}: {readonly isChoosing: Signal<boolean>}) {
       </p>
     </>
   );
+}
+
+function hasOwnSamples(): boolean {
+  const source = modelSource.value;
+  return source?.kind === 'example' && EXAMPLES.some(({name, hasSamples}) => hasSamples && name === source.name);
 }
 
 function takesImages({inputs}: ModelInfo): boolean {
@@ -113,7 +121,7 @@ function Summary({info}: {readonly info: SampleInfo}) {
           'Largest value': decimal(values.max),
         }}
       />
-      {classes && <p>{classes.map(({label, count: n}) => `${label}: ${count(n)}`).join(', ')}.</p>}
+      {classes && <p>{some(classes.map(({label, count: n}) => `${label}: ${count(n)}`))}.</p>}
       <Notes of={info.warnings} />
       {info.columns && <LabelColumn columns={info.columns} />}
       {info.previews.length > 0 && (

@@ -1,12 +1,15 @@
-/** Wins accuracy back: taught by the float model, or trained with labels, with curves as it goes. */
+/** Wins accuracy back, where it was lost: taught by the float model, or trained with labels, with curves as it goes. */
 import {useComputed, useSignal} from '@preact/signals';
 import type {PlotOptions} from '@observablehq/plot';
 import type {TargetedSubmitEvent} from 'preact';
 import {useId} from 'preact/hooks';
-import {curve, improve, isBusy, isStale, samples} from '../state';
-import type {CurvePoint} from '../worker/contract';
-import {Chart} from './chart';
-import {Choice} from './choice';
+import {curve, improve, isBusy, isStale, samples, scores, scoresBefore} from '../state';
+import type {CurvePoint, Scores} from '../worker/contract';
+import {Chart} from '../components/chart';
+import {Facts} from '../components/facts';
+import {decimal, percent} from '../components/format';
+import {Step} from '../components/step';
+import {Choice} from '../components/choice';
 
 const KINDS = [
   {value: 'distil', name: 'Without labels', means: 'It learns to answer as the float model does.'},
@@ -28,8 +31,11 @@ export function Improve() {
     );
   };
   return (
-    <div class="improve">
-      <h3>Win accuracy back</h3>
+    <Step
+      step="improve"
+      title="Win accuracy back"
+      lead="At 8 bits there is little to win; at 4 and fewer, most of what was lost."
+    >
       <form onSubmit={start}>
         <Choice
           legend="How"
@@ -51,8 +57,30 @@ export function Improve() {
           {kind.value === 'train' && <small>A network that was trained long wants a rate of 0.0001 or less.</small>}
         </div>
       </form>
+      {isStale.value && <p class="note">Settings or samples changed: quantize again before you improve it.</p>}
       <Curves />
-    </div>
+      {scores.value && scoresBefore.value && <Gain before={scoresBefore.value} after={scores.value} />}
+    </Step>
+  );
+}
+
+function Gain({before, after}: {readonly before: Scores; readonly after: Scores}) {
+  const arrow = (from: string, to: string) => `${from} → ${to}`;
+  return (
+    <Facts
+      of={{
+        ...(before.sameClass !== undefined &&
+          after.sameClass !== undefined && {
+            'Same class as float': arrow(percent(before.sameClass), percent(after.sameClass)),
+          }),
+        ...(before.accuracy &&
+          after.accuracy && {
+            Right: arrow(percent(before.accuracy.quantized), percent(after.accuracy.quantized)),
+            'Float is right': percent(after.accuracy.float),
+          }),
+        'Distance to float': arrow(decimal(before.divergence), decimal(after.divergence)),
+      }}
+    />
   );
 }
 
@@ -85,20 +113,28 @@ function Curves() {
   );
 }
 
+const COLOR = 'var(--series-quantized)';
+
 /** How to plot one quantity; undefined where no point has it. */
 function lineOf(points: readonly CurvePoint[], name: 'loss' | 'accuracy', label: string) {
   const known = points.filter(point => point[name] !== undefined);
   if (known.length === 0) return undefined;
   const data = known.map(point => ({step: point.step, value: point[name]! * (name === 'accuracy' ? 100 : 1)}));
   const {steps} = known[0]!;
+  const line = {x: 'step', y: 'value', stroke: COLOR};
   return (plot: typeof import('@observablehq/plot'), width: number): PlotOptions => ({
     width,
     height: 200,
     x: {label: 'Step', domain: [0, steps]},
     y: {label, grid: true, nice: true},
     marks: [
-      plot.lineY(data, {x: 'step', y: 'value', stroke: 'var(--series-quantized)', strokeWidth: 2}),
-      ...(data.length < 30 ? [plot.dot(data, {x: 'step', y: 'value', fill: 'var(--series-quantized)'})] : []),
+      plot.lineY(data, {...line, strokeOpacity: 0.35}),
+      // One batch is unlike the next: their mean shows where it goes.
+      plot.lineY(
+        data,
+        plot.windowY({k: Math.max(1, Math.round(data.length / 12)), strict: false}, {...line, strokeWidth: 2}),
+      ),
+      ...(data.length < 30 ? [plot.dot(data, {x: 'step', y: 'value', fill: COLOR})] : []),
     ],
   });
 }
