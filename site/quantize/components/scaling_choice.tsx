@@ -1,7 +1,7 @@
 /** How samples are scaled to what the model was trained on. */
 import {useSignal} from '@preact/signals';
 import type {TargetedSubmitEvent} from 'preact';
-import {useId} from 'preact/hooks';
+import {useEffect, useId} from 'preact/hooks';
 import {isBusy, model, setScaling} from '../state';
 import type {SampleInfo, Scaling} from '../worker/contract';
 import {Choice} from './choice';
@@ -16,7 +16,10 @@ const OPTIONS = [
 
 export function ScalingChoice({info}: {readonly info: SampleInfo}) {
   // Mean and deviation are asked for before anything is scaled by them.
-  const isAsking = useSignal(info.scaling.kind === 'standard');
+  const isAsking = useSignal(false);
+  useEffect(() => {
+    isAsking.value = info.scaling.kind === 'standard';
+  }, [info]);
   const choose = (kind: Scaling['kind']) => {
     isAsking.value = kind === 'standard';
     if (kind !== 'standard') void setScaling({kind}, info.inverted);

@@ -11,8 +11,8 @@ import {bytesOfWeights} from '../sizes';
 const WEIGHTS = [
   {value: 8, name: '8 bits', means: 'A quarter of the size. Next to nothing is lost.'},
   {value: 4, name: '4 bits', means: 'An eighth. Loses about a point, which improving wins back.'},
-  {value: 3, name: '3 bits', means: 'A tenth. Loses more, and wants improving.'},
-  {value: 2, name: '2 bits', means: 'A sixteenth. Reads little until it is improved.'},
+  {value: 3, name: '3 bits', means: 'A tenth. Loses some points: improve it.'},
+  {value: 2, name: '2 bits', means: 'A sixteenth. Loses much until it is improved.'},
 ] as const;
 
 const ACTIVATIONS = [
@@ -43,8 +43,8 @@ export function Quantize() {
           {isQuantized.value ? 'Quantize again' : 'Quantize'}
         </button>
         <small>
-          Weights of {bytes(bytesOfWeights(model.value!, settings.value))} instead of {bytes(model.value!.bytes)}, with
-          ranges from {counted(samples.value!.count, 'sample')}.
+          Weights of about {bytes(bytesOfWeights(model.value!, settings.value))} instead of {bytes(model.value!.bytes)},
+          with ranges from {counted(samples.value!.count, 'sample')}.
         </small>
       </p>
       {isStale.value && (
