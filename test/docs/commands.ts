@@ -94,6 +94,7 @@ export async function wrongWith(block: string): Promise<string[]> {
     const [program, ...words] = command.split(/\s+/);
     if (program === 'npm' && words[0] === 'install') wrong.push(...words.slice(1).flatMap(wrongWithPackage));
     else if (program === 'npm' && ['ci', 'pack'].includes(words.join(' '))) continue;
+    else if (command === 'python3 -m http.server') continue;
     else if (program === 'npm') wrong.push(...(await wrongWithScript(words)));
     else if (program === 'tensorflowjs_converter') wrong.push(...wrongWithConverter(words));
     else if (program === 'pip' && words[0] === 'install') wrong.push(...wrongWithPip(words.slice(1)));

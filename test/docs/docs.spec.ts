@@ -45,7 +45,7 @@ const DOCUMENTS = ['README.md', ...readdirSync('docs').map(name => `docs/${name}
 );
 
 /** Others that show commands. */
-const COMMANDS = ['accuracy', 'bench', 'demo', 'lab'].map(folder => `${folder}/README.md`);
+const COMMANDS = ['CONTRIBUTING.md', ...['accuracy', 'bench', 'demo', 'lab'].map(folder => `${folder}/README.md`)];
 
 /** What calls the C++ of a document, which is to print nothing. */
 const MAINS: Readonly<Record<string, string>> = {
@@ -251,7 +251,7 @@ describe('documents', () => {
         .toLowerCase()
         .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
         .replaceAll(' ', '-');
-    for (const document of [...DOCUMENTS, ...COMMANDS, 'CONTRIBUTING.md', 'CHANGELOG.md']) {
+    for (const document of [...DOCUMENTS, ...COMMANDS, 'CHANGELOG.md']) {
       const folder = document.slice(0, document.lastIndexOf('/') + 1);
       const text = readFileSync(document, 'utf8');
       const links = [...text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)|(?:srcset|src)="(?!https?:)([^"]+)"/g)];

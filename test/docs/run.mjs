@@ -96,7 +96,8 @@ async function inPages(fences, folder) {
     }
     for (const [i, block] of fences.entries()) {
       if (block.info !== 'html') continue;
-      const expected = fences[i + 1]?.info === 'text' ? fences[i + 1].code : undefined;
+      const end = fences.findIndex((other, at) => at > i && runs(other));
+      const expected = fences.slice(i, end < 0 ? undefined : end).find(({info}) => info === 'text')?.code;
       const ends = write ? unchanged() : text => !expected || isLike(text, expected);
       printed.set(block, `${(await pages.show(block.code, ends)).trim()}\n`);
     }
