@@ -20,32 +20,17 @@ export const SITE = join(OUT, 'site');
 /** LiteRT.js's runtimes: those that a page without threads may ask for. */
 const LITERT = fileURLToPath(new URL('../node_modules/@litertjs/core/wasm/', import.meta.url));
 
-/** What the pages are there from without a network, after the first visit. LiteRT.js comes along once it was used. */
-const OFFLINE = {
-  globDirectory: SITE,
-  globPatterns: ['**/*.{html,js,css,svg,png,json,bin,zip,webmanifest}'],
-  globIgnores: ['litert/**'],
-  swDest: join(SITE, 'sw.js'),
-  cleanupOutdatedCaches: true,
-  clientsClaim: true,
-  skipWaiting: true,
-  inlineWorkboxRuntime: true,
-  sourcemap: false,
-  runtimeCaching: [{urlPattern: /\/litert\//, handler: 'CacheFirst', options: {cacheName: 'litert'}}],
-  maximumFileSizeToCacheInBytes: 2 ** 23,
-};
-
 export async function buildSite() {
-  const [{build}, {generateSW}, {configFor}, {buildDocs}] = await Promise.all([
+  const [{build}, {configFor}, {buildDocs}, {writeServiceWorkers}] = await Promise.all([
     import('vite'),
-    import('workbox-build'),
     import('./vite.config.mjs'),
     import('./docs/build.mjs'),
+    import('./offline.mjs'),
   ]);
   await build(configFor(SITE));
   await buildDocs(SITE);
-  await cp(LITERT, join(SITE, 'litert'), {recursive: true, filter: path => !path.includes('threaded')});
-  await generateSW(OFFLINE);
+  await cp(LITERT, join(SITE, 'litert'), {recursive: true, filter: path => !/threaded|jspi/.test(path)});
+  await writeServiceWorkers(SITE);
 }
 
 /**

@@ -122,12 +122,13 @@ const KINDS = {
   [ReflectionKind.TypeAlias]: 'Type',
 };
 
-/** What typedoc's page does not say: what it is imported from. */
+/** What typedoc's page does not say: what it is imported from. In HTML, as the first paragraph is the page's description. */
 function withOrigin({contents, model, url}) {
   const kind = KINDS[model.kind];
   if (!kind) return contents;
   const entry = '../'.repeat(url.split('/').length - 2);
-  return contents.replace(/^# .*\n/, title => `${title}\n${kind} of [\`${model.parent.name}\`](${entry}).\n`);
+  const origin = `<p>${kind} of <a href="${entry}"><code>${model.parent.name}</code></a></p>`;
+  return contents.replace(/^# .*\n/, title => `${title}\n${origin}\n`);
 }
 
 /** Links to folders, in the place of the files in them. */

@@ -39,7 +39,8 @@ function overview(groups, contents) {
     `<li><a href="${between('docs/', page.path)}">${escapeHtml(page.title)}</a><br>${escapeHtml(contents.get(page.path).description)}</li>`;
   const sections = groups.map(({group}) => ({level: 2, id: slugOf(group), heading: group, texts: []}));
   const lists = groups.map(
-    ({pages}, i) => `<h2 id="${sections[i].id}">${sections[i].heading}</h2><ul class="overview">${pages.map(item).join('')}</ul>`,
+    ({pages}, i) =>
+      `<h2 id="${sections[i].id}">${sections[i].heading}</h2><ul class="overview">${pages.map(item).join('')}</ul>`,
   );
   const [first] = groups[0].pages;
   const html = `<h1>${OVERVIEW.title}</h1>

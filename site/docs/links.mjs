@@ -55,7 +55,8 @@ export class Links {
     const file = posix.join(dirname(page.file), path);
     if (!existsSync(join(ROOT, file))) this.#problems.push(`${page.file}: there is no ${path}`);
     const place = `docs/images/${basename(file)}`;
-    if ((this.images.get(place) ?? file) !== file) this.#problems.push(`${page.file}: two images are ${basename(file)}`);
+    if ((this.images.get(place) ?? file) !== file)
+      this.#problems.push(`${page.file}: two images are ${basename(file)}`);
     this.images.set(place, file);
     return `${between(page.path, 'docs/images')}${basename(file)}`;
   }

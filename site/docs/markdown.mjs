@@ -47,6 +47,11 @@ Object.assign(markdown.renderer.rules, {
   code_block: (tokens, i) => codeBlock(tokens[i].content, ''),
   table_open: () => '<div class="overflow-auto" tabindex="0" role="group" aria-label="Table"><table>',
   table_close: () => '</table></div>\n',
+  // A header that says nothing is none.
+  th_open: (tokens, i, options, _env, self) => {
+    if (tokens[i + 1].content === '') for (const token of [tokens[i], tokens[i + 2]]) token.tag = 'td';
+    return self.renderToken(tokens, i, options);
+  },
   // The name of the heading is its link's: the sign alone would say nothing.
   heading_close: (tokens, i) => {
     const {tag} = tokens[i];
@@ -64,7 +69,9 @@ Object.assign(markdown.renderer.rules, {
 /** What an inline token says, without markup. */
 function textOf({children}) {
   return children
-    .map(({type, content}) => (type === 'softbreak' || type === 'hardbreak' ? ' ' : type === 'html_inline' ? '' : content))
+    .map(({type, content}) =>
+      type === 'softbreak' || type === 'hardbreak' ? ' ' : type === 'html_inline' ? '' : content,
+    )
     .join('');
 }
 

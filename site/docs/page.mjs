@@ -6,16 +6,26 @@ import {escapeHtml} from './markdown.mjs';
 /** More headings than this are no overview. */
 const MOST_HEADINGS = 40;
 
-function linkTo(here, {path, title}, mark = '') {
+function linkTo(here, {path, title}) {
   const current = here.path === path ? ' aria-current="page"' : '';
-  return `<a href="${between(here.path, path)}"${current}${mark}>${escapeHtml(title)}</a>`;
+  return `<a href="${between(here.path, path)}"${current}>${escapeHtml(title)}</a>`;
 }
 
-/** Entries of a group; those that this page belongs under are open. */
+/** What an entry of the package has: what runs, and below it the types. */
+function members(here, pages) {
+  const isType = ({path}) => path.includes('/types/');
+  const list = shown => `<ul>${shown.map(page => `<li>${linkTo(here, page)}</li>`).join('')}</ul>`;
+  const types = pages.filter(isType);
+  if (types.length === 0) return list(pages);
+  const open = isType(here) ? ' open' : '';
+  return `${list(pages.filter(page => !isType(page)))}<details${open}><summary>Types</summary>${list(types)}</details>`;
+}
+
+/** Pages of a group; the one that this page belongs under has its members below it. */
 function entries(here, pages) {
   const items = pages.map(page => {
     const isOpen = page.members?.length > 0 && here.path.startsWith(page.path);
-    return `<li>${linkTo(here, page)}${isOpen ? `<ul>${entries(here, page.members)}</ul>` : ''}</li>`;
+    return `<li>${linkTo(here, page)}${isOpen ? members(here, page.members) : ''}</li>`;
   });
   return items.join('');
 }
@@ -50,7 +60,9 @@ function contents(sections) {
 function neighbours(here, {previous, next}) {
   if (!previous && !next) return '';
   const link = (page, rel, word) =>
-    page ? `<a rel="${rel}" href="${between(here.path, page.path)}"><small>${word}</small> ${escapeHtml(page.title)}</a>` : '<span></span>';
+    page
+      ? `<a rel="${rel}" href="${between(here.path, page.path)}"><small>${word}</small> ${escapeHtml(page.title)}</a>`
+      : '<span></span>';
   return `<nav class="neighbours" aria-label="Before and after">${link(previous, 'prev', 'Before')}${link(next, 'next', 'Next')}</nav>`;
 }
 
@@ -80,15 +92,17 @@ export function pageHtml(here, {html, description, sections, plots}, around) {
     ${data}
   </head>
   <body class="docs">
-    <div class="bar container-fluid">
-      <button class="outline secondary" type="button" popovertarget="documents">Documents</button>
-      ${headings && '<button class="outline secondary" type="button" popovertarget="contents">On this page</button>'}
-      <button class="outline secondary search" type="button" aria-keyshortcuts="/" data-index="${between(here.path, 'docs/')}search.json">
-        Search <kbd aria-hidden="true">/</kbd>
-      </button>
-    </div>
     <div class="columns container-fluid">
-      ${navigation(here, around.groups)}
+      <div class="side">
+        <div class="bar">
+          <button class="outline secondary" type="button" popovertarget="documents">Documents</button>
+          ${headings && '<button class="outline secondary" type="button" popovertarget="contents">On this page</button>'}
+          <button class="outline secondary search" type="button" aria-keyshortcuts="/" data-index="${between(here.path, 'docs/')}search.json">
+            Search <kbd aria-hidden="true">/</kbd>
+          </button>
+        </div>
+        ${navigation(here, around.groups)}
+      </div>
       <main id="main">
         <article>
 ${html}

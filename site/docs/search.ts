@@ -11,7 +11,7 @@ export interface Section {
   readonly text: string;
 }
 
-export type Found = SearchResult & Section;
+export type Found = Pick<SearchResult, 'terms' | 'queryTerms'> & Section;
 
 /** Words, and parts of names: quantizeModel is found by model too. Numbers alone say nothing. */
 function wordsOf(term: string): string[] | null {
@@ -36,13 +36,15 @@ export function indexOf(sections: readonly Section[]): string {
 /** A function that finds sections by words, from an index. */
 export function openIndex(json: string): (words: string) => Found[] {
   const index = MiniSearch.loadJSON(json, OPTIONS);
-  const boost = {title: 4, heading: 6};
-  return words =>
-    index.search(words, {
-      boost,
+  return words => {
+    const lower = words.toLowerCase();
+    return index.search(words, {
+      boost: {title: 4, heading: 6},
+      boostDocument: (_id, _term, stored) => ((stored?.['heading'] as string).toLowerCase() === lower ? 8 : 1),
       prefix: true,
       fuzzy: term => (term.length > 4 ? 0.2 : false),
       combineWith: 'AND',
       processTerm: term => term.toLowerCase(),
     }) as Found[];
+  };
 }

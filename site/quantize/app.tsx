@@ -1,4 +1,5 @@
 /** The main page: from a model to files, step by step. */
+import {EXAMPLES} from '../examples/examples';
 import {Files} from './panels/files';
 import {Improve} from './panels/improve';
 import {Model} from './panels/model';
@@ -51,7 +52,7 @@ function Welcome() {
         and take a file for phones, web pages or an Arduino.
       </p>
       <p class="try">
-        <button type="button" disabled={isBusy.value} onClick={() => void openExample('digits')}>
+        <button type="button" disabled={isBusy.value} onClick={() => void openExample(EXAMPLES[0]!)}>
           Try it with the digits network
         </button>
         <small>A network that reads handwritten digits, with its samples. Two minutes.</small>

@@ -1,6 +1,7 @@
 /** What is on the page now, and what happens to it: the steps from a model to files. */
 import {computed, signal} from '@preact/signals';
 import {proxy, type Remote, wrap} from 'comlink';
+import type {Example} from '../examples/examples';
 import type {
   CurvePoint,
   Improvement,
@@ -199,9 +200,11 @@ export async function openModel(source: ModelSource): Promise<void> {
   if (await readModel(source)) goTo('samples');
 }
 
-/** The example with its own samples, in one go. */
-export async function openExample(name: string): Promise<void> {
-  if (await readModel({kind: 'example', name})) await openSamples({kind: 'example'});
+/** An example with its own samples, in one go. */
+export async function openExample({name, hasSamples}: Example): Promise<void> {
+  if (!(await readModel({kind: 'example', name}))) return;
+  if (hasSamples) await openSamples({kind: 'example'});
+  else goTo('samples');
 }
 
 function takeSamples(info: SampleInfo | undefined, source: SampleSource | undefined): void {
@@ -216,6 +219,7 @@ export async function openSamples(source: SampleSource): Promise<void> {
   if (!info) return;
   takeSamples(info, source);
   goTo('quantize');
+  if (isQuantized.value && !scores.value) await score();
 }
 
 export async function setScaling(scaling: Scaling, inverted: boolean): Promise<void> {
@@ -230,6 +234,14 @@ function takeScores(now: Scores | undefined): void {
   curve.value = [];
 }
 
+/** Of the last visit's quantized model, once there are samples. */
+async function score(): Promise<void> {
+  const now = await perform('quantize', 'Comparing it with the float model', onProgress => bench.score(onProgress));
+  if (!now) return;
+  takeScores(now);
+  goTo('see');
+}
+
 export async function quantize(): Promise<void> {
   const made = {settings: settings.value, samples: samples.value};
   const now = await perform('quantize', 'Quantizing', onProgress => bench.quantize(made.settings, onProgress));
@@ -242,7 +254,7 @@ export async function quantize(): Promise<void> {
 
 export async function suggestWidths(bitsPerWeight: number): Promise<void> {
   const layers = await perform('quantize', 'Trying widths', onProgress =>
-    bench.suggestWidths(bitsPerWeight, onProgress),
+    bench.suggestWidths(bitsPerWeight, settings.value, onProgress),
   );
   if (layers) settings.value = {...settings.value, layers};
 }

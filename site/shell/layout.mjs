@@ -28,17 +28,22 @@ export function toRoot(path) {
   return '../'.repeat(path.split('/').length - 1) || './';
 }
 
-function head(root, stylesItself) {
+/** The folder of the part of the site that a page is in. */
+const partOf = path => /^([^/]+\/)?/.exec(path)[0];
+
+function head(path, stylesItself) {
+  const root = toRoot(path);
   return `
     <meta http-equiv="Content-Security-Policy" content="${policy(stylesItself)}" />
     <meta name="color-scheme" content="light dark" />
     <link rel="icon" href="${root}icon.svg" type="image/svg+xml" />
     <link rel="manifest" href="${root}site.webmanifest" />
     <link rel="stylesheet" href="${root}assets/shell.css" />
-    <script src="${root}assets/shell.js"></script>`;
+    <script src="${root}assets/shell.js" data-worker="${root}${partOf(path)}sw.js"></script>`;
 }
 
-function header(path, root) {
+function header(path) {
+  const root = toRoot(path);
   const links = NAVIGATION.map(([to, name]) => {
     const isHere = to === '' ? path === '' : path.startsWith(to);
     return `<li><a href="${root}${to}"${isHere ? ' aria-current="page"' : ''}>${name}</a></li>`;
@@ -61,8 +66,7 @@ function header(path, root) {
  *   `stylesItself`: whether it has plots, which style themselves inline.
  */
 export function inLayout(html, {path, stylesItself}) {
-  const root = toRoot(path);
   return html
-    .replace(/<meta charset="utf-8" ?\/?>/i, tag => `${tag}${head(root, stylesItself)}`)
-    .replace(/<body[^>]*>/, tag => `${tag}${header(path, root)}`);
+    .replace(/<meta charset="utf-8" ?\/?>/i, tag => `${tag}${head(path, stylesItself)}`)
+    .replace(/<body[^>]*>/, tag => `${tag}${header(path)}`);
 }

@@ -197,7 +197,7 @@ function astrayIn(pages) {
   const root = 'https://site/';
   const targets = new Map(pages.map(({path, markdown}) => [`${root}${path}/`, markdown]));
   return pages.flatMap(({path, markdown}) => {
-    const links = [...markdown.matchAll(/\]\((?!https:)([^)\s]*)\)/g)].map(([, link]) => link);
+    const links = [...markdown.matchAll(/(?<=\]\(|href=")(?!https:)[^)"\s]*(?=[)"])/g)].map(([link]) => link);
     const isAstray = link => {
       const {origin, pathname, hash} = new URL(link, `${root}${path}/`);
       const target = targets.get(`${origin}${pathname}`);

@@ -52,4 +52,7 @@ document.querySelectorAll<HTMLElement>('[popover]').forEach(list => {
   });
 });
 
-document.querySelector('#documents [aria-current]')?.scrollIntoView({block: 'nearest'});
+// The list is long: where we are in it is to be seen.
+const here = document.querySelector<HTMLElement>('#documents [aria-current]');
+const list = document.querySelector<HTMLElement>('#documents');
+if (here && list) list.scrollTop = here.offsetTop - list.offsetTop - list.clientHeight / 2;

@@ -47,9 +47,10 @@ type Data = AccuracyData | SharesData | RatiosData | TimesData;
 const SYMBOLS = ['circle', 'triangle', 'square', 'diamond2', 'cross'];
 const COLORS = ['quantized', 'other', 'third', 'fourth', 'float'].map(name => `var(--series-${name})`);
 
-/** In pixels. On narrower places names of rows stand above their dots. */
+/** In pixels. On narrower places names of rows stand above their dots, and so do longer names, in characters. */
 const NARROW = 560;
 const NAMES = 230;
+const LONG = 36;
 
 const STYLE = {background: 'transparent', color: 'inherit', fontSize: '12px', fontFamily: 'inherit'};
 
@@ -71,9 +72,9 @@ function legend(series: readonly string[]): Element[] {
 
 /** The scale of rows with their names: beside the panel, or within it above the dots. */
 function named(rows: readonly string[], width: number): {options: Plot.PlotOptions; marks: Plot.Markish[]} {
-  const isNarrow = width < NARROW;
-  const height = rows.length * (isNarrow ? 38 : 24) + 60;
-  const common = {width, height, marginTop: 28, marginRight: 16, style: STYLE};
+  const isNarrow = width < NARROW || rows.some(name => name.length > LONG);
+  const height = rows.length * (isNarrow ? 38 : 24) + 72;
+  const common = {width, height, marginTop: 28, marginRight: 16, marginBottom: 46, style: STYLE};
   if (!isNarrow) {
     return {options: {...common, marginLeft: NAMES, y: {domain: rows, label: null, tickSize: 0}}, marks: []};
   }
@@ -100,7 +101,7 @@ function accuracyPlot({float, rows, points}: AccuracyData, width: number): Eleme
     return Plot.plot({
       ...options,
       ...telling(series),
-      x: {label: 'accuracy, %', grid: true, domain: [0, 100], ticks: 4},
+      x: {label: 'accuracy, %', labelOffset: 38, grid: true, domain: [0, 100], ticks: [20, 40, 60, 80]},
       fx: {label: null, domain: widths},
       marks: [
         Plot.ruleX([float], {stroke: 'currentColor', strokeDasharray: '4,3'}),
@@ -118,7 +119,15 @@ function sharesPlot({rows, series, points, isLog, fromZero}: SharesData, width: 
   const plot = Plot.plot({
     ...options,
     ...telling(series),
-    x: {label: '%', grid: true, nice: true, zero: fromZero === true, ...(isLog && {type: 'log', tickFormat: '~g'}), ticks: 5},
+    x: {
+      label: '%',
+      labelOffset: 38,
+      grid: true,
+      nice: true,
+      zero: fromZero === true,
+      ...(isLog && {type: 'log', tickFormat: '~g'}),
+      ticks: 5,
+    },
     marks: [
       Plot.ruleY(rows, {y: rows, stroke: 'currentColor', strokeOpacity: 0.1}),
       Plot.dot(points, {x: 'value', y: 'row', stroke: 'series', symbol: 'series', r: 4, strokeWidth: 2, tip: true}),
@@ -135,11 +144,19 @@ function ratiosPlot({points}: RatiosData, width: number): Element[] {
   const plot = Plot.plot({
     ...options,
     ...telling(series),
-    x: {type: 'log', label: 'times', grid: true, tickFormat: '~g', ticks: 5},
+    x: {type: 'log', label: 'times', labelOffset: 38, grid: true, tickFormat: '~g', ticks: 5},
     marks: [
       Plot.ruleX([1], {stroke: 'currentColor'}),
       Plot.ruleY(points, {...at, x1: 'low', x2: 'high', strokeOpacity: 0.5}),
-      Plot.dot(points, {...at, x: 'median', symbol: 'series', r: 4, strokeWidth: 2, tip: true, channels: {shape: 'shape'}}),
+      Plot.dot(points, {
+        ...at,
+        x: 'median',
+        symbol: 'series',
+        r: 4,
+        strokeWidth: 2,
+        tip: true,
+        channels: {shape: 'shape'},
+      }),
       ...marks,
     ],
   });
@@ -159,12 +176,13 @@ function timesPlot({points}: TimesData, width: number): Element[] {
     const shown = points.filter(({backend}) => backends.includes(backend));
     return Plot.plot({
       width,
-      height: 260,
+      height: 280,
       marginLeft: 52,
       marginTop: 28,
+      marginBottom: 46,
       style: STYLE,
       ...telling(series),
-      x: {type: 'log', base: 2, label: 'elements', ticks, tickFormat: sizeName},
+      x: {type: 'log', base: 2, label: 'elements', labelOffset: 38, ticks, tickFormat: sizeName},
       y: {type: 'log', label: 'ms', grid: true, tickFormat: '~g', ticks: 5, domain: extent(points.map(({ms}) => ms))},
       fx: {label: null, domain: backends},
       marks: [
@@ -195,19 +213,20 @@ function draw(data: Data, width: number): Element[] {
 
 /** Fills a place once it comes near to what is seen, and again when its width changes. */
 function fill(place: HTMLElement, data: Data): void {
-  const caption = place.querySelector('figcaption');
-  const name = caption?.textContent ?? '';
+  // What is inside has names of its own, which say less than the caption and the table below.
+  const inside = document.createElement('div');
+  inside.ariaHidden = 'true';
+  const picture = document.createElement('div');
+  picture.role = 'img';
+  picture.ariaLabel = place.querySelector('figcaption')!.textContent;
+  picture.append(inside);
   let drawn = 0;
   const redraw = () => {
     const width = Math.floor(place.clientWidth);
     if (width === drawn) return;
+    if (drawn === 0) place.replaceChildren(picture, place.querySelector('figcaption')!);
     drawn = width;
-    const parts = draw(data, width);
-    for (const svg of parts.filter(part => part instanceof SVGSVGElement)) {
-      svg.setAttribute('role', 'img');
-      svg.setAttribute('aria-label', name);
-    }
-    place.replaceChildren(...parts, ...(caption ? [caption] : []));
+    inside.replaceChildren(...draw(data, width));
   };
   const seen = new IntersectionObserver(
     entries => {

@@ -16,22 +16,33 @@ function element<Tag extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** Text with what was found in it marked. */
+/** What to mark: the words as they were typed, or, of those that were mistyped, what was taken for them. */
+function markedIn({terms, queryTerms}: Found): string[] {
+  return terms.map(term => queryTerms.find(word => term.startsWith(word)) ?? term);
+}
+
+/** Text with some words of it marked. */
 function marked(text: string, terms: readonly string[]): (Node | string)[] {
   if (terms.length === 0) return [text];
-  const escaped = [...terms].sort((a, b) => b.length - a.length).map(term => term.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  const escaped = [...terms]
+    .sort((a, b) => b.length - a.length)
+    .map(term => term.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   const parts = text.split(new RegExp(`(${escaped.join('|')})`, 'gi'));
   return parts.map((part, i) => (i % 2 === 1 ? element('mark', {}, part) : part));
 }
 
 /** The words around the first that was found. */
-function excerpt({text, terms}: Found): (Node | string)[] {
+function excerpt(found: Found): (Node | string)[] {
+  const {text} = found;
+  const terms = markedIn(found);
   const lower = text.toLowerCase();
   const places = terms.map(term => lower.indexOf(term)).filter(at => at >= 0);
   const at = Math.max(0, Math.min(...places, text.length) - LENGTH / 4);
   const from = places.length === 0 || at === 0 ? 0 : text.indexOf(' ', at) + 1;
   const part = text.slice(from, from + LENGTH);
-  return [from > 0 ? '… ' : '', ...marked(part, terms), from + LENGTH < text.length ? ' …' : ''];
+  const isAll = from + LENGTH >= text.length;
+  const whole = isAll ? part : part.replace(/\s+\S*$/, '');
+  return [from > 0 ? '… ' : '', ...marked(whole, terms), isAll ? '' : ' …'];
 }
 
 class Search {
@@ -78,9 +89,14 @@ class Search {
   }
 
   #item(found: Found): HTMLLIElement {
-    const {id, title, heading, terms} = found;
+    const {id, title, heading} = found;
     const where = heading === title ? [] : [element('small', {}, title)];
-    const link = element('a', {href: new URL(id, this.#folder).href}, element('strong', {}, ...marked(heading, terms)), ...where);
+    const link = element(
+      'a',
+      {href: new URL(id, this.#folder).href},
+      element('strong', {}, ...marked(heading, markedIn(found))),
+      ...where,
+    );
     return element('li', {}, link, element('p', {}, ...excerpt(found)));
   }
 

@@ -74,7 +74,12 @@ export async function accuracyPage(markdown) {
   );
   const published = [distilledPlot, convertedPlot].map(part => part(models));
   return {
-    markdown: [HEAD, ...results, ...published.map(part => part.markdown), markdown.replace(/^# .*$/m, '## How it is measured').replace('\n## The procedure', '\n### The procedure')].join('\n'),
+    markdown: [
+      HEAD,
+      ...results,
+      ...published.map(part => part.markdown),
+      markdown.replace(/^# .*$/m, '## How it is measured').replace('\n## The procedure', '\n### The procedure'),
+    ].join('\n'),
     plots: {...plotsOf(tasks), ...Object.assign({}, ...published.map(({plots}) => plots))},
   };
 }

@@ -50,7 +50,8 @@ export function distilledPlot({distillation: {rows}}) {
   );
   return shares('distilled', {
     title: 'Classifiers of emotions, without labels',
-    caption: 'Crops of photos never seen that get the class of the float model, in percent, a dot for each set of photos.',
+    caption:
+      'Crops of photos never seen that get the class of the float model, in percent, a dot for each set of photos.',
     rows: [...new Set(points.map(({row}) => row))],
     series: ['calibrate', 'distil'],
     points,
@@ -65,7 +66,8 @@ export function convertedPlot({converter}) {
   );
   return shares('converted', {
     title: "Files of 8 bits, and those of TensorFlow's converter",
-    caption: 'Photos that get the class of the float model from the .tflite file, in percent, a dot for each set of photos.',
+    caption:
+      'Photos that get the class of the float model from the .tflite file, in percent, a dot for each set of photos.',
     rows: Object.keys(converter),
     series: [...new Set(points.map(({series}) => series))],
     points,
@@ -95,12 +97,18 @@ export async function modelsPage(markdown) {
   const captionOf = part => /<figcaption>(.*)<\/figcaption>/.exec(part.markdown)[1];
   const places = {
     'From the graph to the file': [
-      placeOf('errors', 'Length of the difference of outputs by that of the outputs, in percent: after calibration, and of the file after that.'),
+      placeOf(
+        'errors',
+        'Length of the difference of outputs by that of the outputs, in percent: after calibration, and of the file after that.',
+      ),
       placeOf('sizes', 'Size of the .tflite file by that of the float weights, in percent.'),
     ],
     "Int8 files against TensorFlow's converter": [placeOf('converted', captionOf(converted))],
     'Quantized without labels': [placeOf('distilled', captionOf(distilled))],
   };
-  const placed = Object.entries(places).reduce((text, [heading, parts]) => beforeTable(text, heading, parts.join('')), markdown);
+  const placed = Object.entries(places).reduce(
+    (text, [heading, parts]) => beforeTable(text, heading, parts.join('')),
+    markdown,
+  );
   return {markdown: placed, plots: {...tablePlots(models), ...distilled.plots, ...converted.plots}};
 }

@@ -27,10 +27,20 @@ function readSections(markdown, shapeOf) {
   const sections = markdown.split(/^### /m).slice(1);
   const read = sections.flatMap(section => {
     const [, op, yardstick, backend] = HEADING.exec(section) ?? [];
-    if (!op) throw new Error(`bench/RESULTS.md has a heading that site/docs/results/speed.mjs cannot read: ${section.split('\n')[0]}`);
+    if (!op)
+      throw new Error(
+        `bench/RESULTS.md has a heading that site/docs/results/speed.mjs cannot read: ${section.split('\n')[0]}`,
+      );
     return rowsOf(section)
       .filter(row => spreadOf(row['ours / yardstick']))
-      .map(row => ({op, yardstick, backend, row, shape: row.shape, elements: shapeOf(row.shape.split(' ')[0]).reduce((a, b) => a * b)}));
+      .map(row => ({
+        op,
+        yardstick,
+        backend,
+        row,
+        shape: row.shape,
+        elements: shapeOf(row.shape.split(' ')[0]).reduce((a, b) => a * b),
+      }));
   });
   if (read.length === 0) throw new Error('bench/RESULTS.md has no table that site/docs/results/speed.mjs can read.');
   return read;
@@ -77,9 +87,15 @@ export async function speedPage(markdown) {
   const plots = [
     '## As plots',
     '### Ours against the same op made of tfjs ops',
-    placeOf('composed', 'How many times as fast, at about four million elements: median, smallest and largest of the rounds.'),
+    placeOf(
+      'composed',
+      'How many times as fast, at about four million elements: median, smallest and largest of the rounds.',
+    ),
     '### Ours against one pass over memory',
-    placeOf('yardstick', "The time by that of the backend's own cheapest op on the same tensor; below 1 ours is the faster one."),
+    placeOf(
+      'yardstick',
+      "The time by that of the backend's own cheapest op on the same tensor; below 1 ours is the faster one.",
+    ),
     '### By size',
     ...byOp.map(([name, op, [{yardstick}]]) =>
       placeOf(name, `${op[0].toUpperCase()}${op.slice(1)}: milliseconds by elements. Yardstick: ${yardstick}.`),

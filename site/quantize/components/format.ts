@@ -25,3 +25,9 @@ export function bytes(n: number): string {
   if (n < 1000) return `${n} bytes`;
   return n < 1e6 ? `${SHORT.format(n / 1e3)} kB` : `${SHORT.format(n / 1e6)} MB`;
 }
+
+/** The first of a list in words, and how many more there are. */
+export function some(names: readonly string[], most = 12): string {
+  const more = names.length - most;
+  return names.slice(0, most).join(', ') + (more > 0 ? ` and ${count(more)} more` : '');
+}

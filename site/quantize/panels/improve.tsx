@@ -113,20 +113,28 @@ function Curves() {
   );
 }
 
+const COLOR = 'var(--series-quantized)';
+
 /** How to plot one quantity; undefined where no point has it. */
 function lineOf(points: readonly CurvePoint[], name: 'loss' | 'accuracy', label: string) {
   const known = points.filter(point => point[name] !== undefined);
   if (known.length === 0) return undefined;
   const data = known.map(point => ({step: point.step, value: point[name]! * (name === 'accuracy' ? 100 : 1)}));
   const {steps} = known[0]!;
+  const line = {x: 'step', y: 'value', stroke: COLOR};
   return (plot: typeof import('@observablehq/plot'), width: number): PlotOptions => ({
     width,
     height: 200,
     x: {label: 'Step', domain: [0, steps]},
     y: {label, grid: true, nice: true},
     marks: [
-      plot.lineY(data, {x: 'step', y: 'value', stroke: 'var(--series-quantized)', strokeWidth: 2}),
-      ...(data.length < 30 ? [plot.dot(data, {x: 'step', y: 'value', fill: 'var(--series-quantized)'})] : []),
+      plot.lineY(data, {...line, strokeOpacity: 0.35}),
+      // One batch is unlike the next: their mean shows where it goes.
+      plot.lineY(
+        data,
+        plot.windowY({k: Math.max(1, Math.round(data.length / 12)), strict: false}, {...line, strokeWidth: 2}),
+      ),
+      ...(data.length < 30 ? [plot.dot(data, {x: 'step', y: 'value', fill: COLOR})] : []),
     ],
   });
 }

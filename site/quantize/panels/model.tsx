@@ -3,10 +3,11 @@ import {signal} from '@preact/signals';
 import type {TargetedSubmitEvent} from 'preact';
 import {FilesButton} from '../components/files_button';
 import {Facts} from '../components/facts';
-import {bytes, count, counted} from '../components/format';
+import {bytes, count, counted, some} from '../components/format';
 import {Notes} from '../components/notes';
 import {Step} from '../components/step';
 import {forget, isBusy, model, modelSource, openExample, openModel} from '../state';
+import {type Example, EXAMPLES} from '../../examples/examples';
 import type {GivenFile, ModelInfo, ModelSource, PortInfo} from '../worker/contract';
 
 /** Whether another model is asked for. */
@@ -17,9 +18,9 @@ function open(source: ModelSource): void {
   void openModel(source);
 }
 
-function openDigits(): void {
+function openOne(example: Example): void {
   isChoosing.value = false;
-  void openExample('digits');
+  void openExample(example);
 }
 
 const openFiles = (files: readonly GivenFile[]) => open({kind: 'files', files});
@@ -87,32 +88,17 @@ function Address() {
   );
 }
 
-/** Models that others host. */
-const HOSTED = [
-  {
-    name: 'MobileNet v1',
-    what: 'photos in 1000 classes, 1.9 MB from storage.googleapis.com',
-    url: 'https://storage.googleapis.com/tfjs-models/tfjs/mobilenet_v1_0.25_224/model.json',
-  },
-];
-
 function Examples() {
   return (
     <div>
       <p class="label">An example</p>
       <ul class="examples">
-        <li>
-          <button type="button" class="link" disabled={isBusy.value} onClick={openDigits}>
-            Digits
-          </button>
-          : 8 × 8 pixels, with its samples
-        </li>
-        {HOSTED.map(({name, what, url}) => (
-          <li key={url}>
-            <button type="button" class="link" disabled={isBusy.value} onClick={() => open({kind: 'url', url})}>
-              {name}
+        {EXAMPLES.map(example => (
+          <li key={example.name}>
+            <button type="button" class="link" disabled={isBusy.value} onClick={() => openOne(example)}>
+              {example.title}
             </button>
-            : {what}
+            <small>{example.about}</small>
           </li>
         ))}
       </ul>
@@ -135,11 +121,15 @@ function Summary({info}: {readonly info: ModelInfo}) {
           Layers: count(info.layers.length),
           Weights: count(info.parameters),
           'In float': bytes(info.bytes),
-          'In 8 bits': `about ${bytes(info.bytes / 4)}`,
+          'In 8 bits': `≈ ${bytes(info.bytes / 4)}`,
         }}
       />
       {info.isQuantized && <p class="note">It came quantized, with ranges of its own.</p>}
-      {info.labels && <Labels labels={info.labels} />}
+      {info.labels && (
+        <p>
+          {counted(info.labels.length, 'class')}: {some(info.labels)}.
+        </p>
+      )}
       <Notes of={info.notes} />
       {floats.length === 0 ? (
         <p>All of its layers can be quantized.</p>
@@ -149,7 +139,7 @@ function Summary({info}: {readonly info: ModelInfo}) {
             {counted(floats.length, 'layer')} of {count(info.layers.length)} {floats.length === 1 ? 'stays' : 'stay'}{' '}
             float
           </summary>
-          <div class="overflow-auto">
+          <div class="overflow-auto" role="region" aria-label="Layers that stay float" tabIndex={0}>
             <table>
               <thead>
                 <tr>
@@ -192,17 +182,4 @@ function Ports({ports}: {readonly ports: readonly PortInfo[]}) {
 /** The first size is the number of samples, which is left open. */
 function withoutBatch([first, ...others]: readonly (number | null)[]) {
   return first === undefined || first === null ? others : [first, ...others];
-}
-
-/** So many are shown at once. */
-const LABELS = 12;
-
-function Labels({labels}: {readonly labels: readonly string[]}) {
-  const more = labels.length - LABELS;
-  return (
-    <p>
-      {counted(labels.length, 'class')}: {labels.slice(0, LABELS).join(', ')}
-      {more > 0 && ` and ${count(more)} more`}.
-    </p>
-  );
 }

@@ -27,10 +27,37 @@ function set(change: Partial<Settings>): void {
 }
 
 export function Quantize() {
-  const {weights, activations, keepEnds8bit} = settings.value;
-  const isFew = weights < 8 || activations < 8;
   return (
     <Step step="quantize" title="Choose bits">
+      {model.value!.isQuantized ? (
+        <p>It came quantized: it keeps its own bits and ranges.</p>
+      ) : (
+        <>
+          <Bits />
+          <LayerTable />
+          <More />
+        </>
+      )}
+      <p class="buttons">
+        <button type="button" disabled={isBusy.value} onClick={() => void quantize()}>
+          {isQuantized.value ? 'Quantize again' : 'Quantize'}
+        </button>
+        <small>
+          Weights of {bytes(bytesOfWeights(model.value!, settings.value))} instead of {bytes(model.value!.bytes)}, with
+          ranges from {counted(samples.value!.count, 'sample')}.
+        </small>
+      </p>
+      {isStale.value && (
+        <p class="note">What is below was made with other settings or samples. Quantize again to see these.</p>
+      )}
+    </Step>
+  );
+}
+
+function Bits() {
+  const {weights, activations, keepEnds8bit} = settings.value;
+  return (
+    <>
       <Choice
         legend="Weights"
         options={WEIGHTS}
@@ -45,7 +72,7 @@ export function Quantize() {
         onChoose={(value: Width) => set({activations: value})}
         disabled={isBusy.value}
       />
-      {isFew && (
+      {(weights < 8 || activations < 8) && (
         <Switch
           name="Keep the ends at 8 bits"
           means="Inputs, the first and the last layer: costs few bytes, gains the more, the fewer the bits."
@@ -53,21 +80,7 @@ export function Quantize() {
           onSwitch={isOn => set({keepEnds8bit: isOn})}
         />
       )}
-      <LayerTable />
-      <More />
-      <p class="buttons main">
-        <button type="button" disabled={isBusy.value} onClick={() => void quantize()}>
-          {isQuantized.value ? 'Quantize again' : 'Quantize'}
-        </button>
-        <small>
-          Weights of {bytes(bytesOfWeights(model.value!, settings.value))} instead of {bytes(model.value!.bytes)}, with
-          ranges from {counted(samples.value!.count, 'sample')}.
-        </small>
-      </p>
-      {isStale.value && (
-        <p class="note">What is below was made with other settings or samples. Quantize again to see these.</p>
-      )}
-    </Step>
+    </>
   );
 }
 

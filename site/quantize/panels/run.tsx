@@ -25,10 +25,11 @@ export function Run() {
       title="Run the file here"
       lead="The .tflite file in LiteRT.js, the runtime of phones and web pages, beside the models in TensorFlow.js. The first time it loads 9 MB."
     >
-      <form class="run" onSubmit={run}>
-        <label>
-          Samples
+      <form class="fields" onSubmit={run}>
+        <p class="field">
+          <label for="run-samples">Samples</label>
           <input
+            id="run-samples"
             type="number"
             min={1}
             max={most}
@@ -36,7 +37,7 @@ export function Run() {
             value={count}
             onChange={({currentTarget}) => (chosen.value = currentTarget.valueAsNumber || undefined)}
           />
-        </label>
+        </p>
         <button type="submit" disabled={isBusy.value || most === 0}>
           Run the file
         </button>

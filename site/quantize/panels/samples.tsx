@@ -1,10 +1,11 @@
 /** The second step: samples of what the model is made for. */
 import {signal, useSignal} from '@preact/signals';
 import {useId} from 'preact/hooks';
+import {EXAMPLES} from '../../examples/examples';
 import {Bitmap} from '../components/bitmap';
 import {Facts} from '../components/facts';
 import {FilesButton} from '../components/files_button';
-import {count, counted, decimal} from '../components/format';
+import {count, counted, decimal, some} from '../components/format';
 import {Notes} from '../components/notes';
 import {Pictures} from '../components/pictures';
 import {ScalingChoice} from '../components/scaling_choice';
@@ -58,7 +59,7 @@ function Chooser() {
   const hasCamera = useSignal(false);
   return (
     <>
-      {modelSource.value?.kind === 'example' && (
+      {hasOwnSamples() && (
         <p>
           <button type="button" disabled={isBusy.value} onClick={() => open({kind: 'example'})}>
             Take the example’s own samples
@@ -94,6 +95,11 @@ function Chooser() {
   );
 }
 
+function hasOwnSamples(): boolean {
+  const source = modelSource.value;
+  return source?.kind === 'example' && EXAMPLES.some(({name, hasSamples}) => hasSamples && name === source.name);
+}
+
 function takesImages({inputs}: ModelInfo): boolean {
   const shape = inputs[0]?.shape ?? [];
   return inputs.length === 1 && shape.length === 4 && [1, 3, 4].includes(shape[3] ?? 0);
@@ -115,7 +121,7 @@ function Summary({info}: {readonly info: SampleInfo}) {
           'Largest value': decimal(values.max),
         }}
       />
-      {classes && <p>{classes.map(({label, count: n}) => `${label}: ${count(n)}`).join(', ')}.</p>}
+      {classes && <p>{some(classes.map(({label, count: n}) => `${label}: ${count(n)}`))}.</p>}
       <Notes of={info.warnings} />
       {info.columns && <LabelColumn columns={info.columns} />}
       {info.previews.length > 0 && (

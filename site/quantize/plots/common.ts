@@ -11,6 +11,9 @@ export const COLORS = {
   other: 'var(--series-other)',
 } as const;
 
+const FONT_SIZE = 13;
+export const STYLE = {fontSize: `${FONT_SIZE}px`};
+
 /** So many ticks as have room. */
 export function ticksIn(width: number, apart = 100): number {
   return Math.max(2, Math.min(8, Math.round(width / apart)));
@@ -18,5 +21,5 @@ export function ticksIn(width: number, apart = 100): number {
 
 /** Names left of bars, cut to the room that they have. */
 export function names(plot: typeof Plot, room: number): Plot.Markish {
-  return plot.axisY({tickSize: 0, lineWidth: (room - 10) / 13, textOverflow: 'ellipsis-middle'});
+  return plot.axisY({tickSize: 0, lineWidth: (room - 10) / FONT_SIZE, textOverflow: 'ellipsis-middle'});
 }

@@ -1,43 +1,41 @@
 /** How large each kind of file is, against the model's weights in float32. */
 import {bytes} from '../components/format';
-import {COLORS, type Make} from './common';
+import {COLORS, type Make, names, STYLE, ticksIn} from './common';
 
 export interface Size {
   readonly title: string;
   readonly bytes: number;
-  /** Whether it computes in float with weights as they were. */
+  /** Whether it holds the float model's weights. */
   readonly isFloat: boolean;
 }
 
-const ROW = 28;
+const ROW = 30;
 
 export function sizeBars(sizes: readonly Size[], float: number): Make {
   return (plot, width) => {
-    const marginLeft = Math.min(210, width * 0.42);
+    const marginLeft = Math.min(230, 0.45 * width);
+    const marginRight = 72;
     return {
       width,
-      height: sizes.length * ROW + 46,
+      height: sizes.length * ROW + 34,
       marginLeft,
-      marginRight: 64,
-      x: {label: 'size →', grid: true, ticks: Math.max(2, Math.min(6, width / 140)), tickFormat: bytes, zero: true},
+      marginRight,
+      marginTop: 4,
+      marginBottom: 30,
+      style: STYLE,
+      x: {label: null, grid: true, zero: true, ticks: ticksIn(width - marginLeft - marginRight), tickFormat: bytes},
       y: {label: null, domain: sizes.map(({title}) => title)},
       marks: [
-        plot.axisY({tickSize: 0, lineWidth: (marginLeft - 10) / 7, textOverflow: 'ellipsis'}),
+        names(plot, marginLeft),
         plot.barX(sizes, {
           x: 'bytes',
           y: 'title',
           fill: ({isFloat}: Size) => (isFloat ? COLORS.float : COLORS.quantized),
           rx: 2,
         }),
-        plot.text(sizes, {
-          x: 'bytes',
-          y: 'title',
-          text: ({bytes: size}: Size) => bytes(size),
-          textAnchor: 'start',
-          dx: 6,
-        }),
         plot.ruleX([float], {stroke: COLORS.other, strokeDasharray: '4,3'}),
         plot.ruleX([0], {strokeOpacity: 0.4}),
+        plot.text(sizes, {x: 'bytes', y: 'title', text: ({bytes: n}: Size) => bytes(n), textAnchor: 'start', dx: 6}),
       ],
     };
   };

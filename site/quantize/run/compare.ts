@@ -16,7 +16,7 @@ export async function openFile(onProgress: OnProgress): Promise<void> {
 }
 
 /** What the file says of samples. */
-export async function runFile(given: RunSamples, onProgress: OnProgress): Promise<FileRun> {
+export async function runFile(given: RunSamples, onProgress?: OnProgress): Promise<FileRun> {
   return interpret(interpreter => interpreter.run(given.inputs, samplesIn(given), onProgress));
 }
 

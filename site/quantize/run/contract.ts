@@ -4,7 +4,7 @@ import type {OnProgress} from '../worker/contract';
 export interface FileRun {
   /** Of the file's only output, one sample after the other. */
   readonly outputs: Float32Array;
-  /** Without the first sample, for which memory is set out. */
+  /** The median. */
   readonly millisecondsPerSample: number;
 }
 
@@ -14,5 +14,5 @@ export interface Interpreter {
   /** Opens a file in the place of the last one. */
   open(file: Blob): Promise<void>;
   /** Runs so many samples, that lie one after the other. */
-  run(inputs: Float32Array, count: number, onProgress: OnProgress): Promise<FileRun>;
+  run(inputs: Float32Array, count: number, onProgress?: OnProgress): Promise<FileRun>;
 }

@@ -1,10 +1,8 @@
 /** How well the quantized model does, in large numbers and in words. */
 import type {ComponentChildren} from 'preact';
-import {counted, decimal, percent} from '../components/format';
+import {count, decimal, percent} from '../components/format';
+import {Notes} from '../components/notes';
 import type {Scores} from '../worker/contract';
-
-/** Fewer samples tell little: one more or less that agrees is more than this share. */
-const FEW = 50;
 
 type Grade = 'good' | 'fair' | 'poor';
 
@@ -18,7 +16,7 @@ function graded(loss: number, [fair, poor]: readonly [number, number]): Grade {
 }
 
 const WORDS: Readonly<Record<Grade, string>> = {
-  good: 'As good as the float model',
+  good: 'Nearly as good as the float model',
   fair: 'Close to the float model',
   poor: 'Worse than the float model',
 };
@@ -27,19 +25,14 @@ const WORDS: Readonly<Record<Grade, string>> = {
 function verdictOn({accuracy, sameClass, divergence}: Scores): Verdict {
   if (accuracy) {
     const loss = accuracy.float - accuracy.quantized;
-    const points = decimal(100 * Math.abs(loss));
-    const text =
-      loss === 0
-        ? 'it is right as often.'
-        : `it is right ${points} percentage points ${loss > 0 ? 'less' : 'more'} often.`;
+    if (loss <= 0) return {grade: 'good', text: 'As good as the float model: it is right as often, or more.'};
     const grade = graded(loss, [0.01, 0.03]);
-    return {grade, text: `${WORDS[grade]}: ${text}`};
+    return {grade, text: `${WORDS[grade]}: right ${decimal(100 * loss)} percentage points less often.`};
   }
   if (sameClass !== undefined) {
+    if (sameClass === 1) return {grade: 'good', text: 'As good as the float model: the same class for every sample.'};
     const grade = graded(1 - sameClass, [0.02, 0.1]);
-    const text =
-      sameClass === 1 ? 'it decides alike for every sample.' : `it decides otherwise for ${percent(1 - sameClass)}.`;
-    return {grade, text: `${WORDS[grade]}: ${text}`};
+    return {grade, text: `${WORDS[grade]}: another class for ${percent(1 - sameClass)} of the samples.`};
   }
   const grade = graded(divergence, [0.01, 0.1]);
   return {
@@ -60,7 +53,7 @@ function Figure({value, children}: {readonly value: string; readonly children: C
 }
 
 export function Agreement({of: found}: {readonly of: Scores}) {
-  const {samples, sameClass, divergence, accuracy} = found;
+  const {samples, sameClass, divergence, accuracy, notes} = found;
   const {grade, text} = verdictOn(found);
   return (
     <>
@@ -70,13 +63,12 @@ export function Agreement({of: found}: {readonly of: Scores}) {
       </p>
       <dl class="figures">
         {sameClass !== undefined && (
-          <Figure value={`${Math.round(sameClass * samples)} of ${samples}`}>the same class as the float model</Figure>
+          <Figure value={`${count(Math.round(sameClass * samples))} of ${count(samples)}`}>
+            the same class as the float model
+          </Figure>
         )}
         {accuracy && (
-          <>
-            <Figure value={percent(accuracy.quantized)}>right, quantized</Figure>
-            <Figure value={percent(accuracy.float)}>right, float</Figure>
-          </>
+          <Figure value={percent(accuracy.quantized)}>right, the float model {percent(accuracy.float)}</Figure>
         )}
         {sameClass === undefined ? (
           <Figure value={percent(divergence)}>squared error of the outputs, of their variance</Figure>
@@ -84,12 +76,11 @@ export function Agreement({of: found}: {readonly of: Scores}) {
           <Figure value={decimal(divergence)}>divergence of the probabilities: 0 if they are the same</Figure>
         )}
       </dl>
-      {samples < FEW && (
-        <p class="note">{counted(samples, 'sample')} tell little: bring some hundreds to trust these numbers.</p>
-      )}
+      <Notes of={notes} />
       {grade !== 'good' && (
         <p>
-          To win it back, <a href="#quantize">improve the model or give it more bits</a>; the layers below say where.
+          To win it back, <a href="#improve">improve the model</a> or <a href="#quantize">give it more bits</a>: the
+          layers below say which.
         </p>
       )}
     </>

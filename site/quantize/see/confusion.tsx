@@ -27,6 +27,11 @@ export function Confusion({counts, labels, ofTruth}: ConfusionProps) {
   );
 }
 
+/** How strongly a share is shaded: few that are confused are seen as well. */
+function strength(share: number): string {
+  return String(share > 0 ? Math.sqrt(share) : 0);
+}
+
 interface TableProps {
   readonly counts: readonly (readonly number[])[];
   readonly name: (i: number) => string;
@@ -39,7 +44,7 @@ function Matrix({counts, name, rows}: TableProps) {
       <table class="confusion">
         <thead>
           <tr>
-            <th scope="col">{rows} ↓ quantized →</th>
+            <th scope="col">{rows} ↓, quantized →</th>
             {counts.map((_, i) => (
               <th key={i} scope="col">
                 {name(i)}
@@ -54,7 +59,7 @@ function Matrix({counts, name, rows}: TableProps) {
               <tr key={i}>
                 <th scope="row">{name(i)}</th>
                 {row.map((count, j) => (
-                  <td key={j} class={i === j ? 'same' : 'other'} style={{'--share': String(all > 0 ? count / all : 0)}}>
+                  <td key={j} class={i === j ? 'same' : 'other'} style={{'--strength': strength(count / all)}}>
                     {count > 0 ? count : <span class="nothing">0</span>}
                   </td>
                 ))}

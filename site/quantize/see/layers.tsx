@@ -3,7 +3,7 @@ import {useSignal} from '@preact/signals';
 import {useMemo} from 'preact/hooks';
 import {Chart} from '../components/chart';
 import {counted, decimal, percent} from '../components/format';
-import {byMeasure, layerBars, type Measure} from '../plots/layer_bars';
+import {barsOf, layerBars, type Measure} from '../plots/layer_bars';
 import {type Chosen, chosen} from '../results';
 import {bench, isBusy, perform, report, say} from '../state';
 import type {ReportRow, TensorRow} from '../worker/contract';
@@ -57,7 +57,7 @@ function Measured({rows}: {readonly rows: readonly ReportRow[]}) {
   const measure = useSignal<Measure>(rows.some(({only}) => only !== undefined) ? 'cost' : 'snr');
   const isWhole = useSignal(false);
   const [kind, whole] = [measure.value, isWhole.value];
-  const all = useMemo(() => byMeasure(rows, kind), [rows, kind]);
+  const all = useMemo(() => barsOf(rows, kind), [rows, kind]);
   const bars = useMemo(() => (whole ? all : all.slice(0, FIRST)), [all, whole]);
   const make = useMemo(() => layerBars(bars, kind), [bars, kind]);
   if (rows.length === 0) return <p>Nothing is rounded: all layers stay float.</p>;
@@ -108,7 +108,12 @@ function Advice({rows}: {readonly rows: readonly ReportRow[]}) {
   if (advised.size === 0) return <p>No tensor is rounded badly: there is nothing to advise.</p>;
   return (
     <details>
-      <summary>What would help: {counted(advised.size, 'advice')}</summary>
+      <summary>What would help</summary>
+      <p>
+        In the words of the package. Here, <code>distil</code> is to <a href="#improve">improve without labels</a>;{' '}
+        <code>quantizeModel</code> and <code>calibrate</code> are to <a href="#quantize">quantize again</a>, where each
+        layer’s bits are chosen, too.
+      </p>
       <ul>
         {[...advised].map(([advice, tensors]) => (
           <li key={advice}>
@@ -137,7 +142,7 @@ function show(tensor: Chosen): void {
 
 function Table({rows}: {readonly rows: readonly ReportRow[]}) {
   return (
-    <div class="overflow-auto" tabIndex={0} role="region" aria-labelledby="layers">
+    <div class="overflow-auto layers" tabIndex={0} role="region" aria-labelledby="layers">
       <table class="tensors">
         <thead>
           <tr>

@@ -59,8 +59,8 @@ function Histogram({of: info}: {readonly of: HistogramInfo}) {
     <>
       <Chart label={`Histogram. ${inWords}`} make={make} />
       <p class="legend">
-        <span class="values">values before rounding</span>, by count on a logarithmic scale;{' '}
-        <span class="grid">the grid</span> that they are rounded to.
+        <span>values before rounding</span>, by count on a logarithmic scale;{' '}
+        <span class="levels">the grid they are rounded to</span>, or its ends where there are many levels.
       </p>
       <p>{inWords}</p>
     </>

@@ -1,51 +1,17 @@
 /** Trains the network in float and for few bits, and compares what it then knows. */
-import * as tf from '../src/entries/tf';
-import {loadDigits} from '../lab/digits';
-import {accuracyOf, type Examples, orderOf, pick, type Split} from '../lab/examples';
-import {toTFLite} from '../src/entries/tflite';
-import {digitNet, quantized} from './model';
-
-export interface Plan {
-  /** Widths of weights and activations alike. */
-  readonly bits: readonly number[];
-  /** Epochs that every network gets in all. */
-  readonly epochs: number;
-  /** The first seed, and how many from it on. */
-  readonly seed: number;
-  readonly seeds: number;
-}
-
-/** `PTQ`: quantized after training. `QAT`: quantization-aware training. */
-export type Method = 'float' | 'PTQ' | 'QAT';
-
-/** Test accuracy in percent after `epoch` epochs. */
-export interface Score {
-  readonly method: Method;
-  /** Undefined for float. */
-  readonly bits: number | undefined;
-  readonly seed: number;
-  readonly epoch: number;
-  readonly accuracy: number;
-  /** The network as a .tflite file, at the end of quantization-aware training. */
-  readonly file?: Uint8Array;
-}
+import * as tf from 'tfjs-quantization/tf';
+import {loadDigits} from '../../../lab/digits';
+import {accuracyOf, type Examples, orderOf, pick, type Split} from '../../../lab/examples';
+import {toTFLite} from 'tfjs-quantization/tflite';
+import {digitNet, numbersOf, quantized} from './network';
+import {branchEpoch, type Plan, type Score} from './plan';
 
 const BATCH = 64;
 const LEARNING_RATE = {beforeBranch: 1e-2, afterBranch: 3e-3};
-/** How many training images show a network what its ranges are. */
-const SAMPLES = 512;
+/** How many training images, from the first on, show a network what its ranges are. */
+export const SAMPLES = 512;
 
 const FILE = {description: 'Tells handwritten digits of 8x8 pixels apart', labels: '0 1 2 3 4 5 6 7 8 9'.split(' ')};
-
-/** The epoch at which quantization-aware training branches off from float training: after about three quarters. */
-export function branchEpoch({epochs}: Plan): number {
-  return epochs - Math.max(1, Math.round(epochs / 4));
-}
-
-/** How many epochs the whole comparison trains. Each ends with a score that is not PTQ's. */
-export function epochCount(plan: Plan): number {
-  return plan.seeds * (plan.epochs + plan.bits.length * (plan.epochs - branchEpoch(plan)));
-}
 
 /**
  * How long a step of quantization-aware training takes on tfjs's current backend, in ms, once its programs are compiled:
@@ -107,14 +73,17 @@ async function* compareOnce(plan: Plan, seed: number, digits: Split, samples: tf
   for (const bits of plan.bits) branched.set(bits, await quantized(net, bits, samples));
 
   for (const epoch of train(net, branch, plan.epochs)) {
-    yield {method: 'float', bits: undefined, seed, epoch, accuracy: await accuracyOf(net, digits.test)};
+    const accuracy = await accuracyOf(net, digits.test);
+    const end = epoch === plan.epochs && {numbers: await numbersOf(net)};
+    yield {method: 'float', bits: undefined, seed, epoch, accuracy, ...end};
     yield* scoreQuantized(epoch);
   }
 
   for (const [bits, q] of branched) {
     for (const epoch of train(q, branch, plan.epochs)) {
-      const file = epoch === plan.epochs && {file: await toTFLite(q, FILE)};
-      yield {method: 'QAT', bits, seed, epoch, accuracy: await accuracyOf(q, digits.test), ...file};
+      const accuracy = await accuracyOf(q, digits.test);
+      const end = epoch === plan.epochs && {numbers: await numbersOf(q), file: await toTFLite(q, FILE)};
+      yield {method: 'QAT', bits, seed, epoch, accuracy, ...end};
     }
     q.dispose();
   }

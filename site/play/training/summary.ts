@@ -1,8 +1,8 @@
 /** Scores as a table and as a plot. */
 import * as Plot from '@observablehq/plot';
-import {COLORS, legend, STYLE} from '../lab/plots';
-import {summaryOf} from '../lab/statistics';
-import {branchEpoch, type Method, type Plan, type Score} from './train';
+import {COLORS, legend, STYLE} from '../../../lab/plots';
+import {summaryOf} from '../../../lab/statistics';
+import {branchEpoch, type Method, type Plan, type Score} from './plan';
 
 /** Accuracies after the last epoch, as text. */
 export interface Summary {

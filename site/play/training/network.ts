@@ -1,6 +1,6 @@
 /** A small convolutional network, and the same of few bits. */
-import {calibrate, quantizeModel, type Recipe} from '../src/entries/qat';
-import * as tf from '../src/entries/tf';
+import {calibrate, quantizeModel, type Recipe} from 'tfjs-quantization/qat';
+import * as tf from 'tfjs-quantization/tf';
 
 /**
  * Three convolutions, then a dense layer, which gives a score for each of the ten digits. As in MobileNet, those that see
@@ -28,16 +28,42 @@ export function digitNet(seed: number): tf.LayersModel {
   });
 }
 
-/** A copy whose weights and activations have few bits, calibrated; by default of the recipe that is the one for its width. */
+/** A copy whose weights and activations have few bits; by default of the recipe that is the one for its width. */
+export function rounded(net: tf.LayersModel, numBits: number, recipe?: Recipe): tf.LayersModel {
+  const width = {numBits};
+  const ranges = {pixels: [0, 1]} as const;
+  return quantizeModel(net, {weights: width, activations: width, ranges, ...(recipe && {recipe})});
+}
+
+/** Such a copy whose ranges are calibrated. */
 export async function quantized(
   net: tf.LayersModel,
   numBits: number,
   samples: tf.Tensor,
   recipe?: Recipe,
 ): Promise<tf.LayersModel> {
-  const width = {numBits};
-  const ranges = {pixels: [0, 1]} as const;
-  const q = quantizeModel(net, {weights: width, activations: width, ranges, ...(recipe && {recipe})});
+  const q = rounded(net, numBits, recipe);
   await calibrate(q, samples, {batchSize: samples.shape[0]});
   return q;
+}
+
+/** All numbers of a network, one after the other. */
+export async function numbersOf(net: tf.LayersModel): Promise<Float32Array> {
+  const all = tf.tidy(() => tf.concat(net.getWeights().map(weight => tf.cast(weight, 'float32').flatten())));
+  const numbers = await all.data<'float32'>();
+  all.dispose();
+  return numbers;
+}
+
+/** Gives a network the numbers of another of its kind. */
+export function setNumbers(net: tf.LayersModel, numbers: Float32Array): void {
+  let from = 0;
+  tf.tidy(() =>
+    net.setWeights(
+      net.getWeights().map(({shape, size, dtype}) => {
+        const part = numbers.subarray(from, (from += size));
+        return tf.tensor(part, shape, 'float32').cast(dtype);
+      }),
+    ),
+  );
 }
