@@ -59,12 +59,16 @@ function Found({of: {samples: all, sameClass, difference, levels, milliseconds}}
           : `The file’s outputs differ from the quantized model’s by ${decimal(difference)} at most.`}
       </p>
       <div class="overflow-auto" tabIndex={0} role="region" aria-labelledby="run">
-        <table>
+        <table class="runs">
           <thead>
             <tr>
               <th scope="col">Of {counted(all, 'sample')}</th>
-              <th scope="col">Quantized model, TensorFlow.js</th>
-              <th scope="col">File, LiteRT.js</th>
+              <th scope="col">
+                Quantized model <small>TensorFlow.js</small>
+              </th>
+              <th scope="col">
+                The file <small>LiteRT.js</small>
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -90,8 +94,8 @@ function Found({of: {samples: all, sameClass, difference, levels, milliseconds}}
       <p>
         The largest difference of an output between the two is {decimal(difference)}
         {levels !== undefined && `, ${counted(levels, 'level')} of the grid that outputs are rounded to`}. TensorFlow.js
-        computes quantized models in float, rounding on the way; the file computes in integers, so the last level may
-        differ.
+        rounds what it computes in float, the file computes in integers: a value halfway between two levels may go to
+        either. The fewer the bits, the larger a level.
       </p>
     </>
   );
