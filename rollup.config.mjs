@@ -3,18 +3,9 @@ import {nodeResolve} from '@rollup/plugin-node-resolve';
 import terser from '@rollup/plugin-terser';
 import dts from 'rollup-plugin-dts';
 import esbuild from 'rollup-plugin-esbuild';
+import {ENTRIES} from './scripts/entries.mjs';
 import {rollupShaders} from './scripts/shader_text.mjs';
 import {checkShaders} from './scripts/shaders.mjs';
-
-const ENTRIES = {
-  index: 'src/entries/index.ts',
-  tf: 'src/entries/tf.ts',
-  'graph-model': 'src/entries/graph_model.ts',
-  qat: 'src/entries/qat.ts',
-  import: 'src/entries/import.ts',
-  tflite: 'src/entries/tflite.ts',
-  onnx: 'src/entries/onnx.ts',
-};
 
 const TFJS = /^@tensorflow\//;
 

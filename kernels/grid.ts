@@ -13,7 +13,20 @@ export interface Levels {
   readonly qmax: number;
 }
 
-/** A quantization grid, all in float32. */
+/**
+ * A quantization grid, all in float32.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {FakeQuantizer} from 'tfjs-quantization/qat';
+ *
+ * const quantizer = new FakeQuantizer({numBits: 4, symmetric: true, observer: 'learned'});
+ * quantizer.apply(tf.tensor([-1, 0.3, 0.7]), {training: true});
+ * const [grid] = (await quantizer.snapshot()).learned;
+ * console.log(grid.low / grid.scale, grid.high / grid.scale); // -8 7
+ * ```
+ */
 export interface Grid {
   /** The value of one step. */
   readonly scale: number;

@@ -35,7 +35,7 @@ export async function unpackedSplit(packed: Uint8Array<ArrayBuffer>, format: For
 }
 
 /** Numbers in [0, 1) that depend on nothing but the seed (mulberry32). */
-function* randoms(seed: number): Generator<number, never> {
+export function* randoms(seed: number): Generator<number, never> {
   for (let state = seed | 0; ;) {
     state = (state + 0x6d2b79f5) | 0;
     let t = Math.imul(state ^ (state >>> 15), 1 | state);

@@ -1,4 +1,5 @@
 /** `npm run site`: makes the site in out/site; with `--serve` serves it. Imports nothing but Node before packages are there. */
+import {createReadStream} from 'node:fs';
 import {cp} from 'node:fs/promises';
 import {createServer} from 'node:http';
 import {join} from 'node:path';
@@ -19,38 +20,38 @@ export const SITE = join(OUT, 'site');
 /** LiteRT.js's runtimes: those that a page without threads may ask for. */
 const LITERT = fileURLToPath(new URL('../node_modules/@litertjs/core/wasm/', import.meta.url));
 
-/** What the pages are there from without a network, after the first visit. LiteRT.js comes along once it was used. */
-const OFFLINE = {
-  globDirectory: SITE,
-  globPatterns: ['**/*.{html,js,css,svg,png,json,bin,zip,webmanifest}'],
-  globIgnores: ['litert/**'],
-  swDest: join(SITE, 'sw.js'),
-  cleanupOutdatedCaches: true,
-  clientsClaim: true,
-  skipWaiting: true,
-  inlineWorkboxRuntime: true,
-  sourcemap: false,
-  runtimeCaching: [{urlPattern: /\/litert\//, handler: 'CacheFirst', options: {cacheName: 'litert'}}],
-  maximumFileSizeToCacheInBytes: 2 ** 23,
-};
-
 export async function buildSite() {
-  const [{build}, {generateSW}, {configFor}] = await Promise.all([
+  const [{build}, {configFor}, {buildDocs}, {writeServiceWorkers}] = await Promise.all([
     import('vite'),
-    import('workbox-build'),
     import('./vite.config.mjs'),
+    import('./docs/build.mjs'),
+    import('./offline.mjs'),
   ]);
   await build(configFor(SITE));
-  await cp(LITERT, join(SITE, 'litert'), {recursive: true, filter: path => !path.includes('threaded')});
-  await generateSW(OFFLINE);
+  await buildDocs(SITE);
+  await cp(LITERT, join(SITE, 'litert'), {recursive: true, filter: path => !/threaded|jspi/.test(path)});
+  await writeServiceWorkers(SITE);
 }
 
-/** Serves the site, and resolves to its address. */
-export async function serveSite(port = 0) {
+/**
+ * Serves the site under a folder of this machine, and resolves to its address.
+ *
+ * @param {{port?: number, folder?: string}} where - `folder`: such as '/a/b/'.
+ */
+export async function serveSite({port = 0, folder = '/'} = {}) {
   const {default: sirv} = await import('sirv');
-  const server = createServer(sirv(SITE, {dev: true}));
+  const missing = (_request, response) => {
+    response.writeHead(404, {'content-type': 'text/html;charset=utf-8'});
+    createReadStream(join(SITE, '404.html')).pipe(response);
+  };
+  const files = sirv(SITE, {dev: true, onNoMatch: missing});
+  const server = createServer((request, response) => {
+    if (!request.url.startsWith(folder)) return missing(request, response);
+    request.url = `/${request.url.slice(folder.length)}`;
+    files(request, response);
+  });
   await new Promise(resolve => server.listen(port, resolve));
-  return {address: `http://localhost:${server.address().port}/`, stop: () => server.close()};
+  return {address: `http://localhost:${server.address().port}${folder}`, stop: () => server.close()};
 }
 
 async function main() {
@@ -63,7 +64,7 @@ async function main() {
   installPackages();
   await buildSite();
   if (!serve) return console.log(`Written: ${SITE}`);
-  console.log(`Open ${(await serveSite(Number(port))).address} in a browser. Ctrl-C ends this.`);
+  console.log(`Open ${(await serveSite({port: Number(port)})).address} in a browser. Ctrl-C ends this.`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) runCommand(main);

@@ -1,24 +1,17 @@
 /** How Vite makes the pages that run scripts: Quantize and Play. All addresses are relative, so that any folder of any host serves them. */
 import {readFile} from 'node:fs/promises';
 import {fileURLToPath} from 'node:url';
+import {SOURCES} from '../scripts/entries.mjs';
 import {rollupShaders} from '../scripts/shader_text.mjs';
 import {inLayout} from './shell/layout.mjs';
 
 const SITE = fileURLToPath(new URL('.', import.meta.url));
-const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
 /** The pages, by the folder that each is. */
 const PAGES = {'': 'Quantize', play: 'Play'};
 
-/** Each entry of the package, as people import it, is this checkout's. */
-const ENTRIES = ['tf', 'qat', 'import', 'tflite', 'onnx', 'graph-model'];
-const alias = [
-  ...ENTRIES.map(name => ({
-    find: `tfjs-quantization/${name}`,
-    replacement: `${ROOT}src/entries/${name.replace('-', '_')}.ts`,
-  })),
-  {find: /^tfjs-quantization$/, replacement: `${ROOT}src/entries/index.ts`},
-];
+/** What people import of the package is this checkout's. */
+const alias = Object.entries(SOURCES).map(([name, replacement]) => ({find: new RegExp(`^${name}$`), replacement}));
 
 /** Imports of packed data, as bytes. */
 const packedData = {
@@ -36,8 +29,15 @@ const layout = {
   name: 'layout',
   transformIndexHtml: {
     order: 'post',
-    handler: (html, {path}) => inLayout(html, {path: path.replace(/^\/|index\.html$/g, '')}),
+    handler: (html, {path}) => inLayout(html, {path: path.replace(/^\/|index\.html$/g, ''), stylesItself: true}),
   },
+};
+
+/** What pages that Vite does not make ask for by name. */
+const SCRIPTS = {
+  shell: `${SITE}shell/shell.ts`,
+  docs: `${SITE}docs/client/docs.ts`,
+  plots: `${SITE}docs/client/plots.ts`,
 };
 
 const plugins = () => [rollupShaders, packedData];
@@ -59,8 +59,10 @@ export const configFor = outDir => ({
     modulePreload: false,
     chunkSizeWarningLimit: 4096,
     rollupOptions: {
+      // This machine's load is no fault of the plugins.
+      checks: {pluginTimings: false},
       input: {
-        shell: `${SITE}shell/shell.ts`,
+        ...SCRIPTS,
         ...Object.fromEntries(
           Object.entries(PAGES).map(([folder, name]) => [
             name.toLowerCase(),
@@ -69,10 +71,9 @@ export const configFor = outDir => ({
         ),
       },
       output: {
-        // All pages, also those that Vite does not make, ask for the shell by name.
-        entryFileNames: ({name}) => (name === 'shell' ? 'assets/shell.js' : 'assets/[name]-[hash].js'),
-        assetFileNames: ({names}) =>
-          names.includes('shell.css') ? 'assets/shell.css' : 'assets/[name]-[hash][extname]',
+        entryFileNames: ({name}) => `assets/${name}${name in SCRIPTS ? '' : '-[hash]'}.js`,
+        assetFileNames: ({names: [name]}) =>
+          `assets/[name]${name.replace(/\.css$/, '') in SCRIPTS ? '' : '-[hash]'}[extname]`,
       },
     },
   },

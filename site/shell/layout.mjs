@@ -1,19 +1,21 @@
 /** What every page has around its content: the head, the navigation, the foot. */
 
-/** Scripts and data of this site alone, but models and samples from wherever the visitor says. Plots style themselves inline. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' blob: data:",
-  "media-src 'self' blob:",
-  "font-src 'self'",
-  "connect-src 'self' https: http://localhost:* http://127.0.0.1:* blob: data:",
-  "worker-src 'self'",
-  "manifest-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-].join('; ');
+/** Scripts and data of this site alone, but models and samples from wherever the visitor says. */
+function policy(stylesItself) {
+  return [
+    "default-src 'none'",
+    "script-src 'self' 'wasm-unsafe-eval'",
+    `style-src 'self'${stylesItself ? " 'unsafe-inline'" : ''}`,
+    "img-src 'self' blob: data:",
+    "media-src 'self' blob:",
+    "font-src 'self'",
+    "connect-src 'self' https: http://localhost:* http://127.0.0.1:* blob: data:",
+    "worker-src 'self'",
+    "manifest-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; ');
+}
 
 const NAVIGATION = [
   ['', 'Quantize'],
@@ -26,16 +28,22 @@ export function toRoot(path) {
   return '../'.repeat(path.split('/').length - 1) || './';
 }
 
-function head(root) {
+/** The folder of the part of the site that a page is in. */
+const partOf = path => /^([^/]+\/)?/.exec(path)[0];
+
+function head(path, stylesItself) {
+  const root = toRoot(path);
   return `
-    <meta http-equiv="Content-Security-Policy" content="${POLICY}" />
+    <meta http-equiv="Content-Security-Policy" content="${policy(stylesItself)}" />
     <meta name="color-scheme" content="light dark" />
     <link rel="icon" href="${root}icon.svg" type="image/svg+xml" />
+    <link rel="manifest" href="${root}site.webmanifest" />
     <link rel="stylesheet" href="${root}assets/shell.css" />
-    <script src="${root}assets/shell.js"></script>`;
+    <script src="${root}assets/shell.js" data-worker="${root}${partOf(path)}sw.js"></script>`;
 }
 
-function header(path, root) {
+function header(path) {
+  const root = toRoot(path);
   const links = NAVIGATION.map(([to, name]) => {
     const isHere = to === '' ? path === '' : path.startsWith(to);
     return `<li><a href="${root}${to}"${isHere ? ' aria-current="page"' : ''}>${name}</a></li>`;
@@ -54,11 +62,11 @@ function header(path, root) {
  * Puts a page into the layout.
  *
  * @param {string} html - a page with `<head>`, and a `<body>` that holds `<main id="main">`.
- * @param {{path: string}} where - the page's folder in the site, such as 'docs/onnx/'; '' for the main page.
+ * @param {{path: string, stylesItself: boolean}} page - `path`: its folder in the site, such as 'docs/onnx/'; '' for the main page.
+ *   `stylesItself`: whether it has plots, which style themselves inline.
  */
-export function inLayout(html, {path}) {
-  const root = toRoot(path);
+export function inLayout(html, {path, stylesItself}) {
   return html
-    .replace(/<meta charset="utf-8" ?\/?>/i, tag => `${tag}${head(root)}`)
-    .replace(/<body[^>]*>/, tag => `${tag}${header(path, root)}`);
+    .replace(/<meta charset="utf-8" ?\/?>/i, tag => `${tag}${head(path, stylesItself)}`)
+    .replace(/<body[^>]*>/, tag => `${tag}${header(path)}`);
 }

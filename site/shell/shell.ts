@@ -19,8 +19,8 @@ addEventListener('DOMContentLoaded', () => {
   });
 });
 
-/** Browsers have service workers for https and for this machine. */
-if ('serviceWorker' in navigator && currentScript instanceof HTMLScriptElement) {
-  const worker = new URL('../sw.js', currentScript.src);
+/** Of the part of the site that the page is in. Browsers have service workers for https and for this machine. */
+const worker = currentScript?.dataset['worker'];
+if ('serviceWorker' in navigator && worker !== undefined) {
   addEventListener('load', () => void navigator.serviceWorker.register(worker).catch(() => undefined));
 }

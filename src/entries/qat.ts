@@ -20,7 +20,6 @@ export type {LayerReport, Loss} from '../qat/analysis/report';
 export type {TensorHistogram} from '../qat/analysis/tensor_histogram';
 export type {TensorReport} from '../qat/analysis/tensor_report';
 export type {Agreement, ClassAgreement} from '../qat/outputs/agreement';
-export type {OutputKind} from '../qat/outputs/kinds';
 export type {OutputLoss} from '../qat/outputs/losses';
 export {freezeBatchNorm, reestimateBatchNorm, type ReestimateOptions} from '../qat/tools/batch_norm';
 export {

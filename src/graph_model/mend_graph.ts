@@ -202,8 +202,11 @@ export function quantizationOp(
  *
  * @example
  * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {registerGraphOps} from 'tfjs-quantization/graph-model';
+ *
  * registerGraphOps();
- * const model = await tf.loadGraphModel('model/model.json');
+ * const graph = await tf.loadGraphModel('model/model.json');
  * ```
  */
 export function registerGraphOps(): void {
@@ -291,8 +294,11 @@ function mendArtifacts(artifacts: io.ModelArtifacts): io.ModelArtifacts {
  *
  * @example
  * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {mendGraph, registerGraphOps} from 'tfjs-quantization/graph-model';
+ *
  * registerGraphOps();
- * const model = await tf.loadGraphModel(mendGraph('model/model.json'));
+ * const graph = await tf.loadGraphModel(mendGraph('model/model.json'));
  * ```
  *
  * @param source - what `tf.loadGraphModel` takes: the model's URL, or an IOHandler (`tf.io.browserFiles(files)`, ...).
@@ -307,6 +313,7 @@ export function mendGraph(source: string | io.IOHandler, options?: io.LoadOption
  *
  * @param source - what that takes: an IOHandlerSync, ModelArtifacts, or a parsed model.json and its weights.
  * @returns an IOHandlerSync for `tf.loadGraphModelSync`.
+ * @throws likewise.
  */
 export function mendGraph(
   source: io.IOHandlerSync | io.ModelArtifacts | [modelJSON: io.ModelJSON, weights: io.WeightData],

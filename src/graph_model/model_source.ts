@@ -5,7 +5,22 @@ import {type FetchedFile, FileFetcher} from './fetch_files';
 import {inJson, jsonProblem} from './model_json';
 import {weightDataOf} from './weights';
 
-/** What importModel and mendLayers load: what tf.loadLayersModel and tf.loadGraphModel take, the synchronous ones included. */
+/**
+ * What importModel and mendLayers load: what tf.loadLayersModel and tf.loadGraphModel take, the synchronous ones included.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {importModel} from 'tfjs-quantization/import';
+ *
+ * const byUrl = await importModel('https://…/model.json');
+ * const {files} = document.querySelector('input'); // model.json and its weights
+ * const chosen = await importModel(tf.io.browserFiles([...files]));
+ * const json = await (await fetch('model.json')).json();
+ * const weights = await (await fetch('weights.bin')).arrayBuffer();
+ * const ofBytes = await importModel([json, weights]);
+ * ```
+ */
 export type ModelSource =
   string | io.IOHandler | io.IOHandlerSync | io.ModelArtifacts | [modelJSON: io.ModelJSON, weights: io.WeightData];
 

@@ -6,7 +6,17 @@ import {checkModel} from '../layers/model';
 import {cloneLayer, rebuild} from '../layers/rebuild';
 import {setTrainableFlag} from '../layers/tfjs_internals';
 
-/** Where a model is cut. */
+/**
+ * Where a model is cut.
+ *
+ * @example
+ * ```js
+ * import {cutModel} from 'tfjs-quantization/import';
+ *
+ * const both = cutModel(model, {outputs: ['pool', 'scores']});
+ * console.log(both.outputs.length); // 2
+ * ```
+ */
 export interface CutOptions {
   /**
    * Layers whose outputs become the model's, in this order: of a layer with several outputs, or that is called several times,
@@ -108,14 +118,17 @@ function inputsOf(graph: Container, tensors: readonly SymbolicTensor[]): Symboli
  * original, so that either can be trained or disposed of. Names, `trainable` flags, quantization and its ranges are kept;
  * inputs that no output needs any more are left out. It is not compiled.
  *
- * @example Transfer learning: the features of a trained model, and a new head. Only the head is trained.
+ * @example
  * ```js
- * const features = cutModel(await importModel(url), {outputs: ['global_pooling']});
+ * import * as tf from '@tensorflow/tfjs';
+ * import {cutModel} from 'tfjs-quantization/import';
+ *
+ * const features = cutModel(model, {outputs: ['pool']});
  * for (const layer of features.layers) layer.trainable = false;
- * const head = tf.layers.dense({units: 5, activation: 'softmax', name: 'classes'});
- * const model = tf.model({inputs: features.inputs, outputs: head.apply(features.outputs[0])});
- * model.compile({optimizer: 'adam', loss: 'categoricalCrossentropy'});
- * await model.fit(images, labels);
+ * const head = tf.layers.dense({units: 4, activation: 'softmax', name: 'classes'});
+ * const transfer = tf.sequential({layers: [features, head]});
+ * transfer.compile({optimizer: 'adam', loss: 'categoricalCrossentropy'});
+ * await transfer.fit(images, labels, {epochs: 1, verbose: 0});
  * ```
  *
  * @param model - a Sequential or a functional model, imported, quantized or neither.

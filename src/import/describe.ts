@@ -8,7 +8,18 @@ import {unwrapped} from '../layers/layer_wrapper';
 import {checkModel} from '../layers/model';
 import {QuantizedInput} from '../qat/quantized_layers/quantized_input';
 
-/** A layer of an imported model. */
+/**
+ * A layer of an imported model.
+ *
+ * @example
+ * ```js
+ * import {describeImport} from 'tfjs-quantization/import';
+ *
+ * for (const {layer, className, nodes, note} of describeImport(model).rows) {
+ *   console.log(layer, className, `${nodes.length} nodes`, note ?? '');
+ * }
+ * ```
+ */
 export interface ImportRow {
   /** The name of the layer. */
   readonly layer: string;
@@ -20,7 +31,18 @@ export interface ImportRow {
   readonly note: string | undefined;
 }
 
-/** What {@link describeImport} gives. */
+/**
+ * What {@link describeImport} gives.
+ *
+ * @example
+ * ```js
+ * import {describeImport} from 'tfjs-quantization/import';
+ *
+ * const {rows, print} = describeImport(model);
+ * console.log(`${rows.length} layers`); // 5 layers
+ * print();
+ * ```
+ */
 export interface ImportDescription {
   /** The layers, in the order of the model. */
   readonly rows: readonly ImportRow[];
@@ -88,8 +110,10 @@ function rowOf(layer: Layer, origins: Origins | undefined): ImportRow {
  *
  * @example
  * ```js
- * const model = await importModel('https://…/model.json');
- * describeImport(model).print();
+ * import {describeImport, importModel} from 'tfjs-quantization/import';
+ *
+ * const imported = await importModel('https://…/model.json');
+ * describeImport(imported).print();
  * ```
  *
  * @param model - the model, or a quantized one.

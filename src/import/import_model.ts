@@ -12,7 +12,19 @@ import {quantized} from './graph/fake_quant';
 import {layersOfGraph} from './graph/layers_of_graph';
 import {mendLayers} from './keras/mend_layers';
 
-/** How far {@link importModel} is. */
+/**
+ * How far {@link importModel} is.
+ *
+ * @example
+ * ```js
+ * import {importModel} from 'tfjs-quantization/import';
+ *
+ * const onProgress = ({stage, done, total}) => {
+ *   console.log(stage, `${Math.round((100 * done) / total)} %`);
+ * };
+ * const imported = await importModel('https://…/model.json', {onProgress});
+ * ```
+ */
 export interface ImportProgress {
   /** 'load' while files arrive (done is of 1), 'convert' while nodes become layers (done of so many nodes). */
   readonly stage: 'load' | 'convert';
@@ -22,9 +34,21 @@ export interface ImportProgress {
   readonly total: number;
 }
 
-/** How a model is loaded: tf.io.LoadOptions, less its own onProgress. */
+/**
+ * How a model is loaded: tf.io.LoadOptions, less its own onProgress.
+ *
+ * @example
+ * ```js
+ * import {importModel} from 'tfjs-quantization/import';
+ *
+ * const imported = await importModel('https://…/model.json', {
+ *   requestInit: {credentials: 'include'},
+ *   onProgress: ({stage, done, total}) => console.log(`${stage}: ${done} of ${total}`),
+ * });
+ * ```
+ */
 export interface ImportOptions extends Omit<io.LoadOptions, 'onProgress' | 'strict' | 'streamWeights'> {
-  /** Is told how far the import is, from the start of each stage to its end. */
+  /** Is told how far the import is, from the start of each stage to its end. Nobody by default. */
   readonly onProgress?: (progress: ImportProgress) => void;
 }
 
@@ -55,9 +79,12 @@ function savable(model: LayersModel): LayersModel {
  *
  * @example
  * ```js
- * const model = await importModel('https://…/model.json');
- * describeImport(model).print();
- * const quantized = quantizeModel(model);
+ * import {describeImport, importModel} from 'tfjs-quantization/import';
+ * import {quantizeModel} from 'tfjs-quantization/qat';
+ *
+ * const imported = await importModel('https://…/model.json');
+ * describeImport(imported).print();
+ * const q = quantizeModel(imported);
  * ```
  *
  * @param source - the model's URL, an IOHandler (`tf.io.browserFiles(files)`, ...), ModelArtifacts, or `[modelJSON, weights]`.

@@ -9,6 +9,13 @@ const INT8 = must('an Int8Array', value => Object.prototype.toString.call(value)
  * @param levels - whole numbers from -8 to 7.
  * @returns half as many bytes.
  * @throws if a level does not fit 4 bits.
+ *
+ * @example
+ * ```js
+ * import {packInt4} from 'tfjs-quantization/qat';
+ *
+ * console.log(packInt4(Int8Array.of(1, -1, 7, -8)).join(' ')); // 241 135
+ * ```
  */
 export function packInt4(levels: Int8Array): Uint8Array {
   throwProblems('packInt4', INT8(levels, 'levels'));

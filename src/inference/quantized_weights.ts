@@ -17,7 +17,18 @@ import {
 } from '../quantizer/levels';
 import {LayerReader} from './read_layers';
 
-/** A grid in signed integers: value = (level - zeroPoint) * scale, of which each is exact in float32. */
+/**
+ * A grid in signed integers: value = (level - zeroPoint) * scale, of which each is exact in float32.
+ *
+ * @example
+ * ```js
+ * import {quantizedWeights} from 'tfjs-quantization/qat';
+ *
+ * const [{bits, scale, zeroPoint, min, max}] = (await quantizedWeights(q)).activations;
+ * const valueOf = level => (level - zeroPoint[0]) * scale[0];
+ * console.log(valueOf(-(2 ** (bits - 1))) - min, valueOf(2 ** (bits - 1) - 1) - max); // 0 0
+ * ```
+ */
 export interface SignedGrid {
   /** How many bits the levels take: the width of the grid, but of zero-free weights of 2 bits 3. */
   readonly bits: number;
@@ -31,7 +42,20 @@ export interface SignedGrid {
   readonly axis: number | undefined;
 }
 
-/** Values as integers, one after the other: of up to 8 bits as Int8Array, of more as Int16Array. */
+/**
+ * Values as integers, one after the other: of up to 8 bits as Int8Array, of more as Int16Array.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {FakeQuantizer, quantizedValues} from 'tfjs-quantization/qat';
+ *
+ * const quantizer = new FakeQuantizer({numBits: 4, initialRange: [0, 30]});
+ * const {levels, scale, zeroPoint} = await quantizedValues(tf.tensor([0, 7, 30]), quantizer);
+ * const values = Array.from(levels, level => (level - zeroPoint[0]) * scale[0]);
+ * console.log(values.join(' ')); // 0 8 30
+ * ```
+ */
 export interface QuantizedValues extends SignedGrid {
   /** The integers. */
   readonly levels: Int8Array | Int16Array;
@@ -39,7 +63,19 @@ export interface QuantizedValues extends SignedGrid {
   readonly view: readonly number[];
 }
 
-/** A weight of a layer. */
+/**
+ * A weight of a layer.
+ *
+ * @example
+ * ```js
+ * import {quantizedWeights} from 'tfjs-quantization/qat';
+ *
+ * const {weights} = await quantizedWeights(q);
+ * const kernel = weights.find(({layer}) => layer === 'conv');
+ * console.log(kernel.name, kernel.shape, kernel.bits, kernel.axis); // kernel [3,3,1,8] 8 3
+ * const json = JSON.stringify({scale: [...kernel.scale], levels: [...kernel.levels]});
+ * ```
+ */
 export interface QuantizedWeight extends QuantizedValues {
   /** The layer's name. */
   readonly layer: string;
@@ -51,7 +87,19 @@ export interface QuantizedWeight extends QuantizedValues {
   readonly folded: boolean;
 }
 
-/** The grid of an activation. */
+/**
+ * The grid of an activation.
+ *
+ * @example
+ * ```js
+ * import {quantizedWeights} from 'tfjs-quantization/qat';
+ *
+ * const {activations} = await quantizedWeights(q);
+ * for (const {layer, what, scale, zeroPoint} of activations) {
+ *   console.log(layer, what, scale[0], zeroPoint[0]);
+ * }
+ * ```
+ */
 export interface QuantizedActivation extends SignedGrid {
   /** The layer's name. */
   readonly layer: string;
@@ -63,7 +111,17 @@ export interface QuantizedActivation extends SignedGrid {
   readonly max: number;
 }
 
-/** What {@link quantizedWeights} gives. */
+/**
+ * What {@link quantizedWeights} gives.
+ *
+ * @example
+ * ```js
+ * import {quantizedWeights} from 'tfjs-quantization/qat';
+ *
+ * const {weights, activations} = await quantizedWeights(q);
+ * console.log(weights.map(({layer}) => layer).join(' ')); // conv scores
+ * ```
+ */
 export interface QuantizedNumbers {
   /** Every weight that is rounded. */
   readonly weights: readonly QuantizedWeight[];
@@ -97,6 +155,17 @@ function signedValues(levels: LevelArray, view: readonly number[], grid: Integer
  * @returns for each weight its levels with their steps, and for each activation its grid. `(level - zeroPoint) * scale`,
  * computed in float32, is bit for bit what the model computes with.
  * @throws if the model is not quantized, or with all weights at once that hold NaN or Infinity.
+ *
+ * @example
+ * ```js
+ * import {quantizedWeights} from 'tfjs-quantization/qat';
+ *
+ * const {weights, activations} = await quantizedWeights(q);
+ * for (const {layer, name, levels, scale} of weights) {
+ *   console.log(layer, name, levels.length, scale.length);
+ * }
+ * for (const {layer, what, min, max} of activations) console.log(layer, what, min, max);
+ * ```
  */
 export async function quantizedWeights(model: LayersModel): Promise<QuantizedNumbers> {
   const layers = quantizingLayers('quantizedWeights', model);
@@ -141,6 +210,17 @@ const QUANTIZER = must(
  * @param quantizer - one whose range is set.
  * @returns the levels of what `quantizer.apply(x)` gives, and their steps.
  * @throws if the range is not set, or `x` holds NaN.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {FakeQuantizer, quantizedValues} from 'tfjs-quantization/qat';
+ *
+ * const quantizer = new FakeQuantizer({numBits: 4, initialRange: [0, 1.5]});
+ * const x = tf.tensor([0, 0.31, 1.5]);
+ * const {levels, zeroPoint} = await quantizedValues(x, quantizer);
+ * console.log(levels.join(' '), zeroPoint[0]); // -8 -5 7 -8
+ * ```
  */
 export async function quantizedValues(x: Tensor, quantizer: FakeQuantizer): Promise<QuantizedValues> {
   throwProblems('quantizedValues', QUANTIZER(quantizer, 'quantizer'));

@@ -5,20 +5,57 @@ import {specOf} from './specs';
 import type {ChannelAxis} from './specs/layer_spec';
 import {hostOf} from './tfjs_internals';
 
-/** The weights of a layer class of one's own that are to be quantized: their attributes, each with its channels' axis. */
-export type CustomWeights = Readonly<
-  Record<
-    string,
-    | {
-        /** The dimension of the channels, with a range for each; one range by default. */
-        readonly axis?: number;
-      }
-    | undefined
-  >
->;
+/**
+ * The weights of a layer class of one's own that are to be quantized: their attributes, each with its channels' axis.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {quantizeModel} from 'tfjs-quantization/qat';
+ *
+ * class Scale extends tf.layers.Layer {
+ *   static className = 'Scale';
+ *   kernel;
+ *   build([, units]) {
+ *     this.kernel = this.addWeight('kernel', [units], 'float32', tf.initializers.ones());
+ *   }
+ *   call(x) { return tf.mul([x].flat()[0], this.kernel.read()); }
+ * }
+ * tf.serialization.registerClass(Scale);
+ * const dense = tf.layers.dense({units: 3, inputShape: [2]});
+ * const scaled = tf.sequential({layers: [dense, new Scale()]});
+ * // A range for each number of its kernel.
+ * const q = quantizeModel(scaled, {customLayers: {Scale: {kernel: {axis: -1}}}});
+ * ```
+ */
+export interface CustomWeights {
+  /** By attribute: the dimension of the channels, with a range for each; one range by default. */
+  readonly [attribute: string]: {readonly axis?: number} | undefined;
+}
 
-/** Custom classes by name. */
-export type CustomLayers = Readonly<Record<string, CustomWeights | undefined>>;
+/**
+ * Custom classes by name.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {quantizeModel} from 'tfjs-quantization/qat';
+ *
+ * class Twice extends tf.layers.Layer {
+ *   static className = 'Twice';
+ *   call(x) { return tf.mul([x].flat()[0], 2); }
+ * }
+ * tf.serialization.registerClass(Twice);
+ * const dense = tf.layers.dense({units: 3, inputShape: [2]});
+ * const twice = tf.sequential({layers: [dense, new Twice()]});
+ * // It has no weights: what it gives is rounded.
+ * const q = quantizeModel(twice, {customLayers: {Twice: {}}});
+ * ```
+ */
+export interface CustomLayers {
+  /** By class name: what of it is quantized. */
+  readonly [className: string]: CustomWeights | undefined;
+}
 
 /** A weight that is quantized, where the layer looks for it when it is called. */
 export interface Slot {

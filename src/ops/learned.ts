@@ -6,7 +6,20 @@ import {givenOptions} from '../check/options';
 import {anything, bits, flag, integer, invalid, type Rules} from '../check/rules';
 import {checkAxis, checkPerChannel, checkScalars, floatTensor} from '../check/tensors';
 
-/** {@link fakeQuantWithLearnedScale} */
+/**
+ * The grid of {@link fakeQuantWithLearnedScale}.
+ *
+ * @example
+ * ```js
+ * import {fakeQuantWithLearnedScale} from 'tfjs-quantization';
+ *
+ * const weights = [[-1, 0.3], [0.4, 2]];
+ * const perColumn = {symmetric: true, numBits: 4, axis: 1};
+ * fakeQuantWithLearnedScale(weights, [0.5, 1], perColumn).print(); // [[-1, 0], [0.5, 2]]
+ * const withLowEnd = {offset: -0.5, numBits: 3};
+ * fakeQuantWithLearnedScale([-1, 0.3, 2], 0.5, withLowEnd).print(); // [-0.5, 0.5, 2]
+ * ```
+ */
 export interface LearnedScaleOptions {
   /** The low end of the range, 0 or less, in the unit of `x` and of the shape of `scale`; left out where it is fixed. */
   offset?: Tensor | TensorLike;
@@ -83,5 +96,18 @@ function fakeQuantWithLearnedScale_<T extends Tensor>(
  * @returns a tensor of x's shape, every value a level times the scale.
  * @throws if a scale given as a number is not above 0, if the shape of the scale or the offset is not what the axis asks
  * for, or if an option is out of its limits.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {fakeQuantWithLearnedScale} from 'tfjs-quantization';
+ *
+ * const options = {numBits: 3, symmetric: true};
+ * const rounded = scale => fakeQuantWithLearnedScale([-1, 0.25, 2], scale, options);
+ * rounded(tf.scalar(0.5)).print(); // [-1, 0, 1.5]
+ * tf.grad(rounded)(tf.scalar(0.5)).print(); // 2.5
+ * ```
+ *
+ * @function
  */
 export const fakeQuantWithLearnedScale = /*#__PURE__*/ op({fakeQuantWithLearnedScale_});

@@ -6,7 +6,17 @@ import {givenOptions} from '../check/options';
 import {between, bits, flag, integer, invalid, number, oneOf, type Rules} from '../check/rules';
 import {checkAxis, checkNumberRange, checkPerChannel, checkScalars, floatTensor, gradientOf} from '../check/tensors';
 
-/** The integer grid of the FakeQuant ops. */
+/**
+ * The integer grid of the FakeQuant ops.
+ *
+ * @example
+ * ```js
+ * import {fakeQuantWithMinMaxVars} from 'tfjs-quantization';
+ *
+ * const options = {numBits: 3, narrowRange: true};
+ * fakeQuantWithMinMaxVars([-1.2, 0.3, 1.5], -1.5, 1.5, options).print(); // [-1, 0.5, 1.5]
+ * ```
+ */
 export interface FakeQuantOptions {
   /** Width of the grid, 2 to 16 bits; 8 by default. */
   numBits?: number;
@@ -14,7 +24,17 @@ export interface FakeQuantOptions {
   narrowRange?: boolean;
 }
 
-/** {@link fakeQuantWithMinMaxArgs}: the range too is an attribute. */
+/**
+ * The grid of {@link fakeQuantWithMinMaxArgs}, whose range is an attribute too.
+ *
+ * @example
+ * ```js
+ * import {fakeQuantWithMinMaxArgs} from 'tfjs-quantization';
+ *
+ * const y = fakeQuantWithMinMaxArgs([-7, 0.3, 5.5], {min: -4, max: 3, numBits: 3});
+ * y.print(); // [-4, 0, 3]
+ * ```
+ */
 export interface FakeQuantArgsOptions extends FakeQuantOptions {
   /** Lower end of the range; -6 by default. */
   min?: number;
@@ -22,19 +42,57 @@ export interface FakeQuantArgsOptions extends FakeQuantOptions {
   max?: number;
 }
 
-/** The FakeQuant ops with a range per channel. */
+/**
+ * The grids of the FakeQuant ops with a range per channel.
+ *
+ * @example
+ * ```js
+ * import {fakeQuantWithMinMaxVarsPerChannel} from 'tfjs-quantization';
+ *
+ * const rows = [[-1, 0.3], [0.3, 2]];
+ * const options = {axis: 0, numBits: 2};
+ * const y = fakeQuantWithMinMaxVarsPerChannel(rows, [0, 0], [1.5, 3], options);
+ * y.print(); // [[0, 0.5], [0, 2]]
+ * ```
+ */
 export interface FakeQuantPerChannelOptions extends FakeQuantOptions {
   /** The dimension that `min` and `max` run along; the last one, -1, by default. */
   axis?: number;
 }
 
-/** {@link quantizeAndDequantizeV4Grad} */
+/**
+ * Whether {@link quantizeAndDequantizeV4Grad} has bounds for each slice.
+ *
+ * @example
+ * ```js
+ * import {quantizeAndDequantizeV4Grad} from 'tfjs-quantization';
+ *
+ * const [dy, rows] = [[[1, 1], [1, 1]], [[-2, 0], [-2, 0]]];
+ * const [dx] = quantizeAndDequantizeV4Grad(dy, rows, [-1, -3], [1, 3], {axis: 0});
+ * dx.print(); // [[0, 1], [1, 1]]
+ * ```
+ */
 export interface QuantizeSlicesOptions {
   /** The dimension with a range for each of its slices; -1, the default, is one range for all. */
   axis?: number;
 }
 
-/** {@link quantizeAndDequantizeV4} */
+/**
+ * The grid of {@link quantizeAndDequantizeV4}.
+ *
+ * @example
+ * ```js
+ * import {quantizeAndDequantizeV4} from 'tfjs-quantization';
+ *
+ * const y = quantizeAndDequantizeV4([-2, 0.5, 1.5], -3, 3, {
+ *   rangeGiven: true,
+ *   numBits: 3,
+ *   narrowRange: true,
+ *   roundMode: 'HALF_UP',
+ * });
+ * y.print(); // [-2, 1, 2]
+ * ```
+ */
 export interface QuantizeAndDequantizeOptions extends QuantizeSlicesOptions {
   /** Whether the grid has negative levels; true by default. */
   signedInput?: boolean;
@@ -276,6 +334,16 @@ function withoutAxis(name: string, {axis, ...options}: FakeQuantPerChannelOption
  * @param options - `min` (-6), `max` (6), `numBits` (8), `narrowRange` (false).
  * @returns a tensor of the inputs' shape.
  * @throws if `min >= max`, or `numBits` is not an integer from 2 to 16.
+ *
+ * @example
+ * ```js
+ * import {fakeQuantWithMinMaxArgs} from 'tfjs-quantization';
+ *
+ * const y = fakeQuantWithMinMaxArgs([-1, 0.3, 2], {min: 0, max: 1.5, numBits: 2});
+ * y.print(); // [0, 0.5, 1.5]
+ * ```
+ *
+ * @function
  */
 export const fakeQuantWithMinMaxArgs = /*#__PURE__*/ op({fakeQuantWithMinMaxArgs_});
 
@@ -287,6 +355,18 @@ export const fakeQuantWithMinMaxArgs = /*#__PURE__*/ op({fakeQuantWithMinMaxArgs
  * @param inputs - what the op was given.
  * @param options - as for the op.
  * @returns the gradient with respect to `inputs`.
+ * @throws as the op does, or if `gradients` are not of the inputs' shape.
+ *
+ * @example
+ * ```js
+ * import {fakeQuantWithMinMaxArgsGradient} from 'tfjs-quantization';
+ *
+ * const [dy, x] = [[1, 1, 1], [-1, 0.3, 2]];
+ * const dx = fakeQuantWithMinMaxArgsGradient(dy, x, {min: 0, max: 1.5, numBits: 2});
+ * dx.print(); // [0, 1, 0]
+ * ```
+ *
+ * @function
  */
 export const fakeQuantWithMinMaxArgsGradient = /*#__PURE__*/ op({fakeQuantWithMinMaxArgsGradient_});
 
@@ -300,6 +380,18 @@ export const fakeQuantWithMinMaxArgsGradient = /*#__PURE__*/ op({fakeQuantWithMi
  * @param options - `numBits` (8), `narrowRange` (false).
  * @returns a tensor of the inputs' shape.
  * @throws if `min` or `max` is not a scalar, or `numBits` is not an integer from 2 to 16.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {fakeQuantWithMinMaxVars} from 'tfjs-quantization';
+ *
+ * const rounded = max => fakeQuantWithMinMaxVars([-1, 0.3, 2], 0, max, {numBits: 2});
+ * rounded(tf.scalar(1.5)).print(); // [0, 0.5, 1.5]
+ * tf.grad(rounded)(tf.scalar(1.5)).print(); // 1
+ * ```
+ *
+ * @function
  */
 export const fakeQuantWithMinMaxVars = /*#__PURE__*/ op({fakeQuantWithMinMaxVars_});
 
@@ -312,6 +404,20 @@ export const fakeQuantWithMinMaxVars = /*#__PURE__*/ op({fakeQuantWithMinMaxVars
  * @param max - as for the op.
  * @param options - as for the op.
  * @returns the gradients with respect to inputs, min (what lies below the nudged range, summed) and max (above).
+ * @throws as the op does, or if `gradients` are not of the inputs' shape.
+ *
+ * @example
+ * ```js
+ * import {fakeQuantWithMinMaxVarsGradient} from 'tfjs-quantization';
+ *
+ * const [dy, x] = [[1, 2, 3], [-1, 0.3, 2]];
+ * const [dx, dmin, dmax] = fakeQuantWithMinMaxVarsGradient(dy, x, 0, 1.5, {numBits: 2});
+ * dx.print(); // [0, 2, 0]
+ * dmin.print(); // 1
+ * dmax.print(); // 3
+ * ```
+ *
+ * @function
  */
 export const fakeQuantWithMinMaxVarsGradient = /*#__PURE__*/ op({fakeQuantWithMinMaxVarsGradient_});
 
@@ -325,6 +431,17 @@ export const fakeQuantWithMinMaxVarsGradient = /*#__PURE__*/ op({fakeQuantWithMi
  * @param options - `numBits` (8), `narrowRange` (false), `axis` (-1, the last).
  * @returns a tensor of the inputs' shape.
  * @throws if `min` or `max` is not of shape [d], `axis` is out of range, or `numBits` is not an integer from 2 to 16.
+ *
+ * @example
+ * ```js
+ * import {fakeQuantWithMinMaxVarsPerChannel} from 'tfjs-quantization';
+ *
+ * const x = [[-1, 0.3], [0.3, 2]];
+ * const y = fakeQuantWithMinMaxVarsPerChannel(x, [0, 0], [1.5, 3], {numBits: 2});
+ * y.print(); // [[0, 0], [0.5, 2]]
+ * ```
+ *
+ * @function
  */
 export const fakeQuantWithMinMaxVarsPerChannel = /*#__PURE__*/ op({fakeQuantWithMinMaxVarsPerChannel_});
 
@@ -337,6 +454,20 @@ export const fakeQuantWithMinMaxVarsPerChannel = /*#__PURE__*/ op({fakeQuantWith
  * @param max - as for the op.
  * @param options - as for the op.
  * @returns the gradients with respect to inputs, min and max, the latter two of shape [d].
+ * @throws as the op does, or if `gradients` are not of the inputs' shape.
+ *
+ * @example
+ * ```js
+ * import {fakeQuantWithMinMaxVarsPerChannelGradient as gradient} from 'tfjs-quantization';
+ *
+ * const [dy, x] = [[[1, 2], [3, 4]], [[-1, 0.3], [0.3, 5]]];
+ * const [dx, dmin, dmax] = gradient(dy, x, [0, 0], [1.5, 3], {numBits: 2});
+ * dx.print(); // [[0, 2], [3, 0]]
+ * dmin.print(); // [1, 0]
+ * dmax.print(); // [0, 4]
+ * ```
+ *
+ * @function
  */
 export const fakeQuantWithMinMaxVarsPerChannelGradient = /*#__PURE__*/ op({fakeQuantWithMinMaxVarsPerChannelGradient_});
 
@@ -354,6 +485,17 @@ export const fakeQuantWithMinMaxVarsPerChannelGradient = /*#__PURE__*/ op({fakeQ
  *     `roundMode` ('HALF_TO_EVEN'), `narrowRange` (false), `axis` (-1: none).
  * @returns a tensor of the input's shape.
  * @throws if an option is out of its limits, or a bound is missing or of another shape.
+ *
+ * @example
+ * ```js
+ * import {quantizeAndDequantizeV4} from 'tfjs-quantization';
+ *
+ * const x = [-2, 0.7, 1.5];
+ * quantizeAndDequantizeV4(x, undefined, undefined, {numBits: 3}).print(); // [-2, 0.5, 1.5]
+ * quantizeAndDequantizeV4(x, -3, 3, {numBits: 3, rangeGiven: true}).print(); // [-2, 1, 2]
+ * ```
+ *
+ * @function
  */
 export const quantizeAndDequantizeV4 = /*#__PURE__*/ op({quantizeAndDequantizeV4_});
 
@@ -367,6 +509,17 @@ export const quantizeAndDequantizeV4 = /*#__PURE__*/ op({quantizeAndDequantizeV4
  * @param inputMax - likewise.
  * @param options - `axis` (-1: none).
  * @returns the gradients with respect to input, inputMin and inputMax; the bounds' are 0, as in TensorFlow.
+ * @throws as the op does, or if `gradients` are not of the input's shape.
+ *
+ * @example
+ * ```js
+ * import {quantizeAndDequantizeV4Grad} from 'tfjs-quantization';
+ *
+ * const [dx] = quantizeAndDequantizeV4Grad([1, 1, 1], [-2, 0.7, 1.5], -1, 1);
+ * dx.print(); // [0, 1, 0]
+ * ```
+ *
+ * @function
  */
 export const quantizeAndDequantizeV4Grad = /*#__PURE__*/ op({quantizeAndDequantizeV4Grad_});
 
@@ -381,5 +534,18 @@ export const quantizeAndDequantizeV4Grad = /*#__PURE__*/ op({quantizeAndDequanti
  * @param options - `numBits` (8), `narrowRange` (false), and with 1-D ranges `axis` (-1, the last).
  * @returns a tensor of x's shape.
  * @throws as the three ops do, or if there is an axis where there is one range.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {fakeQuant} from 'tfjs-quantization';
+ *
+ * fakeQuant([-1, 0.3, 2], 0, 1.5, {numBits: 2}).print(); // [0, 0.5, 1.5]
+ * tf.tensor([-1, 0.3, 2]).fakeQuant(0, 1.5, {numBits: 2}).print(); // [0, 0.5, 1.5]
+ * const perRow = fakeQuant([[-1, 0.3], [0.3, 2]], [0, 0], [1.5, 3], {numBits: 2, axis: 0});
+ * perRow.print(); // [[0, 0.5], [0, 2]]
+ * ```
+ *
+ * @function
  */
 export const fakeQuant = /*#__PURE__*/ op({fakeQuant_});

@@ -62,5 +62,17 @@ function minMax_(x: Tensor | TensorLike, axis?: number): Tensor {
  * @param axis - the dimension with extremes for each of its slices; left out for the extremes of all.
  * @returns a tensor [2], or [2, d] with an axis of size d: the minima, then the maxima. It has no gradient.
  * @throws if the axis is out of range.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {minMax} from 'tfjs-quantization';
+ *
+ * const [min, max] = tf.unstack(minMax([[3, -1], [0.5, 2]], 1)); // of each column
+ * min.print(); // [0.5, -1]
+ * max.print(); // [3, 2]
+ * ```
+ *
+ * @function
  */
 export const minMax = /*#__PURE__*/ op({minMax_});

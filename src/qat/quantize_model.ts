@@ -23,8 +23,16 @@ import {quantizeAsTfmot} from './tfmot/quantize_as_tfmot';
  * @throws with all offending layers at once.
  *
  * @example
- * ```ts
- * const q = quantizeModel(model, {weights: {numBits: 4}, layers: {logits: {weights: {numBits: 8}}, embedding: false}});
+ * ```js
+ * import {calibrate, quantizeModel} from 'tfjs-quantization/qat';
+ *
+ * const q = quantizeModel(model, {
+ *   weights: {numBits: 4},
+ *   layers: {scores: {weights: {numBits: 8}}, pool: false},
+ * });
+ * await calibrate(q, images);
+ * q.compile({optimizer: 'adam', loss: 'categoricalCrossentropy'});
+ * await q.fit(images, labels, {epochs: 1, verbose: 0});
  * ```
  */
 export function quantizeModel(model: LayersModel, options: QuantizeOptions | TfmotOptions = {}): LayersModel {

@@ -59,10 +59,17 @@ function warnUnset(name: string): void {
  * on it.
  *
  * @example
- * ```ts
- * const quantizer = new FakeQuantizer({numBits: 4});
- * const y = quantizer.apply(x, {training: true}); // measures x, moves the range, rounds: in one kernel
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {FakeQuantizer} from 'tfjs-quantization/qat';
+ *
+ * const quantizer = new FakeQuantizer({numBits: 2});
+ * const x = tf.tensor([-0.5, 0.3, 1]);
+ * // Measures x, moves the range, rounds: in one kernel.
+ * const y = quantizer.apply(x, {training: true});
+ * y.print(); // [-0.5, 0.5, 1]
  * const [min, max] = quantizer.range();
+ * quantizer.dispose();
  * ```
  */
 export class FakeQuantizer {
@@ -142,6 +149,7 @@ export class FakeQuantizer {
    * @param x - float32 tensor.
    * @param mode - `training`: whether `x` is measured.
    * @returns a tensor of x's shape; `x` itself where nothing is to be done.
+   * @throws if `x` has other channels than what came before, or the quantizer is disposed.
    */
   apply<T extends Tensor>(x: T, mode: {training?: boolean} = {}): T {
     checkOptions('FakeQuantizer.apply', mode, MODE);
@@ -167,7 +175,11 @@ export class FakeQuantizer {
     return this.#range ? this.#range.isSet() : this.#initial !== undefined;
   }
 
-  /** [min, max], scalars or one value per channel. They are the caller's to dispose. */
+  /**
+   * [min, max], scalars or one value per channel. They are the caller's to dispose.
+   *
+   * @throws if there is no range yet, or the quantizer is disposed.
+   */
   range(): [Tensor, Tensor] {
     this.#checkAlive();
     if (this.#range?.isSet()) return this.#range.range();
@@ -175,7 +187,11 @@ export class FakeQuantizer {
     throw invalid(this.#name, 'the range is not set yet. Apply it to a batch in training, or give an initialRange.');
   }
 
-  /** The range and what became of the last batches, on the host. */
+  /**
+   * The range and what became of the last batches, on the host.
+   *
+   * @throws if the quantizer is disposed.
+   */
   async snapshot(): Promise<RangeSnapshot> {
     this.#checkAlive();
     if (this.#range) return this.#range.snapshot();

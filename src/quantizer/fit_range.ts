@@ -24,7 +24,20 @@ import type {RoundingOptions} from './learned_rounding';
 import {mseRangeOnDevice} from './mse_on_device';
 import {type HostRange, mseRangeOnHost} from './mse_on_host';
 
-/** {@link mseRange} */
+/**
+ * The grid that {@link mseRange} finds a range for.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {mseRange} from 'tfjs-quantization/qat';
+ *
+ * const kernel = tf.randomNormal([3, 3, 8, 16]);
+ * const options = {numBits: 4, symmetric: true, narrowRange: true, axis: 3};
+ * const [min, max] = mseRange(kernel, options);
+ * console.log(min.shape); // [16]
+ * ```
+ */
 export interface MseRangeOptions {
   /** Width of the grid, 2 to 16 bits; 8 by default. */
   readonly numBits?: number;
@@ -36,7 +49,18 @@ export interface MseRangeOptions {
   readonly axis?: number;
 }
 
-/** {@link percentileRange} */
+/**
+ * How much {@link percentileRange} leaves out.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {percentileRange} from 'tfjs-quantization/qat';
+ *
+ * const [min, max] = percentileRange(tf.randomNormal([1000, 3]), {percentile: 99, axis: 1});
+ * console.log(max.shape); // [3]
+ * ```
+ */
 export interface PercentileRangeOptions {
   /** How many of a hundred values stay inside, as many left out above as below; 99.99 by default. */
   readonly percentile?: number;
@@ -84,6 +108,17 @@ function hostRange(
  * @param options - the grid.
  * @returns [min, max] around 0, scalars or a value for each slice of the axis. They are the caller's to dispose.
  * @throws if the width or the axis is out of its limits.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {fakeQuant} from 'tfjs-quantization';
+ * import {mseRange} from 'tfjs-quantization/qat';
+ *
+ * const x = tf.randomNormal([1000]);
+ * const [min, max] = mseRange(x, {numBits: 3});
+ * const y = fakeQuant(x, min, max, {numBits: 3});
+ * ```
  */
 export function mseRange(x: Tensor | TensorLike, options: MseRangeOptions = {}): [Tensor, Tensor] {
   checkOptions('mseRange', options, MSE_RANGE);
@@ -129,6 +164,16 @@ function hostPercentile(values: Float32Array, left: number): HostRange {
  * @param options - how many values stay inside.
  * @returns [min, max] around 0, scalars or a value for each slice of the axis. They are the caller's to dispose.
  * @throws if the percentile or the axis is out of its limits.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {percentileRange} from 'tfjs-quantization/qat';
+ *
+ * const [min, max] = percentileRange(tf.range(-100, 101), {percentile: 90});
+ * min.print(); // -90
+ * max.print(); // 90
+ * ```
  */
 export function percentileRange(x: Tensor | TensorLike, options: PercentileRangeOptions = {}): [Tensor, Tensor] {
   checkOptions('percentileRange', options, PERCENTILE_RANGE);

@@ -12,7 +12,16 @@ const FEW = 1024;
 /** How many values of those added at once are looked at for it. */
 const LOOKED_AT = 2 ** 18;
 
-/** Which range represents values best. */
+/**
+ * Which range represents values best.
+ *
+ * @example
+ * ```js
+ * import {calibrate} from 'tfjs-quantization/qat';
+ *
+ * await calibrate(q, images, {method: 'minMax'}); // nothing is clipped
+ * ```
+ */
 export type CalibrationMethod = 'minMax' | 'percentile' | 'mse';
 
 /** A range's ends, the low one no higher than 0, the high one no lower. */

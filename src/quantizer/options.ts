@@ -18,10 +18,30 @@ import {
 /**
  * How a range follows the batches: by a moving average, by the last batch, by all batches so far; or it is 'learned', by
  * gradient descent.
+ *
+ * @example
+ * ```js
+ * import {quantizeModel} from 'tfjs-quantization/qat';
+ *
+ * const q = quantizeModel(model, {activations: {observer: 'allValues'}});
+ * ```
  */
 export type Observer = 'movingAverage' | 'lastValue' | 'allValues' | 'learned';
 
-/** How a {@link FakeQuantizer} measures and rounds. */
+/**
+ * How a {@link FakeQuantizer} measures and rounds.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {FakeQuantizer} from 'tfjs-quantization/qat';
+ *
+ * const grid = {numBits: 4, symmetric: true, narrowRange: true, axis: 1};
+ * const perColumn = new FakeQuantizer({...grid, observer: 'allValues'});
+ * perColumn.apply(tf.tensor([[7, -0.2], [1, 0.7]]), {training: true});
+ * perColumn.range()[0].print(); // [-7, -0.7]
+ * ```
+ */
 export interface FakeQuantizerOptions {
   /** Width of the grid, 2 to 16 bits; 8 by default. */
   numBits?: number;
@@ -88,7 +108,17 @@ export const FAKE_QUANTIZER: Rules<FakeQuantizerOptions> = {
   name: text,
 };
 
-/** The grid and the observer, defaults filled in. */
+/**
+ * The grid and the observer, defaults filled in.
+ *
+ * @example
+ * ```js
+ * import {FakeQuantizer} from 'tfjs-quantization/qat';
+ *
+ * const {observer, decay, symmetric} = new FakeQuantizer({numBits: 4}).options;
+ * console.log(observer, decay, symmetric); // movingAverage 0.99 false
+ * ```
+ */
 export interface QuantizerOptions extends Readonly<
   Required<Omit<FakeQuantizerOptions, 'axis' | 'initialRange' | 'name'>>
 > {

@@ -6,7 +6,20 @@ import {type Tensor, tidy, variable, type Variable, zeros} from '@tensorflow/tfj
 import type {Grid} from '../../kernels/grid';
 import type {QuantizerOptions} from './options';
 
-/** A range on the host: one number per channel. */
+/**
+ * A range on the host: one number per channel.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {FakeQuantizer} from 'tfjs-quantization/qat';
+ *
+ * const quantizer = new FakeQuantizer({axis: 1});
+ * quantizer.apply(tf.tensor([[-1, 2], [1, 4]]), {training: true});
+ * const {values} = await quantizer.snapshot();
+ * console.log(values.min, values.max); // [-1,0] [1,4]
+ * ```
+ */
 export interface RangeValues {
   /** The lower ends. */
   readonly min: readonly number[];
@@ -14,7 +27,18 @@ export interface RangeValues {
   readonly max: readonly number[];
 }
 
-/** What a quantizer knows at a time. */
+/**
+ * What a quantizer knows at a time.
+ *
+ * @example
+ * ```js
+ * import {FakeQuantizer} from 'tfjs-quantization/qat';
+ *
+ * const quantizer = new FakeQuantizer({initialRange: [-1, 3]});
+ * const {values, missed} = await quantizer.snapshot();
+ * console.log(values.min, values.max, missed); // [-1] [3] 0
+ * ```
+ */
 export interface RangeSnapshot {
   /** Undefined if there is no range yet. */
   readonly values: RangeValues | undefined;

@@ -177,8 +177,9 @@ describe('importModel follows the size of', () => {
   });
 
   it('one node that takes from many', () => {
-    const input = Array.from({length: MANY}, () => 'x');
-    const sum = {name: 'sum', op: 'AddN', input, attr: {T: float, N: {i: String(MANY)}}};
+    // As above.
+    const input = Array.from({length: MANY / 4}, () => 'x');
+    const sum = {name: 'sum', op: 'AddN', input, attr: {T: float, N: {i: String(input.length)}}};
     return leavingNothing(async () => {
       await imported(scalars([placeholder('x', -1, 2), sum]));
       const floor = {name: 'floor', op: 'Floor', input: ['x'], attr: {T: float}};

@@ -41,7 +41,7 @@ export type Scaling =
   | {readonly kind: 'symmetric'}
   /** Left as they are: bytes from 0 to 255, or numbers of a file. */
   | {readonly kind: 'raw'}
-  /** From 0 to 1, less a mean, by a deviation, each a number or one for each channel. */
+  /** Less a mean, by a deviation, each a number or one for each channel; bytes are brought to 0..1 before. */
   | {readonly kind: 'standard'; readonly mean: readonly number[]; readonly deviation: readonly number[]};
 
 export interface ModelInfo {
@@ -124,6 +124,8 @@ export interface Scores {
   /** Rows are true classes (or without labels the float model's), columns the quantized model's; undefined where outputs are not classes. */
   readonly confusion: readonly (readonly number[])[] | undefined;
   readonly labels: readonly string[];
+  /** What the visitor should know: that samples are few, that learning was undone. */
+  readonly notes: readonly string[];
 }
 
 /** Each calls `distil` (no labels) or trains with labels. */
@@ -235,8 +237,14 @@ export interface Workbench {
   setScaling(scaling: Scaling, inverted: boolean): Promise<SampleInfo>;
   /** Quantizes the model and calibrates it. */
   quantize(settings: Settings, onProgress: OnProgress): Promise<Scores>;
-  /** Widths for each layer within an average of bits a weight: `chooseBits`. */
-  suggestWidths(bitsPerWeight: number, onProgress: OnProgress): Promise<Readonly<Record<string, LayerSettings>>>;
+  /** How the quantized model on the bench does, on the samples there: after one of both came back, or is another. */
+  score(onProgress: OnProgress): Promise<Scores>;
+  /** Widths for each layer within an average of bits a weight: `chooseBits`. All else is as in the settings. */
+  suggestWidths(
+    bitsPerWeight: number,
+    settings: Settings,
+    onProgress: OnProgress,
+  ): Promise<Readonly<Record<string, LayerSettings>>>;
   improve(improvement: Improvement, onPoint: (point: CurvePoint) => void): Promise<Scores>;
   /** Where accuracy goes. */
   analyze(onProgress: OnProgress): Promise<readonly ReportRow[]>;

@@ -1,4 +1,6 @@
+/** The worker of the page: a bench, asked through Comlink. */
 import {expose} from 'comlink';
-import type {Workbench} from './contract';
+import {Bench} from './bench';
 
-expose({} satisfies Partial<Workbench>);
+// Scripts lie in a folder of the site.
+expose(new Bench(new URL('../', self.location.href)));

@@ -134,9 +134,15 @@ void loop() {
  * @throws if TensorFlow Lite Micro does not have an operator of the model, or a file does not tell what memory it takes.
  *
  * @example
- * ```ts
- * await fs.mkdir('gestures');
- * for (const [file, text] of arduinoSketch(bytes, {name: 'gestures'})) await fs.writeFile(`gestures/${file}`, text);
+ * ```js
+ * import {mkdir, writeFile} from 'node:fs/promises';
+ * import {arduinoSketch, toTFLite} from 'tfjs-quantization/tflite';
+ *
+ * const bytes = await toTFLite(q, {labels: ['up', 'down', 'left', 'right']});
+ * await mkdir('gestures');
+ * for (const [file, text] of arduinoSketch(bytes, {name: 'gestures'})) {
+ *   await writeFile(`gestures/${file}`, text);
+ * }
  * ```
  */
 export function arduinoSketch(bytes: Uint8Array, options: CSourceOptions): Map<string, string> {

@@ -7,7 +7,17 @@ import {adderOf, type Call, callsOf, memoryOf, operatorProblems} from './kernels
 import {type Lifetime, plannedBytes} from './memory_plan';
 import {bytesOf, type FileSubgraph, type FileTensor, type ModelFile, readModel, tensorsOf} from './model_file';
 
-/** How large a tensor arena is: see {@link arenaSize}. */
+/**
+ * How large a tensor arena is: see {@link arenaSize}.
+ *
+ * @example
+ * ```js
+ * import {arenaSize, toTFLite} from 'tfjs-quantization/tflite';
+ *
+ * const {head, tail, total, required} = arenaSize(await toTFLite(q, {inputType: 'int8'}));
+ * console.log(head, tail, total, required);
+ * ```
+ */
 export interface ArenaSize {
   /** Bytes for activations, and for what kernels compute with. */
   readonly head: number;
@@ -203,11 +213,14 @@ function problemsOf(file: ModelFile): string[] {
  * mostly less than the tail leaves free: `interpreter.arena_used_bytes()` tells on the device.
  *
  * @param bytes - what toTFLite gave, or any .tflite file with one subgraph.
+ * @returns bytes: what its two ends take, and what it must have.
  * @throws if it has operators that TensorFlow Lite Micro has not, or whose memory a file does not tell.
  *
  * @example
- * ```ts
- * const {required} = arenaSize(bytes);
+ * ```js
+ * import {arenaSize, toTFLite} from 'tfjs-quantization/tflite';
+ *
+ * const {required} = arenaSize(await toTFLite(q));
  * console.log(`alignas(16) uint8_t arena[${required}];`);
  * ```
  */

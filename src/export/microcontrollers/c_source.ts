@@ -6,7 +6,18 @@ import {adderOf, operatorProblems} from './kernels';
 import {labelsIn} from './labels';
 import {type FileTensor, type ModelFile, readModel, sizeOf} from './model_file';
 
-/** What {@link cSource} and {@link arduinoSketch} take. */
+/**
+ * What {@link cSource} and {@link arduinoSketch} take.
+ *
+ * @example
+ * ```js
+ * import {cSource, toTFLite} from 'tfjs-quantization/tflite';
+ *
+ * const labels = ['up', 'down', 'left', 'right'];
+ * const files = cSource(await toTFLite(q), {name: 'gestures', labels});
+ * console.log([...files.keys()].join(' ')); // gestures_model.h gestures_model.cpp
+ * ```
+ */
 export interface CSourceOptions {
   /** What the names of files, and of all in them, begin with: an identifier of C. */
   readonly name: string;
@@ -177,8 +188,14 @@ export function sourceFiles(parts: SourceParts): [file: string, text: string][] 
  * @throws if TensorFlow Lite Micro does not have an operator of the model.
  *
  * @example
- * ```ts
- * for (const [file, text] of cSource(bytes, {name: 'gestures'})) await fs.writeFile(file, text);
+ * ```js
+ * import {writeFile} from 'node:fs/promises';
+ * import {cSource, toTFLite} from 'tfjs-quantization/tflite';
+ *
+ * const bytes = await toTFLite(q, {inputType: 'int8', outputType: 'int8'});
+ * for (const [file, text] of cSource(bytes, {name: 'gestures'})) {
+ *   await writeFile(file, text);
+ * }
  * ```
  */
 export function cSource(bytes: Uint8Array, options: CSourceOptions): Map<string, string> {

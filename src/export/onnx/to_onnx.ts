@@ -10,7 +10,21 @@ import {lower} from './lower';
 import {writeModel} from './model_proto';
 import {hasOperation} from './operations';
 
-/** What {@link toONNX} takes. */
+/**
+ * What {@link toONNX} takes.
+ *
+ * @example
+ * ```js
+ * import {toONNX} from 'tfjs-quantization/onnx';
+ *
+ * const bytes = await toONNX(q, {
+ *   opset: 17,
+ *   layout: 'NCHW',
+ *   weightType: 'uint8',
+ *   batchSize: 1,
+ * });
+ * ```
+ */
 export interface ONNXOptions {
   /** The version of ONNX's operators, from 13 on; 21 by default, the first with int16 and int4. */
   readonly opset?: number;
@@ -82,9 +96,12 @@ const RULES: Rules<ONNXOptions> = {
  * @throws with all layers at once that cannot be written, before anything is.
  *
  * @example
- * ```ts
- * const bytes = await toONNX(q);
- * await fs.writeFile('model.onnx', bytes);
+ * ```js
+ * import {writeFile} from 'node:fs/promises';
+ * import {toONNX} from 'tfjs-quantization/onnx';
+ *
+ * await writeFile('integers.onnx', await toONNX(q));
+ * await writeFile('float.onnx', await toONNX(model));
  * ```
  */
 export async function toONNX(model: LayersModel, options: ONNXOptions = {}): Promise<Uint8Array> {

@@ -12,7 +12,22 @@ import {smallModel} from './small_model';
 import type {SmallModel} from './stored';
 import {quantizingLayers} from '../../qat/quantized_layers/quantizing';
 
-/** What {@link quantizedSaveHandler} keeps. */
+/**
+ * What {@link quantizedSaveHandler} keeps.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {quantizedSaveHandler} from 'tfjs-quantization/qat';
+ *
+ * const handler = tf.io.withSaveHandler(async artifacts => {
+ *   const modelArtifactsInfo = tf.io.getModelArtifactsInfoForJSON(artifacts);
+ *   console.log(`${modelArtifactsInfo.weightDataBytes} bytes of weights`);
+ *   return {modelArtifactsInfo};
+ * });
+ * await q.save(quantizedSaveHandler(handler, {fakeQuant: true}));
+ * ```
+ */
 export interface QuantizedSaveOptions {
   /** Keeps the rounding: the model loads where this package is, and computes what it computed. False by default. */
   readonly fakeQuant?: boolean;
@@ -141,10 +156,13 @@ function handlerFor(destination: string | io.IOHandler): io.IOHandler {
  * @param destination - where to: what `model.save` takes, a URL or a handler.
  * @param options - whether to keep the rounding; not by default.
  * @returns a handler to save with. Saving fails, before anything is saved, with all weights at once that hold NaN or Infinity.
+ * @throws if nothing saves to `destination`, or an option is unknown.
  *
  * @example
- * ```ts
- * await q.save(quantizedSaveHandler('downloads://my-model'));
+ * ```js
+ * import {quantizedSaveHandler} from 'tfjs-quantization/qat';
+ *
+ * await q.save(quantizedSaveHandler('indexeddb://my-model')); // or 'downloads://my-model'
  * ```
  */
 export function quantizedSaveHandler(

@@ -2,7 +2,17 @@
 import {needsInt16, refined, type ValueGrid} from '../../inference/grids';
 import {type Storage, storageOf} from '../../inference/storage';
 
-/** How numbers come into the model, or out of it. */
+/**
+ * How numbers come into the model, or out of it.
+ *
+ * @example
+ * ```js
+ * import {toTFLite} from 'tfjs-quantization/tflite';
+ *
+ * // A camera's images in, scores of a byte out.
+ * const bytes = await toTFLite(q, {inputType: 'uint8', outputType: 'int8'});
+ * ```
+ */
 export type PortType = 'float32' | 'int8' | 'uint8' | 'int16';
 
 /** The grid on which an operator of int16 is given what is on `grid`: with steps small enough for biases, too. */

@@ -28,7 +28,17 @@ import {rewritten} from './rewrite';
 import type {PortType} from './storage';
 import {float16Problems, type WeightType, withWeights} from './weights';
 
-/** How far an export is. */
+/**
+ * How far an export is.
+ *
+ * @example
+ * ```js
+ * import {toTFLite} from 'tfjs-quantization/tflite';
+ *
+ * const onProgress = ({done, total}) => console.log(`${done} of ${total} layers`);
+ * const bytes = await toTFLite(q, {onProgress});
+ * ```
+ */
 export interface ExportProgress {
   /** Layers whose numbers are read. */
   readonly done: number;
@@ -36,7 +46,21 @@ export interface ExportProgress {
   readonly total: number;
 }
 
-/** What {@link toTFLite} takes. */
+/**
+ * What {@link toTFLite} takes.
+ *
+ * @example
+ * ```js
+ * import {toTFLite} from 'tfjs-quantization/tflite';
+ *
+ * const bytes = await toTFLite(q, {
+ *   inputType: 'uint8',
+ *   outputType: 'int8',
+ *   labels: ['up', 'down', 'left', 'right'],
+ *   description: 'Gestures',
+ * });
+ * ```
+ */
 export interface TFLiteOptions {
   /**
    * How the inputs come in: 'float32' (the default), or the integers that microcontrollers like to work on. 'int8' and
@@ -140,9 +164,13 @@ const LABEL_FILE = 'labels.txt';
  * @throws with all layers at once that cannot be written, before anything is.
  *
  * @example
- * ```ts
- * const bytes = await toTFLite(q, {labels: ['cat', 'dog']});
- * await fs.writeFile('model.tflite', bytes);
+ * ```js
+ * import {writeFile} from 'node:fs/promises';
+ * import {toTFLite} from 'tfjs-quantization/tflite';
+ *
+ * const labels = ['up', 'down', 'left', 'right'];
+ * await writeFile('integers.tflite', await toTFLite(q, {labels}));
+ * await writeFile('float16.tflite', await toTFLite(model, {weights: 'float16'}));
  * ```
  */
 export async function toTFLite(model: LayersModel, options: TFLiteOptions = {}): Promise<Uint8Array> {

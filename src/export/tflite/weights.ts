@@ -9,7 +9,16 @@ import {asFloat16, asIntegers, Floats, LARGEST_FLOAT16, INFINITE_FLOAT16, stepsO
 import {hasOption, type OperatorName, type Options} from './schema';
 import {TensorList} from './tensor_list';
 
-/** What the weights of a model that is not quantized are stored as. */
+/**
+ * What the weights of a model that is not quantized are stored as.
+ *
+ * @example
+ * ```js
+ * import {toTFLite} from 'tfjs-quantization/tflite';
+ *
+ * const bytes = await toTFLite(model, {weights: 'int8'});
+ * ```
+ */
 export type WeightType = 'float32' | 'float16' | 'int8' | 'int4';
 
 /** From how many numbers on weights become integers. */

@@ -13,13 +13,15 @@ import type {Segment} from './segments';
 
 /** A name for each thing, made longer where it is taken. */
 class Names {
-  readonly #taken = new Set<string>();
+  /** With the number to try next, as thousands may want the same name. */
+  readonly #taken = new Map<string, number>();
 
   /** Takes a name, or the next that is free. */
   take(wanted: string): string {
     let name = wanted;
-    for (let i = 1; this.#taken.has(name); i++) name = `${wanted}_${i}`;
-    this.#taken.add(name);
+    let next = this.#taken.get(wanted) ?? 1;
+    for (; this.#taken.has(name); next++) name = `${wanted}_${next}`;
+    this.#taken.set(wanted, next).set(name, 1);
     return name;
   }
 }

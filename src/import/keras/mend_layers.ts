@@ -120,7 +120,10 @@ function mendArtifacts(artifacts: io.ModelArtifacts): io.ModelArtifacts {
  *
  * @example
  * ```js
- * const model = await tf.loadLayersModel(mendLayers('model/model.json'));
+ * import * as tf from '@tensorflow/tfjs';
+ * import {mendLayers} from 'tfjs-quantization/import';
+ *
+ * const ofKeras3 = await tf.loadLayersModel(mendLayers('model/model.json'));
  * ```
  *
  * @param source - what `tf.loadLayersModel` takes: the model's URL, or an IOHandler (`tf.io.browserFiles(files)`, ...); and an

@@ -22,7 +22,21 @@ import {TensorProbe} from './tensor_report';
 
 export type {QuantizationReport};
 
-/** How {@link analyzeQuantization} goes about it. */
+/**
+ * How {@link analyzeQuantization} goes about it.
+ *
+ * @example
+ * ```js
+ * import {analyzeQuantization} from 'tfjs-quantization/qat';
+ *
+ * const report = await analyzeQuantization(q, model, images, {
+ *   samples: 64,
+ *   sensitivity: 'without',
+ *   onProgress: ({done, total}) => console.log(`${done} of ${total} passes`),
+ * });
+ * report.print();
+ * ```
+ */
 export interface AnalyzeOptions {
   /** How many samples to look at; 128 by default. What more there are is left alone. */
   readonly samples?: number;
@@ -102,7 +116,9 @@ function gainOf(whole: Agreement, without: Agreement): Loss {
  * if either model is at work in another call; or with the reason of the signal.
  *
  * @example
- * ```ts
+ * ```js
+ * import {analyzeQuantization, calibrate, quantizeModel} from 'tfjs-quantization/qat';
+ *
  * const q = quantizeModel(model, {weights: {numBits: 4}});
  * await calibrate(q, images);
  * const report = await analyzeQuantization(q, model, images);

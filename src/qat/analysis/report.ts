@@ -8,7 +8,19 @@ import type {Shown, TensorHistogram} from './tensor_histogram';
 import type {TensorReport} from './tensor_report';
 import {percent, short} from './words';
 
-/** How much of the outputs' agreement a layer costs. */
+/**
+ * How much of the outputs' agreement a layer costs.
+ *
+ * @example
+ * ```js
+ * import {analyzeQuantization} from 'tfjs-quantization/qat';
+ *
+ * const {rows} = await analyzeQuantization(q, model, images, {sensitivity: 'only'});
+ * const {layer, only} = rows[0];
+ * console.log(`alone, ${layer} costs a divergence of ${only.divergence}`);
+ * console.log(`and changes the class of ${100 * only.top1} %`);
+ * ```
+ */
 export interface Loss {
   /** Of the divergence: see {@link Agreement}. */
   readonly divergence: number;
@@ -16,7 +28,19 @@ export interface Loss {
   readonly top1: number | undefined;
 }
 
-/** A layer that rounds. */
+/**
+ * A layer that rounds.
+ *
+ * @example
+ * ```js
+ * import {analyzeQuantization} from 'tfjs-quantization/qat';
+ *
+ * const {rows} = await analyzeQuantization(q, model, images);
+ * for (const {layer, className, only, tensors} of rows) {
+ *   console.log(layer, className, only.divergence, `${tensors.length} tensors`);
+ * }
+ * ```
+ */
 export interface LayerReport {
   /** The layer's name. */
   readonly layer: string;
@@ -33,7 +57,20 @@ export interface LayerReport {
   readonly tensors: readonly TensorReport[];
 }
 
-/** What {@link analyzeQuantization} found. Numbers alone: there is nothing to dispose of. */
+/**
+ * What {@link analyzeQuantization} found. Numbers alone: there is nothing to dispose of.
+ *
+ * @example
+ * ```js
+ * import {analyzeQuantization} from 'tfjs-quantization/qat';
+ *
+ * const report = await analyzeQuantization(q, model, images);
+ * report.print(); // the whole, the layers with their tensors, and what to do
+ * const [worst] = report.rows;
+ * console.log(worst.layer, worst.only.divergence, worst.without.top1);
+ * const svg = report.histogram('conv', 'kernel').plot();
+ * ```
+ */
 export interface QuantizationReport {
   /** How many samples it is of. */
   readonly samples: number;

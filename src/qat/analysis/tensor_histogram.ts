@@ -2,7 +2,20 @@
 import type {Histogram} from '../../quantizer/histogram';
 import type {IntegerGrid} from '../../quantizer/levels';
 
-/** Counts of a tensor's values, before they are rounded, and the grid that they are rounded to. */
+/**
+ * Counts of a tensor's values, before they are rounded, and the grid that they are rounded to.
+ *
+ * @example
+ * ```js
+ * import {writeFile} from 'node:fs/promises';
+ * import {analyzeQuantization} from 'tfjs-quantization/qat';
+ *
+ * const report = await analyzeQuantization(q, model, images, {sensitivity: 'none'});
+ * const histogram = report.histogram('scores', 'kernel');
+ * console.log(histogram.unit, histogram.levels.length); // steps 255
+ * await writeFile('scores.svg', histogram.plot());
+ * ```
+ */
 export interface TensorHistogram {
   /** What the numbers here are: values or, where channels have ranges of their own, steps of each channel's grid. */
   readonly unit: 'value' | 'steps';

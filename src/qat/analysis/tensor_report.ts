@@ -7,7 +7,19 @@ import {adviceOn, type Circumstances} from './advice';
 import {TensorErrors} from './tensor_errors';
 import {type Shown, shownOf} from './tensor_histogram';
 
-/** What rounding does to one tensor: a weight, or an activation over all samples. */
+/**
+ * What rounding does to one tensor: a weight, or an activation over all samples.
+ *
+ * @example
+ * ```js
+ * import {analyzeQuantization} from 'tfjs-quantization/qat';
+ *
+ * const {rows} = await analyzeQuantization(q, model, images, {sensitivity: 'none'});
+ * for (const {what, numBits, snr, clipped, advice} of rows.flatMap(row => row.tensors)) {
+ *   console.log(what, numBits, `${snr} dB`, `${100 * clipped} % clipped`, advice.join(' '));
+ * }
+ * ```
+ */
 export interface TensorReport {
   /** What is rounded: a weight by name, 'before activation', 'between', 'output'. */
   readonly what: string;

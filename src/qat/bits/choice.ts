@@ -2,7 +2,19 @@
 import type {QuantizeOptions} from '../options/options';
 import type {Agreement} from '../outputs/agreement';
 
-/** Widths of all layers, what they take, and what is to be expected of them. */
+/**
+ * Widths of all layers, what they take, and what is to be expected of them.
+ *
+ * @example
+ * ```js
+ * import {chooseBits} from 'tfjs-quantization/qat';
+ *
+ * const {front} = await chooseBits(model, images, {bitsPerWeight: 4, widths: [4, 8]});
+ * for (const {bytes, predicted, options} of front) {
+ *   console.log(bytes, predicted, options.layers);
+ * }
+ * ```
+ */
 export interface BitPoint {
   /** Bytes of all parameters: as `ChooseBitsOptions.bytes` counts them. */
   readonly bytes: number;
@@ -21,7 +33,19 @@ export interface BitPoint {
   readonly options: QuantizeOptions;
 }
 
-/** The weights or the activations of a layer, or of several of one name. */
+/**
+ * The weights or the activations of a layer, or of several of one name.
+ *
+ * @example
+ * ```js
+ * import {chooseBits} from 'tfjs-quantization/qat';
+ *
+ * const {rows} = await chooseBits(model, images, {bitsPerWeight: 6, widths: [4, 8]});
+ * for (const {layer, count, numBits, losses} of rows) {
+ *   console.log(layer, count, numBits, losses[4], losses[8]);
+ * }
+ * ```
+ */
 export interface BitRow {
   /** The layer's name. */
   readonly layer: string;
@@ -39,7 +63,20 @@ export interface BitRow {
   readonly losses: Readonly<Record<number, number>>;
 }
 
-/** What chooseBits found. */
+/**
+ * What chooseBits found.
+ *
+ * @example
+ * ```js
+ * import {writeFile} from 'node:fs/promises';
+ * import {chooseBits, quantizeModel} from 'tfjs-quantization/qat';
+ *
+ * const bits = await chooseBits(model, images, {bytes: 300, widths: [2, 4, 8]});
+ * console.log(bits.bitsPerWeight, bits.measured.divergence);
+ * await writeFile('bits.svg', bits.plot());
+ * const q = quantizeModel(model, bits.options);
+ * ```
+ */
 export interface BitChoice extends BitPoint {
   /** How well the outputs agree with the float model's, once it is quantized by the options and calibrated. */
   readonly measured: Agreement;

@@ -39,8 +39,11 @@ function copyOf(model: LayersModel): LayersModel {
  * is aborted, its reason.
  *
  * @example
- * ```ts
- * const bits = await chooseBits(model, images, {bytes: 300e3, bitsPerActivation: 6, reestimateBatchNorm: true});
+ * ```js
+ * import {calibrate, chooseBits, quantizeModel} from 'tfjs-quantization/qat';
+ *
+ * const options = {bitsPerWeight: 4, reestimateBatchNorm: true};
+ * const bits = await chooseBits(model, images, options);
  * bits.print();
  * const q = quantizeModel(model, bits.options);
  * await calibrate(q, images, {reestimateBatchNorm: true});

@@ -43,9 +43,13 @@ import {DISTIL, type DistilOptions, type DistilResult, type SampleFunction} from
  * in its best state so far.
  *
  * @example
- * ```ts
+ * ```js
+ * import {distil, quantizeModel} from 'tfjs-quantization/qat';
+ *
  * const q = quantizeModel(model, {weights: {numBits: 4}});
- * await distil(q, model, images, {onProgress: ({step, steps, loss}) => console.log(`${step} of ${steps}: ${loss}`)});
+ * const onProgress = ({step, steps, loss}) => console.log(`${step} of ${steps}: ${loss}`);
+ * const {loss} = await distil(q, model, images, {steps: 60, onProgress});
+ * console.log(`divergence: ${loss.before} before, ${loss.after} after`);
  * ```
  */
 export async function distil(

@@ -21,6 +21,14 @@ const RATES = {
  * What a rate is of. 'absolute': a step changes each weight by about the rate, which serves where a BatchNormalization follows,
  * whatever the size of weights. 'relative': it changes each by that share of the root mean square of its output channel, which
  * serves where statistics are folded into weights, so that those of channels differ a hundredfold.
+ *
+ * @example
+ * ```js
+ * import {distil} from 'tfjs-quantization/qat';
+ *
+ * const {rate} = await distil(q, model, images, {steps: 20, learningRate: 1e-3});
+ * console.log(rate); // absolute
+ * ```
  */
 export type RateKind = 'absolute' | 'relative';
 

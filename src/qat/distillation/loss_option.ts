@@ -12,10 +12,34 @@ const KINDS = {
   meanSquaredError: 'linear',
 } as const satisfies Readonly<Record<Extract<DistilLoss, string>, OutputKind>>;
 
-/** A loss by name, or as a function of the teacher's outputs and the student's, which gives a scalar. */
+/**
+ * A loss by name, or as a function of the teacher's outputs and the student's, which gives a scalar.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {distil} from 'tfjs-quantization/qat';
+ *
+ * await distil(q, model, images, {steps: 20, loss: 'categoricalCrossentropy'});
+ * const huber = (teacher, student) => tf.losses.huberLoss(teacher, student).asScalar();
+ * await distil(q, model, images, {steps: 20, loss: huber});
+ * ```
+ */
 export type DistilLoss = 'categoricalCrossentropy' | 'binaryCrossentropy' | 'meanSquaredError' | OutputLoss;
 
-/** One loss for all outputs, or one for each: in their order, or by their names. */
+/**
+ * One loss for all outputs, or one for each: in their order, or by their names.
+ *
+ * @example
+ * ```js
+ * import {distil} from 'tfjs-quantization/qat';
+ *
+ * await distil(q, model, images, {
+ *   steps: 20,
+ *   loss: {scores: 'meanSquaredError'}, // by the outputs' names
+ * });
+ * ```
+ */
 export type DistilLosses = DistilLoss | readonly DistilLoss[] | Readonly<Record<string, DistilLoss>>;
 
 const NAME = /*#__PURE__*/ oneOf(...Object.keys(KINDS));

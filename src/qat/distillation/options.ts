@@ -4,10 +4,34 @@ import type {Inputs} from '../tools/samples';
 import type {RateKind} from './learning_rate';
 import {type DistilLosses, lossRule} from './loss_option';
 
-/** Samples that a function makes anew for each step: augmented images. They are disposed of after use. */
+/**
+ * Samples that a function makes anew for each step: augmented images. They are disposed of after use.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {distil} from 'tfjs-quantization/qat';
+ *
+ * const noisy = x => tf.tidy(() => x.add(tf.randomNormal(x.shape, 0, 0.1)));
+ * const augmented = step => noisy(images.slice(32 * (step % 4), 32));
+ * await distil(q, model, augmented, {steps: 20});
+ * ```
+ */
 export type SampleFunction = (step: number) => Inputs | Promise<Inputs>;
 
-/** How far {@link distil} is. */
+/**
+ * How far {@link distil} is.
+ *
+ * @example
+ * ```js
+ * import {distil} from 'tfjs-quantization/qat';
+ *
+ * const onProgress = ({step, steps, loss}) => {
+ *   console.log(`${step} of ${steps}: ${loss ?? 'trying rates'}`);
+ * };
+ * await distil(q, model, images, {steps: 20, onProgress});
+ * ```
+ */
 export interface DistilProgress {
   /** Steps done. */
   readonly step: number;
@@ -17,7 +41,18 @@ export interface DistilProgress {
   readonly loss: number | undefined;
 }
 
-/** How {@link distil} trains. */
+/**
+ * How {@link distil} trains.
+ *
+ * @example
+ * ```js
+ * import {distil} from 'tfjs-quantization/qat';
+ *
+ * const {signal} = new AbortController(); // whose abort() stops it
+ * const options = {steps: 30, batchSize: 32, learningRate: 1e-3, seed: 1, signal};
+ * await distil(q, model, images, options);
+ * ```
+ */
 export interface DistilOptions {
   /** Steps of training; 240 by default. */
   readonly steps?: number;
@@ -49,7 +84,17 @@ export interface DistilOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What {@link distil} reached. */
+/**
+ * What {@link distil} reached.
+ *
+ * @example
+ * ```js
+ * import {distil} from 'tfjs-quantization/qat';
+ *
+ * const {loss, rate, undone} = await distil(q, model, images, {steps: 20});
+ * console.log(loss.before, loss.after, rate, undone);
+ * ```
+ */
 export interface DistilResult {
   /** The loss over the samples, in inference, before the first step and after the last. */
   readonly loss: {readonly before: number; readonly after: number};

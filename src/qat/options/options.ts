@@ -4,7 +4,16 @@ import type {CustomLayers} from '../../layers/weights';
 import type {FakeQuantizerOptions, Observer} from '../../quantizer/options';
 import type {End} from '../placement/ends';
 
-/** How weights are quantized. */
+/**
+ * How weights are quantized.
+ *
+ * @example
+ * ```js
+ * import {quantizeModel} from 'tfjs-quantization/qat';
+ *
+ * const q = quantizeModel(model, {weights: {numBits: 4, perChannel: false}});
+ * ```
+ */
 export interface WeightOptions {
   /** Width, 2 to 16 bits; 8 by default. */
   readonly numBits?: number;
@@ -22,7 +31,16 @@ export interface WeightOptions {
   readonly zeroFree?: boolean;
 }
 
-/** How activations are quantized. */
+/**
+ * How activations are quantized.
+ *
+ * @example
+ * ```js
+ * import {quantizeModel} from 'tfjs-quantization/qat';
+ *
+ * const q = quantizeModel(model, {activations: {numBits: 16, symmetric: true, decay: 0.9}});
+ * ```
+ */
 export interface ActivationOptions {
   /** Width, 2 to 16 bits; 8 by default. */
   readonly numBits?: number;
@@ -36,7 +54,19 @@ export interface ActivationOptions {
   readonly decay?: number;
 }
 
-/** What differs for one layer; `false` leaves its weights or its activations as they are. */
+/**
+ * What differs for one layer; `false` leaves its weights or its activations as they are.
+ *
+ * @example
+ * ```js
+ * import {quantizeModel} from 'tfjs-quantization/qat';
+ *
+ * const q = quantizeModel(model, {
+ *   weights: {numBits: 4},
+ *   layers: {conv: {weights: {numBits: 8}}, scores: {activations: false}, pool: false},
+ * });
+ * ```
+ */
 export interface LayerOptions {
   /** How its weights are quantized; false leaves them float. By default as the options for all layers say. */
   readonly weights?: WeightOptions | false;
@@ -48,10 +78,32 @@ export interface LayerOptions {
  * How ranges are found. 'minMax': a weight's range is that of its values, an activation's a moving average over batches.
  * 'learned': gradient descent trains them along with the weights, from the range of least squared error for weights, from
  * the calibrated or the first batch's range for activations.
+ *
+ * @example
+ * ```js
+ * import {quantizeModel} from 'tfjs-quantization/qat';
+ *
+ * // Gradient descent learns the ranges, of 8 bits too.
+ * const q = quantizeModel(model, {recipe: 'learned'});
+ * ```
  */
 export type Recipe = 'minMax' | 'learned';
 
-/** What {@link quantizeModel} takes: see {@link TfmotOptions} for the scheme of TensorFlow's toolkit. */
+/**
+ * What {@link quantizeModel} takes: see {@link TfmotOptions} for the scheme of TensorFlow's toolkit.
+ *
+ * @example
+ * ```js
+ * import {quantizeModel} from 'tfjs-quantization/qat';
+ *
+ * const q = quantizeModel(model, {
+ *   weights: {numBits: 3},
+ *   activations: {numBits: 4},
+ *   keepEnds8bit: true,
+ *   ranges: {image: [0, 1]},
+ * });
+ * ```
+ */
 export interface QuantizeOptions extends LayerOptions {
   /** How weights are quantized: to 8 bits on symmetric ranges, one for each output channel, by default; false leaves them float. */
   readonly weights?: WeightOptions | false;
@@ -85,7 +137,16 @@ export interface QuantizeOptions extends LayerOptions {
   readonly customLayers?: CustomLayers;
 }
 
-/** What {@link quantizeModel} takes to do exactly as TensorFlow's toolkit does by default: all else is fixed. */
+/**
+ * What {@link quantizeModel} takes to do exactly as TensorFlow's toolkit does by default: all else is fixed.
+ *
+ * @example
+ * ```js
+ * import {quantizeModel} from 'tfjs-quantization/qat';
+ *
+ * const q = quantizeModel(model, {scheme: 'tfmot', layers: {scores: false}});
+ * ```
+ */
 export interface TfmotOptions {
   /** 'tfmot': as tfmot.quantization.keras.quantize_model. */
   readonly scheme: 'tfmot';

@@ -1,7 +1,18 @@
 /** How well one model's outputs agree with another's, counted batch by batch on the host. */
 import type {OutputKind} from './kinds';
 
-/** How well outputs agree with those of the float model. */
+/**
+ * How well outputs agree with those of the float model.
+ *
+ * @example
+ * ```js
+ * import {analyzeQuantization} from 'tfjs-quantization/qat';
+ *
+ * const {agreement} = await analyzeQuantization(q, model, images, {sensitivity: 'none'});
+ * console.log(`${100 * agreement.top1} % of classes are the float model's`);
+ * console.log(`divergence ${agreement.divergence}`);
+ * ```
+ */
 export interface Agreement {
   /**
    * How far they are apart, over all outputs alike: of probabilities the mean Kullback-Leibler divergence in nats, of other
@@ -15,7 +26,19 @@ export interface Agreement {
   readonly top1: number | undefined;
 }
 
-/** How often outputs agree where the float model decides for a class. */
+/**
+ * How often outputs agree where the float model decides for a class.
+ *
+ * @example
+ * ```js
+ * import {analyzeQuantization} from 'tfjs-quantization/qat';
+ *
+ * const {perClass} = await analyzeQuantization(q, model, images, {sensitivity: 'none'});
+ * for (const each of perClass) {
+ *   console.log(`class ${each.class}: ${each.top1} of ${each.samples} samples`);
+ * }
+ * ```
+ */
 export interface ClassAgreement {
   /** The output, counted from 0. */
   readonly output: number;

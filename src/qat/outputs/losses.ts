@@ -16,7 +16,18 @@ import {
 } from '@tensorflow/tfjs-core';
 import type {OutputKind} from './kinds';
 
-/** The loss of a student's output against a teacher's. */
+/**
+ * The loss of a student's output against a teacher's.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {distil} from 'tfjs-quantization/qat';
+ *
+ * const absolute = (teacher, student) => teacher.sub(student).abs().mean().asScalar();
+ * await distil(q, model, images, {steps: 20, loss: absolute});
+ * ```
+ */
 export type OutputLoss = (teacher: Tensor, student: Tensor) => Scalar;
 
 /**

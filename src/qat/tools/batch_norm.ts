@@ -52,13 +52,33 @@ function forceTraining(layer: Layer, training: boolean | undefined): void {
  *
  * @param model - a model.
  * @param frozen - whether the statistics stay as they are in training.
+ * @throws if `model` is none or disposed, or `frozen` no boolean.
+ *
+ * @example
+ * ```js
+ * import {freezeBatchNorm} from 'tfjs-quantization/qat';
+ *
+ * freezeBatchNorm(q); // for the last epochs
+ * q.compile({optimizer: 'adam', loss: 'categoricalCrossentropy'});
+ * await q.fit(images, labels, {epochs: 1, verbose: 0});
+ * freezeBatchNorm(q, false);
+ * ```
  */
 export function freezeBatchNorm(model: LayersModel, frozen = true): void {
   throwProblems('freezeBatchNorm', flag(frozen, 'frozen'));
   for (const layer of batchNormsOf('freezeBatchNorm', model)) forceTraining(layer, frozen ? false : undefined);
 }
 
-/** How {@link reestimateBatchNorm} goes about it. */
+/**
+ * How {@link reestimateBatchNorm} goes about it.
+ *
+ * @example
+ * ```js
+ * import {reestimateBatchNorm} from 'tfjs-quantization/qat';
+ *
+ * await reestimateBatchNorm(q, images, {samples: Infinity, batchSize: 32}); // all there are
+ * ```
+ */
 export interface ReestimateOptions {
   /** How many samples to measure, Infinity for all; 512 by default. What more there are is left alone. */
   readonly samples?: number;
@@ -246,6 +266,15 @@ export function rememberStatistics(caller: string, model: LayersModel): RangeMem
  * @param options - how many samples, and the size of a batch.
  * @throws if an option is no count, if the samples do not fit the model, or there are none; if the statistics are NaN; or if
  * the model is at work in another call. The statistics then are as they were.
+ *
+ * @example
+ * ```js
+ * import {reestimateBatchNorm} from 'tfjs-quantization/qat';
+ *
+ * q.compile({optimizer: 'adam', loss: 'categoricalCrossentropy'});
+ * await q.fit(images, labels, {epochs: 1, verbose: 0});
+ * await reestimateBatchNorm(q, images, {samples: 128});
+ * ```
  */
 export async function reestimateBatchNorm(
   model: LayersModel,

@@ -24,7 +24,17 @@ import {restartWeights, startWeights} from './weights_start';
 
 export type {CalibrationMethod};
 
-/** How far a calibration is. */
+/**
+ * How far a calibration is.
+ *
+ * @example
+ * ```js
+ * import {calibrate} from 'tfjs-quantization/qat';
+ *
+ * const onProgress = ({done, total}) => console.log(`${Math.round((100 * done) / total)} %`);
+ * await calibrate(q, images, {onProgress});
+ * ```
+ */
 export interface CalibrationProgress {
   /** Samples seen. */
   readonly done: number;
@@ -32,7 +42,20 @@ export interface CalibrationProgress {
   readonly total: number | undefined;
 }
 
-/** How {@link calibrate} goes about it. */
+/**
+ * How {@link calibrate} goes about it.
+ *
+ * @example
+ * ```js
+ * import {calibrate} from 'tfjs-quantization/qat';
+ *
+ * await calibrate(q, images, {
+ *   method: 'percentile',
+ *   percentile: 99.9,
+ *   onProgress: ({done, total}) => console.log(`${done} of ${total} samples`),
+ * });
+ * ```
+ */
 export interface CalibrateOptions {
   /** How a range comes from the values: 'mse', that of the least squared error, by default; 'minMax' or 'percentile'. */
   readonly method?: CalibrationMethod;
@@ -143,6 +166,15 @@ function fitted(
  * @param options - the method, how many samples, the batch size and a callback for the progress.
  * @throws if the samples do not fit the model, or there are none, or if the model is at work in another call: activations' ranges
  * then are as they were, and so are statistics; and after the others are set, if an activation was NaN or infinite.
+ *
+ * @example
+ * ```js
+ * import {calibrate, quantizeModel} from 'tfjs-quantization/qat';
+ *
+ * const q = quantizeModel(model);
+ * await calibrate(q, images, {reestimateBatchNorm: true});
+ * const scores = q.predict(images);
+ * ```
  */
 export async function calibrate(model: LayersModel, samples: Samples, options: CalibrateOptions = {}): Promise<void> {
   checkOptions('calibrate', options, CALIBRATE);

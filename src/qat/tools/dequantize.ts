@@ -11,6 +11,16 @@ import {isQuantizing, quantizingLayers, QuantizingWrapper} from '../quantized_la
  *
  * @param model - a quantized model, which stays as it is.
  * @returns a model of the original's layers and names.
+ * @throws if the model is not quantized, or is disposed.
+ *
+ * @example
+ * ```js
+ * import {dequantizeModel} from 'tfjs-quantization/qat';
+ *
+ * const float = dequantizeModel(q);
+ * console.log(float.getLayer('conv').getClassName()); // Conv2D
+ * const scores = float.predict(images);
+ * ```
  */
 export function dequantizeModel(model: LayersModel): LayersModel {
   quantizingLayers('dequantizeModel', model);

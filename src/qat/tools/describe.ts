@@ -16,7 +16,19 @@ import {LEFT_OUT, reasonOfKind} from '../placement/placement';
 import {QuantizedLayer} from '../quantized_layers/quantized_layer';
 import {isQuantizing, quantizingLayers, QuantizingWrapper} from '../quantized_layers/quantizing';
 
-/** One line of a description: a quantizer, or a layer that has none. */
+/**
+ * One line of a description: a quantizer, or a layer that has none.
+ *
+ * @example
+ * ```js
+ * import {describeQuantization} from 'tfjs-quantization/qat';
+ *
+ * const rows = await describeQuantization(q).read();
+ * for (const {layer, what, numBits, min, max, note} of rows) {
+ *   console.log(layer, what, numBits, min, max, note);
+ * }
+ * ```
+ */
 export interface QuantizationRow {
   /** The layer's name. */
   readonly layer: string;
@@ -38,7 +50,18 @@ export interface QuantizationRow {
   readonly note: string;
 }
 
-/** What {@link describeQuantization} gives. */
+/**
+ * What {@link describeQuantization} gives.
+ *
+ * @example
+ * ```js
+ * import {describeQuantization} from 'tfjs-quantization/qat';
+ *
+ * const description = describeQuantization(q);
+ * await description.print(line => console.log(line));
+ * const rows = await description.read();
+ * ```
+ */
 export interface QuantizationDescription {
   /** Reads the ranges, and gives the rows. */
   readonly read: () => Promise<readonly QuantizationRow[]>;
@@ -146,6 +169,15 @@ function noted(lines: readonly Line[], norm: Layer): Line {
  *
  * @param model - a quantized model.
  * @returns ways to read that as rows, and to print them.
+ * @throws if the model is not quantized, or is disposed.
+ *
+ * @example
+ * ```js
+ * import {describeQuantization} from 'tfjs-quantization/qat';
+ *
+ * // What is rounded where, on which ranges, and what is not and why.
+ * await describeQuantization(q).print();
+ * ```
  */
 export function describeQuantization(model: LayersModel): QuantizationDescription {
   quantizingLayers('describeQuantization', model);

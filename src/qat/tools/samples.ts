@@ -3,13 +3,45 @@ import {Tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {type Rule, shown, throwProblems} from '../../check/rules';
 
-/** What a model is given: a tensor, one for each of its inputs, or one by the name of each input. */
+/**
+ * What a model is given: a tensor, one for each of its inputs, or one by the name of each input.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {calibrate} from 'tfjs-quantization/qat';
+ *
+ * await calibrate(q, images); // of a model with one input
+ * await calibrate(q, {image: images}); // by the names of inputs, one or more
+ * ```
+ */
 export type Inputs = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>>;
 
-/** A batch, by itself or with the targets that training takes, which are left alone. */
+/**
+ * A batch, by itself or with the targets that training takes, which are left alone.
+ *
+ * @example
+ * ```js
+ * import {calibrate} from 'tfjs-quantization/qat';
+ *
+ * const [xs, ys] = [images.slice(0, 64), labels.slice(0, 64)];
+ * await calibrate(q, [{xs, ys}]); // ys are left alone
+ * ```
+ */
 export type Batch = Inputs | {readonly xs: Inputs; readonly ys?: unknown};
 
-/** What tf.data makes, batched: of batches as `fitDataset` takes them, or of inputs alone. */
+/**
+ * What tf.data makes, batched: of batches as `fitDataset` takes them, or of inputs alone.
+ *
+ * @example
+ * ```js
+ * import * as tf from '@tensorflow/tfjs';
+ * import {calibrate} from 'tfjs-quantization/qat';
+ *
+ * const dataset = tf.data.array(images.unstack()).batch(32);
+ * await calibrate(q, dataset);
+ * ```
+ */
 export interface BatchedDataset {
   /** How many batches there are, if that is known. */
   readonly size?: number | null;
@@ -21,6 +53,17 @@ export interface BatchedDataset {
  * All samples, as {@link Batch}, or batches one after the other: a tf.data.Dataset, an array, a generator. An array of
  * tensors is one for each of the model's inputs. Batches that a dataset makes are disposed of after use, as `fitDataset`
  * does; all others stay the caller's.
+ *
+ * @example
+ * ```js
+ * import {calibrate} from 'tfjs-quantization/qat';
+ *
+ * await calibrate(q, images); // all in one
+ * async function* batches() {
+ *   for (let start = 0; start < 128; start += 32) yield images.slice(start, 32);
+ * }
+ * await calibrate(q, batches());
+ * ```
  */
 export type Samples = Batch | BatchedDataset | Iterable<Batch> | AsyncIterable<Batch>;
 

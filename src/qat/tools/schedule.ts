@@ -8,13 +8,36 @@ import {freezeRanges, setFakeQuant} from './control';
 import {checkSamples, isTensor, isWhole, sampleRule, type Samples} from './samples';
 import {quantizingLayers} from '../quantized_layers/quantizing';
 
-/** Training samples for {@link ScheduleOptions.reestimateBatchNorm}, and how many of them are measured. */
+/**
+ * Training samples for {@link ScheduleOptions.reestimateBatchNorm}, and how many of them are measured.
+ *
+ * @example
+ * ```js
+ * import {quantizationSchedule} from 'tfjs-quantization/qat';
+ *
+ * q.compile({optimizer: 'adam', loss: 'categoricalCrossentropy'});
+ * const reestimateBatchNorm = {data: images, samples: 128, batchSize: 32};
+ * const callbacks = quantizationSchedule({reestimateBatchNorm});
+ * await q.fit(images, labels, {epochs: 1, callbacks, verbose: 0});
+ * ```
+ */
 export interface ScheduledReestimate extends ReestimateOptions {
   /** The samples. */
   readonly data: Samples;
 }
 
-/** What happens after how many steps, counted from the first of the first `fit` that the schedule is given to. */
+/**
+ * What happens after how many steps, counted from the first of the first `fit` that the schedule is given to.
+ *
+ * @example
+ * ```js
+ * import {quantizationSchedule} from 'tfjs-quantization/qat';
+ *
+ * q.compile({optimizer: 'adam', loss: 'categoricalCrossentropy'});
+ * const callbacks = quantizationSchedule({freezeBatchNormAfter: 2, freezeRangesAfter: 4});
+ * await q.fit(images, labels, {epochs: 2, callbacks, verbose: 0});
+ * ```
+ */
 export interface ScheduleOptions {
   /** Steps that train float, while ranges are measured; rounds from the start by default. */
   readonly quantizeAfter?: number;
@@ -159,6 +182,20 @@ function haveCallbacksMixed(): void {
  * @throws if a number of steps is negative or no integer, or if samples are none. `fit` is rejected at its begin if the
  * model is not quantized, if the samples do not fit it, or if the schedule is at work in a fit of another model; at its end
  * if statistics cannot be measured.
+ *
+ * @example
+ * ```js
+ * import {quantizationSchedule, quantizeModel} from 'tfjs-quantization/qat';
+ *
+ * const q = quantizeModel(model, {weights: {numBits: 4}});
+ * q.compile({optimizer: 'adam', loss: 'categoricalCrossentropy'});
+ * const callbacks = quantizationSchedule({
+ *   quantizeAfter: 4, // steps
+ *   freezeRangesAfter: 8,
+ *   reestimateBatchNorm: images,
+ * });
+ * await q.fit(images, labels, {epochs: 3, callbacks, verbose: 0});
+ * ```
  */
 export function quantizationSchedule(options: ScheduleOptions): Callback {
   checkOptions('quantizationSchedule', options, SCHEDULE);

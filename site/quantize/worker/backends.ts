@@ -1,0 +1,54 @@
+/** tfjs's backends, in the order in which they are wanted. */
+import '@tensorflow/tfjs-backend-webgpu';
+import * as tf from 'tfjs-quantization/tf';
+import {hastenCpu} from '../../../lab/fast_cpu';
+
+const NAMES = ['webgpu', 'webgl', 'cpu'];
+
+hastenCpu();
+
+/** A renderer in software that stands in for a GPU, slower than all else. */
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|basic render/i;
+
+async function hasGpu(): Promise<boolean> {
+  try {
+    const adapter = await navigator.gpu?.requestAdapter();
+    if (!adapter) return false;
+    const {isFallbackAdapter, description, device, vendor, architecture} = adapter.info;
+    return !isFallbackAdapter && !SOFTWARE.test(`${vendor} ${architecture} ${device} ${description}`);
+  } catch {
+    return false;
+  }
+}
+
+/** Makes a backend tfjs's own. Whether it is there. */
+async function opened(name: string): Promise<boolean> {
+  try {
+    return await tf.setBackend(name);
+  } catch {
+    return false;
+  }
+}
+
+let available: Promise<string[]> | undefined;
+
+/** Those that work here. */
+async function probed(): Promise<string[]> {
+  const working: string[] = [];
+  for (const name of NAMES) {
+    if (name === 'webgpu' && !(await hasGpu())) continue;
+    if (await opened(name)) working.push(name);
+  }
+  return working;
+}
+
+/** Makes the backend of a name tfjs's own, or the first that works. */
+export async function openBackend(name?: string): Promise<{name: string; available: readonly string[]}> {
+  const all = await (available ??= probed());
+  const chosen = name ?? all[0]!;
+  if (!all.includes(chosen) || !(await opened(chosen))) {
+    await opened(all.at(-1)!);
+    throw new Error(`This browser has no ${chosen}. There are ${all.join(', ')}.`);
+  }
+  return {name: tf.getBackend(), available: all};
+}

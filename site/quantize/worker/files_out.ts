@@ -1,0 +1,153 @@
+/** Files of what is on the bench. */
+import {zipSync} from 'fflate';
+import {toONNX} from 'tfjs-quantization/onnx';
+import {quantizedSaveHandler, quantizedWeights} from 'tfjs-quantization/qat';
+import * as tf from 'tfjs-quantization/tf';
+import {arduinoSketch, arenaSize, cSource, toTFLite, type TFLiteOptions} from 'tfjs-quantization/tflite';
+import type {FileKind, WrittenFile} from './contract';
+import type {Job} from './job';
+
+/** What files are made of. */
+export interface Written {
+  readonly name: string;
+  readonly labels: readonly string[] | undefined;
+  readonly float: tf.LayersModel;
+  readonly q: tf.LayersModel | undefined;
+  /** Whether some layers stay float. */
+  readonly isMixed: boolean;
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** A name that files, and C, may have. */
+export function plainName(name: string): string {
+  const plain = name
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .replace(/[^A-Za-z0-9]+/g, '_')
+    .replace(/^_+|_+$/g, '')
+    .slice(0, 40);
+  return /^[A-Za-z]/.test(plain) ? plain : `model${plain && `_${plain}`}`;
+}
+
+/** Labels that a file takes: of one line each. */
+const linesOf = (labels: readonly string[] | undefined) => labels?.map(label => label.replace(/[\r\n]+/g, ' '));
+
+const INTEGER_PORTS = {inputType: 'int8', outputType: 'int8'} as const;
+
+const OF_FLOAT: Readonly<Partial<Record<FileKind, TFLiteOptions['weights']>>> = {
+  'tflite-float32': 'float32',
+  'tflite-float16': 'float16',
+  'tflite-dynamic-int8': 'int8',
+  'tflite-dynamic-int4': 'int4',
+};
+
+export async function writeFile(kind: FileKind, bench: Written, job: Job): Promise<WrittenFile> {
+  const name = plainName(bench.name);
+  const file = (ending: string, content: BlobPart, note?: string): WrittenFile => ({
+    kind,
+    name: `${name}${ending}`,
+    data: new Blob([content]),
+    note,
+  });
+  const weights = OF_FLOAT[kind];
+  if (weights)
+    return file(
+      `_${weights === 'int8' || weights === 'int4' ? `dynamic_${weights}` : weights}.tflite`,
+      await tflite(bench.float, bench, {weights}, job),
+    );
+  if (kind === 'onnx-float32') return file('_float32.onnx', await onnx(bench.float, bench, job));
+  const {q} = bench;
+  if (!q) throw new Error('This file is of the quantized model: quantize it first.');
+  switch (kind) {
+    case 'tflite':
+      return file('.tflite', await tflite(q, bench, {}, job));
+    case 'tflite-int8':
+      return file('_int8.tflite', await tflite(q, bench, INTEGER_PORTS, job));
+    case 'onnx':
+      return file('.onnx', await onnx(q, bench, job));
+    case 'tfjs':
+      return file('_tfjs.zip', zipped(await tfjsFiles(q, bench)));
+    case 'integers':
+      return file('_integers.json', await integersOf(q));
+    default:
+      return sketch(kind === 'arduino', q, bench, name, job, file);
+  }
+}
+
+type MakeFile = (ending: string, content: BlobPart, note?: string) => WrittenFile;
+
+async function sketch(
+  isArduino: boolean,
+  q: tf.LayersModel,
+  bench: Written,
+  name: string,
+  job: Job,
+  file: MakeFile,
+): Promise<WrittenFile> {
+  const bytes = await tflite(q, bench, INTEGER_PORTS, job);
+  const texts = (isArduino ? arduinoSketch : cSource)(bytes, {name});
+  // The Arduino IDE wants a sketch in a folder of its name.
+  const folder = `${name}/`;
+  const files = new Map([...texts].map(([path, text]) => [`${folder}${path}`, new TextEncoder().encode(text)]));
+  const {required} = arenaSize(bytes);
+  const note = `Needs ${required} bytes of RAM for its tensors (the arena), and ${bytes.length} bytes of flash for the model.`;
+  return file(isArduino ? '_arduino.zip' : '_cpp.zip', zipped(files), note);
+}
+
+async function tflite(
+  model: tf.LayersModel,
+  {labels, isMixed, q}: Written,
+  options: TFLiteOptions,
+  job: Job,
+): Promise<Bytes> {
+  const lines = linesOf(labels);
+  const own = isOneOutputOf(model, lines) ? {labels: lines!} : {};
+  const floatFallback = model === q && isMixed ? {floatFallback: true} : {};
+  await job.turn();
+  return (await toTFLite(model, {...options, ...own, ...floatFallback, ...progress(job)})) as Bytes;
+}
+
+/** A single output has two classes, but a file one label for each number. */
+function isOneOutputOf({outputs}: tf.LayersModel, labels: readonly string[] | undefined): boolean {
+  return labels !== undefined && outputs[0]!.shape.at(-1) === labels.length;
+}
+
+async function onnx(model: tf.LayersModel, {isMixed, q}: Written, job: Job): Promise<Bytes> {
+  await job.turn();
+  return (await toONNX(model, {...(model === q && isMixed && {floatFallback: true}), ...progress(job)})) as Bytes;
+}
+
+function progress(job: Job) {
+  return {
+    onProgress: ({done, total}: {readonly done: number; readonly total: number}) => {
+      job.signal.throwIfAborted();
+      job.tell('Writing', done, total);
+    },
+  };
+}
+
+async function tfjsFiles(q: tf.LayersModel, {labels}: Written): Promise<Map<string, Bytes>> {
+  let saved: tf.io.ModelArtifacts | undefined;
+  const keep = tf.io.withSaveHandler(artifacts => {
+    saved = artifacts;
+    return Promise.resolve({modelArtifactsInfo: {dateSaved: new Date(), modelTopologyType: 'JSON'}});
+  });
+  await q.save(quantizedSaveHandler(keep));
+  const {weightData, weightSpecs = [], ...others} = saved!;
+  const json = {...others, weightsManifest: [{paths: ['weights.bin'], weights: weightSpecs}]};
+  const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  return new Map([
+    ['model.json', text(json)],
+    ['weights.bin', new Uint8Array(weightData as ArrayBuffer)],
+    ...(labels ? ([['metadata.json', text({labels})]] as const) : []),
+  ]);
+}
+
+async function integersOf(q: tf.LayersModel): Promise<string> {
+  const numbers = await quantizedWeights(q);
+  const plain = (_: string, value: unknown) => (ArrayBuffer.isView(value) ? Array.from(value as Int8Array) : value);
+  return JSON.stringify(numbers, plain);
+}
+
+const zipped = (files: ReadonlyMap<string, Bytes>) => zipSync(Object.fromEntries(files));

@@ -1,0 +1,123 @@
+/** What documents show for pages, in Chromium. */
+import {existsSync, readFileSync} from 'node:fs';
+import {extname, join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {rollup} from 'rollup';
+import {npmPackage} from '../../lab/packages.mjs';
+import {openBrowser} from '../../scripts/page.mjs';
+import configurations from '../../rollup.config.mjs';
+
+const MODULES = fileURLToPath(new URL('../../node_modules/', import.meta.url));
+
+/** What documents say lies beside a page. */
+const BESIDE = {'wasm/': '@litertjs/core/wasm/', 'ort/': 'onnxruntime-web/dist/'};
+
+/** Chromium has no https here, and gives what pages on localhost may use. */
+const HOME = 'http://localhost/';
+
+const CDN = /^https:\/\/cdn\.jsdelivr\.net\/npm\/((?:@[^/]+\/)?[^/@]+)(?:@([^/]+))?(?:\/(.+))?$/;
+
+const TYPES = {
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+  '.json': 'application/json',
+};
+
+/** A script of the package, built as for npm but not made smaller. */
+async function builtScript(file) {
+  const readable = file.replace('.min.js', '.js');
+  const configuration = configurations.find(({output}) => output.some?.(each => each.file === readable));
+  if (!configuration) return undefined;
+  const bundle = await rollup({...configuration, onLog: () => undefined});
+  const {output} = await bundle.generate(configuration.output.find(each => each.file === readable));
+  return Buffer.from(output[0].code);
+}
+
+const contentOf = path => (existsSync(path) ? readFileSync(path) : undefined);
+
+/** The folder of a package: of ours where we have the version that is asked for. */
+function folderOf(name, version) {
+  const folder = join(MODULES, name);
+  const own = existsSync(folder) && JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version;
+  return own && (!version || `${own}.`.startsWith(`${version}.`)) ? folder : npmPackage(`${name}@${version}`);
+}
+
+/** What a CDN of npm's packages answers. */
+function fromCdn(name, version, file) {
+  if (name === 'tfjs-quantization') return builtScript(file);
+  const folder = folderOf(name, version);
+  const {jsdelivr, unpkg, main} = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  return contentOf(join(folder, file ?? jsdelivr ?? unpkg ?? main));
+}
+
+/** What a URL has: the page itself, what lies beside it, what npm's packages hold. */
+function answerTo(url, own, folder) {
+  const [, name, version, file] = CDN.exec(url) ?? [];
+  if (name) return fromCdn(name, version, file);
+  const path = url.startsWith(HOME) && url.slice(HOME.length);
+  if (own[path] !== undefined) return Buffer.from(own[path]);
+  const [beside, where] = Object.entries(BESIDE).find(([prefix]) => path.startsWith?.(prefix)) ?? [];
+  return contentOf(beside ? join(MODULES, where, path.slice(beside.length)) : join(folder, path || '-'));
+}
+
+/** How long a page may take to show what it is to show. */
+const PATIENCE_MS = 120_000;
+
+/**
+ * Opens Chromium. `show(html, ends)` gives the text that a page shows once `ends` takes it; `run(script)` what a module has the
+ * console print. `folder` lies beside them. What goes wrong in a page is thrown.
+ */
+export async function openPages(folder) {
+  const browser = await openBrowser('chromium');
+
+  async function inPage(own, use) {
+    const page = await browser.newPage();
+    const printed = [];
+    const wrong = [];
+    page.on('pageerror', error => wrong.push(String(error)));
+    page.on('console', message => {
+      // LiteRT tells more than it is asked.
+      if (message.type() === 'log' && !message.text().startsWith('INFO: ')) printed.push(message.text());
+    });
+    await page.setRequestInterception(true);
+    page.on('request', async request => {
+      const url = request.url();
+      const body = url.endsWith('/favicon.ico') ? Buffer.of() : await answerTo(url.split('?')[0], own, folder);
+      if (body === undefined) wrong.push(`there is no ${url}`);
+      const path = new URL(url).pathname;
+      const contentType =
+        path === '/' ? 'text/html;charset=utf-8' : (TYPES[extname(path)] ?? 'application/octet-stream');
+      const headers = {'access-control-allow-origin': '*'};
+      await request.respond(body === undefined ? {status: 404} : {status: 200, contentType, headers, body});
+    });
+    try {
+      const result = await use(page, printed, wrong);
+      if (wrong.length > 0) throw new Error(wrong.join('\n'));
+      return result;
+    } finally {
+      await page.close();
+    }
+  }
+
+  return {
+    show: (html, ends) =>
+      inPage({'': html}, async (page, _, wrong) => {
+        await page.goto(HOME, {timeout: PATIENCE_MS});
+        for (const end = Date.now() + PATIENCE_MS; wrong.length === 0;) {
+          const text = await page.evaluate('document.body?.innerText ?? ""');
+          if (ends(text)) return text;
+          if (Date.now() > end) throw new Error(`a page still shows: ${text}`);
+          await new Promise(resolve => setTimeout(resolve, 50));
+        }
+        return '';
+      }),
+    run: script =>
+      inPage({'': '<!doctype html>', 'script.js': script}, async (page, printed) => {
+        await page.goto(HOME);
+        await page.evaluate("import('/script.js').then(() => undefined)");
+        return printed.map(line => `${line}\n`).join('');
+      }),
+    close: () => browser.close(),
+  };
+}
