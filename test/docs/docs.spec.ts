@@ -1,6 +1,6 @@
 /** What the documents show runs, and comes out as they say. */
 import {execFile, execFileSync} from 'node:child_process';
-import {readdirSync, readFileSync} from 'node:fs';
+import {existsSync, readdirSync, readFileSync} from 'node:fs';
 import {printedBy} from '../tflite/microcontrollers/compiler';
 import {wrongWith} from './commands';
 
@@ -45,7 +45,9 @@ const DOCUMENTS = ['README.md', ...readdirSync('docs').map(name => `docs/${name}
 );
 
 /** Others that show commands. */
-const COMMANDS = ['CONTRIBUTING.md', ...['accuracy', 'bench', 'demo', 'lab'].map(folder => `${folder}/README.md`)];
+const COMMANDS = ['CONTRIBUTING.md', ...readdirSync('.').map(folder => `${folder}/README.md`)].filter(
+  name => !name.startsWith('node_modules') && existsSync(name),
+);
 
 /** What calls the C++ of a document, which is to print nothing. */
 const MAINS: Readonly<Record<string, string>> = {
