@@ -1,6 +1,7 @@
 /** What the documents show runs, and comes out as they say. */
 import {execFile, execFileSync} from 'node:child_process';
 import {existsSync, readdirSync, readFileSync} from 'node:fs';
+import {gunzipSync} from 'node:zlib';
 import {printedBy} from '../tflite/microcontrollers/compiler';
 import {wrongWith} from './commands';
 
@@ -177,6 +178,11 @@ const MORE: Readonly<Record<string, (ran: Ran) => void>> = {
         .withContext(name)
         .toBe(title(ran.files[name]!));
     }
+  },
+
+  'docs/exactness.md': () => {
+    const {cases} = JSON.parse(gunzipSync(readFileSync('test/golden/cases.json.gz')).toString()) as {cases: unknown[]};
+    expect(readFileSync('docs/exactness.md', 'utf8')).toContain(` ${cases.length} cases `);
   },
 
   // Its numbers are those of the last run.
