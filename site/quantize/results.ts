@@ -5,8 +5,8 @@ import {FILE_KINDS, type FileKindInfo} from './file_kinds';
 import {bench, model, perform, say, scores} from './state';
 import type {FileKind, OnProgress, Scores, WrittenFile} from './worker/contract';
 
-/** A file, of the model that had these scores; or why there is none. */
-export type Outcome = {readonly of: Scores | undefined} & (
+/** A file, of the float model, or of the quantized one that had these scores; or why there is none. */
+export type Outcome = {readonly of: Scores | 'float' | undefined} & (
   {readonly file: WrittenFile} | {readonly problem: string; readonly file?: never}
 );
 
@@ -47,9 +47,11 @@ model.subscribe(() => {
   files.value = {};
 });
 
+const OF_FLOAT: ReadonlySet<FileKind> = new Set(FILE_KINDS.filter(({isOfFloat}) => isOfFloat).map(({kind}) => kind));
+
 /** Whether what was written is of the model as it is now. */
 export function isFresh(outcome: Outcome): boolean {
-  return outcome.of === scores.value;
+  return outcome.of === 'float' || outcome.of === scores.value;
 }
 
 /** The file of a kind, if there is one of the model as it is now. */
@@ -62,7 +64,7 @@ export function fresh(kind: FileKind): WrittenFile | undefined {
 export async function written(kind: FileKind, onProgress: OnProgress): Promise<WrittenFile> {
   const before = fresh(kind);
   if (before) return before;
-  const of = scores.value;
+  const of = OF_FLOAT.has(kind) ? 'float' : scores.value;
   const keep = (outcome: Outcome) => (files.value = {...files.value, [kind]: outcome});
   try {
     const file = await bench.write(kind, onProgress);
