@@ -13,6 +13,7 @@ import anchor from 'markdown-it-anchor';
 
 const LANGUAGES = {bash, cpp, javascript, json, plaintext, python, typescript, xml};
 for (const [name, language] of Object.entries(LANGUAGES)) hljs.registerLanguage(name, language);
+hljs.registerAliases('diagram', {languageName: 'plaintext'});
 
 /** As GitHub does, so that links hold on both. */
 export function slugOf(text) {
@@ -32,7 +33,7 @@ function codeBlock(code, info) {
     throw new Error(`A block of code is said to be ${language}, which site/docs/markdown.mjs does not know.`);
   }
   const html = language ? hljs.highlight(code, {language}).value : escapeHtml(code);
-  const isOutput = !language || language === 'text';
+  const isOutput = !language || hljs.getLanguage(language).name === 'Plain text';
   const name = isOutput ? 'Text' : `Code, ${hljs.getLanguage(language).name}`;
   return `<div class="code${isOutput ? ' output' : ''}"><pre tabindex="0" role="group" aria-label="${name}"><code>${html}</code></pre></div>\n`;
 }

@@ -45,6 +45,6 @@ export function openIndex(json: string): (words: string) => Found[] {
       fuzzy: term => (term.length > 4 ? 0.2 : false),
       combineWith: 'AND',
       processTerm: term => term.toLowerCase(),
-    }) as Found[];
+    }) as unknown as Found[];
   };
 }
