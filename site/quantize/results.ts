@@ -2,6 +2,7 @@
 import {batch, signal} from '@preact/signals';
 import {proxy} from 'comlink';
 import {FILE_KINDS, type FileKindInfo} from './file_kinds';
+import type {Comparison} from './run/compared';
 import {bench, model, perform, say, scores} from './state';
 import type {FileKind, OnProgress, Scores, WrittenFile} from './worker/contract';
 
@@ -22,18 +23,6 @@ export interface Chosen {
 export const chosen = signal<Chosen | undefined>(undefined);
 
 /** What the file gave in LiteRT.js, beside both models in tfjs. */
-export interface Comparison {
-  readonly samples: number;
-  /** Of how many samples two say the same class; undefined where outputs are not classes. */
-  readonly sameClass:
-    {readonly fileQuantized: number; readonly fileFloat: number; readonly quantizedFloat: number} | undefined;
-  /** The largest difference of an output between the file and the quantized model. */
-  readonly difference: number;
-  /** The same in levels of the output's grid; undefined where the output is float. */
-  readonly levels: number | undefined;
-  readonly milliseconds: {readonly tfjs: number; readonly file: number};
-}
-
 export const comparison = signal<Comparison | undefined>(undefined);
 
 scores.subscribe(() => {
