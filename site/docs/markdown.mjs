@@ -120,12 +120,19 @@ function sectionsOf(tokens) {
   return sections;
 }
 
-/** The first paragraph, as a page's description. */
+/** Of a page's description, in characters. */
+const LENGTH = 200;
+
+/** The first paragraph, or as many of its sentences as there is room for. */
 function descriptionOf(tokens) {
   const at = tokens.findIndex(({type, level}) => type === 'paragraph_open' && level === 0);
-  const text = at < 0 ? '' : textOf(tokens[at + 1]).trim();
-  if (text.length <= 200) return text;
-  return `${text.slice(0, 200).replace(/\s+\S*$/, '')} …`;
+  const [first, ...sentences] = (at < 0 ? '' : textOf(tokens[at + 1]).trim()).split(/(?<=[.?!]) (?=\p{Lu})/u);
+  let whole = first;
+  for (const next of sentences) {
+    if (`${whole} ${next}`.length > LENGTH) break;
+    whole = `${whole} ${next}`;
+  }
+  return whole.length <= LENGTH ? whole : `${whole.slice(0, LENGTH).replace(/\s+\S*$/, '')} …`;
 }
 
 /**
