@@ -52,10 +52,16 @@ export function isFresh(outcome: Outcome): boolean {
   return outcome.of === scores.value;
 }
 
+/** The file of a kind, if there is one of the model as it is now. */
+export function fresh(kind: FileKind): WrittenFile | undefined {
+  const outcome = files.value[kind];
+  return outcome && isFresh(outcome) ? outcome.file : undefined;
+}
+
 /** Writes a file, unless it is there. */
 export async function written(kind: FileKind, onProgress: OnProgress): Promise<WrittenFile> {
-  const before = files.value[kind];
-  if (before?.file && isFresh(before)) return before.file;
+  const before = fresh(kind);
+  if (before) return before;
   const of = scores.value;
   const keep = (outcome: Outcome) => (files.value = {...files.value, [kind]: outcome});
   try {

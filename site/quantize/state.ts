@@ -178,7 +178,7 @@ export async function forget(): Promise<void> {
 function takeModel(info: ModelInfo | undefined, source: ModelSource | undefined): void {
   model.value = info;
   modelSource.value = source;
-  settings.value = {...DEFAULTS, reestimateBatchNorm: info !== undefined && hasBatchNorm(info)};
+  settings.value = DEFAULTS;
   failures.value = {};
   isQuantized.value = false;
   quantizedWith.value = undefined;

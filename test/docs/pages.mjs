@@ -9,6 +9,11 @@ import configurations from '../../rollup.config.mjs';
 
 const MODULES = fileURLToPath(new URL('../../node_modules/', import.meta.url));
 
+const read = path => JSON.parse(readFileSync(path, 'utf8'));
+
+/** What documents have the reader install beside this package and tfjs. */
+const OTHERS = read(fileURLToPath(new URL('packages.json', import.meta.url)));
+
 /** What documents say lies beside a page. */
 const BESIDE = {'wasm/': '@litertjs/core/wasm/', 'ort/': 'onnxruntime-web/dist/'};
 
@@ -36,18 +41,21 @@ async function builtScript(file) {
 
 const contentOf = path => (existsSync(path) ? readFileSync(path) : undefined);
 
-/** The folder of a package: of ours where we have the version that is asked for. */
-function folderOf(name, version) {
+/** The folder of a package, if it is of the version that is asked for: of those that are installed, or that documents have installed. */
+function folderOf(name, version = '') {
   const folder = join(MODULES, name);
-  const own = existsSync(folder) && JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version;
-  return own && (!version || `${own}.`.startsWith(`${version}.`)) ? folder : npmPackage(`${name}@${version}`);
+  const isInstalled = existsSync(folder);
+  const known = isInstalled ? read(join(folder, 'package.json')).version : OTHERS[name];
+  if (!known || !`${known}.`.startsWith(version && `${version}.`)) return undefined;
+  return isInstalled ? folder : npmPackage(`${name}@${known}`);
 }
 
 /** What a CDN of npm's packages answers. */
 function fromCdn(name, version, file) {
   if (name === 'tfjs-quantization') return builtScript(file);
   const folder = folderOf(name, version);
-  const {jsdelivr, unpkg, main} = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  if (folder === undefined) return undefined;
+  const {jsdelivr, unpkg, main} = read(join(folder, 'package.json'));
   return contentOf(join(folder, file ?? jsdelivr ?? unpkg ?? main));
 }
 

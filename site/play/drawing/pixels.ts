@@ -18,12 +18,12 @@ const BLOCK = 4;
 export const CELLS = SIDE / BLOCK;
 
 /** Where the middles of strokes may be: at most so wide and so high. */
-const WIDTH = 18;
-const HEIGHT = 29;
+const WIDTH = Number(process.env.W ?? 18);
+const HEIGHT = Number(process.env.H ?? 29);
 /** A digit that is slender, as a 1, is not made wider than this times what it was, for its height. */
-const MOST_STRETCH = 1.5;
+const MOST_STRETCH = Number(process.env.S ?? 1.5);
 /** How many pixels are ink, which is what the data have. */
-const INK = 310;
+const INK = Number(process.env.INK ?? 310);
 
 /** Ink in each of the 8x8 cells, from 0 to 1, row by row. Nothing drawn is no ink. */
 export function pixelsOf(strokes: readonly Stroke[]): Float32Array {
@@ -69,7 +69,7 @@ function upright(strokes: readonly Stroke[]): readonly Stroke[] {
   const sum = (value: (dy: number, x: number) => number) =>
     parts.reduce((all, {x, y, length}) => all + length * value(y - middle, x), 0);
   const slant = sum((dy, x) => dy * x) / (sum(dy => dy ** 2) || 1);
-  return strokes.map(stroke => stroke.map(({x, y}) => ({x: x - slant * (y - middle), y})));
+  return strokes.map(stroke => stroke.map(({x, y}) => ({x: x - Number(process.env.D ?? 1) * slant * (y - middle), y})));
 }
 
 function extremes(values: readonly number[]): [number, number] {

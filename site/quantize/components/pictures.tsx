@@ -54,7 +54,7 @@ export function Pictures({labels, onDone}: PicturesProps) {
               Use {counted(taken.value.length, 'picture')}
             </button>
           </div>
-          <p>{[...classes.value].map(([name, n]) => `${name || 'no class'}: ${n}`).join(', ')}</p>
+          <p>{[...classes.value].map(([name, n]) => (name ? `${n} of ${name}` : `${n} without a class`)).join(', ')}</p>
         </>
       )}
     </Camera>

@@ -40,7 +40,7 @@ interface TableProps {
 
 function Matrix({counts, name, rows}: TableProps) {
   return (
-    <div class="overflow-auto" tabIndex={0} role="region" aria-labelledby="confusion">
+    <div class="overflow-auto" tabIndex={0} role="region" aria-label="Counts of classes">
       <table class="confusion">
         <thead>
           <tr>
@@ -88,7 +88,7 @@ function Pairs({counts, name, rows}: TableProps) {
         Of {counts.length} classes, the {counted(Math.min(pairs.length, MOST_PAIRS), 'pair')} that it confuses most
         {left > 0 && `; ${left} more are confused less often`}.
       </p>
-      <div class="overflow-auto" tabIndex={0} role="region" aria-labelledby="confusion">
+      <div class="overflow-auto" tabIndex={0} role="region" aria-label="Counts of classes">
         <table>
           <thead>
             <tr>
