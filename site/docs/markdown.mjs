@@ -91,6 +91,14 @@ function readdress(tokens, address) {
   }
 }
 
+/** Says by classes how columns are aligned, as pages may not style themselves. */
+function classesOfColumns(tokens) {
+  for (const token of tokens) {
+    const style = /^t[hd]_open$/.test(token.type) ? token.attrGet('style') : null;
+    if (style) token.attrs = [['class', style.replace('text-align:', 'align-')]];
+  }
+}
+
 /** Has names of the API lead to its pages, but in headings and links. */
 function linkNames(tokens, hrefOfName) {
   tokens.forEach((token, i) => {
@@ -146,6 +154,7 @@ function descriptionOf(tokens) {
 export function render(source, {address, hrefOfName}) {
   const tokens = markdown.parse(source, {});
   readdress(tokens, address);
+  classesOfColumns(tokens);
   linkNames(tokens, hrefOfName);
   const sections = sectionsOf(tokens);
   const html = markdown.renderer.render(tokens, markdown.options, {});
