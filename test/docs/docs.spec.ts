@@ -225,10 +225,12 @@ describe('documents', () => {
     );
   }
 
-  for (const document of COMMANDS) {
-    it(`${document}: its commands are there`, async () => {
-      const blocks = readFileSync(document, 'utf8').matchAll(/^```sh\n(.*?)^```$/gms);
-      for (const [, code] of blocks) expect(await wrongWith(code!)).toEqual([]);
+  for (const document of [...DOCUMENTS, ...COMMANDS]) {
+    it(`${document}: the commands that it names are there`, async () => {
+      const text = readFileSync(document, 'utf8');
+      const blocks = COMMANDS.includes(document) ? text.matchAll(/^```sh\n(.*?)^```$/gms) : [];
+      const named = text.matchAll(/`(npm (?:run|start|test)\b[^`\n]*)`/g);
+      for (const [, code] of [...blocks, ...named]) expect(await wrongWith(code!.replace('…', ''))).toEqual([]);
     });
   }
 
