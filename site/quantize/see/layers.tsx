@@ -147,7 +147,7 @@ function show(tensor: Chosen): void {
 
 function Table({rows}: {readonly rows: readonly ReportRow[]}) {
   return (
-    <div class="overflow-auto layers" tabIndex={0} role="region" aria-labelledby="layers">
+    <div class="overflow-auto layers" tabIndex={0} role="region" aria-label="All tensors">
       <table class="tensors">
         <thead>
           <tr>
@@ -180,7 +180,7 @@ function Table({rows}: {readonly rows: readonly ReportRow[]}) {
                   <button
                     type="button"
                     class="secondary outline"
-                    aria-label={`Histogram of ${layer}, ${what}`}
+                    aria-label={`Show the histogram of ${layer}, ${what}`}
                     onClick={() => show({layer, what})}
                   >
                     Show
