@@ -36,9 +36,10 @@ export async function buildSite() {
 /**
  * Serves the site under a folder of this machine, and resolves to its address.
  *
- * @param {{port?: number, folder?: string}} where - `folder`: such as '/a/b/'.
+ * @param {{port?: number, folder?: string, headers?: Record<string, string>}} options - `folder`: such as '/a/b/'; `headers`: of each
+ * answer.
  */
-export async function serveSite({port = 0, folder = '/'} = {}) {
+export async function serveSite({port = 0, folder = '/', headers = {}} = {}) {
   const {default: sirv} = await import('sirv');
   const missing = (_request, response) => {
     response.writeHead(404, {'content-type': 'text/html;charset=utf-8'});
@@ -46,12 +47,17 @@ export async function serveSite({port = 0, folder = '/'} = {}) {
   };
   const files = sirv(SITE, {dev: true, onNoMatch: missing});
   const server = createServer((request, response) => {
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     if (!request.url.startsWith(folder)) return missing(request, response);
     request.url = `/${request.url.slice(folder.length)}`;
     files(request, response);
   });
   await new Promise(resolve => server.listen(port, resolve));
-  return {address: `http://localhost:${server.address().port}${folder}`, stop: () => server.close()};
+  const stop = () => {
+    server.close();
+    server.closeAllConnections();
+  };
+  return {address: `http://localhost:${server.address().port}${folder}`, stop};
 }
 
 async function main() {
