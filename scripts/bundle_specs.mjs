@@ -10,7 +10,7 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const LAST = 'ops/device_lost.spec.ts';
 
 /** These talk to runtimes in other processes, or read sources. */
-const IN_NODE_ONLY = /^((docs|inference|onnx|tflite)\/|rooms)/;
+const IN_NODE_ONLY = /^((docs|inference|onnx|site|tflite)\/|rooms)/;
 
 /**
  * The parts in which specs run in browsers, by names of files. Those of layers, and of whole models that train, take minutes
@@ -61,8 +61,8 @@ export async function bundleSpecs(platform, outfile, {only = '', part} = {}) {
   return outfile;
 }
 
-const NODE_GLOBALS = `import {createRequire} from 'node:module';
+const NODE_GLOBALS = `import {createRequire as requireFrom} from 'node:module';
 import {fileURLToPath} from 'node:url';
-const require = createRequire(import.meta.url);
+const require = requireFrom(import.meta.url);
 const __filename = fileURLToPath(import.meta.url);
 const __dirname = fileURLToPath(new URL('.', import.meta.url));`;

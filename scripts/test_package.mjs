@@ -325,7 +325,7 @@ const CHECKS = {
     const {peerDependencies} = JSON.parse(readFileSync(`${INSTALLED}/package.json`, 'utf8'));
     const minor = peerDependencies['@tensorflow/tfjs'].match(/^~(\d+\.\d+)\.0$/)[1];
     const named = /(?:npm install .*|https:\/\/\S*\/)@tensorflow\/tfjs(?![-\w])@?([\d.]*)/g;
-    for (const file of ['README.md', ...SCRIPTS.map(name => `dist/${name}.min.js`)]) {
+    for (const file of ['README.md', 'docs/getting-started.md', ...SCRIPTS.map(name => `dist/${name}.min.js`)]) {
       const versions = [...readFileSync(`${INSTALLED}/${file}`, 'utf8').matchAll(named)].map(([, version]) => version);
       if (versions.length === 0) throw new Error(`${file} names no tfjs`);
       const other = versions.find(version => version !== minor && version !== `${minor}.0`);
@@ -459,7 +459,16 @@ const PEER = /^(@tensorflow\/|@bufbuild\/|flatbuffers$)/;
 
 async function bundled(contents) {
   const stdin = {contents, resolveDir: PROJECT};
-  const options = {bundle: true, minify: true, format: 'esm', write: false, external: PEERS, logLevel: 'error'};
+  // By what is installed, not by the paths of this repository's tsconfig.
+  const options = {
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    write: false,
+    external: PEERS,
+    tsconfigRaw: {},
+    logLevel: 'error',
+  };
   const {outputFiles} = await build({stdin, ...options});
   return outputFiles[0].text;
 }

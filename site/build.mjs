@@ -45,9 +45,11 @@ export async function serveSite({port = 0, folder = '/', headers = {}} = {}) {
     response.writeHead(404, {'content-type': 'text/html;charset=utf-8'});
     createReadStream(join(SITE, '404.html')).pipe(response);
   };
-  const files = sirv(SITE, {dev: true, onNoMatch: missing});
+  const files = sirv(SITE, {dev: true, etag: true, onNoMatch: missing});
   const server = createServer((request, response) => {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    // As hosts do, since what pages name is beside them.
+    if (/\/[^/.]+$/.test(request.url)) return response.writeHead(301, {location: `${request.url}/`}).end();
     if (!request.url.startsWith(folder)) return missing(request, response);
     request.url = `/${request.url.slice(folder.length)}`;
     files(request, response);

@@ -39,16 +39,7 @@ const SETTINGS = {
   sort: ['alphabetical'],
   // By what is needed first.
   sortEntryPoints: false,
-  groupOrder: [
-    'Functions',
-    'Classes',
-    'Interfaces',
-    'Type Aliases',
-    'Constructors',
-    'Properties',
-    'Accessors',
-    'Methods',
-  ],
+  groupOrder: ['Functions', 'Classes', 'Types', 'Constructors', 'Properties', 'Accessors', 'Methods'],
   entryFileName: 'index',
   hidePageHeader: true,
   hideBreadcrumbs: true,
@@ -66,6 +57,16 @@ const SETTINGS = {
     module: '{name}',
     member: ({name}) => name.replace(/\(\)$/, ''),
   },
+};
+
+/** What readers need not tell apart. */
+const WORDS = {
+  kind_interface: 'Type',
+  kind_type_alias: 'Type',
+  kind_plural_interface: 'Types',
+  kind_plural_type_alias: 'Types',
+  kind_module: 'Import',
+  kind_plural_module: 'Imports',
 };
 
 /** Each page in a folder of its own: api/qat/calibrate/. Types have one more, as an ArenaSize is beside an arenaSize. */
@@ -99,6 +100,7 @@ class Complaints extends Logger {
 export async function readApi() {
   const app = await Application.bootstrapWithPlugins(SETTINGS);
   app.logger = new Complaints();
+  app.internationalization.addTranslations('en', WORDS);
   app.renderer.defineRouter('folders', FolderRouter);
   const nameOf = new Map(Object.entries(SOURCES).map(([name, path]) => [path, name]));
   const entries = app.getEntryPoints();
@@ -114,20 +116,11 @@ export async function readApi() {
   return {app, project};
 }
 
-/** What a page is of, in words. */
-const KINDS = {
-  [ReflectionKind.Function]: 'Function',
-  [ReflectionKind.Class]: 'Class',
-  [ReflectionKind.Interface]: 'Type',
-  [ReflectionKind.TypeAlias]: 'Type',
-};
-
 /** What typedoc's page does not say: what it is imported from. In HTML, as the first paragraph is the page's description. */
 function withOrigin({contents, model, url}) {
-  const kind = KINDS[model.kind];
-  if (!kind) return contents;
+  if (!model.parent?.kindOf(ReflectionKind.Module)) return contents;
   const entry = '../'.repeat(url.split('/').length - 2);
-  const origin = `<p>${kind} of <a href="${entry}"><code>${model.parent.name}</code></a></p>`;
+  const origin = `<p>${ReflectionKind.singularString(model.kind)} of <a href="${entry}"><code>${model.parent.name}</code></a></p>`;
   return contents.replace(/^# .*\n/, title => `${title}\n${origin}\n`);
 }
 

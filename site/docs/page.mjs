@@ -91,7 +91,7 @@ export function pageHtml(here, {html, description, sections, plots}, around) {
     <script type="module" src="${root}assets/docs.js"></script>
     ${data}
   </head>
-  <body class="docs">
+  <body class="docs${here.path.startsWith('docs/api/') ? ' api' : ''}">
     <div class="columns container-fluid">
       <div class="side">
         <div class="bar">

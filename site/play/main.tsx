@@ -42,7 +42,8 @@ function Play() {
         Networks of 5578 weights read what you draw: one in float, the others with weights and activations of 8 bits and
         fewer. Draw, and see which of them still can.
       </p>
-      <section class="draw live" aria-label="Draw a digit">
+      <section class="draw live" aria-labelledby="draw">
+        <h2 id="draw">Draw a digit</h2>
         <div class="drawing">
           <Pad />
           <Examples />

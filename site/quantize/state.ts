@@ -24,7 +24,7 @@ import type {
 export const STEPS = ['model', 'samples', 'quantize', 'see', 'improve', 'take', 'run'] as const;
 export type Step = (typeof STEPS)[number];
 
-export const DEFAULTS: Settings = {
+const DEFAULTS: Settings = {
   weights: 8,
   activations: 8,
   keepEnds8bit: false,
@@ -104,7 +104,9 @@ export async function perform<T>(
   const focused = document.activeElement;
   try {
     const stopped = new Promise<never>((_, reject) => (giveUp = reject));
-    return await Promise.race([started.then(() => work(proxy(show))), stopped]);
+    const result = await Promise.race([started.then(() => work(proxy(show))), stopped]);
+    say('');
+    return result;
   } catch (error) {
     const {name, message} = error as Error;
     if (name === 'AbortError') say('Cancelled. All is as it was before.');
@@ -130,7 +132,7 @@ export function say(text: string): void {
 }
 
 /** Leads the visitor on to a step, once it is on the page. */
-export function goTo(step: Step): void {
+function goTo(step: Step): void {
   destination.value = step;
 }
 
@@ -178,7 +180,7 @@ export async function forget(): Promise<void> {
 function takeModel(info: ModelInfo | undefined, source: ModelSource | undefined): void {
   model.value = info;
   modelSource.value = source;
-  settings.value = {...DEFAULTS, reestimateBatchNorm: info !== undefined && hasBatchNorm(info)};
+  settings.value = DEFAULTS;
   failures.value = {};
   isQuantized.value = false;
   quantizedWith.value = undefined;

@@ -14,10 +14,11 @@ import {weightDataOf} from './weights';
  * import {importModel} from 'tfjs-quantization/import';
  *
  * const byUrl = await importModel('https://…/model.json');
- * const {files} = document.querySelector('input'); // model.json and its weights, chosen in a page
- * const ofFiles = await importModel(tf.io.browserFiles([...files]));
+ * const {files} = document.querySelector('input'); // model.json and its weights
+ * const chosen = await importModel(tf.io.browserFiles([...files]));
  * const json = await (await fetch('model.json')).json();
- * const ofBytes = await importModel([json, await (await fetch('weights.bin')).arrayBuffer()]);
+ * const weights = await (await fetch('weights.bin')).arrayBuffer();
+ * const ofBytes = await importModel([json, weights]);
  * ```
  */
 export type ModelSource =

@@ -19,7 +19,9 @@ import {mendLayers} from './keras/mend_layers';
  * ```js
  * import {importModel} from 'tfjs-quantization/import';
  *
- * const onProgress = ({stage, done, total}) => console.log(stage, `${Math.round((100 * done) / total)} %`);
+ * const onProgress = ({stage, done, total}) => {
+ *   console.log(stage, `${Math.round((100 * done) / total)} %`);
+ * };
  * const imported = await importModel('https://…/model.json', {onProgress});
  * ```
  */
@@ -39,8 +41,10 @@ export interface ImportProgress {
  * ```js
  * import {importModel} from 'tfjs-quantization/import';
  *
- * const onProgress = ({stage, done, total}) => console.log(`${stage}: ${done} of ${total}`);
- * const imported = await importModel('https://…/model.json', {requestInit: {credentials: 'include'}, onProgress});
+ * const imported = await importModel('https://…/model.json', {
+ *   requestInit: {credentials: 'include'},
+ *   onProgress: ({stage, done, total}) => console.log(`${stage}: ${done} of ${total}`),
+ * });
  * ```
  */
 export interface ImportOptions extends Omit<io.LoadOptions, 'onProgress' | 'strict' | 'streamWeights'> {

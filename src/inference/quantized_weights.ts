@@ -50,9 +50,10 @@ export interface SignedGrid {
  * import * as tf from '@tensorflow/tfjs';
  * import {FakeQuantizer, quantizedValues} from 'tfjs-quantization/qat';
  *
- * const x = tf.tensor([0, 0.31, 1.5]);
- * const {levels, scale, zeroPoint} = await quantizedValues(x, new FakeQuantizer({numBits: 4, initialRange: [0, 1.5]}));
- * const values = Array.from(levels, level => Math.fround((level - zeroPoint[0]) * scale[0]));
+ * const quantizer = new FakeQuantizer({numBits: 4, initialRange: [0, 30]});
+ * const {levels, scale, zeroPoint} = await quantizedValues(tf.tensor([0, 7, 30]), quantizer);
+ * const values = Array.from(levels, level => (level - zeroPoint[0]) * scale[0]);
+ * console.log(values.join(' ')); // 0 8 30
  * ```
  */
 export interface QuantizedValues extends SignedGrid {
@@ -72,7 +73,7 @@ export interface QuantizedValues extends SignedGrid {
  * const {weights} = await quantizedWeights(q);
  * const kernel = weights.find(({layer}) => layer === 'conv');
  * console.log(kernel.name, kernel.shape, kernel.bits, kernel.axis); // kernel [3,3,1,8] 8 3
- * const json = JSON.stringify({...kernel, levels: [...kernel.levels], scale: [...kernel.scale]});
+ * const json = JSON.stringify({scale: [...kernel.scale], levels: [...kernel.levels]});
  * ```
  */
 export interface QuantizedWeight extends QuantizedValues {
@@ -94,7 +95,9 @@ export interface QuantizedWeight extends QuantizedValues {
  * import {quantizedWeights} from 'tfjs-quantization/qat';
  *
  * const {activations} = await quantizedWeights(q);
- * for (const {layer, what, scale, zeroPoint} of activations) console.log(layer, what, scale[0], zeroPoint[0]);
+ * for (const {layer, what, scale, zeroPoint} of activations) {
+ *   console.log(layer, what, scale[0], zeroPoint[0]);
+ * }
  * ```
  */
 export interface QuantizedActivation extends SignedGrid {
@@ -158,7 +161,9 @@ function signedValues(levels: LevelArray, view: readonly number[], grid: Integer
  * import {quantizedWeights} from 'tfjs-quantization/qat';
  *
  * const {weights, activations} = await quantizedWeights(q);
- * for (const {layer, name, levels, scale} of weights) console.log(layer, name, levels.length, scale.length);
+ * for (const {layer, name, levels, scale} of weights) {
+ *   console.log(layer, name, levels.length, scale.length);
+ * }
  * for (const {layer, what, min, max} of activations) console.log(layer, what, min, max);
  * ```
  */
@@ -212,7 +217,8 @@ const QUANTIZER = must(
  * import {FakeQuantizer, quantizedValues} from 'tfjs-quantization/qat';
  *
  * const quantizer = new FakeQuantizer({numBits: 4, initialRange: [0, 1.5]});
- * const {levels, scale, zeroPoint} = await quantizedValues(tf.tensor([0, 0.31, 1.5]), quantizer);
+ * const x = tf.tensor([0, 0.31, 1.5]);
+ * const {levels, zeroPoint} = await quantizedValues(x, quantizer);
  * console.log(levels.join(' '), zeroPoint[0]); // -8 -5 7 -8
  * ```
  */

@@ -16,24 +16,22 @@ import {hostOf} from './tfjs_internals';
  * class Scale extends tf.layers.Layer {
  *   static className = 'Scale';
  *   kernel;
- *   build(shape) { this.kernel = this.addWeight('kernel', shape.slice(1), 'float32', tf.initializers.ones()); }
+ *   build([, units]) {
+ *     this.kernel = this.addWeight('kernel', [units], 'float32', tf.initializers.ones());
+ *   }
  *   call(x) { return tf.mul([x].flat()[0], this.kernel.read()); }
  * }
  * tf.serialization.registerClass(Scale);
- * const scaled = tf.sequential({layers: [tf.layers.dense({units: 3, inputShape: [2]}), new Scale()]});
- * const q = quantizeModel(scaled, {customLayers: {Scale: {kernel: {axis: -1}}}}); // a range for each of its numbers
+ * const dense = tf.layers.dense({units: 3, inputShape: [2]});
+ * const scaled = tf.sequential({layers: [dense, new Scale()]});
+ * // A range for each number of its kernel.
+ * const q = quantizeModel(scaled, {customLayers: {Scale: {kernel: {axis: -1}}}});
  * ```
  */
-export type CustomWeights = Readonly<
-  Record<
-    string,
-    | {
-        /** The dimension of the channels, with a range for each; one range by default. */
-        readonly axis?: number;
-      }
-    | undefined
-  >
->;
+export interface CustomWeights {
+  /** By attribute: the dimension of the channels, with a range for each; one range by default. */
+  readonly [attribute: string]: {readonly axis?: number} | undefined;
+}
 
 /**
  * Custom classes by name.
@@ -48,11 +46,16 @@ export type CustomWeights = Readonly<
  *   call(x) { return tf.mul([x].flat()[0], 2); }
  * }
  * tf.serialization.registerClass(Twice);
- * const twice = tf.sequential({layers: [tf.layers.dense({units: 3, inputShape: [2]}), new Twice()]});
- * const q = quantizeModel(twice, {customLayers: {Twice: {}}}); // it has no weights: what it gives is rounded
+ * const dense = tf.layers.dense({units: 3, inputShape: [2]});
+ * const twice = tf.sequential({layers: [dense, new Twice()]});
+ * // It has no weights: what it gives is rounded.
+ * const q = quantizeModel(twice, {customLayers: {Twice: {}}});
  * ```
  */
-export type CustomLayers = Readonly<Record<string, CustomWeights | undefined>>;
+export interface CustomLayers {
+  /** By class name: what of it is quantized. */
+  readonly [className: string]: CustomWeights | undefined;
+}
 
 /** A weight that is quantized, where the layer looks for it when it is called. */
 export interface Slot {

@@ -14,8 +14,10 @@ import {checkAxis, checkPerChannel, checkScalars, floatTensor} from '../check/te
  * import {fakeQuantWithLearnedScale} from 'tfjs-quantization';
  *
  * const weights = [[-1, 0.3], [0.4, 2]];
- * fakeQuantWithLearnedScale(weights, [0.5, 1], {symmetric: true, numBits: 4, axis: 1}).print(); // [[-1, 0], [0.5, 2]]
- * fakeQuantWithLearnedScale([-1, 0.3, 2], 0.5, {offset: -0.5, numBits: 3}).print(); // [-0.5, 0.5, 2]
+ * const perColumn = {symmetric: true, numBits: 4, axis: 1};
+ * fakeQuantWithLearnedScale(weights, [0.5, 1], perColumn).print(); // [[-1, 0], [0.5, 2]]
+ * const withLowEnd = {offset: -0.5, numBits: 3};
+ * fakeQuantWithLearnedScale([-1, 0.3, 2], 0.5, withLowEnd).print(); // [-0.5, 0.5, 2]
  * ```
  */
 export interface LearnedScaleOptions {
@@ -100,7 +102,8 @@ function fakeQuantWithLearnedScale_<T extends Tensor>(
  * import * as tf from '@tensorflow/tfjs';
  * import {fakeQuantWithLearnedScale} from 'tfjs-quantization';
  *
- * const rounded = scale => fakeQuantWithLearnedScale([-1, 0.25, 2], scale, {numBits: 3, symmetric: true});
+ * const options = {numBits: 3, symmetric: true};
+ * const rounded = scale => fakeQuantWithLearnedScale([-1, 0.25, 2], scale, options);
  * rounded(tf.scalar(0.5)).print(); // [-1, 0, 1.5]
  * tf.grad(rounded)(tf.scalar(0.5)).print(); // 2.5
  * ```

@@ -13,8 +13,8 @@ import {checkAxis, checkNumberRange, checkPerChannel, checkScalars, floatTensor,
  * ```js
  * import {fakeQuantWithMinMaxVars} from 'tfjs-quantization';
  *
- * const x = [-1.2, 0.3, 1.5];
- * fakeQuantWithMinMaxVars(x, -1.5, 1.5, {numBits: 3, narrowRange: true}).print(); // [-1, 0.5, 1.5]
+ * const options = {numBits: 3, narrowRange: true};
+ * fakeQuantWithMinMaxVars([-1.2, 0.3, 1.5], -1.5, 1.5, options).print(); // [-1, 0.5, 1.5]
  * ```
  */
 export interface FakeQuantOptions {
@@ -31,7 +31,8 @@ export interface FakeQuantOptions {
  * ```js
  * import {fakeQuantWithMinMaxArgs} from 'tfjs-quantization';
  *
- * fakeQuantWithMinMaxArgs([-7, 0.3, 5.5], {min: -4, max: 3, numBits: 3}).print(); // [-4, 0, 3]
+ * const y = fakeQuantWithMinMaxArgs([-7, 0.3, 5.5], {min: -4, max: 3, numBits: 3});
+ * y.print(); // [-4, 0, 3]
  * ```
  */
 export interface FakeQuantArgsOptions extends FakeQuantOptions {
@@ -49,7 +50,9 @@ export interface FakeQuantArgsOptions extends FakeQuantOptions {
  * import {fakeQuantWithMinMaxVarsPerChannel} from 'tfjs-quantization';
  *
  * const rows = [[-1, 0.3], [0.3, 2]];
- * fakeQuantWithMinMaxVarsPerChannel(rows, [0, 0], [1.5, 3], {axis: 0, numBits: 2}).print(); // [[0, 0.5], [0, 2]]
+ * const options = {axis: 0, numBits: 2};
+ * const y = fakeQuantWithMinMaxVarsPerChannel(rows, [0, 0], [1.5, 3], options);
+ * y.print(); // [[0, 0.5], [0, 2]]
  * ```
  */
 export interface FakeQuantPerChannelOptions extends FakeQuantOptions {
@@ -64,7 +67,8 @@ export interface FakeQuantPerChannelOptions extends FakeQuantOptions {
  * ```js
  * import {quantizeAndDequantizeV4Grad} from 'tfjs-quantization';
  *
- * const [dx] = quantizeAndDequantizeV4Grad([[1, 1], [1, 1]], [[-2, 0], [-2, 0]], [-1, -3], [1, 3], {axis: 0});
+ * const [dy, rows] = [[[1, 1], [1, 1]], [[-2, 0], [-2, 0]]];
+ * const [dx] = quantizeAndDequantizeV4Grad(dy, rows, [-1, -3], [1, 3], {axis: 0});
  * dx.print(); // [[0, 1], [1, 1]]
  * ```
  */
@@ -80,8 +84,12 @@ export interface QuantizeSlicesOptions {
  * ```js
  * import {quantizeAndDequantizeV4} from 'tfjs-quantization';
  *
- * const x = [-2, 0.5, 1.5];
- * const y = quantizeAndDequantizeV4(x, -3, 3, {rangeGiven: true, numBits: 3, narrowRange: true, roundMode: 'HALF_UP'});
+ * const y = quantizeAndDequantizeV4([-2, 0.5, 1.5], -3, 3, {
+ *   rangeGiven: true,
+ *   numBits: 3,
+ *   narrowRange: true,
+ *   roundMode: 'HALF_UP',
+ * });
  * y.print(); // [-2, 1, 2]
  * ```
  */
@@ -331,7 +339,8 @@ function withoutAxis(name: string, {axis, ...options}: FakeQuantPerChannelOption
  * ```js
  * import {fakeQuantWithMinMaxArgs} from 'tfjs-quantization';
  *
- * fakeQuantWithMinMaxArgs([-1, 0.3, 2], {min: 0, max: 1.5, numBits: 2}).print(); // [0, 0.5, 1.5]
+ * const y = fakeQuantWithMinMaxArgs([-1, 0.3, 2], {min: 0, max: 1.5, numBits: 2});
+ * y.print(); // [0, 0.5, 1.5]
  * ```
  *
  * @function
@@ -352,8 +361,9 @@ export const fakeQuantWithMinMaxArgs = /*#__PURE__*/ op({fakeQuantWithMinMaxArgs
  * ```js
  * import {fakeQuantWithMinMaxArgsGradient} from 'tfjs-quantization';
  *
- * const dy = [1, 1, 1];
- * fakeQuantWithMinMaxArgsGradient(dy, [-1, 0.3, 2], {min: 0, max: 1.5, numBits: 2}).print(); // [0, 1, 0]
+ * const [dy, x] = [[1, 1, 1], [-1, 0.3, 2]];
+ * const dx = fakeQuantWithMinMaxArgsGradient(dy, x, {min: 0, max: 1.5, numBits: 2});
+ * dx.print(); // [0, 1, 0]
  * ```
  *
  * @function
@@ -400,8 +410,8 @@ export const fakeQuantWithMinMaxVars = /*#__PURE__*/ op({fakeQuantWithMinMaxVars
  * ```js
  * import {fakeQuantWithMinMaxVarsGradient} from 'tfjs-quantization';
  *
- * const dy = [1, 2, 3];
- * const [dx, dmin, dmax] = fakeQuantWithMinMaxVarsGradient(dy, [-1, 0.3, 2], 0, 1.5, {numBits: 2});
+ * const [dy, x] = [[1, 2, 3], [-1, 0.3, 2]];
+ * const [dx, dmin, dmax] = fakeQuantWithMinMaxVarsGradient(dy, x, 0, 1.5, {numBits: 2});
  * dx.print(); // [0, 2, 0]
  * dmin.print(); // 1
  * dmax.print(); // 3
@@ -427,7 +437,8 @@ export const fakeQuantWithMinMaxVarsGradient = /*#__PURE__*/ op({fakeQuantWithMi
  * import {fakeQuantWithMinMaxVarsPerChannel} from 'tfjs-quantization';
  *
  * const x = [[-1, 0.3], [0.3, 2]];
- * fakeQuantWithMinMaxVarsPerChannel(x, [0, 0], [1.5, 3], {numBits: 2}).print(); // [[0, 0], [0.5, 2]]
+ * const y = fakeQuantWithMinMaxVarsPerChannel(x, [0, 0], [1.5, 3], {numBits: 2});
+ * y.print(); // [[0, 0], [0.5, 2]]
  * ```
  *
  * @function
@@ -447,10 +458,10 @@ export const fakeQuantWithMinMaxVarsPerChannel = /*#__PURE__*/ op({fakeQuantWith
  *
  * @example
  * ```js
- * import {fakeQuantWithMinMaxVarsPerChannelGradient} from 'tfjs-quantization';
+ * import {fakeQuantWithMinMaxVarsPerChannelGradient as gradient} from 'tfjs-quantization';
  *
  * const [dy, x] = [[[1, 2], [3, 4]], [[-1, 0.3], [0.3, 5]]];
- * const [dx, dmin, dmax] = fakeQuantWithMinMaxVarsPerChannelGradient(dy, x, [0, 0], [1.5, 3], {numBits: 2});
+ * const [dx, dmin, dmax] = gradient(dy, x, [0, 0], [1.5, 3], {numBits: 2});
  * dx.print(); // [[0, 2], [3, 0]]
  * dmin.print(); // [1, 0]
  * dmax.print(); // [0, 4]
@@ -531,7 +542,8 @@ export const quantizeAndDequantizeV4Grad = /*#__PURE__*/ op({quantizeAndDequanti
  *
  * fakeQuant([-1, 0.3, 2], 0, 1.5, {numBits: 2}).print(); // [0, 0.5, 1.5]
  * tf.tensor([-1, 0.3, 2]).fakeQuant(0, 1.5, {numBits: 2}).print(); // [0, 0.5, 1.5]
- * fakeQuant([[-1, 0.3], [0.3, 2]], [0, 0], [1.5, 3], {numBits: 2, axis: 0}).print(); // [[0, 0.5], [0, 2]]
+ * const perRow = fakeQuant([[-1, 0.3], [0.3, 2]], [0, 0], [1.5, 3], {numBits: 2, axis: 0});
+ * perRow.print(); // [[0, 0.5], [0, 2]]
  * ```
  *
  * @function

@@ -26,7 +26,10 @@ import {quantizeAsTfmot} from './tfmot/quantize_as_tfmot';
  * ```js
  * import {calibrate, quantizeModel} from 'tfjs-quantization/qat';
  *
- * const q = quantizeModel(model, {weights: {numBits: 4}, layers: {scores: {weights: {numBits: 8}}, pool: false}});
+ * const q = quantizeModel(model, {
+ *   weights: {numBits: 4},
+ *   layers: {scores: {weights: {numBits: 8}}, pool: false},
+ * });
  * await calibrate(q, images);
  * q.compile({optimizer: 'adam', loss: 'categoricalCrossentropy'});
  * await q.fit(images, labels, {epochs: 1, verbose: 0});

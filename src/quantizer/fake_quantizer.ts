@@ -65,7 +65,8 @@ function warnUnset(name: string): void {
  *
  * const quantizer = new FakeQuantizer({numBits: 2});
  * const x = tf.tensor([-0.5, 0.3, 1]);
- * const y = quantizer.apply(x, {training: true}); // measures x, moves the range, rounds: in one kernel
+ * // Measures x, moves the range, rounds: in one kernel.
+ * const y = quantizer.apply(x, {training: true});
  * y.print(); // [-0.5, 0.5, 1]
  * const [min, max] = quantizer.range();
  * quantizer.dispose();

@@ -33,7 +33,8 @@ import {type HostRange, mseRangeOnHost} from './mse_on_host';
  * import {mseRange} from 'tfjs-quantization/qat';
  *
  * const kernel = tf.randomNormal([3, 3, 8, 16]);
- * const [min, max] = mseRange(kernel, {numBits: 4, symmetric: true, narrowRange: true, axis: 3});
+ * const options = {numBits: 4, symmetric: true, narrowRange: true, axis: 3};
+ * const [min, max] = mseRange(kernel, options);
  * console.log(min.shape); // [16]
  * ```
  */
@@ -111,7 +112,7 @@ function hostRange(
  * @example
  * ```js
  * import * as tf from '@tensorflow/tfjs';
- * import {fakeQuant, } from 'tfjs-quantization';
+ * import {fakeQuant} from 'tfjs-quantization';
  * import {mseRange} from 'tfjs-quantization/qat';
  *
  * const x = tf.randomNormal([1000]);

@@ -36,7 +36,8 @@ export type Observer = 'movingAverage' | 'lastValue' | 'allValues' | 'learned';
  * import * as tf from '@tensorflow/tfjs';
  * import {FakeQuantizer} from 'tfjs-quantization/qat';
  *
- * const perColumn = new FakeQuantizer({numBits: 4, symmetric: true, narrowRange: true, axis: 1, observer: 'allValues'});
+ * const grid = {numBits: 4, symmetric: true, narrowRange: true, axis: 1};
+ * const perColumn = new FakeQuantizer({...grid, observer: 'allValues'});
  * perColumn.apply(tf.tensor([[7, -0.2], [1, 0.7]]), {training: true});
  * perColumn.range()[0].print(); // [-7, -0.7]
  * ```

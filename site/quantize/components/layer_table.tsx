@@ -1,4 +1,5 @@
 /** Widths of single layers, against those that all have. */
+import {useSignal} from '@preact/signals';
 import type {TargetedSubmitEvent} from 'preact';
 import {isBusy, model, setLayer, settings, suggestWidths} from '../state';
 import type {LayerInfo, LayerSettings, Width} from '../worker/contract';
@@ -7,39 +8,51 @@ import {count, counted} from './format';
 const WIDTHS: readonly Width[] = [8, 4, 3, 2];
 
 export function LayerTable() {
+  // Hundreds of rows are made once somebody looks.
+  const isOpen = useSignal(false);
   const own = Object.keys(settings.value.layers).length;
   return (
-    <details>
+    <details onToggle={({currentTarget}) => (isOpen.value = currentTarget.open)}>
       <summary>Single layers: {own === 0 ? 'all alike' : `${counted(own, 'layer')} with widths of their own`}</summary>
-      <Suggest />
-      <div class="overflow-auto layers">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Layer</th>
-              <th scope="col">Numbers</th>
-              <th scope="col">Weights</th>
-              <th scope="col">Activations</th>
-            </tr>
-          </thead>
-          <tbody>
-            {model.value!.layers.map(layer => (
-              <Row key={layer.name} layer={layer} />
-            ))}
-          </tbody>
-        </table>
-      </div>
-      {own > 0 && (
-        <button
-          type="button"
-          class="secondary outline"
-          disabled={isBusy.value}
-          onClick={() => (settings.value = {...settings.value, layers: {}})}
-        >
-          Make all alike
-        </button>
+      {isOpen.value && (
+        <>
+          <Suggest />
+          <Table layers={model.value!.layers} />
+          {own > 0 && (
+            <button
+              type="button"
+              class="secondary outline"
+              disabled={isBusy.value}
+              onClick={() => (settings.value = {...settings.value, layers: {}})}
+            >
+              Make all alike
+            </button>
+          )}
+        </>
       )}
     </details>
+  );
+}
+
+function Table({layers}: {readonly layers: readonly LayerInfo[]}) {
+  return (
+    <div class="overflow-auto layers">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Layer</th>
+            <th scope="col">Numbers</th>
+            <th scope="col">Weights</th>
+            <th scope="col">Activations</th>
+          </tr>
+        </thead>
+        <tbody>
+          {layers.map(layer => (
+            <Row key={layer.name} layer={layer} />
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 

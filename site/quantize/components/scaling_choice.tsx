@@ -1,11 +1,11 @@
 /** How samples are scaled to what the model was trained on. */
 import {useSignal} from '@preact/signals';
 import type {TargetedSubmitEvent} from 'preact';
-import {useId} from 'preact/hooks';
+import {useEffect, useId} from 'preact/hooks';
 import {isBusy, model, setScaling} from '../state';
 import type {SampleInfo, Scaling} from '../worker/contract';
 import {Choice} from './choice';
-import {Switch} from './switch';
+import {Toggle} from './toggle';
 
 const OPTIONS = [
   {value: 'unit', name: '0 to 1', means: 'bytes by 255'},
@@ -16,7 +16,10 @@ const OPTIONS = [
 
 export function ScalingChoice({info}: {readonly info: SampleInfo}) {
   // Mean and deviation are asked for before anything is scaled by them.
-  const isAsking = useSignal(info.scaling.kind === 'standard');
+  const isAsking = useSignal(false);
+  useEffect(() => {
+    isAsking.value = info.scaling.kind === 'standard';
+  }, [info]);
   const choose = (kind: Scaling['kind']) => {
     isAsking.value = kind === 'standard';
     if (kind !== 'standard') void setScaling({kind}, info.inverted);
@@ -42,10 +45,10 @@ export function ScalingChoice({info}: {readonly info: SampleInfo}) {
       )}
       {isAsking.value && <Standard info={info} />}
       {hasOneChannel() && info.of === 'images' && (
-        <Switch
+        <Toggle
           name="Swap dark and light"
           isOn={info.inverted}
-          onSwitch={isOn => void setScaling(info.scaling, isOn)}
+          onToggle={isOn => void setScaling(info.scaling, isOn)}
         />
       )}
     </>

@@ -1,11 +1,13 @@
 /** The step that gives files. */
+import {useComputed} from '@preact/signals';
 import {useMemo} from 'preact/hooks';
 import {Chart} from '../components/chart';
 import {bytes, percent} from '../components/format';
 import {Step} from '../components/step';
 import {FILE_GROUPS, FILE_KINDS, type FileKindInfo} from '../file_kinds';
 import {sizeBars} from '../plots/size_bars';
-import {files, isFresh, write, writeAll} from '../results';
+import {Stale} from '../see/stale';
+import {files, fresh, isFresh, write, writeAll} from '../results';
 import {isBusy, model, say} from '../state';
 import type {WrittenFile} from '../worker/contract';
 import './files.css';
@@ -28,17 +30,18 @@ async function download(info: FileKindInfo): Promise<void> {
 
 export function Files() {
   const outcomes = Object.values(files.value);
-  const isWhole = FILE_KINDS.every(({kind}) => {
-    const outcome = files.value[kind];
-    return outcome && isFresh(outcome);
-  });
-  const hasOld = outcomes.some(outcome => !isFresh(outcome));
+  const isWhole = outcomes.length === FILE_KINDS.length && outcomes.every(isFresh);
+  const hasOld = !outcomes.every(isFresh);
   return (
     <Step step="take" title="Take the files" lead="Each is written on this device when you ask for it.">
+      <Stale />
       {FILE_GROUPS.map(({title, docs, kinds}) => (
         <section key={title} class="files" aria-label={title}>
           <h3>
-            {title} <a href={docs}>More</a>
+            {title}{' '}
+            <a href={docs} aria-label={`More about files for ${title}`}>
+              More
+            </a>
           </h3>
           <ul>
             {kinds.map(info => (
@@ -83,7 +86,7 @@ function File({info}: {readonly info: FileKindInfo}) {
       </span>
       <button
         type="button"
-        class="outline"
+        class={kind === 'tflite' ? undefined : 'outline'}
         disabled={isBusy.value}
         aria-label={`Download ${title}`}
         onClick={() => void download(info)}
@@ -95,16 +98,14 @@ function File({info}: {readonly info: FileKindInfo}) {
 }
 
 function Sizes() {
-  const all = files.value;
   const float = model.value?.bytes ?? 0;
-  const sizes = useMemo(
-    () =>
-      FILE_KINDS.flatMap(({kind, title, isFloat = false}) => {
-        const outcome = all[kind];
-        return outcome?.file && isFresh(outcome) ? [{title, bytes: outcome.file.data.size, isFloat}] : [];
-      }),
-    [all],
+  const found = useComputed(() =>
+    FILE_KINDS.flatMap(({kind, title, hasFloatWeights = false}) => {
+      const file = fresh(kind);
+      return file ? [{title, bytes: file.data.size, hasFloatWeights}] : [];
+    }),
   );
+  const sizes = found.value;
   const make = useMemo(() => sizeBars(sizes, float), [sizes, float]);
   if (sizes.length < 2) return null;
   const inWords = sizes.map(({title, bytes: size}) => `${title} ${bytes(size)}`).join(', ');
@@ -113,8 +114,8 @@ function Sizes() {
     <>
       <Chart label={`Sizes of files: ${inWords}; the weights in float32 are ${bytes(float)}.`} make={make} />
       <p class="legend">
-        Dashed: the model’s weights in float32, {bytes(float)}. The smallest file is {percent(smallest / float)} of
-        them.
+        <span>quantized weights</span>, <span class="float">float weights</span>; dashed: the model’s weights in
+        float32, {bytes(float)}. The smallest file is {percent(smallest / float)} of them.
       </p>
     </>
   );

@@ -8,6 +8,7 @@ import type {CurvePoint, Scores} from '../worker/contract';
 import {Chart} from '../components/chart';
 import {Facts} from '../components/facts';
 import {decimal, percent} from '../components/format';
+import {Notes} from '../components/notes';
 import {Step} from '../components/step';
 import {Choice} from '../components/choice';
 
@@ -19,7 +20,6 @@ const KINDS = [
 export function Improve() {
   const kind = useSignal<'distil' | 'train'>('distil');
   const hasLabels = samples.value?.classes !== undefined;
-  const options = hasLabels ? KINDS : KINDS.slice(0, 1);
   const start = (event: TargetedSubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const given = new FormData(event.currentTarget);
@@ -37,13 +37,20 @@ export function Improve() {
       lead="At 8 bits there is little to win; at 4 and fewer, most of what was lost."
     >
       <form onSubmit={start}>
-        <Choice
-          legend="How"
-          options={options}
-          value={hasLabels ? kind.value : 'distil'}
-          onChoose={value => (kind.value = value)}
-          disabled={isBusy.value}
-        />
+        {hasLabels ? (
+          <Choice
+            legend="How"
+            options={KINDS}
+            value={kind.value}
+            onChoose={value => (kind.value = value)}
+            disabled={isBusy.value}
+          />
+        ) : (
+          <p>
+            It learns to answer as the float model does. With samples in a folder for each class it could train with
+            labels, too.
+          </p>
+        )}
         <div class="fields">
           {kind.value === 'distil' || !hasLabels ? (
             <NumberField label="Steps" name="steps" value={240} min={1} step={1} />
@@ -59,7 +66,12 @@ export function Improve() {
       </form>
       {isStale.value && <p class="note">Settings or samples changed: quantize again before you improve it.</p>}
       <Curves />
-      {scores.value && scoresBefore.value && <Gain before={scoresBefore.value} after={scores.value} />}
+      {scores.value && scoresBefore.value && (
+        <>
+          <Gain before={scoresBefore.value} after={scores.value} />
+          <Notes of={scores.value.notes} />
+        </>
+      )}
     </Step>
   );
 }

@@ -6,7 +6,7 @@ import {Facts} from '../components/facts';
 import {bytes, count, counted, some} from '../components/format';
 import {Notes} from '../components/notes';
 import {Step} from '../components/step';
-import {forget, isBusy, model, modelSource, openExample, openModel} from '../state';
+import {forget, isBusy, isQuantized, model, modelSource, openExample, openModel, samples} from '../state';
 import {type Example, EXAMPLES} from '../../examples/examples';
 import type {GivenFile, ModelInfo, ModelSource, PortInfo} from '../worker/contract';
 
@@ -44,6 +44,7 @@ export function Model() {
           <button type="button" class="secondary outline" disabled={isBusy.value} onClick={() => void forget()}>
             Forget this one
           </button>
+          <small>It is kept in this browser, for your next visit.</small>
         </p>
       )}
       {(!info || isChoosing.value) && <Chooser />}
@@ -110,7 +111,12 @@ function Summary({info}: {readonly info: ModelInfo}) {
   const floats = info.layers.filter(({float}) => float !== undefined);
   return (
     <>
-      {modelSource.value === undefined && <p class="note">Your last model is still here, with its settings.</p>}
+      {modelSource.value === undefined && (
+        <p class="note">
+          Your last model is still here{isQuantized.value && ', quantized: its files can be taken at once'}.
+          {!samples.value && ' Add samples again to see how it does.'}
+        </p>
+      )}
       <p class="what">
         <strong>{info.name}</strong> {info.kind}
       </p>

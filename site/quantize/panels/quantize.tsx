@@ -2,7 +2,7 @@
 import {LayerTable} from '../components/layer_table';
 import {bytes, counted} from '../components/format';
 import {Choice} from '../components/choice';
-import {Switch} from '../components/switch';
+import {Toggle} from '../components/toggle';
 import {Step} from '../components/step';
 import {hasBatchNorm, isBusy, isQuantized, isStale, model, quantize, samples, settings} from '../state';
 import type {Settings, Width} from '../worker/contract';
@@ -11,8 +11,8 @@ import {bytesOfWeights} from '../sizes';
 const WEIGHTS = [
   {value: 8, name: '8 bits', means: 'A quarter of the size. Next to nothing is lost.'},
   {value: 4, name: '4 bits', means: 'An eighth. Loses about a point, which improving wins back.'},
-  {value: 3, name: '3 bits', means: 'A tenth. Loses more, and wants improving.'},
-  {value: 2, name: '2 bits', means: 'A sixteenth. Reads little until it is improved.'},
+  {value: 3, name: '3 bits', means: 'A tenth. Loses some points: improve it.'},
+  {value: 2, name: '2 bits', means: 'A sixteenth. Loses much until it is improved.'},
 ] as const;
 
 const ACTIVATIONS = [
@@ -43,8 +43,8 @@ export function Quantize() {
           {isQuantized.value ? 'Quantize again' : 'Quantize'}
         </button>
         <small>
-          Weights of {bytes(bytesOfWeights(model.value!, settings.value))} instead of {bytes(model.value!.bytes)}, with
-          ranges from {counted(samples.value!.count, 'sample')}.
+          Weights of about {bytes(bytesOfWeights(model.value!, settings.value))} instead of {bytes(model.value!.bytes)},
+          with ranges from {counted(samples.value!.count, 'sample')}.
         </small>
       </p>
       {isStale.value && (
@@ -73,11 +73,11 @@ function Bits() {
         disabled={isBusy.value}
       />
       {(weights < 8 || activations < 8) && (
-        <Switch
+        <Toggle
           name="Keep the ends at 8 bits"
           means="Inputs, the first and the last layer: costs few bytes, gains the more, the fewer the bits."
           isOn={keepEnds8bit}
-          onSwitch={isOn => set({keepEnds8bit: isOn})}
+          onToggle={isOn => set({keepEnds8bit: isOn})}
         />
       )}
     </>
@@ -111,11 +111,11 @@ function More() {
         </select>
       </p>
       {hasBatchNorm(model.value!) && (
-        <Switch
+        <Toggle
           name="Measure BatchNormalization anew"
           means="With rounded weights its statistics are others. A network that was trained long, or on other data than these samples, keeps its own."
           isOn={reestimateBatchNorm}
-          onSwitch={isOn => set({reestimateBatchNorm: isOn})}
+          onToggle={isOn => set({reestimateBatchNorm: isOn})}
         />
       )}
     </details>

@@ -2,8 +2,10 @@
 import {useSignal} from '@preact/signals';
 import {counted, decimal} from '../components/format';
 import {Step} from '../components/step';
-import {type Comparison, comparison} from '../results';
+import {comparison} from '../results';
 import {compare} from '../run/compare';
+import type {Comparison} from '../run/compared';
+import {time} from '../run/time';
 import {Live} from '../run/live';
 import {backend, isBusy, samples} from '../state';
 import './run.css';
@@ -58,13 +60,17 @@ function Found({of: {samples: all, sameClass, difference, levels, milliseconds}}
           ? `The file says the same class as the quantized model for ${sameClass.fileQuantized} of ${counted(all, 'sample')}.`
           : `The file’s outputs differ from the quantized model’s by ${decimal(difference)} at most.`}
       </p>
-      <div class="overflow-auto" tabIndex={0} role="region" aria-labelledby="run">
-        <table>
+      <div class="overflow-auto" tabIndex={0} role="region" aria-label="The file beside the model">
+        <table class="runs">
           <thead>
             <tr>
               <th scope="col">Of {counted(all, 'sample')}</th>
-              <th scope="col">Quantized model, TensorFlow.js</th>
-              <th scope="col">File, LiteRT.js</th>
+              <th scope="col">
+                Quantized model <small>TensorFlow.js</small>
+              </th>
+              <th scope="col">
+                The file <small>LiteRT.js</small>
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -78,10 +84,10 @@ function Found({of: {samples: all, sameClass, difference, levels, milliseconds}}
             <tr>
               <th scope="row">Time of a sample</th>
               <td>
-                {decimal(milliseconds.tfjs)} ms <small>on {backend.value}</small>
+                {time(milliseconds.tfjs)} <small>on {backend.value}</small>
               </td>
               <td>
-                {decimal(milliseconds.file)} ms <small>on the CPU, one thread</small>
+                {time(milliseconds.file)} <small>on the CPU, one thread</small>
               </td>
             </tr>
           </tbody>
@@ -89,9 +95,9 @@ function Found({of: {samples: all, sameClass, difference, levels, milliseconds}}
       </div>
       <p>
         The largest difference of an output between the two is {decimal(difference)}
-        {levels !== undefined && `, ${counted(levels, 'level')} of the grid that outputs are rounded to`}. TensorFlow.js
-        computes quantized models in float, rounding on the way; the file computes in integers, so the last level may
-        differ.
+        {levels !== undefined && `, ${counted(levels, 'level')} of the grid that the file’s outputs lie on`}.
+        TensorFlow.js rounds what it computes in float, the file computes in integers: a value halfway between two
+        levels may go to either. The fewer the bits, the larger a level.
       </p>
     </>
   );

@@ -3,6 +3,7 @@ import {Step} from '../components/step';
 import {Agreement} from '../see/agreement';
 import {Confusion} from '../see/confusion';
 import {Layers} from '../see/layers';
+import {Stale} from '../see/stale';
 import {scores} from '../state';
 import '../see/see.css';
 
@@ -12,6 +13,7 @@ export function See() {
     <Step step="see" title="See what it costs" lead="The quantized model beside the float one, on your samples.">
       {found && (
         <>
+          <Stale />
           <Agreement of={found} />
           <Layers />
           {found.confusion && (

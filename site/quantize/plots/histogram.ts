@@ -9,6 +9,14 @@ const CLOSEST = 4;
 
 const UNITS = {value: 'value →', steps: 'steps of each channel’s grid →'} as const;
 
+/** Words that stay readable over what is drawn. */
+const HALO = {
+  fontWeight: 'bold',
+  fill: 'currentColor',
+  stroke: 'var(--pico-card-background-color)',
+  strokeWidth: 4,
+} as const;
+
 /** Powers of ten up to the highest count, at most five. */
 function countTicks(most: number): number[] {
   const powers = Array.from({length: Math.floor(Math.log10(most)) + 1}, (_, i) => 10 ** i);
@@ -40,7 +48,7 @@ export function histogramOf({unit, from, width: bin, counts, levels, clipped}: H
     const room = width - LAYOUT.marginLeft - LAYOUT.marginRight;
     const apart = (room * (ends[1] - ends[0])) / (domain[1] - domain[0] || 1) / levels.length;
     const told = (share: number, frameAnchor: 'top-left' | 'top-right', dx: number) =>
-      share > 0 ? [plot.text([`${percent(share)} clipped`], {frameAnchor, dx, dy: 6, fontWeight: 'bold'})] : [];
+      share > 0 ? [plot.text([`${percent(share)} clipped`], {frameAnchor, dx, dy: 6, ...HALO})] : [];
     return {
       width,
       ...LAYOUT,

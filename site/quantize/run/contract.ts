@@ -4,7 +4,7 @@ import type {OnProgress} from '../worker/contract';
 export interface FileRun {
   /** Of the file's only output, one sample after the other. */
   readonly outputs: Float32Array;
-  /** The median. */
+  /** Of those after the first, which sets out memory. */
   readonly millisecondsPerSample: number;
 }
 

@@ -6,6 +6,7 @@ import {decimal, percent} from '../components/format';
 import {bench, isBusy, perform, scores} from '../state';
 import type {OnProgress, RunSamples} from '../worker/contract';
 import {openFile, runFile, stop} from './compare';
+import {time} from './time';
 
 export function Live() {
   const isOn = useSignal(false);
@@ -76,14 +77,14 @@ function Reader({video}: {readonly video: HTMLVideoElement}) {
 /** So many classes, those first that the float model finds likeliest. */
 const MOST_CLASSES = 5;
 
-function Classes({of: {given, file, milliseconds}}: {readonly of: Reading}) {
+function Classes({of: {given, file, milliseconds: fileMilliseconds}}: {readonly of: Reading}) {
   const labels = scores.value?.labels ?? [];
   const areClasses = scores.value?.sameClass !== undefined;
   const order = [...file.keys()].sort((a, b) => given.float[b]! - given.float[a]!).slice(0, MOST_CLASSES);
   const models = [
-    {name: 'Float', values: given.float, time: undefined},
-    {name: 'Quantized', values: given.quantized, time: given.millisecondsPerSample},
-    {name: 'File', values: file, time: milliseconds},
+    {name: 'Float', values: given.float, milliseconds: undefined},
+    {name: 'Quantized', values: given.quantized, milliseconds: given.millisecondsPerSample},
+    {name: 'File', values: file, milliseconds: fileMilliseconds},
   ];
   return (
     <div class="overflow-auto">
@@ -113,8 +114,8 @@ function Classes({of: {given, file, milliseconds}}: {readonly of: Reading}) {
         <tfoot>
           <tr>
             <th scope="row">Time</th>
-            {models.map(({name, time}) => (
-              <td key={name}>{time !== undefined && `${decimal(time)} ms`}</td>
+            {models.map(({name, milliseconds}) => (
+              <td key={name}>{milliseconds !== undefined && time(milliseconds)}</td>
             ))}
           </tr>
         </tfoot>

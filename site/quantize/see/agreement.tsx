@@ -1,6 +1,7 @@
 /** How well the quantized model does, in large numbers and in words. */
 import type {ComponentChildren} from 'preact';
-import {count, decimal, percent} from '../components/format';
+import {useMemo} from 'preact/hooks';
+import {count, counted, decimal, percent} from '../components/format';
 import {Notes} from '../components/notes';
 import type {Scores} from '../worker/contract';
 
@@ -25,9 +26,11 @@ const WORDS: Readonly<Record<Grade, string>> = {
 function verdictOn({accuracy, sameClass, divergence}: Scores): Verdict {
   if (accuracy) {
     const loss = accuracy.float - accuracy.quantized;
-    if (loss <= 0) return {grade: 'good', text: 'As good as the float model: it is right as often, or more.'};
+    const points = `${decimal(100 * Math.abs(loss))} percentage points`;
+    if (loss === 0) return {grade: 'good', text: 'As good as the float model: right as often.'};
+    if (loss < 0) return {grade: 'good', text: `As good as the float model: right ${points} more often.`};
     const grade = graded(loss, [0.01, 0.03]);
-    return {grade, text: `${WORDS[grade]}: right ${decimal(100 * loss)} percentage points less often.`};
+    return {grade, text: `${WORDS[grade]}: right ${points} less often.`};
   }
   if (sameClass !== undefined) {
     if (sameClass === 1) return {grade: 'good', text: 'As good as the float model: the same class for every sample.'};
@@ -52,9 +55,15 @@ function Figure({value, children}: {readonly value: string; readonly children: C
   );
 }
 
+function total(counts: readonly (readonly number[])[]): number {
+  return counts.reduce((sum, row) => row.reduce((more, each) => more + each, sum), 0);
+}
+
 export function Agreement({of: found}: {readonly of: Scores}) {
-  const {samples, sameClass, divergence, accuracy, notes} = found;
+  const {samples, sameClass, divergence, accuracy, confusion, notes} = found;
   const {grade, text} = verdictOn(found);
+  // Of those that training does not see.
+  const judged = useMemo(() => total(confusion ?? []), [confusion]);
   return (
     <>
       <p class="verdict" data-grade={grade} role="status">
@@ -68,7 +77,9 @@ export function Agreement({of: found}: {readonly of: Scores}) {
           </Figure>
         )}
         {accuracy && (
-          <Figure value={percent(accuracy.quantized)}>right, the float model {percent(accuracy.float)}</Figure>
+          <Figure value={percent(accuracy.quantized)}>
+            right, on {counted(judged, 'sample')}; the float model {percent(accuracy.float)}
+          </Figure>
         )}
         {sameClass === undefined ? (
           <Figure value={percent(divergence)}>squared error of the outputs, of their variance</Figure>

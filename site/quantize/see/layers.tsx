@@ -129,8 +129,13 @@ function Advice({rows}: {readonly rows: readonly ReportRow[]}) {
   );
 }
 
+/** Less than anybody cares about. */
+const TINY = 1e-6;
+
 function number(value: number | undefined, unit = ''): string {
-  return value === undefined ? '–' : Number.isFinite(value) ? `${decimal(value)}${unit}` : '∞';
+  if (value === undefined) return '–';
+  if (!Number.isFinite(value)) return '∞';
+  return value !== 0 && Math.abs(value) < TINY ? '≈ 0' : `${decimal(value)}${unit}`;
 }
 
 function show(tensor: Chosen): void {
@@ -142,7 +147,7 @@ function show(tensor: Chosen): void {
 
 function Table({rows}: {readonly rows: readonly ReportRow[]}) {
   return (
-    <div class="overflow-auto layers" tabIndex={0} role="region" aria-labelledby="layers">
+    <div class="overflow-auto layers" tabIndex={0} role="region" aria-label="All tensors">
       <table class="tensors">
         <thead>
           <tr>
@@ -161,7 +166,7 @@ function Table({rows}: {readonly rows: readonly ReportRow[]}) {
                   <>
                     <th scope="rowgroup" rowSpan={tensors.length}>
                       {layer}
-                      <small>{className}</small>
+                      <small>{className.replace(/^.*>/, '')}</small>
                     </th>
                     <td rowSpan={tensors.length}>{number(only)}</td>
                   </>
@@ -175,7 +180,7 @@ function Table({rows}: {readonly rows: readonly ReportRow[]}) {
                   <button
                     type="button"
                     class="secondary outline"
-                    aria-label={`Histogram of ${layer}, ${what}`}
+                    aria-label={`Show the histogram of ${layer}, ${what}`}
                     onClick={() => show({layer, what})}
                   >
                     Show

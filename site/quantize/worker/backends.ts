@@ -1,11 +1,8 @@
 /** tfjs's backends, in the order in which they are wanted. */
 import '@tensorflow/tfjs-backend-webgpu';
 import * as tf from 'tfjs-quantization/tf';
-import {hastenCpu} from '../../../lab/fast_cpu';
 
 const NAMES = ['webgpu', 'webgl', 'cpu'];
-
-hastenCpu();
 
 /** A renderer in software that stands in for a GPU, slower than all else. */
 const SOFTWARE = /swiftshader|llvmpipe|softpipe|basic render/i;

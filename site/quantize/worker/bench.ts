@@ -1,5 +1,5 @@
-/** The bench: what is on it, and one thing at a time done with it. */
-import {analyzeQuantization, chooseBits, type QuantizationReport} from 'tfjs-quantization/qat';
+/** The bench: what is on it, and what is done with it, one thing after the other. */
+import {analyzeQuantization, chooseBits, type QuantizationReport, quantizedWeights} from 'tfjs-quantization/qat';
 import * as tf from 'tfjs-quantization/tf';
 import {EXAMPLES} from '../../examples/examples';
 import type {
@@ -30,8 +30,8 @@ import {Job} from './job';
 import {forgetAll, keep, kept} from './memory';
 import {fetchModel} from './model_url';
 import {type Known, openFiles, type OpenedModel, vocabulariesOf} from './opened_model';
-import {Outputs, scoresOf} from './outputs';
-import {artifactsOf, batchSizeOf, improved, modelOf, optionsOf, quantized} from './quantizing';
+import {batchSizeOf, kindOfOutput, Outputs, scoresOf} from './outputs';
+import {artifactsOf, improved, modelOf, optionsOf, quantized} from './quantizing';
 import {exampleSamples} from './samples/example';
 import {Feed} from './samples/feed';
 import {ImageReader, imageShapeOf} from './samples/images';
@@ -51,7 +51,9 @@ export class Bench implements Workbench {
   #feed: Feed | undefined;
   #quantized: {readonly model: tf.LayersModel; readonly settings: Settings} | undefined;
   #report: QuantizationReport | undefined;
-  #job: Job | undefined;
+  /** What is going on, and what waits for it. */
+  readonly #jobs = new Set<Job>();
+  #last: Promise<unknown> = Promise.resolve();
   readonly #site: URL;
 
   /** @param site - the folder of the site, for what it ships. */
@@ -200,7 +202,15 @@ export class Bench implements Workbench {
   async improve(improvement: Improvement, onPoint: (point: CurvePoint) => void): Promise<Scores> {
     return this.#alone(undefined, async job => {
       const {model, settings} = this.#current;
-      const better = await improved(model, this.#model.float, this.#samples, improvement, onPoint, job);
+      const better = await improved(
+        model,
+        this.#model.float,
+        this.#samples,
+        improvement,
+        settings.reestimateBatchNorm,
+        onPoint,
+        job,
+      );
       return this.#finish(better, settings, job);
     });
   }
@@ -282,12 +292,13 @@ export class Bench implements Workbench {
       float: float.values,
       quantized: quantized.values,
       outputShape: quantized.shape,
+      step: await stepOf(q, feed),
       millisecondsPerSample: await timeOf(q, feed, rows, job),
     };
   }
 
   cancel(): void {
-    this.#job?.cancel();
+    for (const job of this.#jobs) job.cancel();
   }
 
   async restore(onProgress: OnProgress): Promise<Restored | undefined> {
@@ -337,19 +348,31 @@ export class Bench implements Workbench {
     return this.#samples.batches(this.#samples.rows(), batchSizeOf(this.#model.float), job);
   }
 
-  /** One thing at a time: two at work on one model would be in each other's way. */
-  async #alone<T>(onProgress: OnProgress | undefined, work: (job: Job) => Promise<T>): Promise<T> {
-    if (this.#job) throw new Error('Something else is going on. Wait until it is done, or cancel it.');
-    const job = (this.#job = new Job(onProgress));
-    try {
-      return await heardWarnings(
-        warning => job.warnings.push(warning),
-        () => work(job),
-      );
-    } finally {
-      this.#job = undefined;
-    }
+  /** One thing after the other: two at work on one model would be in each other's way. */
+  #alone<T>(onProgress: OnProgress | undefined, work: (job: Job) => Promise<T>): Promise<T> {
+    const job = new Job(onProgress);
+    this.#jobs.add(job);
+    const done = this.#last.then(async () => {
+      try {
+        job.signal.throwIfAborted();
+        return await heardWarnings(
+          warning => job.warnings.push(warning),
+          () => work(job),
+        );
+      } finally {
+        this.#jobs.delete(job);
+      }
+    });
+    this.#last = done.catch(() => undefined);
+    return done;
   }
+}
+
+/** How far two levels of the first output are apart, as integer runtimes have it: of shares and probabilities always as far. */
+async function stepOf(q: tf.LayersModel, feed: Feed): Promise<number | undefined> {
+  if ((await kindOfOutput(q, feed)) !== 'linear') return 1 / 256;
+  const {activations} = await quantizedWeights(q);
+  return activations.find(({layer, what}) => layer === q.outputNames[0] && what === 'output')?.scale[0];
 }
 
 /** How long a prediction of one sample takes, in ms, once its programs are compiled: the median of some. */

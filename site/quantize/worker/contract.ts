@@ -69,7 +69,7 @@ export type SampleSource =
   | {
       readonly kind: 'files';
       readonly files: readonly GivenFile[];
-      /** Of .csv: the column that holds the class; none if undefined. */
+      /** Of .csv: the column that holds the class; if undefined, the one that alone can. */
       readonly labelColumn?: string;
     }
   | {readonly kind: 'example'}
@@ -82,6 +82,8 @@ export interface SampleInfo {
   readonly classes: readonly {readonly label: string; readonly count: number}[] | undefined;
   /** Names of the columns of .csv, of which one may be the class. */
   readonly columns: readonly string[] | undefined;
+  /** That of them which is taken for the class. */
+  readonly labelColumn: string | undefined;
   /** The first samples as the model sees them, for images: RGBA pixels of the input's size. */
   readonly previews: readonly ImageBitmap[];
   /** What the model is given, after scaling. */
@@ -204,6 +206,8 @@ export interface RunSamples {
   readonly float: Float32Array;
   readonly quantized: Float32Array;
   readonly outputShape: readonly number[];
+  /** How far two levels of the output's grid are apart; undefined where it is float. */
+  readonly step: number | undefined;
   /** Of the quantized model in tfjs, one image at a time, after the first. */
   readonly millisecondsPerSample: number;
 }
@@ -254,7 +258,7 @@ export interface Workbench {
   runSamples(count: number): Promise<RunSamples>;
   /** What both models say of one picture, of a webcam: the input that they were given, and their outputs. */
   predict(image: ImageBitmap): Promise<RunSamples>;
-  /** Stops what is going on, which then rejects with an AbortError. */
+  /** Stops what is going on, and what waits for it (calls are done one after the other), which then rejects with an AbortError. */
   cancel(): void;
   /** What the last visit left: the model, settings, the quantized model. */
   restore(onProgress: OnProgress): Promise<Restored | undefined>;

@@ -10,6 +10,15 @@ export type Kind = 'softmax' | 'sigmoid' | 'linear';
 /** Scores are of no more samples. */
 const SCORED = 512;
 
+/** So many values of samples pass at a time: more would keep a cancellation waiting on a slow machine. */
+const PASSED = 2 ** 19;
+
+/** Samples that pass at a time. A model that is made for batches of one size gets these. */
+export function batchSizeOf({inputs}: tf.LayersModel): number {
+  const size = inputs[0]!.shape.slice(1).reduce<number>((product, dim) => product * (dim ?? 224), 1);
+  return inputs[0]!.shape[0] ?? Math.max(1, Math.min(32, Math.floor(PASSED / size)));
+}
+
 /** The first output of a model: of each sample so many values. */
 export interface Outputs {
   readonly values: Float32Array;
@@ -29,7 +38,7 @@ export const Outputs = {
     const parts: Float32Array[] = [];
     let shape: readonly number[] = [];
     const fixed = model.inputs[0]!.shape[0];
-    const batchSize = fixed ?? 32;
+    const batchSize = batchSizeOf(model);
     let done = 0;
     for await (const batch of feed.batches(padded(rows, fixed), batchSize, job)) {
       const output = predicted(model, batch);
@@ -110,7 +119,7 @@ export async function scoresOf(
   const rows = feed.rows().slice(0, SCORED);
   const fixed = float.inputs[0]!.shape[0];
   const whole = fixed ? rows.slice(0, Math.max(fixed, rows.length - (rows.length % fixed))) : rows;
-  const {agreement} = await analyzeQuantization(q, float, feed.batches(whole, fixed ?? 32, job), {
+  const {agreement} = await analyzeQuantization(q, float, feed.batches(whole, batchSizeOf(float), job), {
     sensitivity: 'none',
     samples: whole.length,
     signal: job.signal,

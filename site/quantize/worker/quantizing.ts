@@ -2,6 +2,7 @@
 import {
   calibrate,
   distil,
+  freezeBatchNorm,
   type LayerOptions,
   quantizeModel,
   type QuantizeOptions,
@@ -10,7 +11,7 @@ import {
 import * as tf from 'tfjs-quantization/tf';
 import type {CurvePoint, Improvement, LayerSettings, Settings} from './contract';
 import type {Job} from './job';
-import {type Kind, kindOfOutput, Outputs, rightOf} from './outputs';
+import {batchSizeOf, type Kind, kindOfOutput, Outputs, rightOf} from './outputs';
 import type {Feed} from './samples/feed';
 
 /** So many samples are enough for ranges. */
@@ -18,11 +19,6 @@ const CALIBRATED = 512;
 
 /** Samples in a step of training. */
 const STEP = 32;
-
-/** Of samples that pass. A model that is made for batches of one size gets these. */
-export function batchSizeOf({inputs}: tf.LayersModel): number {
-  return inputs[0]!.shape[0] ?? 32;
-}
 
 function layerOptions({weights, activations, isFloat}: LayerSettings): LayerOptions | false {
   if (isFloat) return false;
@@ -96,13 +92,14 @@ export async function improved(
   float: tf.LayersModel,
   feed: Feed,
   improvement: Improvement,
+  reestimates: boolean,
   onPoint: (point: CurvePoint) => void,
   job: Job,
 ): Promise<tf.LayersModel> {
   const copy = await modelOf(await artifactsOf(q));
   try {
-    if (improvement.kind === 'distil') await taught(copy, float, feed, improvement.steps, onPoint, job);
-    else await trained(copy, float, feed, improvement, onPoint, job);
+    if (improvement.kind === 'distil') await taught(copy, float, feed, {...improvement, reestimates}, onPoint, job);
+    else await trained(copy, float, feed, {...improvement, reestimates}, onPoint, job);
     return copy;
   } catch (error) {
     copy.dispose();
@@ -114,7 +111,7 @@ async function taught(
   q: tf.LayersModel,
   float: tf.LayersModel,
   feed: Feed,
-  steps: number,
+  {steps, reestimates}: {readonly steps: number; readonly reestimates: boolean},
   onPoint: (point: CurvePoint) => void,
   job: Job,
 ): Promise<void> {
@@ -122,6 +119,7 @@ async function taught(
   await distil(q, float, feed.batches(feed.rows('training'), batchSizeOf(float), job), {
     steps,
     batchSize: fixed ?? STEP,
+    reestimateBatchNorm: reestimates,
     signal: job.signal,
     onProgress: ({step, steps: total, loss}) => {
       job.tell('Learning', step, total);
@@ -143,7 +141,7 @@ async function trained(
   q: tf.LayersModel,
   float: tf.LayersModel,
   feed: Feed,
-  {epochs, learningRate}: Extract<Improvement, {kind: 'train'}>,
+  {epochs, learningRate, reestimates}: Extract<Improvement, {kind: 'train'}> & {readonly reestimates: boolean},
   onPoint: (point: CurvePoint) => void,
   job: Job,
 ): Promise<void> {
@@ -159,6 +157,8 @@ async function trained(
     throw new Error(
       `Training with labels is for models of one output, and this has ${q.outputs.length}. Let the float model teach.`,
     );
+  // Statistics of few samples, batch by batch, are worse than those of all that the network was trained on.
+  if (!reestimates) freezeBatchNorm(q);
   const optimizer = tf.train.adam(learningRate);
   q.compile({optimizer, loss: LOSSES[await kindOfOutput(float, feed)]});
   try {
@@ -176,8 +176,9 @@ async function trained(
     }
   } finally {
     optimizer.dispose();
+    if (!reestimates) freezeBatchNorm(q, false);
   }
-  if (hasBatchNorm(q)) {
+  if (reestimates && hasBatchNorm(q)) {
     await reestimateBatchNorm(q, feed.batches(rows, Math.max(size, batchSizeOf(float)), job), {
       samples: Math.min(rows.length, CALIBRATED),
     });

@@ -138,9 +138,11 @@ void loop() {
  * import {mkdir, writeFile} from 'node:fs/promises';
  * import {arduinoSketch, toTFLite} from 'tfjs-quantization/tflite';
  *
- * const bytes = await toTFLite(q, {inputType: 'int8', outputType: 'int8', labels: ['up', 'down', 'left', 'right']});
+ * const bytes = await toTFLite(q, {labels: ['up', 'down', 'left', 'right']});
  * await mkdir('gestures');
- * for (const [file, text] of arduinoSketch(bytes, {name: 'gestures'})) await writeFile(`gestures/${file}`, text);
+ * for (const [file, text] of arduinoSketch(bytes, {name: 'gestures'})) {
+ *   await writeFile(`gestures/${file}`, text);
+ * }
  * ```
  */
 export function arduinoSketch(bytes: Uint8Array, options: CSourceOptions): Map<string, string> {

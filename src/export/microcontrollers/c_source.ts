@@ -13,7 +13,8 @@ import {type FileTensor, type ModelFile, readModel, sizeOf} from './model_file';
  * ```js
  * import {cSource, toTFLite} from 'tfjs-quantization/tflite';
  *
- * const files = cSource(await toTFLite(q), {name: 'gestures', labels: ['up', 'down', 'left', 'right']});
+ * const labels = ['up', 'down', 'left', 'right'];
+ * const files = cSource(await toTFLite(q), {name: 'gestures', labels});
  * console.log([...files.keys()].join(' ')); // gestures_model.h gestures_model.cpp
  * ```
  */
@@ -192,7 +193,9 @@ export function sourceFiles(parts: SourceParts): [file: string, text: string][] 
  * import {cSource, toTFLite} from 'tfjs-quantization/tflite';
  *
  * const bytes = await toTFLite(q, {inputType: 'int8', outputType: 'int8'});
- * for (const [file, text] of cSource(bytes, {name: 'gestures'})) await writeFile(file, text);
+ * for (const [file, text] of cSource(bytes, {name: 'gestures'})) {
+ *   await writeFile(file, text);
+ * }
  * ```
  */
 export function cSource(bytes: Uint8Array, options: CSourceOptions): Map<string, string> {

@@ -8,8 +8,8 @@ import {readModel} from './model_file';
  * ```js
  * import {operatorsOf, toTFLite} from 'tfjs-quantization/tflite';
  *
- * const uses = operatorsOf(await toTFLite(model));
- * console.log(uses.map(({operator}) => operator).join(' ')); // CONV_2D MEAN FULLY_CONNECTED SOFTMAX
+ * const names = operatorsOf(await toTFLite(model)).map(({operator}) => operator);
+ * console.log(names.join(' ')); // CONV_2D MEAN FULLY_CONNECTED SOFTMAX
  * ```
  */
 export interface OperatorUse {
@@ -33,7 +33,9 @@ export interface OperatorUse {
  * import {operatorsOf, toTFLite} from 'tfjs-quantization/tflite';
  *
  * const bytes = await toTFLite(q);
- * for (const {operator, version, count} of operatorsOf(bytes)) console.log(operator, version, count);
+ * for (const {operator, version, count} of operatorsOf(bytes)) {
+ *   console.log(operator, version, count);
+ * }
  * ```
  */
 export function operatorsOf(bytes: Uint8Array): OperatorUse[] {

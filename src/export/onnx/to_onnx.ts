@@ -17,7 +17,12 @@ import {hasOperation} from './operations';
  * ```js
  * import {toONNX} from 'tfjs-quantization/onnx';
  *
- * const bytes = await toONNX(q, {opset: 17, layout: 'NCHW', weightType: 'uint8', batchSize: 1});
+ * const bytes = await toONNX(q, {
+ *   opset: 17,
+ *   layout: 'NCHW',
+ *   weightType: 'uint8',
+ *   batchSize: 1,
+ * });
  * ```
  */
 export interface ONNXOptions {

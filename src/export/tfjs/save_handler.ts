@@ -25,7 +25,7 @@ import {quantizingLayers} from '../../qat/quantized_layers/quantizing';
  *   console.log(`${modelArtifactsInfo.weightDataBytes} bytes of weights`);
  *   return {modelArtifactsInfo};
  * });
- * await q.save(quantizedSaveHandler(handler, {fakeQuant: true})); // or to 'indexeddb://my-model'
+ * await q.save(quantizedSaveHandler(handler, {fakeQuant: true}));
  * ```
  */
 export interface QuantizedSaveOptions {

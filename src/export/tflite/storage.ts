@@ -9,7 +9,8 @@ import {type Storage, storageOf} from '../../inference/storage';
  * ```js
  * import {toTFLite} from 'tfjs-quantization/tflite';
  *
- * const bytes = await toTFLite(q, {inputType: 'uint8', outputType: 'int8'}); // camera images in, scores of a byte out
+ * // A camera's images in, scores of a byte out.
+ * const bytes = await toTFLite(q, {inputType: 'uint8', outputType: 'int8'});
  * ```
  */
 export type PortType = 'float32' | 'int8' | 'uint8' | 'int16';

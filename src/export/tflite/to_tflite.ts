@@ -35,7 +35,8 @@ import {float16Problems, type WeightType, withWeights} from './weights';
  * ```js
  * import {toTFLite} from 'tfjs-quantization/tflite';
  *
- * await toTFLite(q, {onProgress: ({done, total}) => console.log(`${done} of ${total} layers`)});
+ * const onProgress = ({done, total}) => console.log(`${done} of ${total} layers`);
+ * const bytes = await toTFLite(q, {onProgress});
  * ```
  */
 export interface ExportProgress {
@@ -52,8 +53,12 @@ export interface ExportProgress {
  * ```js
  * import {toTFLite} from 'tfjs-quantization/tflite';
  *
- * const labels = ['up', 'down', 'left', 'right'];
- * const bytes = await toTFLite(q, {inputType: 'uint8', outputType: 'int8', batchSize: 4, labels, description: 'Gestures'});
+ * const bytes = await toTFLite(q, {
+ *   inputType: 'uint8',
+ *   outputType: 'int8',
+ *   labels: ['up', 'down', 'left', 'right'],
+ *   description: 'Gestures',
+ * });
  * ```
  */
 export interface TFLiteOptions {
@@ -163,7 +168,8 @@ const LABEL_FILE = 'labels.txt';
  * import {writeFile} from 'node:fs/promises';
  * import {toTFLite} from 'tfjs-quantization/tflite';
  *
- * await writeFile('integers.tflite', await toTFLite(q, {labels: ['up', 'down', 'left', 'right']}));
+ * const labels = ['up', 'down', 'left', 'right'];
+ * await writeFile('integers.tflite', await toTFLite(q, {labels}));
  * await writeFile('float16.tflite', await toTFLite(model, {weights: 'float16'}));
  * ```
  */

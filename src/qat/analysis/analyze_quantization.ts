@@ -29,8 +29,11 @@ export type {QuantizationReport};
  * ```js
  * import {analyzeQuantization} from 'tfjs-quantization/qat';
  *
- * const onProgress = ({done, total}) => console.log(`${done} of ${total} passes`);
- * const report = await analyzeQuantization(q, model, images, {samples: 64, sensitivity: 'without', onProgress});
+ * const report = await analyzeQuantization(q, model, images, {
+ *   samples: 64,
+ *   sensitivity: 'without',
+ *   onProgress: ({done, total}) => console.log(`${done} of ${total} passes`),
+ * });
  * report.print();
  * ```
  */

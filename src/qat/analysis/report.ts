@@ -16,8 +16,9 @@ import {percent, short} from './words';
  * import {analyzeQuantization} from 'tfjs-quantization/qat';
  *
  * const {rows} = await analyzeQuantization(q, model, images, {sensitivity: 'only'});
- * const {divergence, top1} = rows[0].only;
- * console.log(`alone, ${rows[0].layer} costs a divergence of ${divergence}, and ${100 * top1} % of the classes`);
+ * const {layer, only} = rows[0];
+ * console.log(`alone, ${layer} costs a divergence of ${only.divergence}`);
+ * console.log(`and changes the class of ${100 * only.top1} %`);
  * ```
  */
 export interface Loss {
@@ -35,7 +36,9 @@ export interface Loss {
  * import {analyzeQuantization} from 'tfjs-quantization/qat';
  *
  * const {rows} = await analyzeQuantization(q, model, images);
- * for (const {layer, className, only, tensors} of rows) console.log(layer, className, only.divergence, tensors.length);
+ * for (const {layer, className, only, tensors} of rows) {
+ *   console.log(layer, className, only.divergence, `${tensors.length} tensors`);
+ * }
  * ```
  */
 export interface LayerReport {

@@ -15,7 +15,7 @@ import {type Shown, shownOf} from './tensor_histogram';
  * import {analyzeQuantization} from 'tfjs-quantization/qat';
  *
  * const {rows} = await analyzeQuantization(q, model, images, {sensitivity: 'none'});
- * for (const {what, numBits, snr, clipped, advice} of rows.flatMap(({tensors}) => tensors)) {
+ * for (const {what, numBits, snr, clipped, advice} of rows.flatMap(row => row.tensors)) {
  *   console.log(what, numBits, `${snr} dB`, `${100 * clipped} % clipped`, advice.join(' '));
  * }
  * ```

@@ -10,7 +10,9 @@ import type {Agreement} from '../outputs/agreement';
  * import {chooseBits} from 'tfjs-quantization/qat';
  *
  * const {front} = await chooseBits(model, images, {bitsPerWeight: 4, widths: [4, 8]});
- * for (const {bytes, predicted, options} of front) console.log(bytes, predicted, options.layers);
+ * for (const {bytes, predicted, options} of front) {
+ *   console.log(bytes, predicted, options.layers);
+ * }
  * ```
  */
 export interface BitPoint {
@@ -39,7 +41,9 @@ export interface BitPoint {
  * import {chooseBits} from 'tfjs-quantization/qat';
  *
  * const {rows} = await chooseBits(model, images, {bitsPerWeight: 6, widths: [4, 8]});
- * for (const {layer, count, numBits, losses} of rows) console.log(layer, count, numBits, losses[4], losses[8]);
+ * for (const {layer, count, numBits, losses} of rows) {
+ *   console.log(layer, count, numBits, losses[4], losses[8]);
+ * }
  * ```
  */
 export interface BitRow {

@@ -42,7 +42,8 @@ function copyOf(model: LayersModel): LayersModel {
  * ```js
  * import {calibrate, chooseBits, quantizeModel} from 'tfjs-quantization/qat';
  *
- * const bits = await chooseBits(model, images, {bitsPerWeight: 4, reestimateBatchNorm: true});
+ * const options = {bitsPerWeight: 4, reestimateBatchNorm: true};
+ * const bits = await chooseBits(model, images, options);
  * bits.print();
  * const q = quantizeModel(model, bits.options);
  * await calibrate(q, images, {reestimateBatchNorm: true});

@@ -29,8 +29,8 @@ import {sampleRule, type Samples} from '../tools/samples';
  * ```js
  * import {chooseBits} from 'tfjs-quantization/qat';
  *
- * // As few bytes as it takes to give 95 of 100 samples the class that the float model gives them; for a .tflite file.
- * const bits = await chooseBits(model, images, {maxLoss: 0.05, widths: [4, 8], samples: 64});
+ * // As few bytes of a .tflite file as leave 95 of 100 samples the float model's class.
+ * const bits = await chooseBits(model, images, {maxLoss: 0.05, widths: [4, 8]});
  * console.log(bits.bytes, bits.measured.top1);
  * ```
  */

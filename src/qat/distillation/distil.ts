@@ -49,7 +49,7 @@ import {DISTIL, type DistilOptions, type DistilResult, type SampleFunction} from
  * const q = quantizeModel(model, {weights: {numBits: 4}});
  * const onProgress = ({step, steps, loss}) => console.log(`${step} of ${steps}: ${loss}`);
  * const {loss} = await distil(q, model, images, {steps: 60, onProgress});
- * console.log(`divergence from the float model: ${loss.before} before, ${loss.after} after`);
+ * console.log(`divergence: ${loss.before} before, ${loss.after} after`);
  * ```
  */
 export async function distil(

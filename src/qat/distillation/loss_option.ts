@@ -21,7 +21,8 @@ const KINDS = {
  * import {distil} from 'tfjs-quantization/qat';
  *
  * await distil(q, model, images, {steps: 20, loss: 'categoricalCrossentropy'});
- * await distil(q, model, images, {steps: 20, loss: (teacher, student) => tf.losses.huberLoss(teacher, student)});
+ * const huber = (teacher, student) => tf.losses.huberLoss(teacher, student).asScalar();
+ * await distil(q, model, images, {steps: 20, loss: huber});
  * ```
  */
 export type DistilLoss = 'categoricalCrossentropy' | 'binaryCrossentropy' | 'meanSquaredError' | OutputLoss;
@@ -33,7 +34,10 @@ export type DistilLoss = 'categoricalCrossentropy' | 'binaryCrossentropy' | 'mea
  * ```js
  * import {distil} from 'tfjs-quantization/qat';
  *
- * await distil(q, model, images, {steps: 20, loss: {scores: 'meanSquaredError'}}); // by the outputs' names
+ * await distil(q, model, images, {
+ *   steps: 20,
+ *   loss: {scores: 'meanSquaredError'}, // by the outputs' names
+ * });
  * ```
  */
 export type DistilLosses = DistilLoss | readonly DistilLoss[] | Readonly<Record<string, DistilLoss>>;

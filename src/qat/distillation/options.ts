@@ -12,7 +12,8 @@ import {type DistilLosses, lossRule} from './loss_option';
  * import * as tf from '@tensorflow/tfjs';
  * import {distil} from 'tfjs-quantization/qat';
  *
- * const augmented = step => tf.tidy(() => images.slice(32 * (step % 4), 32).add(tf.randomNormal([32, 8, 8, 1], 0, 0.1)));
+ * const noisy = x => tf.tidy(() => x.add(tf.randomNormal(x.shape, 0, 0.1)));
+ * const augmented = step => noisy(images.slice(32 * (step % 4), 32));
  * await distil(q, model, augmented, {steps: 20});
  * ```
  */
@@ -25,7 +26,9 @@ export type SampleFunction = (step: number) => Inputs | Promise<Inputs>;
  * ```js
  * import {distil} from 'tfjs-quantization/qat';
  *
- * const onProgress = ({step, steps, loss}) => console.log(`${step} of ${steps}: ${loss ?? 'trying rates'}`);
+ * const onProgress = ({step, steps, loss}) => {
+ *   console.log(`${step} of ${steps}: ${loss ?? 'trying rates'}`);
+ * };
  * await distil(q, model, images, {steps: 20, onProgress});
  * ```
  */
@@ -45,8 +48,9 @@ export interface DistilProgress {
  * ```js
  * import {distil} from 'tfjs-quantization/qat';
  *
- * const stop = new AbortController(); // a button's: stop.abort()
- * await distil(q, model, images, {steps: 30, batchSize: 32, learningRate: 1e-3, seed: 1, signal: stop.signal});
+ * const {signal} = new AbortController(); // whose abort() stops it
+ * const options = {steps: 30, batchSize: 32, learningRate: 1e-3, seed: 1, signal};
+ * await distil(q, model, images, options);
  * ```
  */
 export interface DistilOptions {

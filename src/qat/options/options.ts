@@ -83,7 +83,8 @@ export interface LayerOptions {
  * ```js
  * import {quantizeModel} from 'tfjs-quantization/qat';
  *
- * const q = quantizeModel(model, {recipe: 'learned'}); // of 8 bits too, gradient descent learns the ranges
+ * // Gradient descent learns the ranges, of 8 bits too.
+ * const q = quantizeModel(model, {recipe: 'learned'});
  * ```
  */
 export type Recipe = 'minMax' | 'learned';

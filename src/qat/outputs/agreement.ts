@@ -9,7 +9,8 @@ import type {OutputKind} from './kinds';
  * import {analyzeQuantization} from 'tfjs-quantization/qat';
  *
  * const {agreement} = await analyzeQuantization(q, model, images, {sensitivity: 'none'});
- * console.log(`${100 * agreement.top1} % of classes are the float model's, divergence ${agreement.divergence}`);
+ * console.log(`${100 * agreement.top1} % of classes are the float model's`);
+ * console.log(`divergence ${agreement.divergence}`);
  * ```
  */
 export interface Agreement {
@@ -33,7 +34,9 @@ export interface Agreement {
  * import {analyzeQuantization} from 'tfjs-quantization/qat';
  *
  * const {perClass} = await analyzeQuantization(q, model, images, {sensitivity: 'none'});
- * for (const each of perClass) console.log(`class ${each.class}: ${each.top1} of ${each.samples} samples`);
+ * for (const each of perClass) {
+ *   console.log(`class ${each.class}: ${each.top1} of ${each.samples} samples`);
+ * }
  * ```
  */
 export interface ClassAgreement {

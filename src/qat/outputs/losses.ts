@@ -24,7 +24,7 @@ import type {OutputKind} from './kinds';
  * import * as tf from '@tensorflow/tfjs';
  * import {distil} from 'tfjs-quantization/qat';
  *
- * const absolute = (teacher, student) => tf.mean(tf.abs(tf.sub(teacher, student))).asScalar();
+ * const absolute = (teacher, student) => teacher.sub(student).abs().mean().asScalar();
  * await distil(q, model, images, {steps: 20, loss: absolute});
  * ```
  */

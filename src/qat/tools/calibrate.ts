@@ -31,7 +31,8 @@ export type {CalibrationMethod};
  * ```js
  * import {calibrate} from 'tfjs-quantization/qat';
  *
- * await calibrate(q, images, {onProgress: ({done, total}) => console.log(`${Math.round((100 * done) / total)} %`)});
+ * const onProgress = ({done, total}) => console.log(`${Math.round((100 * done) / total)} %`);
+ * await calibrate(q, images, {onProgress});
  * ```
  */
 export interface CalibrationProgress {
@@ -48,8 +49,11 @@ export interface CalibrationProgress {
  * ```js
  * import {calibrate} from 'tfjs-quantization/qat';
  *
- * const onProgress = ({done, total}) => console.log(`${done} of ${total} samples`);
- * await calibrate(q, images, {method: 'percentile', percentile: 99.9, batchSize: 64, onProgress});
+ * await calibrate(q, images, {
+ *   method: 'percentile',
+ *   percentile: 99.9,
+ *   onProgress: ({done, total}) => console.log(`${done} of ${total} samples`),
+ * });
  * ```
  */
 export interface CalibrateOptions {

@@ -24,7 +24,9 @@ import {isQuantizing, quantizingLayers, QuantizingWrapper} from '../quantized_la
  * import {describeQuantization} from 'tfjs-quantization/qat';
  *
  * const rows = await describeQuantization(q).read();
- * for (const {layer, what, numBits, min, max, note} of rows) console.log(layer, what, numBits, min, max, note);
+ * for (const {layer, what, numBits, min, max, note} of rows) {
+ *   console.log(layer, what, numBits, min, max, note);
+ * }
  * ```
  */
 export interface QuantizationRow {
@@ -173,7 +175,8 @@ function noted(lines: readonly Line[], norm: Layer): Line {
  * ```js
  * import {describeQuantization} from 'tfjs-quantization/qat';
  *
- * await describeQuantization(q).print(); // what is rounded where, on which ranges, and what is not and why
+ * // What is rounded where, on which ranges, and what is not and why.
+ * await describeQuantization(q).print();
  * ```
  */
 export function describeQuantization(model: LayersModel): QuantizationDescription {

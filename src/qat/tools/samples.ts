@@ -24,8 +24,8 @@ export type Inputs = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor
  * ```js
  * import {calibrate} from 'tfjs-quantization/qat';
  *
- * const batches = [0, 64].map(start => ({xs: images.slice(start, 64), ys: labels.slice(start, 64)}));
- * await calibrate(q, batches); // ys are left alone
+ * const [xs, ys] = [images.slice(0, 64), labels.slice(0, 64)];
+ * await calibrate(q, [{xs, ys}]); // ys are left alone
  * ```
  */
 export type Batch = Inputs | {readonly xs: Inputs; readonly ys?: unknown};

@@ -16,7 +16,8 @@ import {quantizingLayers} from '../quantized_layers/quantizing';
  * import {quantizationSchedule} from 'tfjs-quantization/qat';
  *
  * q.compile({optimizer: 'adam', loss: 'categoricalCrossentropy'});
- * const callbacks = quantizationSchedule({reestimateBatchNorm: {data: images, samples: 128, batchSize: 32}});
+ * const reestimateBatchNorm = {data: images, samples: 128, batchSize: 32};
+ * const callbacks = quantizationSchedule({reestimateBatchNorm});
  * await q.fit(images, labels, {epochs: 1, callbacks, verbose: 0});
  * ```
  */
@@ -188,8 +189,12 @@ function haveCallbacksMixed(): void {
  *
  * const q = quantizeModel(model, {weights: {numBits: 4}});
  * q.compile({optimizer: 'adam', loss: 'categoricalCrossentropy'});
- * const callbacks = quantizationSchedule({quantizeAfter: 4, freezeRangesAfter: 8, reestimateBatchNorm: images});
- * await q.fit(images, labels, {epochs: 3, callbacks, verbose: 0}); // 4 steps each
+ * const callbacks = quantizationSchedule({
+ *   quantizeAfter: 4, // steps
+ *   freezeRangesAfter: 8,
+ *   reestimateBatchNorm: images,
+ * });
+ * await q.fit(images, labels, {epochs: 3, callbacks, verbose: 0});
  * ```
  */
 export function quantizationSchedule(options: ScheduleOptions): Callback {

@@ -5,13 +5,18 @@ import type {Visitor} from './visitor';
 
 const AXE = readFileSync('node_modules/axe-core/axe.min.js', 'utf8');
 
+/** Colors are looked at as they are in the end. */
+function stopFading(): void {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync('* { transition: none !important; }');
+  document.adoptedStyleSheets.push(sheet);
+}
+
 async function violations({page}: Visitor, options: RunOptions = {}): Promise<string[]> {
-  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(AXE);
-  // Colors fade.
-  await page.evaluate(async () => {
-    const ending = document.getAnimations().filter(({effect}) => effect?.getComputedTiming().endTime !== Infinity);
-    await Promise.allSettled(ending.map(({finished}) => finished));
-  });
+  if (!(await page.evaluate(() => 'axe' in globalThis))) {
+    await page.evaluate(AXE);
+    await page.evaluate(stopFading);
+  }
   return page.evaluate(async given => {
     const {axe} = globalThis as unknown as {axe: {run: (options: RunOptions) => Promise<AxeResults>}};
     const found = await axe.run({...given, resultTypes: ['violations']});

@@ -43,26 +43,29 @@ function chosenColumns({names, rows}: Table, wanted: Wanted, labelColumn: string
   return {label, features: names.map((_, i) => i).filter(i => i !== label), warnings};
 }
 
-/** A column more than the model takes, if it alone can be the class. */
+/** A column more than the model takes: the one of words, or of such a name, or the last. */
 function guessedLabel(names: readonly string[], rows: Table['rows'], {inputs}: Wanted): number | undefined {
   const fits = (size: number) => inputs.length > 1 || shapeOfSize(inputs[0]!, size) !== undefined;
+  if (!fits(names.length - 1)) return undefined;
   const words = names.map((_, i) => i).filter(i => !isNumber(rows[0]![i] ?? ''));
+  if (words.length === 1) return words[0];
+  if (fits(names.length)) return undefined;
   const called = names.findIndex(name => CLASS_NAMES.test(name));
-  if (words.length === 1 && fits(names.length - 1)) return words[0];
-  const isOpen = fits(names.length);
-  return called >= 0 && !isOpen && fits(names.length - 1) ? called : undefined;
+  return called >= 0 ? called : names.length - 1;
 }
 
 /** Where the values of each input begin, and how many they are. */
 function partsOf({inputs}: Wanted, size: number, name: string): Column['shape'][] {
   const shapes =
     inputs.length === 1 ? [shapeOfSize(inputs[0]!, size)] : inputs.map(({shape}) => closed(shape.slice(1)));
-  const total = shapes.reduce((sum, shape) => sum + (shape ? sizeOf(shape) : NaN), 0);
-  if (total === size) return shapes as number[][];
+  const totalOf = (all: readonly (readonly number[] | undefined)[]) =>
+    all.reduce((sum, shape) => sum + (shape ? sizeOf(shape) : NaN), 0);
+  if (totalOf(shapes) === size) return shapes as number[][];
   const takes = inputs.map(port => shownShape(port)).join(' and ');
-  const count = Number.isNaN(total) ? '' : `, ${total} numbers,`;
+  const total = totalOf(inputs.map(({shape}) => closed(shape.slice(1))));
+  const count = Number.isNaN(total) ? '' : ` (${total} numbers)`;
   throw new Error(
-    `The model takes samples of shape ${takes}${count} but ${name} has ${size} columns of numbers. Choose the column of the class, or give a file with as many columns.`,
+    `The model takes samples of shape ${takes}${count}, but ${name} has ${size} columns of numbers. Choose the column of the class, or give a file with as many columns.`,
   );
 }
 
@@ -102,6 +105,7 @@ export async function readRows(file: GivenFile, wanted: Wanted, labelColumn: str
     labels: classOf && Int32Array.from(used, row => classOf.get(row[label!]!.trim())!),
     isTest: undefined,
     columnNames: table.names,
+    labelColumn: label === undefined ? undefined : table.names[label],
     warnings: [
       ...warnings,
       ...told,

@@ -34,6 +34,7 @@ export async function exampleSamples(site: URL, {inputs, classes}: Wanted, job: 
     labels: classes === 10 ? labels : undefined,
     isTest: undefined,
     columnNames: undefined,
+    labelColumn: undefined,
     warnings: [],
   };
   return picked(set, mixedOrder(count));

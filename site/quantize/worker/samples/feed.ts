@@ -65,7 +65,6 @@ export class Feed {
     const gathered = new (column.values.constructor as Float32ArrayConstructor)(rows.length * size);
     rows.forEach((row, i) => gathered.set(column.values.subarray(row * size, (row + 1) * size), i * size));
     if (port.dtype === 'int32') return Int32Array.from(gathered);
-    if (column.values instanceof Int32Array && this.scaling.kind !== 'standard') return Float32Array.from(gathered);
     return scaled(gathered, this.scaling, this.channels, this.isInverted && column.values instanceof Uint8Array);
   }
 
@@ -105,11 +104,12 @@ export class Feed {
   }
 
   async info(labels: readonly string[]): Promise<SampleInfo> {
-    const {of, count, columnNames, warnings} = this.set;
+    const {of, count, columnNames, labelColumn, warnings} = this.set;
     return {
       of,
       count,
       columns: columnNames,
+      labelColumn,
       warnings,
       scaling: this.scaling,
       inverted: this.isInverted,

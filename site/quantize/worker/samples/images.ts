@@ -121,6 +121,7 @@ export async function readImages(files: readonly GivenFile[], wanted: Wanted, jo
     labels: classOf && Int32Array.from(read, ({className}) => classOf.get(className!)!),
     isTest: read.some(({isTest}) => isTest) ? read.map(({isTest}) => isTest) : undefined,
     columnNames: undefined,
+    labelColumn: undefined,
     warnings: [
       ...warnings,
       ...(unread.length > 0 ? [`${unread.length} images could not be read and are left out: ${someOf(unread)}.`] : []),

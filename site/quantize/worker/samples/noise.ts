@@ -30,6 +30,7 @@ export function noise(count: number, wanted: Wanted, vocabularies: readonly (num
     labels: undefined,
     isTest: undefined,
     columnNames: undefined,
+    labelColumn: undefined,
     warnings: [
       'These are random numbers, not samples: ranges that are found with them, and all that is told of the quantized model, are ' +
         'of noise. Some hundreds of real samples do better.',

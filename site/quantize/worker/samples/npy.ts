@@ -125,6 +125,7 @@ export async function readArrays(files: readonly GivenFile[], wanted: Wanted): P
     );
   }
   const names = labelArray ? classesOf(labelArray, count, wanted) : [];
+  const others = arrays.filter(array => array !== labelArray && !given.includes(array)).map(({name}) => `${name}.npy`);
   // Numbers are the model's classes themselves, whatever it calls them.
   const {classOf, warnings} = matchClasses(names, {...wanted, labels: undefined});
   return {
@@ -134,6 +135,10 @@ export async function readArrays(files: readonly GivenFile[], wanted: Wanted): P
     labels: classOf && Int32Array.from(names, name => classOf.get(name)!),
     isTest: undefined,
     columnNames: undefined,
-    warnings,
+    labelColumn: undefined,
+    warnings: [
+      ...warnings,
+      ...(others.length > 0 ? [`Left out, as no input has such a name: ${someOf(others)}.`] : []),
+    ],
   };
 }

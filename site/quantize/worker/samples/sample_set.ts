@@ -21,6 +21,8 @@ export interface SampleSet {
   readonly isTest: readonly boolean[] | undefined;
   /** Names of the columns of .csv. */
   readonly columnNames: readonly string[] | undefined;
+  /** That of the class. */
+  readonly labelColumn: string | undefined;
   readonly warnings: readonly string[];
 }
 

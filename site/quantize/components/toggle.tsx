@@ -1,22 +1,22 @@
 /** A thing that is on or off, with what it means. */
 import {isBusy} from '../state';
 
-interface SwitchProps {
+interface ToggleProps {
   readonly name: string;
   readonly means?: string;
   readonly isOn: boolean;
-  readonly onSwitch: (isOn: boolean) => void;
+  readonly onToggle: (isOn: boolean) => void;
 }
 
-export function Switch({name, means, isOn, onSwitch}: SwitchProps) {
+export function Toggle({name, means, isOn, onToggle}: ToggleProps) {
   return (
-    <label class="switch">
+    <label class="toggle">
       <input
         type="checkbox"
         role="switch"
         checked={isOn}
         disabled={isBusy.value}
-        onChange={({currentTarget}) => onSwitch(currentTarget.checked)}
+        onChange={({currentTarget}) => onToggle(currentTarget.checked)}
       />
       <span>
         {name} {means !== undefined && <small>{means}</small>}
