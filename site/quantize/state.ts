@@ -219,8 +219,10 @@ function takeSamples(info: SampleInfo | undefined, source: SampleSource | undefi
 export async function openSamples(source: SampleSource): Promise<void> {
   const info = await perform('samples', 'Reading the samples', onProgress => bench.openSamples(source, onProgress));
   if (!info) return;
+  const before = sampleSource.value;
   takeSamples(info, source);
-  goTo('quantize');
+  // Who reads the same files another way is not done here.
+  if (source.kind !== 'files' || before?.kind !== 'files' || source.files !== before.files) goTo('quantize');
   if (isQuantized.value && !scores.value) await score();
 }
 
