@@ -92,7 +92,7 @@ async function ofWorker<T>(work: Promise<T>): Promise<T> {
 }
 
 /** Stops what is going on. */
-let stopTask: () => void = () => undefined;
+let stopTask: () => void = () => void bench.cancel();
 
 /**
  * Does something long for a step: shows how far it is, and what goes wrong. Resolves to undefined if it failed or was
@@ -167,7 +167,9 @@ async function restore(): Promise<void> {
     const kept = await bench.restore(proxy(show));
     if (kept) takeRestored(kept);
   } catch (error) {
-    failures.value = {...failures.value, model: `Your last model did not come back. ${(error as Error).message}`};
+    const {name, message} = error as Error;
+    if (name !== 'AbortError')
+      failures.value = {...failures.value, model: `Your last model did not come back. ${message}`};
   } finally {
     if (task.value === shown) task.value = undefined;
   }
