@@ -23,6 +23,8 @@ import type {
 /** The steps, in the order in which a visitor takes them: each stands on those before it. */
 export const STEPS = ['model', 'samples', 'quantize', 'see', 'improve', 'take', 'run'] as const;
 export type Step = (typeof STEPS)[number];
+/** Where something goes on: in a step, or in the choice of what computes. */
+export type Place = Step | 'machine';
 
 const DEFAULTS: Settings = {
   weights: 8,
@@ -51,10 +53,10 @@ export const curve = signal<readonly CurvePoint[]>([]);
 export const report = signal<readonly ReportRow[] | undefined>(undefined);
 
 /** What is going on: one thing at a time. */
-export const task = signal<{readonly step: Step; readonly progress: Progress} | undefined>(undefined);
+export const task = signal<{readonly step: Place; readonly progress: Progress} | undefined>(undefined);
 export const isBusy = computed(() => task.value !== undefined);
-/** What went wrong last in a step, in words, until it is tried again. */
-export const failures = signal<Readonly<Partial<Record<Step, string>>>>({});
+/** What went wrong last in a place, in words, until it is tried again. */
+export const failures = signal<Readonly<Partial<Record<Place, string>>>>({});
 /** What screen readers are told next. */
 export const announcement = signal('');
 /** The step whose heading takes the focus next. */
@@ -90,7 +92,7 @@ let stopTask: () => void = () => undefined;
  * with an AbortError.
  */
 export async function perform<T>(
-  step: Step,
+  step: Place,
   doing: string,
   work: (onProgress: OnProgress) => Promise<T>,
   stop: () => void = () => void bench.cancel(),
@@ -137,7 +139,7 @@ function goTo(step: Step): void {
 }
 
 export async function chooseBackend(name: string): Promise<void> {
-  const chosen = await perform('model', `Starting ${name}`, () => bench.useBackend(name));
+  const chosen = await perform('machine', `Starting ${name}`, () => bench.useBackend(name));
   if (chosen) backend.value = chosen.name;
 }
 
@@ -219,8 +221,10 @@ function takeSamples(info: SampleInfo | undefined, source: SampleSource | undefi
 export async function openSamples(source: SampleSource): Promise<void> {
   const info = await perform('samples', 'Reading the samples', onProgress => bench.openSamples(source, onProgress));
   if (!info) return;
+  const before = sampleSource.value;
   takeSamples(info, source);
-  goTo('quantize');
+  // Who reads the same files another way is not done here.
+  if (source.kind !== 'files' || before?.kind !== 'files' || source.files !== before.files) goTo('quantize');
   if (isQuantized.value && !scores.value) await score();
 }
 

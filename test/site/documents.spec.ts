@@ -147,7 +147,7 @@ describe('documents of the site', () => {
         section('d', 'calibrate', 'Sets the ranges of activations.'),
       ]),
     );
-    const ids = (words: string) => find(words).map(each => each['id' as never] as string);
+    const ids = (words: string) => find(words).map(({id}) => id);
 
     it('give what is called so first', () => {
       expect(ids('calibrate')[0]).toBe('d');

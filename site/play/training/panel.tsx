@@ -157,10 +157,10 @@ export function Training() {
     <section aria-labelledby="train">
       <h2 id="train">Train them in this browser</h2>
       <p>
-        A small convolutional network learns from 1437 images. For the last quarter of the epochs, copies of it train on
-        with their weights and activations rounded to few bits (<code>quantizeModel</code>), while the float network
-        trains on as it is, and is rounded after each epoch for comparison. The networks above are then those that you
-        trained.
+        A small convolutional network learns from 1437 images, which each epoch shows it a little distorted. For the
+        last quarter of the epochs, copies of it train on with their weights and activations rounded to few bits (
+        <code>quantizeModel</code>), while the float network trains on as it is, and is rounded after each epoch for
+        comparison. <span class="live">The networks above are then those that you trained.</span>
       </p>
       <Form />
       {running.value && <Bar at={running.value} />}
