@@ -40,9 +40,10 @@ export async function bundleForPage(entry, options = {}) {
   return outputFiles[0].text;
 }
 
+const inCache = entry => join(CACHE, 'bundles', basename(entry).replace(/\.ts$/, '.cjs'));
+
 /** Bundles a module for Node and returns the path of the file. Packages with binaries stay outside. */
-export async function bundleForNode(entry) {
-  const outfile = join(CACHE, 'bundles', basename(entry).replace(/\.ts$/, '.cjs'));
+export async function bundleForNode(entry, outfile = inCache(entry)) {
   const external = ['webgpu', 'cli-table3', 'cli-progress'];
   const node = {platform: 'node', format: 'cjs', target: 'node20', mainFields: ['module', 'main']};
   await build({...BUNDLE, ...node, entryPoints: [entry], external, outfile});

@@ -459,7 +459,16 @@ const PEER = /^(@tensorflow\/|@bufbuild\/|flatbuffers$)/;
 
 async function bundled(contents) {
   const stdin = {contents, resolveDir: PROJECT};
-  const options = {bundle: true, minify: true, format: 'esm', write: false, external: PEERS, logLevel: 'error'};
+  // By what is installed, not by the paths of this repository's tsconfig.
+  const options = {
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    write: false,
+    external: PEERS,
+    tsconfigRaw: {},
+    logLevel: 'error',
+  };
   const {outputFiles} = await build({stdin, ...options});
   return outputFiles[0].text;
 }

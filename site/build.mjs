@@ -36,22 +36,30 @@ export async function buildSite() {
 /**
  * Serves the site under a folder of this machine, and resolves to its address.
  *
- * @param {{port?: number, folder?: string}} where - `folder`: such as '/a/b/'.
+ * @param {{port?: number, folder?: string, headers?: Record<string, string>}} options - `folder`: such as '/a/b/'; `headers`: of each
+ * answer.
  */
-export async function serveSite({port = 0, folder = '/'} = {}) {
+export async function serveSite({port = 0, folder = '/', headers = {}} = {}) {
   const {default: sirv} = await import('sirv');
   const missing = (_request, response) => {
     response.writeHead(404, {'content-type': 'text/html;charset=utf-8'});
     createReadStream(join(SITE, '404.html')).pipe(response);
   };
-  const files = sirv(SITE, {dev: true, onNoMatch: missing});
+  const files = sirv(SITE, {dev: true, etag: true, onNoMatch: missing});
   const server = createServer((request, response) => {
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    // As hosts do, since what pages name is beside them.
+    if (/\/[^/.]+$/.test(request.url)) return response.writeHead(301, {location: `${request.url}/`}).end();
     if (!request.url.startsWith(folder)) return missing(request, response);
     request.url = `/${request.url.slice(folder.length)}`;
     files(request, response);
   });
   await new Promise(resolve => server.listen(port, resolve));
-  return {address: `http://localhost:${server.address().port}${folder}`, stop: () => server.close()};
+  const stop = () => {
+    server.close();
+    server.closeAllConnections();
+  };
+  return {address: `http://localhost:${server.address().port}${folder}`, stop};
 }
 
 async function main() {

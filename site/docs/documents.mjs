@@ -14,6 +14,8 @@ async function checkNavigation(files) {
   const there = (await readdir(join(ROOT, 'docs'))).filter(name => name.endsWith('.md')).map(name => `docs/${name}`);
   const missing = there.filter(file => !files.includes(file));
   if (missing.length > 0) throw new Error(`Not in site/docs/navigation.mjs: ${missing.join(', ')}.`);
+  const gone = files.filter(file => !existsSync(join(ROOT, file)));
+  if (gone.length > 0) throw new Error(`In site/docs/navigation.mjs, but not there: ${gone.join(', ')}.`);
 }
 
 async function readDocument(entry, group) {
@@ -31,6 +33,5 @@ async function readDocument(entry, group) {
 export async function readDocuments() {
   const entries = NAVIGATION.flatMap(({group, documents}) => documents.map(entry => ({group, entry})));
   await checkNavigation(entries.map(({entry}) => entry.file ?? entry));
-  const there = entries.filter(({entry}) => existsSync(join(ROOT, entry.file ?? entry)));
-  return Promise.all(there.map(({group, entry}) => readDocument(entry, group)));
+  return Promise.all(entries.map(({group, entry}) => readDocument(entry, group)));
 }

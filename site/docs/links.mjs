@@ -66,7 +66,6 @@ export class Links {
     for (const {page, href, target, anchor} of this.#named) {
       if (!idsOf(target).has(anchor)) this.#problems.push(`${page.file ?? page.path}: ${href} leads to no heading`);
     }
-    // FIXME: to be thrown once all documents are there.
-    if (this.#problems.length > 0) console.error(`Links of the documents:\n${this.#problems.join('\n')}`);
+    if (this.#problems.length > 0) throw new Error(`Links of the documents:\n${this.#problems.join('\n')}`);
   }
 }

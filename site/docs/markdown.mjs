@@ -78,7 +78,7 @@ function textOf({children}) {
 
 /** Addresses in tags that are written as HTML. */
 function inTags(html, address) {
-  return html.replace(/\b(href|src)="([^"]*)"/g, (_, name, value) => `${name}="${escapeHtml(address(value))}"`);
+  return html.replace(/\b(href|src|srcset)="([^"]*)"/g, (_, name, value) => `${name}="${escapeHtml(address(value))}"`);
 }
 
 /** Gives every link and image the address that `address` makes of it. */
@@ -88,6 +88,14 @@ function readdress(tokens, address) {
     if (token.type === 'image') token.attrSet('src', address(token.attrGet('src')));
     if (/^html_/.test(token.type)) token.content = inTags(token.content, address);
     if (token.children) readdress(token.children, address);
+  }
+}
+
+/** Says by classes how columns are aligned, as pages may not style themselves. */
+function classesOfColumns(tokens) {
+  for (const token of tokens) {
+    const style = /^t[hd]_open$/.test(token.type) ? token.attrGet('style') : null;
+    if (style) token.attrs = [['class', style.replace('text-align:', 'align-')]];
   }
 }
 
@@ -120,12 +128,19 @@ function sectionsOf(tokens) {
   return sections;
 }
 
-/** The first paragraph, as a page's description. */
+/** Of a page's description, in characters. */
+const LENGTH = 200;
+
+/** The first paragraph, or as many of its sentences as there is room for. */
 function descriptionOf(tokens) {
   const at = tokens.findIndex(({type, level}) => type === 'paragraph_open' && level === 0);
-  const text = at < 0 ? '' : textOf(tokens[at + 1]).trim();
-  if (text.length <= 200) return text;
-  return `${text.slice(0, 200).replace(/\s+\S*$/, '')} …`;
+  const [first, ...sentences] = (at < 0 ? '' : textOf(tokens[at + 1]).trim()).split(/(?<=[.?!]) (?=\p{Lu})/u);
+  let whole = first;
+  for (const next of sentences) {
+    if (`${whole} ${next}`.length > LENGTH) break;
+    whole = `${whole} ${next}`;
+  }
+  return whole.length <= LENGTH ? whole : `${whole.slice(0, LENGTH).replace(/\s+\S*$/, '')} …`;
 }
 
 /**
@@ -139,6 +154,7 @@ function descriptionOf(tokens) {
 export function render(source, {address, hrefOfName}) {
   const tokens = markdown.parse(source, {});
   readdress(tokens, address);
+  classesOfColumns(tokens);
   linkNames(tokens, hrefOfName);
   const sections = sectionsOf(tokens);
   const html = markdown.renderer.render(tokens, markdown.options, {});

@@ -47,6 +47,7 @@ export const NAVIGATION = [
       'docs/architecture.md',
       'CONTRIBUTING.md',
       'CHANGELOG.md',
+      {file: 'site/README.md', title: 'How this site is made', address: 'site'},
       {file: 'bench/README.md', title: 'How speed is measured', address: 'bench'},
       {file: 'lab/README.md', title: 'Data of the measurements', address: 'lab'},
     ],

@@ -40,9 +40,10 @@ function Play() {
       <h1>Handwritten digits in few bits</h1>
       <p>
         Networks of 5578 weights read what you draw: one in float, the others with weights and activations of 8 bits and
-        fewer. Draw, and see which of them still can.
+        fewer. <span class="live">Draw, and see which of them still can.</span>
       </p>
-      <section class="draw live" aria-label="Draw a digit">
+      <section class="draw live" aria-labelledby="draw">
+        <h2 id="draw">Draw a digit</h2>
         <div class="drawing">
           <Pad />
           <Examples />

@@ -1,11 +1,11 @@
-// Trains the digit classifier in a browser, sets up what it needs before. Nothing but Node's own modules may be imported
-// at the top: on a fresh machine there is nothing else.
-import {mkdir, readFile, writeFile} from 'node:fs/promises';
+/**
+ * `npm start`: builds the site and trains on its Play page in a browser without a window. Nothing but Node's own modules may
+ * be imported at the top: on a fresh machine there is nothing else.
+ */
+import {mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
-import {fileURLToPath} from 'node:url';
-import {installPackages, OUT, progressBar, readOptions, runCommand, UsageError} from '../lab/command.mjs';
+import {installPackages, OUT, progressBar, readOptions, runCommand, UsageError} from '../../lab/command.mjs';
 
-const PAGE = fileURLToPath(new URL('.', import.meta.url));
 const HELP = `npm start -- [options]
 
 Trains a small digit classifier in a browser and compares float, quantization after training and quantization-aware
@@ -46,12 +46,12 @@ function checkInteger(name, text, least, most) {
   throw new UsageError(`--${name} takes integers from ${least} to ${most}, but '${text}' is none.`);
 }
 
-/** Bundles the page and serves it. */
+/** Builds the site and serves it: the address of the page. */
 async function serve(plan) {
-  const {bundleForPage, servePage} = await import('../scripts/page.mjs');
-  const script = await bundleForPage(join(PAGE, 'main.ts'));
-  const {address, stop} = await servePage(script, {html: await readFile(join(PAGE, 'index.html'), 'utf8')});
-  return {address: `${address}?${new URLSearchParams(plan)}`, stop};
+  const {buildSite, serveSite} = await import('../build.mjs');
+  await buildSite();
+  const {address, stop} = await serveSite();
+  return {address: `${address}play/?${new URLSearchParams(plan)}`, stop};
 }
 
 /** Trains in the page, with a progress bar here, and returns what the page found. */
@@ -62,7 +62,7 @@ async function trainIn(page) {
     bar.update(done);
   });
   try {
-    return await page.evaluate('train()');
+    return await page.evaluate('play.train()');
   } finally {
     bar.stop();
   }
@@ -81,12 +81,12 @@ function printTable(Table, {float, rows}, files) {
 
 /** Writes the networks of the first seed as .tflite files, runs those of all seeds, and has the page show how they did. */
 async function runFiles(page) {
-  const {files, images, labels} = await page.evaluate('filesToRun()');
+  const {files, images, labels} = await page.evaluate('play.filesToRun()');
   const first = files.filter(({seed}) => seed === files[0].seed);
   await mkdir(OUT, {recursive: true});
   for (const {bits, model} of first)
     await writeFile(join(OUT, `digits_${bits}bit.tflite`), Buffer.from(model, 'base64'));
-  const {openLiteRt} = await import('../scripts/litert.mjs');
+  const {openLiteRt} = await import('../../scripts/litert.mjs');
   const litert = await openLiteRt();
   const accuracies = {};
   try {
@@ -97,7 +97,7 @@ async function runFiles(page) {
   } finally {
     await litert.close();
   }
-  return page.evaluate(values => globalThis.showFiles(values), accuracies);
+  return page.evaluate(values => globalThis.play.showFiles(values), accuracies);
 }
 
 function percentRight(outputs, labels) {
@@ -109,12 +109,17 @@ function percentRight(outputs, labels) {
   return (100 * right.length) / labels.length;
 }
 
-/** Saves the page as it stands, without what only serves to train, and the plot alone. */
+/** Saves the page as it stands, in one file, without what only serves a visitor, and the plot alone. */
 async function save(page) {
   const [html, svg] = await page.evaluate(() => {
     /* global document, XMLSerializer */
-    for (const part of document.querySelectorAll('form, script, progress')) part.remove();
-    const plot = document.querySelector('#curves svg');
+    const plot = document.querySelector('.chart svg');
+    const rules = [...document.styleSheets].flatMap(({cssRules}) => [...cssRules]).map(({cssText}) => cssText);
+    const live = 'body > :not(main), .live, script, link, style, meta[http-equiv]';
+    for (const part of document.querySelectorAll(live)) part.remove();
+    document.head.append(Object.assign(document.createElement('style'), {textContent: rules.join('\n')}));
+    // By day or by night, as whoever reads it has it.
+    delete document.documentElement.dataset.theme;
     return [`<!doctype html>\n${document.documentElement.outerHTML}\n`, new XMLSerializer().serializeToString(plot)];
   });
   await mkdir(OUT, {recursive: true});
@@ -122,11 +127,13 @@ async function save(page) {
 }
 
 async function trainHeadless(address) {
-  const {openBrowser} = await import('../scripts/page.mjs');
+  const {openBrowser} = await import('../../scripts/page.mjs');
   const browser = await openBrowser('chromium');
   try {
     const page = await browser.newPage();
+    await page.setViewport({width: 1100, height: 900});
     await page.goto(address);
+    await page.waitForFunction('globalThis.play');
     const {caption, summary} = await trainIn(page);
     const files = await runFiles(page);
     printTable((await import('cli-table3')).default, summary, files);

@@ -6,8 +6,10 @@ export interface FileKindInfo {
   readonly title: string;
   /** What it is for: docs/files.md says more. */
   readonly purpose: string;
-  /** Whether its weights are those of the float model. */
-  readonly isFloat?: boolean;
+  /** Whether it is made of the float model: what happens to the quantized one does not change it. */
+  readonly isOfFloat?: boolean;
+  /** Whether its weights are float. */
+  readonly hasFloatWeights?: boolean;
 }
 
 export interface FileGroup {
@@ -32,23 +34,27 @@ export const FILE_GROUPS: readonly FileGroup[] = [
         title: '.tflite, weights of 8 bits',
         purpose:
           'The float model with weights of 8 bits (dynamic range). It needs no samples, and computes partly in float.',
+        isOfFloat: true,
       },
       {
         kind: 'tflite-dynamic-int4',
         title: '.tflite, weights of 4 bits',
         purpose: 'The same with weights of 4 bits: an eighth of the size, if the model bears it.',
+        isOfFloat: true,
       },
       {
         kind: 'tflite-float16',
         title: '.tflite, float16',
         purpose: 'For GPUs that compute in half precision.',
-        isFloat: true,
+        isOfFloat: true,
+        hasFloatWeights: true,
       },
       {
         kind: 'tflite-float32',
         title: '.tflite, float32',
         purpose: 'The float model as it is, to compare with.',
-        isFloat: true,
+        isOfFloat: true,
+        hasFloatWeights: true,
       },
     ],
   },
@@ -78,7 +84,13 @@ export const FILE_GROUPS: readonly FileGroup[] = [
     docs: 'docs/onnx/',
     kinds: [
       {kind: 'onnx', title: 'ONNX, integers', purpose: 'The quantized model, for onnxruntime and what it runs on.'},
-      {kind: 'onnx-float32', title: 'ONNX, float32', purpose: 'The float model as it is.', isFloat: true},
+      {
+        kind: 'onnx-float32',
+        title: 'ONNX, float32',
+        purpose: 'The float model as it is.',
+        isOfFloat: true,
+        hasFloatWeights: true,
+      },
     ],
   },
   {

@@ -2,11 +2,12 @@
 import {batch, signal} from '@preact/signals';
 import {proxy} from 'comlink';
 import {FILE_KINDS, type FileKindInfo} from './file_kinds';
+import type {Comparison} from './run/compared';
 import {bench, model, perform, say, scores} from './state';
 import type {FileKind, OnProgress, Scores, WrittenFile} from './worker/contract';
 
-/** A file, of the model that had these scores; or why there is none. */
-export type Outcome = {readonly of: Scores | undefined} & (
+/** A file, of the float model, or of the quantized one that had these scores; or why there is none. */
+export type Outcome = {readonly of: Scores | 'float' | undefined} & (
   {readonly file: WrittenFile} | {readonly problem: string; readonly file?: never}
 );
 
@@ -22,18 +23,6 @@ export interface Chosen {
 export const chosen = signal<Chosen | undefined>(undefined);
 
 /** What the file gave in LiteRT.js, beside both models in tfjs. */
-export interface Comparison {
-  readonly samples: number;
-  /** Of how many samples two say the same class; undefined where outputs are not classes. */
-  readonly sameClass:
-    {readonly fileQuantized: number; readonly fileFloat: number; readonly quantizedFloat: number} | undefined;
-  /** The largest difference of an output between the file and the quantized model. */
-  readonly difference: number;
-  /** The same in levels of the output's grid; undefined where the output is float. */
-  readonly levels: number | undefined;
-  readonly milliseconds: {readonly tfjs: number; readonly file: number};
-}
-
 export const comparison = signal<Comparison | undefined>(undefined);
 
 scores.subscribe(() => {
@@ -47,9 +36,11 @@ model.subscribe(() => {
   files.value = {};
 });
 
+const OF_FLOAT: ReadonlySet<FileKind> = new Set(FILE_KINDS.filter(({isOfFloat}) => isOfFloat).map(({kind}) => kind));
+
 /** Whether what was written is of the model as it is now. */
 export function isFresh(outcome: Outcome): boolean {
-  return outcome.of === scores.value;
+  return outcome.of === 'float' || outcome.of === scores.value;
 }
 
 /** The file of a kind, if there is one of the model as it is now. */
@@ -62,7 +53,7 @@ export function fresh(kind: FileKind): WrittenFile | undefined {
 export async function written(kind: FileKind, onProgress: OnProgress): Promise<WrittenFile> {
   const before = fresh(kind);
   if (before) return before;
-  const of = scores.value;
+  const of = OF_FLOAT.has(kind) ? 'float' : scores.value;
   const keep = (outcome: Outcome) => (files.value = {...files.value, [kind]: outcome});
   try {
     const file = await bench.write(kind, onProgress);

@@ -45,7 +45,7 @@ function helpOf(script: string): Promise<string> {
   const [, file = ''] = /^node (\S+)$/.exec(script) ?? [];
   const ask = async () => {
     const {execFileSync} = await import('node:child_process');
-    return execFileSync(process.execPath, [file, '--help'], {encoding: 'utf8'});
+    return execFileSync(process.execPath, [file, '--help'], {encoding: 'utf8', stdio: 'pipe'});
   };
   if (!helps.has(script)) helps.set(script, ask());
   return helps.get(script)!;

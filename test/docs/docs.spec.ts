@@ -1,6 +1,7 @@
 /** What the documents show runs, and comes out as they say. */
 import {execFile, execFileSync} from 'node:child_process';
-import {readdirSync, readFileSync} from 'node:fs';
+import {existsSync, readdirSync, readFileSync} from 'node:fs';
+import {gunzipSync} from 'node:zlib';
 import {printedBy} from '../tflite/microcontrollers/compiler';
 import {wrongWith} from './commands';
 
@@ -45,7 +46,9 @@ const DOCUMENTS = ['README.md', ...readdirSync('docs').map(name => `docs/${name}
 );
 
 /** Others that show commands. */
-const COMMANDS = ['CONTRIBUTING.md', ...['accuracy', 'bench', 'demo', 'lab'].map(folder => `${folder}/README.md`)];
+const COMMANDS = ['CONTRIBUTING.md', ...readdirSync('.').map(folder => `${folder}/README.md`)].filter(
+  name => !name.startsWith('node_modules') && existsSync(name),
+);
 
 /** What calls the C++ of a document, which is to print nothing. */
 const MAINS: Readonly<Record<string, string>> = {
@@ -177,6 +180,11 @@ const MORE: Readonly<Record<string, (ran: Ran) => void>> = {
     }
   },
 
+  'docs/exactness.md': () => {
+    const {cases} = JSON.parse(gunzipSync(readFileSync('test/golden/cases.json.gz')).toString()) as {cases: unknown[]};
+    expect(readFileSync('docs/exactness.md', 'utf8')).toContain(` ${cases.length} cases `);
+  },
+
   // Its numbers are those of the last run.
   'docs/performance.md': () => {
     const results = readFileSync('bench/RESULTS.md', 'utf8');
@@ -217,10 +225,12 @@ describe('documents', () => {
     );
   }
 
-  for (const document of COMMANDS) {
-    it(`${document}: its commands are there`, async () => {
-      const blocks = readFileSync(document, 'utf8').matchAll(/^```sh\n(.*?)^```$/gms);
-      for (const [, code] of blocks) expect(await wrongWith(code!)).toEqual([]);
+  for (const document of [...DOCUMENTS, ...COMMANDS]) {
+    it(`${document}: the commands that it names are there`, async () => {
+      const text = readFileSync(document, 'utf8');
+      const blocks = COMMANDS.includes(document) ? text.matchAll(/^```sh\n(.*?)^```$/gms) : [];
+      const named = text.matchAll(/`(npm (?:run|start|test)\b[^`\n]*)`/g);
+      for (const [, code] of [...blocks, ...named]) expect(await wrongWith(code!.replace('…', ''))).toEqual([]);
     });
   }
 

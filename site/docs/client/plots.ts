@@ -50,7 +50,7 @@ const COLORS = ['quantized', 'other', 'third', 'fourth', 'float'].map(name => `v
 /** In pixels. On narrower places names of rows stand above their dots, and so do longer names, in characters. */
 const NARROW = 560;
 const NAMES = 230;
-const LONG = 36;
+const LONG = 38;
 
 const STYLE = {background: 'transparent', color: 'inherit', fontSize: '12px', fontFamily: 'inherit'};
 
@@ -70,16 +70,27 @@ function legend(series: readonly string[]): Element[] {
   return [Plot.legend({color: color!, symbol: {...symbol!, stroke: 'color'} as Plot.ScaleOptions, style: STYLE})];
 }
 
-/** The scale of rows with their names: beside the panel, or within it above the dots. */
-function named(rows: readonly string[], width: number): {options: Plot.PlotOptions; marks: Plot.Markish[]} {
+interface Rows {
+  readonly options: Plot.PlotOptions;
+  readonly marks: Plot.Markish[];
+  /** How many pixels a panel takes at least. */
+  readonly least: number;
+}
+
+/** The scale of rows with their names: beside the panels, or within them above the dots. */
+function named(rows: readonly string[], width: number): Rows {
   const isNarrow = width < NARROW || rows.some(name => name.length > LONG);
-  const height = rows.length * (isNarrow ? 38 : 24) + 72;
+  const height = rows.length * (isNarrow ? 32 : 24) + 74;
   const common = {width, height, marginTop: 28, marginRight: 16, marginBottom: 46, style: STYLE};
   if (!isNarrow) {
-    return {options: {...common, marginLeft: NAMES, y: {domain: rows, label: null, tickSize: 0}}, marks: []};
+    return {
+      options: {...common, marginLeft: NAMES, y: {domain: rows, label: null, tickSize: 0}},
+      marks: [],
+      least: 140,
+    };
   }
-  const names = Plot.text(rows, {y: rows, text: rows, frameAnchor: 'left', textAnchor: 'start', dy: -11});
-  return {options: {...common, marginLeft: 8, y: {domain: rows, axis: null}}, marks: [names]};
+  const names = Plot.text(rows, {y: rows, text: rows, frameAnchor: 'left', textAnchor: 'start', dx: 2, dy: -11});
+  return {options: {...common, marginLeft: 8, y: {domain: rows, axis: null}}, marks: [names], least: width};
 }
 
 /** Some panels beside each other, as many as there is room for. */
@@ -95,8 +106,8 @@ function accuracyPlot({float, rows, points}: AccuracyData, width: number): Eleme
   const series = unique(rows.map(each => each.series));
   const data = points.map(point => ({...point, ...rows[point.row]!}));
   const at = {x: 'accuracy', y: 'title', stroke: 'series'};
-  const {options, marks} = named(titles, width);
-  const plots = inLines(unique(points.map(point => point.width)), width - options.marginLeft!, 140).map(widths => {
+  const {options, marks, least} = named(titles, width);
+  const plots = inLines(unique(points.map(point => point.width)), width - options.marginLeft!, least).map(widths => {
     const shown = data.filter(point => widths.includes(point.width));
     return Plot.plot({
       ...options,
@@ -106,7 +117,7 @@ function accuracyPlot({float, rows, points}: AccuracyData, width: number): Eleme
       marks: [
         Plot.ruleX([float], {stroke: 'currentColor', strokeDasharray: '4,3'}),
         Plot.dot(shown, {...at, fx: 'width', r: 2.5, strokeOpacity: 0.6, symbol: 'series', tip: true}),
-        Plot.tickX(shown, Plot.groupY({x: 'mean'}, {...at, fx: 'width', strokeWidth: 3, inset: 3})),
+        Plot.tickX(shown, Plot.groupY({x: 'mean'}, {...at, fx: 'width', strokeWidth: 3, inset: 4})),
         ...marks,
       ],
     });
@@ -168,8 +179,10 @@ const sizeName = (elements: number) => (elements >= M ? `${elements / M}M` : `${
 
 function timesPlot({points}: TimesData, width: number): Element[] {
   const series = unique(points.map(({who}) => who));
-  const sizes = points.map(({elements}) => elements);
-  const ticks = [K, 32 * K, M, 16 * M].filter(size => size >= Math.min(...sizes) && size <= Math.max(...sizes));
+  const [least, most] = extent(points.map(({elements}) => elements));
+  const [fastest, slowest] = extent(points.map(({ms}) => ms));
+  const sizes = [K, 32 * K, M, 16 * M].filter(size => size >= least && size <= most);
+  const powers = Array.from({length: 12}, (_, i) => 10 ** (i - 5)).filter(ms => ms >= fastest && ms <= slowest);
   const at = {x: 'elements', y: 'ms', stroke: 'who', fx: 'backend'};
   const flat = (point: {shape: string}) => /^\d+[kM]?$/.test(point.shape);
   const plots = inLines(unique(points.map(({backend}) => backend)), width, 200).map(backends => {
@@ -182,8 +195,16 @@ function timesPlot({points}: TimesData, width: number): Element[] {
       marginBottom: 46,
       style: STYLE,
       ...telling(series),
-      x: {type: 'log', base: 2, label: 'elements', labelOffset: 38, ticks, tickFormat: sizeName},
-      y: {type: 'log', label: 'ms', grid: true, tickFormat: '~g', ticks: 5, domain: extent(points.map(({ms}) => ms))},
+      x: {
+        type: 'log',
+        base: 2,
+        label: 'elements',
+        labelOffset: 38,
+        domain: [least / 2, most * 2],
+        ticks: sizes,
+        tickFormat: sizeName,
+      },
+      y: {type: 'log', label: 'ms', grid: true, domain: [fastest / 2, slowest * 2], ticks: powers, tickFormat: '~g'},
       fx: {label: null, domain: backends},
       marks: [
         Plot.lineY(shown.filter(flat), {...at, z: 'who', sort: 'elements', strokeWidth: 1.5}),

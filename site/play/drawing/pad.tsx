@@ -45,7 +45,7 @@ export function Pad() {
       </svg>
       {strokes.value.length === 0 && (
         <span class="hint" aria-hidden="true">
-          Draw a digit here
+          Draw here
         </span>
       )}
       <button class="secondary outline" onClick={clear}>

@@ -1,6 +1,6 @@
 /**
  * What is drawn, as the networks know digits. Their data were made so (Garris et al., NIST Form-Based Handprint Recognition
- * System, 1994; Kaynak 1995): a digit is set upright, stretched to 20x32 of 32x32 pixels, its strokes thickened or thinned
+ * System, 1994; Kaynak 1995): a digit is set upright, made as large as 20x32 of 32x32 pixels hold it, its strokes thickened or thinned
  * till there is as much ink as in any other, and the ink in each block of 4x4 pixels counted.
  */
 
@@ -18,12 +18,10 @@ const BLOCK = 4;
 export const CELLS = SIDE / BLOCK;
 
 /** Where the middles of strokes may be: at most so wide and so high. */
-const WIDTH = Number(process.env.W ?? 18);
-const HEIGHT = Number(process.env.H ?? 29);
-/** A digit that is slender, as a 1, is not made wider than this times what it was, for its height. */
-const MOST_STRETCH = Number(process.env.S ?? 1.5);
+const WIDTH = 16;
+const HEIGHT = 29;
 /** How many pixels are ink, which is what the data have. */
-const INK = Number(process.env.INK ?? 310);
+const INK = 310;
 
 /** Ink in each of the 8x8 cells, from 0 to 1, row by row. Nothing drawn is no ink. */
 export function pixelsOf(strokes: readonly Stroke[]): Float32Array {
@@ -48,7 +46,7 @@ function normalized(given: readonly Stroke[]): Stroke[] {
   const [top, bottom] = extremes(strokes.flatMap(stroke => stroke.map(({y}) => y)));
   // A dot has no size at all.
   const scaleY = HEIGHT / Math.max(bottom - top, 1e-6);
-  const scaleX = Math.min(WIDTH / Math.max(right - left, 1e-6), MOST_STRETCH * scaleY);
+  const scaleX = Math.min(WIDTH / Math.max(right - left, 1e-6), scaleY);
   return strokes.map(stroke =>
     stroke.map(({x, y}) => ({
       x: SIDE / 2 + scaleX * (x - (left + right) / 2),
@@ -69,7 +67,7 @@ function upright(strokes: readonly Stroke[]): readonly Stroke[] {
   const sum = (value: (dy: number, x: number) => number) =>
     parts.reduce((all, {x, y, length}) => all + length * value(y - middle, x), 0);
   const slant = sum((dy, x) => dy * x) / (sum(dy => dy ** 2) || 1);
-  return strokes.map(stroke => stroke.map(({x, y}) => ({x: x - Number(process.env.D ?? 1) * slant * (y - middle), y})));
+  return strokes.map(stroke => stroke.map(({x, y}) => ({x: x - slant * (y - middle), y})));
 }
 
 function extremes(values: readonly number[]): [number, number] {

@@ -2,7 +2,6 @@
 import type {ComponentChildren} from 'preact';
 import {pixels} from '../drawing/state';
 import type {NetworkName, Reading} from '../worker/contract';
-import {NAMES} from '../training/names';
 import {chosenWidth, FLOAT, isSettled, keyOf, networks, readings, widths} from './state';
 
 const DIGITS = [...Array(10).keys()];
@@ -15,13 +14,18 @@ function answerOf({shares}: Reading): number {
 
 const percent = (share: number) => `${Math.round(100 * share)} %`;
 
+function accuracyOf(network: NetworkName): string {
+  const reading = readingOf(network);
+  return reading ? `${reading.accuracy.toFixed(1)} %` : '…';
+}
+
 /** What one network says, in words. */
 function Answer({network}: {readonly network: NetworkName}) {
   const reading = readingOf(network);
   const answer = reading && answerOf(reading);
   return (
     <p class={`answer ${network.method}`}>
-      <span>{NAMES[network.method]}</span>
+      <span>{network.method}</span>
       <strong>{answer ?? '…'}</strong>
       <small>{reading && percent(reading.shares[answer!]!)}</small>
     </p>
@@ -64,9 +68,7 @@ function Card({title, networks: shown, children}: CardProps) {
         <Answer key={network.method} network={network} />
       ))}
       <Bars networks={shown} />
-      <small>
-        Of the test images {shown.map(network => readingOf(network)?.accuracy.toFixed(1) ?? '…').join(' and ')} % right
-      </small>
+      <small>Right on test images: {shown.map(accuracyOf).join(', ')}</small>
     </article>
   );
 }
@@ -79,7 +81,7 @@ function verdict(): string {
   const answer = answerOf(float);
   const others = networks().flatMap(({method, bits}) => {
     const other = answerOf(readingOf({method, bits})!);
-    return other === answer ? [] : [`a ${other} by ${bits} bits ${NAMES[method]}`];
+    return other === answer ? [] : [`a ${other} by ${bits} bits ${method}`];
   });
   return others.length === 0
     ? `All networks read a ${answer}.`
@@ -90,6 +92,10 @@ export function Networks() {
   const chosen = chosenWidth.value;
   return (
     <div class="networks">
+      <p class="key">
+        <span class="PTQ">PTQ: the float network, quantized after training.</span>{' '}
+        <span class="QAT">QAT: trained on with its bits.</span>
+      </p>
       <p role="status" class="verdict">
         {verdict()}
       </p>

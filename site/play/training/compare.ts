@@ -3,6 +3,7 @@ import * as tf from 'tfjs-quantization/tf';
 import {loadDigits} from '../../../lab/digits';
 import {accuracyOf, type Examples, orderOf, pick, type Split} from '../../../lab/examples';
 import {toTFLite} from 'tfjs-quantization/tflite';
+import {distorted} from './distorted';
 import {digitNet, numbersOf, quantized} from './network';
 import {branchEpoch, type Plan, type Score} from './plan';
 
@@ -48,11 +49,16 @@ export async function* compare(plan: Plan): AsyncGenerator<Score> {
 async function* compareOnce(plan: Plan, seed: number, digits: Split, samples: tf.Tensor): AsyncGenerator<Score> {
   const branch = branchEpoch(plan);
   const net = digitNet(1000 * seed);
+  const {images, labels} = digits.train;
+  const [count, side] = images.shape;
+  const pixels = await images.data<'float32'>();
 
   function* train(model: tf.LayersModel, from: number, to: number): Generator<number> {
     const optimizer = tf.train.adam(from < branch ? LEARNING_RATE.beforeBranch : LEARNING_RATE.afterBranch);
     for (let epoch = from + 1; epoch <= to; epoch++) {
-      trainEpoch(model, optimizer, digits.train, orderOf(digits.train.images.shape[0], seed, epoch));
+      const seen = tf.tensor4d(distorted(pixels, side, 1000 * seed + epoch), images.shape);
+      trainEpoch(model, optimizer, {images: seen, labels}, orderOf(count, seed, epoch));
+      seen.dispose();
       yield epoch;
     }
     optimizer.dispose();

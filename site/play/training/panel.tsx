@@ -1,5 +1,7 @@
 /** Trains the networks anew, and shows how the methods compare. */
-import {useEffect, useRef} from 'preact/hooks';
+import type {ComponentProps} from 'preact';
+import {useCallback} from 'preact/hooks';
+import {Chart} from '../../quantize/components/chart';
 import {branchEpoch} from './plan';
 import {
   cancel,
@@ -13,7 +15,9 @@ import {
   settings,
   train,
 } from './state';
-import {plotCurves, summarize} from './summary';
+import {curvesOf, summarize} from './summary';
+
+type Make = ComponentProps<typeof Chart>['make'];
 
 const BACKENDS = ['auto', 'webgpu', 'webgl', 'cpu'];
 
@@ -96,17 +100,17 @@ function Table({of: {plan, scores}}: {readonly of: Comparison}) {
   const {float, rows} = summarize(scores, plan);
   const files = fileAccuracies.value;
   return (
-    <div class="overflow-auto">
+    <div class="overflow-auto" role="region" aria-label="Accuracies" tabIndex={0}>
       <table>
         <thead>
           <tr>
             <th scope="col">Bits</th>
             <th scope="col">Float</th>
             <th scope="col" class="PTQ">
-              Quantized after training (PTQ)
+              PTQ: quantized after training
             </th>
             <th scope="col" class="QAT">
-              Trained for its bits (QAT)
+              QAT: quantization-aware training
             </th>
             {files && <th scope="col">.tflite file</th>}
           </tr>
@@ -135,9 +139,8 @@ function Table({of: {plan, scores}}: {readonly of: Comparison}) {
 }
 
 function Curves({of: {plan, scores}}: {readonly of: Comparison}) {
-  const place = useRef<HTMLDivElement>(null);
-  useEffect(() => place.current!.replaceChildren(plotCurves(scores, plan)), [plan, scores]);
-  return <div class="curves" role="region" aria-label="Curves of test accuracy" tabIndex={0} ref={place} />;
+  const make = useCallback<Make>((_, width) => curvesOf(width, scores, plan), [plan, scores]);
+  return <Chart label="Test accuracy over epochs of float, PTQ and QAT, for each width" make={make} />;
 }
 
 export function captionOf({plan, origin}: Comparison): string {
@@ -154,10 +157,10 @@ export function Training() {
     <section aria-labelledby="train">
       <h2 id="train">Train them in this browser</h2>
       <p>
-        A small convolutional network learns from 1437 images. For the last quarter of the epochs, copies of it train on
-        with their weights and activations rounded to few bits (<code>quantizeModel</code>), while the float network
-        trains on as it is, and is rounded after each epoch for comparison. The networks above are then those that you
-        trained.
+        A small convolutional network learns from 1437 images, which each epoch shows it a little distorted. For the
+        last quarter of the epochs, copies of it train on with their weights and activations rounded to few bits (
+        <code>quantizeModel</code>), while the float network trains on as it is, and is rounded after each epoch for
+        comparison. <span class="live">The networks above are then those that you trained.</span>
       </p>
       <Form />
       {running.value && <Bar at={running.value} />}

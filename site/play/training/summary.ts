@@ -33,19 +33,24 @@ export function describe(values: readonly number[]): string {
 
 const METHODS: Readonly<Record<Method, string>> = {float: COLORS.gray, PTQ: COLORS.orange, QAT: COLORS.blue};
 
+/** Below so many pixels, panels are below each other. */
+const NARROW = 600;
+
 /** Accuracy over epochs, averaged over seeds: a panel per width, float in each for comparison. */
-export function plotCurves(scores: readonly Score[], plan: Plan): Element {
+export function curvesOf(width: number, scores: readonly Score[], plan: Plan): Plot.PlotOptions {
   const branch = branchEpoch(plan);
   const only = (method: Method) => scores.filter(score => score.method === method);
   // Where it branches off, a network trained for few bits is the float one, quantized. Lines join points as they come.
   const start = only('PTQ').filter(score => score.epoch === branch);
   const quantized = [...only('PTQ'), ...start.map(score => ({...score, method: 'QAT'})), ...only('QAT')];
   const curve = {x: 'epoch', y: 'accuracy', z: 'method', stroke: 'method'};
-  return Plot.plot({
-    width: 960,
-    height: 340,
+  const facet = width < NARROW ? 'fy' : 'fx';
+  const panels = {label: null, domain: plan.bits, tickFormat: (bits: number) => `${bits} bits`};
+  return {
+    width,
+    height: facet === 'fy' ? 60 + 160 * plan.bits.length : 340,
     marginTop: 40,
-    marginRight: 50,
+    marginRight: 60,
     marginBottom: 44,
     insetTop: 6,
     style: STYLE,
@@ -56,15 +61,15 @@ export function plotCurves(scores: readonly Score[], plan: Plan): Element {
       ticks: Math.min(4, plan.epochs - 1),
       tickFormat: 'd',
     },
-    y: {label: 'test accuracy, %', domain: [0, 100], grid: true, tickSize: 0},
-    fx: {label: null, domain: plan.bits, tickFormat: (bits: number) => `${bits} bits`},
+    y: {label: 'test accuracy, %', domain: [0, 100], grid: true, tickSize: 0, ticks: 5},
+    [facet]: panels,
     color: {domain: Object.keys(METHODS), range: Object.values(METHODS)},
     marks: [
       Plot.ruleX([branch], {stroke: 'currentColor', strokeOpacity: 0.3, strokeDasharray: '3,3'}),
       Plot.lineY(only('float'), Plot.groupX({y: 'mean'}, curve)),
-      Plot.lineY(quantized, Plot.groupX({y: 'mean'}, {...curve, fx: 'bits'})),
-      Plot.dot(quantized, Plot.groupX({y: 'mean'}, {...curve, fx: 'bits', r: 2.5, fill: 'method'})),
-      ...legend(METHODS, plan.bits.at(-1)),
+      Plot.lineY(quantized, Plot.groupX({y: 'mean'}, {...curve, [facet]: 'bits'})),
+      Plot.dot(quantized, Plot.groupX({y: 'mean'}, {...curve, [facet]: 'bits', r: 2.5, fill: 'method'})),
+      ...(facet === 'fx' ? legend(METHODS, plan.bits.at(-1)) : []),
     ],
-  });
+  };
 }

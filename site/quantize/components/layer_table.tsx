@@ -12,25 +12,31 @@ export function LayerTable() {
   const isOpen = useSignal(false);
   const own = Object.keys(settings.value.layers).length;
   return (
-    <details onToggle={({currentTarget}) => (isOpen.value = currentTarget.open)}>
-      <summary>Single layers: {own === 0 ? 'all alike' : `${counted(own, 'layer')} with widths of their own`}</summary>
-      {isOpen.value && (
-        <>
-          <Suggest />
-          <Table layers={model.value!.layers} />
-          {own > 0 && (
-            <button
-              type="button"
-              class="secondary outline"
-              disabled={isBusy.value}
-              onClick={() => (settings.value = {...settings.value, layers: {}})}
-            >
-              Make all alike
-            </button>
-          )}
-        </>
+    <>
+      <details onToggle={({currentTarget}) => (isOpen.value = currentTarget.open)}>
+        <summary>Single layers</summary>
+        {isOpen.value && (
+          <>
+            <Suggest />
+            <Table layers={model.value!.layers} />
+          </>
+        )}
+      </details>
+      {own > 0 && (
+        <p class="note">
+          {counted(own, 'layer')} {own === 1 ? 'has a width' : 'have widths'} of {own === 1 ? 'its' : 'their'} own,
+          whatever is chosen above.{' '}
+          <button
+            type="button"
+            class="link"
+            disabled={isBusy.value}
+            onClick={() => (settings.value = {...settings.value, layers: {}})}
+          >
+            Make all alike
+          </button>
+        </p>
       )}
-    </details>
+    </>
   );
 }
 

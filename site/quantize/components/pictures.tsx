@@ -6,6 +6,10 @@ import type {GivenFile} from '../worker/contract';
 import {Camera} from './camera';
 import {counted} from './format';
 
+/** So many at a press, and so many ms between them: what is before the camera should move. */
+const SOME = 10;
+const APART = 250;
+
 interface PicturesProps {
   /** Of the model's classes. */
   readonly labels: readonly string[];
@@ -17,12 +21,21 @@ export function Pictures({labels, onDone}: PicturesProps) {
   const label = useSignal(labels[0] ?? '');
   const id = useId();
   const classes = useComputed(() => countFolders(taken.value));
+  const isTaking = useSignal(false);
   const take = async (video: HTMLVideoElement) => {
     const folder = label.value.trim().replaceAll('/', ' ');
     const name = `${taken.value.length}.png`;
     const data = await pictureOf(video);
     taken.value = [...taken.value, {path: folder ? `${folder}/${name}` : name, data}];
     say(counted(taken.value.length, 'picture'));
+  };
+  const takeSome = async (video: HTMLVideoElement) => {
+    isTaking.value = true;
+    for (let i = 0; i < SOME; i++) {
+      await take(video);
+      await new Promise(resolve => setTimeout(resolve, APART));
+    }
+    isTaking.value = false;
   };
   return (
     <Camera>
@@ -42,13 +55,16 @@ export function Pictures({labels, onDone}: PicturesProps) {
             ))}
           </datalist>
           <div class="buttons">
-            <button type="button" onClick={() => void take(video)}>
+            <button type="button" disabled={isTaking.value} onClick={() => void take(video)}>
               Take a picture
+            </button>
+            <button type="button" disabled={isTaking.value} onClick={() => void takeSome(video)}>
+              Take {SOME}
             </button>
             <button
               type="button"
               class="secondary"
-              disabled={taken.value.length === 0}
+              disabled={isTaking.value || taken.value.length === 0}
               onClick={() => onDone(taken.value)}
             >
               Use {counted(taken.value.length, 'picture')}

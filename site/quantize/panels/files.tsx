@@ -100,9 +100,9 @@ function File({info}: {readonly info: FileKindInfo}) {
 function Sizes() {
   const float = model.value?.bytes ?? 0;
   const found = useComputed(() =>
-    FILE_KINDS.flatMap(({kind, title, isFloat = false}) => {
+    FILE_KINDS.flatMap(({kind, title, hasFloatWeights = false}) => {
       const file = fresh(kind);
-      return file ? [{title, bytes: file.data.size, isFloat}] : [];
+      return file ? [{title, bytes: file.data.size, hasFloatWeights}] : [];
     }),
   );
   const sizes = found.value;

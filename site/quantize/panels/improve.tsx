@@ -14,7 +14,7 @@ import {Choice} from '../components/choice';
 
 const KINDS = [
   {value: 'distil', name: 'Without labels', means: 'It learns to answer as the float model does.'},
-  {value: 'train', name: 'With labels', means: 'It trains on the classes of your folders.'},
+  {value: 'train', name: 'With labels', means: 'It trains on the classes of your samples: wants hundreds of them.'},
 ] as const;
 
 export function Improve() {
@@ -57,7 +57,7 @@ export function Improve() {
           ) : (
             <>
               <NumberField label="Epochs" name="epochs" value={3} min={1} step={1} />
-              <NumberField label="Learning rate" name="rate" value={0.003} min={0.000001} step="any" />
+              <NumberField label="Learning rate" name="rate" value={0.001} min={0.000001} step="any" />
             </>
           )}
           <button disabled={isBusy.value || isStale.value}>Improve</button>
@@ -79,20 +79,22 @@ export function Improve() {
 function Gain({before, after}: {readonly before: Scores; readonly after: Scores}) {
   const arrow = (from: string, to: string) => `${from} → ${to}`;
   return (
-    <Facts
-      of={{
-        ...(before.sameClass !== undefined &&
-          after.sameClass !== undefined && {
-            'Same class as float': arrow(percent(before.sameClass), percent(after.sameClass)),
-          }),
-        ...(before.accuracy &&
-          after.accuracy && {
-            Right: arrow(percent(before.accuracy.quantized), percent(after.accuracy.quantized)),
-            'Float is right': percent(after.accuracy.float),
-          }),
-        'Distance to float': arrow(decimal(before.divergence), decimal(after.divergence)),
-      }}
-    />
+    <div class="gain">
+      <Facts
+        of={{
+          ...(before.sameClass !== undefined &&
+            after.sameClass !== undefined && {
+              'Same class as float': arrow(percent(before.sameClass), percent(after.sameClass)),
+            }),
+          ...(before.accuracy &&
+            after.accuracy && {
+              Right: arrow(percent(before.accuracy.quantized), percent(after.accuracy.quantized)),
+              'Float is right': percent(after.accuracy.float),
+            }),
+          'Distance to float': arrow(decimal(before.divergence), decimal(after.divergence)),
+        }}
+      />
+    </div>
   );
 }
 
@@ -146,7 +148,7 @@ function lineOf(points: readonly CurvePoint[], name: 'loss' | 'accuracy', label:
         data,
         plot.windowY({k: Math.max(1, Math.round(data.length / 12)), strict: false}, {...line, strokeWidth: 2}),
       ),
-      ...(data.length < 30 ? [plot.dot(data, {x: 'step', y: 'value', fill: COLOR})] : []),
+      ...(name === 'accuracy' ? [plot.dot(data, {x: 'step', y: 'value', fill: COLOR})] : []),
     ],
   });
 }

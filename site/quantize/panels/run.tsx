@@ -2,8 +2,9 @@
 import {useSignal} from '@preact/signals';
 import {counted, decimal} from '../components/format';
 import {Step} from '../components/step';
-import {type Comparison, comparison} from '../results';
+import {comparison} from '../results';
 import {compare} from '../run/compare';
+import type {Comparison} from '../run/compared';
 import {time} from '../run/time';
 import {Live} from '../run/live';
 import {backend, isBusy, samples} from '../state';
@@ -94,9 +95,9 @@ function Found({of: {samples: all, sameClass, difference, levels, milliseconds}}
       </div>
       <p>
         The largest difference of an output between the two is {decimal(difference)}
-        {levels !== undefined && `, ${counted(levels, 'level')} of the grid that outputs are rounded to`}. TensorFlow.js
-        rounds what it computes in float, the file computes in integers: a value halfway between two levels may go to
-        either. The fewer the bits, the larger a level.
+        {levels !== undefined && `, ${counted(levels, 'level')} of the output’s grid`}. TensorFlow.js rounds what it
+        computes in float, the file computes in integers: a value halfway between two levels may go to either. The fewer
+        the bits, the larger a level.
       </p>
     </>
   );

@@ -123,7 +123,7 @@ function Summary({info}: {readonly info: SampleInfo}) {
       />
       {classes && <p>{some(classes.map(({label, count: n}) => `${label}: ${count(n)}`))}.</p>}
       <Notes of={info.warnings} />
-      {info.columns && <LabelColumn columns={info.columns} />}
+      {info.columns && <LabelColumn info={info} />}
       {info.previews.length > 0 && (
         <figure class="previews">
           <div role="img" aria-label={`${counted(info.previews.length, 'sample')} as the model sees them`}>
@@ -140,12 +140,10 @@ function Summary({info}: {readonly info: SampleInfo}) {
 }
 
 /** Which column of .csv holds the class: the same files are read again. */
-function LabelColumn({columns}: {readonly columns: readonly string[]}) {
+function LabelColumn({info: {columns, labelColumn}}: {readonly info: SampleInfo}) {
   const id = useId();
   const source = sampleSource.value;
-  if (source?.kind !== 'files') return null;
-  const {labelColumn, ...others} = source;
-  const choose = (name: string) => void openSamples(name === '' ? others : {...others, labelColumn: name});
+  if (source?.kind !== 'files' || !columns) return null;
   return (
     <p class="field">
       <label for={id}>Column of the class</label>
@@ -153,9 +151,9 @@ function LabelColumn({columns}: {readonly columns: readonly string[]}) {
         id={id}
         value={labelColumn ?? ''}
         disabled={isBusy.value}
-        onChange={({currentTarget}) => choose(currentTarget.value)}
+        onChange={({currentTarget}) => void openSamples({...source, labelColumn: currentTarget.value})}
       >
-        <option value="">none</option>
+        {labelColumn === undefined && <option value="">none</option>}
         {columns.map(name => (
           <option key={name} value={name}>
             {name}

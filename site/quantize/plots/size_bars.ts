@@ -5,8 +5,7 @@ import {COLORS, type Make, names, STYLE, ticksIn} from './common';
 export interface Size {
   readonly title: string;
   readonly bytes: number;
-  /** Whether it holds the float model's weights. */
-  readonly isFloat: boolean;
+  readonly hasFloatWeights: boolean;
 }
 
 const ROW = 30;
@@ -30,7 +29,7 @@ export function sizeBars(sizes: readonly Size[], float: number): Make {
         plot.barX(sizes, {
           x: 'bytes',
           y: 'title',
-          fill: ({isFloat}: Size) => (isFloat ? COLORS.float : COLORS.quantized),
+          fill: ({hasFloatWeights}: Size) => (hasFloatWeights ? COLORS.float : COLORS.quantized),
           rx: 2,
         }),
         plot.ruleX([float], {stroke: COLORS.other, strokeDasharray: '4,3'}),

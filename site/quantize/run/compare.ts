@@ -1,7 +1,8 @@
 /** Runs the quantized model's file in LiteRT.js, and compares what it gives with the models in tfjs. */
-import {comparison, type Comparison, written} from '../results';
+import {comparison, written} from '../results';
 import {bench, perform, say, scores} from '../state';
 import type {OnProgress, RunSamples} from '../worker/contract';
+import {compared, samplesIn} from './compared';
 import type {FileRun} from './contract';
 import {interpret, stopInterpreter} from './interpreter';
 
@@ -25,7 +26,8 @@ export async function compare(count: number): Promise<void> {
     await openFile(onProgress);
     onProgress({doing: 'Running the models in tfjs', done: 0, total: undefined});
     const given = await bench.runSamples(count);
-    return compared(given, await runFile(given, onProgress));
+    const areClasses = scores.value?.sameClass !== undefined;
+    return compared(given, await runFile(given, onProgress), areClasses);
   };
   const found = await perform('run', 'Writing the file', work, stop);
   if (!found) return;
@@ -37,49 +39,4 @@ export async function compare(count: number): Promise<void> {
 export function stop(): void {
   stopInterpreter();
   void bench.cancel();
-}
-
-function product(shape: readonly number[]): number {
-  return shape.reduce((size, dimension) => size * dimension, 1);
-}
-
-function samplesIn({inputs, inputShape}: RunSamples): number {
-  return inputs.length / product(inputShape);
-}
-
-/** The highest class of each sample. */
-export function classesOf(outputs: Float32Array, classes: number): number[] {
-  return Array.from({length: outputs.length / classes}, (_, sample) => {
-    const values = outputs.subarray(sample * classes, (sample + 1) * classes);
-    // Of a single number, the side of ½ on which it lies.
-    return classes === 1 ? Number(values[0]! > 0.5) : values.indexOf(Math.max(...values));
-  });
-}
-
-function alike(a: readonly number[], b: readonly number[]): number {
-  return a.filter((each, i) => each === b[i]).length;
-}
-
-function compared(given: RunSamples, {outputs, millisecondsPerSample}: FileRun): Comparison {
-  const size = product(given.outputShape);
-  const [float, quantized, file] = [given.float, given.quantized, outputs].map(each => classesOf(each, size)) as [
-    number[],
-    number[],
-    number[],
-  ];
-  const difference = outputs.reduce((most, value, i) => Math.max(most, Math.abs(value - given.quantized[i]!)), 0);
-  const hasClasses = scores.value?.sameClass !== undefined;
-  return {
-    samples: samplesIn(given),
-    sameClass: hasClasses
-      ? {
-          fileQuantized: alike(file, quantized),
-          fileFloat: alike(file, float),
-          quantizedFloat: alike(quantized, float),
-        }
-      : undefined,
-    difference,
-    levels: undefined,
-    milliseconds: {tfjs: given.millisecondsPerSample, file: millisecondsPerSample},
-  };
 }

@@ -1,5 +1,6 @@
 /** How well the quantized model does, in large numbers and in words. */
 import type {ComponentChildren} from 'preact';
+import {useMemo} from 'preact/hooks';
 import {count, counted, decimal, percent} from '../components/format';
 import {Notes} from '../components/notes';
 import type {Scores} from '../worker/contract';
@@ -54,11 +55,15 @@ function Figure({value, children}: {readonly value: string; readonly children: C
   );
 }
 
+function total(counts: readonly (readonly number[])[]): number {
+  return counts.reduce((sum, row) => row.reduce((more, each) => more + each, sum), 0);
+}
+
 export function Agreement({of: found}: {readonly of: Scores}) {
   const {samples, sameClass, divergence, accuracy, confusion, notes} = found;
   const {grade, text} = verdictOn(found);
   // Of those that training does not see.
-  const judged = (confusion ?? []).flat().reduce((sum, each) => sum + each, 0);
+  const judged = useMemo(() => total(confusion ?? []), [confusion]);
   return (
     <>
       <p class="verdict" data-grade={grade} role="status">

@@ -1,4 +1,5 @@
 /** Which classes are taken for which. */
+import {useMemo} from 'preact/hooks';
 import {counted, percent} from '../components/format';
 
 interface ConfusionProps {
@@ -72,13 +73,29 @@ function Matrix({counts, name, rows}: TableProps) {
   );
 }
 
+interface Pair {
+  readonly i: number;
+  readonly j: number;
+  readonly count: number;
+  /** Of the row. */
+  readonly all: number;
+}
+
+/** Pairs of classes that are confused, the most often first. A thousand classes have a million pairs, few of which are. */
+function confusedIn(counts: readonly (readonly number[])[]): Pair[] {
+  const pairs: Pair[] = [];
+  counts.forEach((row, i) => {
+    const all = row.reduce((sum, count) => sum + count, 0);
+    if (all === row[i]) return;
+    row.forEach((count, j) => {
+      if (i !== j && count > 0) pairs.push({i, j, count, all});
+    });
+  });
+  return pairs.sort((a, b) => b.count - a.count || b.count / b.all - a.count / a.all);
+}
+
 function Pairs({counts, name, rows}: TableProps) {
-  const pairs = counts
-    .flatMap((row, i) => {
-      const all = row.reduce((sum, count) => sum + count, 0);
-      return row.flatMap((count, j) => (i !== j && count > 0 ? [{i, j, count, all}] : []));
-    })
-    .sort((a, b) => b.count - a.count || b.count / b.all - a.count / a.all);
+  const pairs = useMemo(() => confusedIn(counts), [counts]);
   if (pairs.length === 0)
     return <p>None for another: it decides alike for every sample of all {counts.length} classes.</p>;
   const left = pairs.length - MOST_PAIRS;
