@@ -4,6 +4,7 @@ import {readFile} from 'node:fs/promises';
 import {Bench} from '../../site/quantize/worker/bench';
 import type {CurvePoint, GivenFile, Settings} from '../../site/quantize/worker/contract';
 import {teachableMachineProject} from './teachable_machine';
+import {calibrate, quantizeModel} from '../../src/entries/qat';
 import * as tf from '../../src/entries/tf';
 
 const SITE = new URL('http://site.test/');
@@ -184,6 +185,26 @@ describe('The bench', () => {
     expect((await bench.openSamples({kind: 'noise', count: 16}, nothing)).values.min).toBe(-1);
     await bench.quantize(SETTINGS, nothing);
     expect((await bench.write('tflite-int8', nothing)).name).toBe('tm_my_image_model_int8.tflite');
+  });
+
+  it('takes a model that is quantized, with its own ranges', async () => {
+    const model = tf.sequential({
+      layers: [
+        tf.layers.dense({units: 8, inputShape: [4], activation: 'relu', name: 'first'}),
+        tf.layers.dense({units: 3, activation: 'softmax'}),
+      ],
+    });
+    const q = quantizeModel(model, {ranges: {first: [0, 7]}});
+    const x = tf.randomUniform([64, 4], -1, 1);
+    await calibrate(q, x);
+    const files = await filesOf(q);
+    for (const each of [model, q, x]) each.dispose();
+    const info = await bench.openModel({kind: 'files', files}, nothing);
+    expect(info.isQuantized).toBeTrue();
+    await bench.openSamples({kind: 'noise', count: 64}, nothing);
+    expect((await bench.quantize(SETTINGS, nothing)).sameClass).toBeGreaterThan(0.7);
+    const rows = (await bench.analyze(nothing)).flatMap(({tensors}) => tensors.map(({max}) => max ?? 0));
+    expect(Math.max(...rows)).toBeCloseTo(7, 0);
   });
 
   it('takes rows, several inputs, integers and two classes of one output', async () => {

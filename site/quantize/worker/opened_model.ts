@@ -33,7 +33,7 @@ export async function openFiles(given: readonly GivenFile[], known: Known, job: 
   const model = await importModel([files.json, files.weights], {
     onProgress: ({stage, done, total}) => job.tell(stage === 'load' ? 'Loading' : 'Making layers', done, total),
   });
-  const isQuantized = leavesOf(model).some(layer => /^Quantize/.test(layer.getClassName()));
+  const isQuantized = leavesOf(model).some(layer => /(^|>)Quantize/.test(layer.getClassName()));
   const float = isQuantized ? dequantizeModel(model) : model;
   const dispose = () => {
     disposeModel(model);

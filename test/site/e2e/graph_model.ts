@@ -86,7 +86,12 @@ export function graphModel(): void {
 
     beforeAll(async () => {
       const artifacts = network();
-      const all = tf.tidy(() => tf.randomNormal([COUNT, ...SAMPLE], 0, 1, 'float32', 7).dataSync<'float32'>().slice());
+      const all = tf.tidy(() =>
+        tf
+          .randomNormal([COUNT, ...SAMPLE], 0, 1, 'float32', 7)
+          .dataSync<'float32'>()
+          .slice(),
+      );
       const size = all.length / COUNT;
       inputs = Array.from({length: COUNT}, (_, i) => all.slice(i * size, (i + 1) * size));
       float = await inTfjs(await tf.loadGraphModel(tf.io.fromMemory(artifacts)));

@@ -75,7 +75,12 @@ export class Visitor {
   readonly #stopServer: () => void;
   readonly #downloads: string;
 
-  private constructor(page: Page, context: BrowserContext, site: {address: string; stop: () => void}, downloads: string) {
+  private constructor(
+    page: Page,
+    context: BrowserContext,
+    site: {address: string; stop: () => void},
+    downloads: string,
+  ) {
     this.page = page;
     this.#context = context;
     this.address = site.address;
@@ -160,7 +165,8 @@ export class Visitor {
           };
           const isFit = (element: HTMLElement) => {
             // A select's label may hold the select, with what it offers.
-            const isNamed = nameOf(element) === wanted || (selector === 'input, select' && nameOf(element).startsWith(wanted));
+            const isNamed =
+              nameOf(element) === wanted || (selector === 'input, select' && nameOf(element).startsWith(wanted));
             return isNamed && !element.matches(':disabled') && element.checkVisibility();
           };
           return [...document.querySelectorAll<HTMLElement>(`${scope} :is(${selector})`)].find(isFit);
