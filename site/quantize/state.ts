@@ -106,7 +106,11 @@ export async function perform<T>(
   stop: () => void = () => void bench.cancel(),
 ): Promise<T | undefined> {
   if (isBusy.value) return undefined;
-  const show = (progress: Progress) => (task.value = {step, progress});
+  // What is told comes on a way of its own, and may come after the result.
+  let isOver = false;
+  const show = (progress: Progress) => {
+    if (!isOver) task.value = {step, progress};
+  };
   show({doing, done: 0, total: undefined});
   say(`${doing}…`);
   failures.value = {...failures.value, [step]: undefined};
@@ -122,6 +126,7 @@ export async function perform<T>(
     else failures.value = {...failures.value, [step]: message};
     return undefined;
   } finally {
+    isOver = true;
     task.value = undefined;
     requestAnimationFrame(() => giveFocusBack(focused));
   }
@@ -160,8 +165,9 @@ async function start(): Promise<void> {
 /** Shows nothing where there was no last visit, nor where the visitor does something already. */
 async function restore(): Promise<void> {
   let shown: typeof task.value;
+  let isOver = false;
   const show = (progress: Progress) => {
-    if (task.value === shown) task.value = shown = {step: 'model', progress};
+    if (!isOver && task.value === shown) task.value = shown = {step: 'model', progress};
   };
   try {
     const kept = await bench.restore(proxy(show));
@@ -171,6 +177,7 @@ async function restore(): Promise<void> {
     if (name !== 'AbortError')
       failures.value = {...failures.value, model: `Your last model did not come back. ${message}`};
   } finally {
+    isOver = true;
     if (task.value === shown) task.value = undefined;
   }
 }
@@ -287,14 +294,17 @@ export async function improve(improvement: Improvement): Promise<void> {
   const doing = improvement.kind === 'train' ? 'Training' : 'Teaching';
   const before = curve.value;
   curve.value = [];
+  let isCancelled = false;
   const now = await perform('improve', doing, onProgress => {
     const onPoint = (point: CurvePoint) => {
+      if (isCancelled) return;
       curve.value = [...curve.value, point];
       onProgress({doing, done: point.step, total: point.steps});
     };
     return bench.improve(improvement, proxy(onPoint));
   });
   if (!now) {
+    isCancelled = true;
     curve.value = before;
     return;
   }
