@@ -59,7 +59,7 @@ export const configFor = outDir => ({
     modulePreload: false,
     chunkSizeWarningLimit: 4096,
     rollupOptions: {
-      // This machine's load is no fault of the plugins.
+      // How long plugins took on a busy machine says nothing.
       checks: {pluginTimings: false},
       input: {
         ...SCRIPTS,

@@ -44,7 +44,8 @@ function overview(groups, contents) {
   );
   const [first] = groups[0].pages;
   const html = `<h1>${OVERVIEW.title}</h1>
-<p>New here? <a role="button" href="${between('docs/', first.path)}">${escapeHtml(first.title)}</a></p>
+<p>New here? Begin with <a href="${between('docs/', first.path)}">${escapeHtml(first.title)}</a>, which takes three minutes. Without installing
+anything, <a href="../">quantize a model in this browser</a>, or <a href="../play/">play with bits</a>. What you look for by name is found by search: press <kbd>/</kbd>.</p>
 ${lists.join('\n')}`;
   return {html, sections, description: 'Guides, results and the API of tfjs-quantization.'};
 }

@@ -85,7 +85,7 @@ export function pageHtml(here, {html, description, sections, plots}, around) {
   <head>
     <meta charset="utf-8" />
     <meta name="viewport" content="width=device-width, initial-scale=1" />
-    <title>${escapeHtml(here.path === 'docs/' ? here.title : `${here.title} · Docs`)}: tfjs-quantization</title>
+    <title>${escapeHtml(here.title)}: tfjs-quantization</title>
     <meta name="description" content="${escapeHtml(description)}" />
     <link rel="stylesheet" href="${root}assets/docs.css" />
     <script type="module" src="${root}assets/docs.js"></script>

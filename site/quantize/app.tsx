@@ -1,5 +1,6 @@
 /** The main page: from a model to files, step by step. */
 import {EXAMPLES} from '../examples/examples';
+import {Doings} from './components/doings';
 import {Files} from './panels/files';
 import {Improve} from './panels/improve';
 import {Model} from './panels/model';
@@ -114,6 +115,7 @@ function Machine() {
           ))}
         </select>
       </label>
+      <Doings of="machine" />
     </footer>
   );
 }

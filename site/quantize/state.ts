@@ -23,6 +23,8 @@ import type {
 /** The steps, in the order in which a visitor takes them: each stands on those before it. */
 export const STEPS = ['model', 'samples', 'quantize', 'see', 'improve', 'take', 'run'] as const;
 export type Step = (typeof STEPS)[number];
+/** Where something goes on: in a step, or in the choice of what computes. */
+export type Place = Step | 'machine';
 
 const DEFAULTS: Settings = {
   weights: 8,
@@ -51,10 +53,10 @@ export const curve = signal<readonly CurvePoint[]>([]);
 export const report = signal<readonly ReportRow[] | undefined>(undefined);
 
 /** What is going on: one thing at a time. */
-export const task = signal<{readonly step: Step; readonly progress: Progress} | undefined>(undefined);
+export const task = signal<{readonly step: Place; readonly progress: Progress} | undefined>(undefined);
 export const isBusy = computed(() => task.value !== undefined);
-/** What went wrong last in a step, in words, until it is tried again. */
-export const failures = signal<Readonly<Partial<Record<Step, string>>>>({});
+/** What went wrong last in a place, in words, until it is tried again. */
+export const failures = signal<Readonly<Partial<Record<Place, string>>>>({});
 /** What screen readers are told next. */
 export const announcement = signal('');
 /** The step whose heading takes the focus next. */
@@ -74,15 +76,23 @@ export const isStale = computed(() => {
 const worker = new Worker(new URL('./worker/worker.ts', import.meta.url), {name: 'workbench'});
 export const bench: Remote<Workbench> = wrap<Workbench>(worker);
 
-/** Ends what waits for a worker that could not start or ended, and would wait for ever. */
-let giveUp: (error: Error) => void = () => undefined;
-
-worker.addEventListener('error', ({message}) => {
-  giveUp(new Error(`What does the work here stopped: ${message || 'its script did not load'}. Reload the page.`));
-});
+/** What the worker does; rejects if it could not start or ended, which nobody would hear of. */
+async function ofWorker<T>(work: Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const stopped = new Promise<never>((_, reject) => {
+    const fail = ({message}: ErrorEvent) =>
+      reject(new Error(`What does the work here stopped: ${message || 'its script did not load'}. Reload the page.`));
+    worker.addEventListener('error', fail, {signal: over.signal});
+  });
+  try {
+    return await Promise.race([work, stopped]);
+  } finally {
+    over.abort();
+  }
+}
 
 /** Stops what is going on. */
-let stopTask: () => void = () => undefined;
+let stopTask: () => void = () => void bench.cancel();
 
 /**
  * Does something long for a step: shows how far it is, and what goes wrong. Resolves to undefined if it failed or was
@@ -90,21 +100,24 @@ let stopTask: () => void = () => undefined;
  * with an AbortError.
  */
 export async function perform<T>(
-  step: Step,
+  step: Place,
   doing: string,
   work: (onProgress: OnProgress) => Promise<T>,
   stop: () => void = () => void bench.cancel(),
 ): Promise<T | undefined> {
   if (isBusy.value) return undefined;
-  const show = (progress: Progress) => (task.value = {step, progress});
+  // What is told comes on a way of its own, and may come after the result.
+  let isOver = false;
+  const show = (progress: Progress) => {
+    if (!isOver) task.value = {step, progress};
+  };
   show({doing, done: 0, total: undefined});
   say(`${doing}…`);
   failures.value = {...failures.value, [step]: undefined};
   stopTask = stop;
   const focused = document.activeElement;
   try {
-    const stopped = new Promise<never>((_, reject) => (giveUp = reject));
-    const result = await Promise.race([started.then(() => work(proxy(show))), stopped]);
+    const result = await ofWorker(started.then(() => work(proxy(show))));
     say('');
     return result;
   } catch (error) {
@@ -113,6 +126,7 @@ export async function perform<T>(
     else failures.value = {...failures.value, [step]: message};
     return undefined;
   } finally {
+    isOver = true;
     task.value = undefined;
     requestAnimationFrame(() => giveFocusBack(focused));
   }
@@ -137,7 +151,7 @@ function goTo(step: Step): void {
 }
 
 export async function chooseBackend(name: string): Promise<void> {
-  const chosen = await perform('model', `Starting ${name}`, () => bench.useBackend(name));
+  const chosen = await perform('machine', `Starting ${name}`, () => bench.useBackend(name));
   if (chosen) backend.value = chosen.name;
 }
 
@@ -151,13 +165,19 @@ async function start(): Promise<void> {
 /** Shows nothing where there was no last visit, nor where the visitor does something already. */
 async function restore(): Promise<void> {
   let shown: typeof task.value;
+  let isOver = false;
   const show = (progress: Progress) => {
-    if (task.value === shown) task.value = shown = {step: 'model', progress};
+    if (!isOver && task.value === shown) task.value = shown = {step: 'model', progress};
   };
   try {
     const kept = await bench.restore(proxy(show));
     if (kept) takeRestored(kept);
+  } catch (error) {
+    const {name, message} = error as Error;
+    if (name !== 'AbortError')
+      failures.value = {...failures.value, model: `Your last model did not come back. ${message}`};
   } finally {
+    isOver = true;
     if (task.value === shown) task.value = undefined;
   }
 }
@@ -274,14 +294,17 @@ export async function improve(improvement: Improvement): Promise<void> {
   const doing = improvement.kind === 'train' ? 'Training' : 'Teaching';
   const before = curve.value;
   curve.value = [];
+  let isCancelled = false;
   const now = await perform('improve', doing, onProgress => {
     const onPoint = (point: CurvePoint) => {
+      if (isCancelled) return;
       curve.value = [...curve.value, point];
       onProgress({doing, done: point.step, total: point.steps});
     };
     return bench.improve(improvement, proxy(onPoint));
   });
   if (!now) {
+    isCancelled = true;
     curve.value = before;
     return;
   }
@@ -291,6 +314,7 @@ export async function improve(improvement: Improvement): Promise<void> {
   say('Improved.');
 }
 
-const started = start().catch((error: unknown) => {
-  failures.value = {...failures.value, model: `Could not start: ${(error as Error).message}`};
+const started = ofWorker(start());
+started.catch((error: unknown) => {
+  failures.value = {...failures.value, model: (error as Error).message};
 });

@@ -1,4 +1,4 @@
-import {compared, stepOf} from '../../site/quantize/run/compared';
+import {compared} from '../../site/quantize/run/compared';
 
 const given = {
   inputShape: [2],
@@ -7,6 +7,7 @@ const given = {
   float: Float32Array.of(0.9, 0.1, 0.2, 0.8, 0.6, 0.4),
   quantized: Float32Array.of(0.875, 0.125, 0.25, 0.75, 0.375, 0.625),
   millisecondsPerSample: 3,
+  step: 0.125,
 };
 const file = {outputs: Float32Array.of(0.875, 0.125, 0.125, 0.875, 0.5, 0.375), millisecondsPerSample: 1};
 
@@ -27,20 +28,9 @@ describe('compared', () => {
     expect(sameClass).toEqual({fileQuantized: 2, fileFloat: 3, quantizedFloat: 2});
   });
 
-  it('counts no classes where outputs are none', () => {
-    expect(compared(given, file, false).sameClass).toBeUndefined();
-  });
-});
-
-describe('stepOf', () => {
-  it('finds the step of a grid with a zero point, in float32', () => {
-    const scale = 0.0372;
-    const levels = [-128, -127, -90, -3, 0, 44, 127];
-    expect(stepOf(Float32Array.from(levels, level => Math.fround(scale) * (level - 17)))).toBeCloseTo(scale, 6);
-  });
-
-  it('finds none in values of float', () => {
-    expect(stepOf(Float32Array.from({length: 50}, (_, i) => Math.sin(i)))).toBeUndefined();
-    expect(stepOf(new Float32Array(9))).toBeUndefined();
+  it('counts no classes where outputs are none, and no levels where they are float', () => {
+    const {sameClass, levels} = compared({...given, step: undefined}, file, false);
+    expect(sameClass).toBeUndefined();
+    expect(levels).toBeUndefined();
   });
 });

@@ -30,8 +30,12 @@ if ('clipboard' in navigator) document.querySelectorAll('.code:not(.output)').fo
 const button = document.querySelector<HTMLButtonElement>('button.search');
 
 async function search(): Promise<void> {
-  const {openSearch} = await import('./search');
-  await openSearch(new URL(button!.dataset['index']!, location.href));
+  try {
+    const {openSearch} = await import('./search');
+    await openSearch(new URL(button!.dataset['index']!, location.href));
+  } catch {
+    button!.textContent = 'Search could not be loaded: is there a network?';
+  }
 }
 
 function isTyping({target}: KeyboardEvent): boolean {

@@ -16,8 +16,10 @@ export function decimal(x: number): string {
   return SHORT.format(x);
 }
 
-/** Of a share in [0, 1]. */
+/** Of a share in [0, 1]. Only none is 0 %, and only all is 100 %. */
 export function percent(share: number): string {
+  if (share > 0 && share < 0.0005) return '< 0.1 %';
+  if (share < 1 && share >= 0.9995) return '> 99.9 %';
   return `${(100 * share).toFixed(1)} %`;
 }
 

@@ -2,10 +2,10 @@
 import {useSignal} from '@preact/signals';
 import type {ComponentChildren} from 'preact';
 import {useEffect, useRef} from 'preact/hooks';
-import {destination, failures, isBusy, type Step as Name, STEPS, task} from '../state';
+import {destination, isBusy, type Step as Name, STEPS} from '../state';
 import type {GivenFile} from '../worker/contract';
 import {droppedFiles} from './given_files';
-import {Going} from './going';
+import {Doings} from './doings';
 
 interface StepProps {
   readonly step: Name;
@@ -26,7 +26,6 @@ export function Step({step, title, lead, onFiles, children}: StepProps) {
     destination.value = undefined;
     leadTo(heading.current);
   }, [isNext]);
-  const failure = failures.value[step];
   return (
     <section class="step" aria-labelledby={step} {...dropping}>
       <header>
@@ -39,12 +38,7 @@ export function Step({step, title, lead, onFiles, children}: StepProps) {
         {lead !== undefined && <p>{lead}</p>}
       </header>
       {children}
-      {task.value?.step === step && <Going progress={task.value.progress} />}
-      {failure !== undefined && (
-        <p class="failure" role="alert">
-          {failure}
-        </p>
-      )}
+      <Doings of={step} />
     </section>
   );
 }

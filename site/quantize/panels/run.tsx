@@ -95,9 +95,9 @@ function Found({of: {samples: all, sameClass, difference, levels, milliseconds}}
       </div>
       <p>
         The largest difference of an output between the two is {decimal(difference)}
-        {levels !== undefined && `, ${counted(levels, 'level')} of the grid that the file’s outputs lie on`}.
-        TensorFlow.js rounds what it computes in float, the file computes in integers: a value halfway between two
-        levels may go to either. The fewer the bits, the larger a level.
+        {levels !== undefined && `, ${counted(levels, 'level')} of the output’s grid`}. TensorFlow.js rounds what it
+        computes in float, the file computes in integers: a value halfway between two levels may go to either. The fewer
+        the bits, the larger a level.
       </p>
     </>
   );

@@ -20,6 +20,11 @@ export function ticksIn(width: number, apart = 100): number {
 }
 
 /** Names left of bars, cut to the room that they have. */
-export function names(plot: typeof Plot, room: number): Plot.Markish {
-  return plot.axisY({tickSize: 0, lineWidth: (room - 10) / FONT_SIZE, textOverflow: 'ellipsis-middle'});
+export function names(plot: typeof Plot, room: number, tickFormat = (name: string) => name): Plot.Markish {
+  return plot.axisY({
+    tickSize: 0,
+    tickFormat,
+    lineWidth: (0.92 * (room - 10)) / FONT_SIZE,
+    textOverflow: 'ellipsis-middle',
+  });
 }

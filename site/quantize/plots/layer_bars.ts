@@ -31,7 +31,7 @@ const LOOKS: Readonly<Record<Measure, {label: string; fill: string}>> = {
   snr: {label: 'signal to noise, dB →', fill: COLORS.quantized},
 };
 
-export function layerBars(bars: readonly Bar[], measure: Measure): Make {
+export function layerBars(bars: readonly Bar[], measure: Measure, shortName: (layer: string) => string): Make {
   const {label, fill} = LOOKS[measure];
   return (plot, width) => {
     const marginLeft = Math.min(260, 0.4 * width);
@@ -39,14 +39,14 @@ export function layerBars(bars: readonly Bar[], measure: Measure): Make {
       width,
       height: bars.length * ROW + 56,
       marginLeft,
-      marginRight: 24,
+      marginRight: 36,
       marginTop: 4,
       marginBottom: 44,
       style: STYLE,
       x: {label, labelOffset: 38, grid: true, nice: true, ticks: ticksIn(width - marginLeft)},
       y: {label: null, domain: bars.map(({layer}) => layer)},
       marks: [
-        names(plot, marginLeft),
+        names(plot, marginLeft, shortName),
         plot.barX(bars, {x: 'value', y: 'layer', fill, rx: 2}),
         plot.ruleX([0], {strokeOpacity: 0.4}),
         plot.tip(bars, plot.pointerY({x: 'value', y: 'layer'})),

@@ -4,6 +4,9 @@ import {expose} from 'comlink';
 import type {OnProgress} from '../worker/contract';
 import type {FileRun, Interpreter} from './contract';
 
+/** Progress is told as often, in milliseconds. */
+const OFTEN = 50;
+
 let loaded: Promise<unknown> | undefined;
 let model: CompiledModel | undefined;
 let inputShape: readonly number[] = [];
@@ -22,12 +25,14 @@ function counted(response: Response, onProgress: OnProgress): Response {
   if (!body) return response;
   // Of what is sent compressed the length is not that of what arrives.
   const length = headers.has('content-encoding') ? 0 : Number(headers.get('content-length'));
-  let done = 0;
+  let [done, shown] = [0, 0];
   const counter = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
     transform: (chunk, controller) => {
       done += chunk.byteLength;
-      onProgress({doing: 'Loading LiteRT.js', done, total: length || undefined});
       controller.enqueue(chunk);
+      if (performance.now() - shown < OFTEN) return;
+      shown = performance.now();
+      onProgress({doing: 'Loading LiteRT.js', done, total: length || undefined});
     },
   });
   return new Response(body.pipeThrough(counter), response);
@@ -116,7 +121,7 @@ expose({
         input.delete();
       }
       if (i === 0 && count > 1) started = performance.now();
-      if (performance.now() - shown < 50) continue;
+      if (performance.now() - shown < OFTEN) continue;
       shown = performance.now();
       onProgress?.({doing: 'Running the file in LiteRT.js', done: i + 1, total: count});
     }

@@ -7,6 +7,7 @@ import {barsOf, layerBars, type Measure} from '../plots/layer_bars';
 import {type Chosen, chosen} from '../results';
 import {bench, isBusy, perform, report, say} from '../state';
 import type {ReportRow, TensorRow} from '../worker/contract';
+import {shortNames} from './names';
 import {Tensor} from './tensor';
 
 /** So many bars are shown at once. */
@@ -58,8 +59,9 @@ function Measured({rows}: {readonly rows: readonly ReportRow[]}) {
   const isWhole = useSignal(false);
   const [kind, whole] = [measure.value, isWhole.value];
   const all = useMemo(() => barsOf(rows, kind), [rows, kind]);
+  const shortName = useMemo(() => shortNames(rows.map(({layer}) => layer)), [rows]);
   const bars = useMemo(() => (whole ? all : all.slice(0, FIRST)), [all, whole]);
-  const make = useMemo(() => layerBars(bars, kind), [bars, kind]);
+  const make = useMemo(() => layerBars(bars, kind, shortName), [bars, kind, shortName]);
   if (rows.length === 0) return <p>Nothing is rounded: all layers stay float.</p>;
   const [worst] = bars;
   const unit = kind === 'snr' ? ' dB' : '';
@@ -87,22 +89,27 @@ function Measured({rows}: {readonly rows: readonly ReportRow[]}) {
           {whole ? `Only the ${FIRST} worst` : `All ${all.length} layers`}
         </button>
       )}
-      <Advice rows={rows} />
+      <Advice rows={rows} shortName={shortName} />
       <details>
         <summary>All numbers, tensor by tensor</summary>
-        <Table rows={rows} />
+        <Table rows={rows} shortName={shortName} />
       </details>
       <Tensor rows={rows} />
     </>
   );
 }
 
+interface TableProps {
+  readonly rows: readonly ReportRow[];
+  readonly shortName: (layer: string) => string;
+}
+
 /** What many tensors are advised is told once. */
-function Advice({rows}: {readonly rows: readonly ReportRow[]}) {
+function Advice({rows, shortName}: TableProps) {
   const advised = new Map<string, string[]>();
   for (const {layer, tensors} of rows) {
     for (const {what, advice} of tensors) {
-      for (const each of advice) advised.set(each, [...(advised.get(each) ?? []), `${layer}, ${what}`]);
+      for (const each of advice) advised.set(each, [...(advised.get(each) ?? []), `${shortName(layer)}, ${what}`]);
     }
   }
   if (advised.size === 0) return <p>No tensor is rounded badly: there is nothing to advise.</p>;
@@ -145,7 +152,7 @@ function show(tensor: Chosen): void {
   figure?.scrollIntoView({block: 'center'});
 }
 
-function Table({rows}: {readonly rows: readonly ReportRow[]}) {
+function Table({rows, shortName}: TableProps) {
   return (
     <div class="overflow-auto layers" tabIndex={0} role="region" aria-label="All tensors">
       <table class="tensors">
@@ -165,7 +172,7 @@ function Table({rows}: {readonly rows: readonly ReportRow[]}) {
                 {i === 0 && (
                   <>
                     <th scope="rowgroup" rowSpan={tensors.length}>
-                      {layer}
+                      {shortName(layer)}
                       <small>{className.replace(/^.*>/, '')}</small>
                     </th>
                     <td rowSpan={tensors.length}>{number(only)}</td>

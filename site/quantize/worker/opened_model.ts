@@ -22,6 +22,7 @@ export interface OpenedModel {
 
 /** What is known of a model beside its files. */
 export interface Known {
+  readonly name?: string;
   readonly scaling?: {readonly scaling: Scaling; readonly because: string};
 }
 
@@ -71,8 +72,8 @@ function portsOf(tensors: readonly tf.SymbolicTensor[], names: readonly string[]
 async function infoOf(
   float: tf.LayersModel,
   own: tf.LayersModel | undefined,
-  {json, metadata, notes}: ModelFiles,
-  {scaling}: Known,
+  {json, metadata, notes, name}: ModelFiles,
+  known: Known,
 ): Promise<ModelInfo> {
   const {teachableMachine} = metadata;
   const parameters = float.countParams();
@@ -94,7 +95,7 @@ async function infoOf(
     );
   if (teachableMachine === 'audio') told.push('It takes spectrograms, not sound. Bring them as .npy.');
   return {
-    name: metadata.name ?? float.name,
+    name: known.name ?? metadata.name ?? name ?? float.name,
     kind: kindOf(json, teachableMachine),
     inputs: portsOf(float.inputs, float.inputNames),
     outputs,
@@ -102,7 +103,7 @@ async function infoOf(
     bytes: 4 * parameters,
     layers: await layersOf(float, own),
     labels: hasLabels ? metadata.labels : undefined,
-    scaling: scaling ?? metadata.scaling,
+    scaling: known.scaling ?? metadata.scaling,
     isQuantized: own !== undefined,
     notes: told,
   };
@@ -138,18 +139,15 @@ const IN_FLOAT = /computed in float|it is not quantized/;
 
 async function layersOf(float: tf.LayersModel, own: tf.LayersModel | undefined): Promise<LayerInfo[]> {
   const reasons = await reasonsOf(float, own);
-  const imported = new Map(describeImport(float).rows.map(({layer, note}) => [layer, note]));
+  const imported = new Map(describeImport(float).rows.map(row => [row.layer, row]));
   return leavesOf(float)
     .filter(layer => layer.getClassName() !== 'InputLayer')
     .map(layer => ({
       name: layer.name,
-      className: layer.getClassName(),
+      className: imported.get(layer.name)?.className ?? layer.getClassName(),
       outputShape: outputShapeOf(layer),
       parameters: layer.countParams(),
-      float:
-        layer.getClassName() === 'GraphSegment'
-          ? (imported.get(layer.name) ?? reasons.get(layer.name))
-          : reasons.get(layer.name),
+      float: reasons.get(layer.name) && (imported.get(layer.name)?.note ?? reasons.get(layer.name)),
       hasWeights: layer.countParams() > 0 && !reasons.has(layer.name) && layer.getClassName() !== 'BatchNormalization',
     }));
 }

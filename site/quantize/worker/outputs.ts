@@ -91,8 +91,8 @@ export function rightOf(values: Float32Array, size: number, rows: readonly numbe
 
 /** What the first output is, by the activation of the layer that gives it, or by what it gives for some samples. */
 export async function kindOfOutput(model: tf.LayersModel, feed: Feed): Promise<Kind> {
-  const rows = feed.rows().slice(0, 8);
-  const inputs = feed.tensors(padded(rows, model.inputs[0]!.shape[0]).slice());
+  const rows = feed.rows().slice(0, Math.min(8, batchSizeOf(model)));
+  const inputs = feed.tensors(padded(rows, model.inputs[0]!.shape[0]));
   const output = predicted(model, inputs);
   try {
     const values = await output.data<'float32'>();

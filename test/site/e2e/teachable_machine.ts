@@ -6,13 +6,10 @@ import {run} from '../../tflite/runtimes';
 import {type TeachableMachineProject, teachableMachineProject} from '../teachable_machine';
 import {isChromium} from './setup';
 import {expectGoodState} from './states';
+import {BITS, MODEL, RUN, SAMPLES, SEE} from './steps';
 import {Visitor} from './visitor';
 
 const SIDE = 32;
-
-const MODEL = '[aria-labelledby=model]';
-const SAMPLES = '[aria-labelledby=samples]';
-const SEE = '[aria-labelledby=see]';
 
 /** The pixels of a PNG as test/site/png.ts writes it: rows of RGB, none filtered. */
 function pixelsOf(png: Uint8Array): Uint8Array {
@@ -104,12 +101,12 @@ export function teachableMachine(): void {
     it('shows how far quantizing is, and what it costs', async () => {
       await visitor.pick('Weights', '3 bits');
       const progress = await visitor.watch('progress');
-      await visitor.press('Quantize');
+      await visitor.press('Quantize', BITS);
       const text = await visitor.sees(/the same class as the float model\s+\d+ of 24/, SEE);
       shown = Number(/(\d+) of/.exec(text)![1]);
       expect((await progress()).length).toBeGreaterThan(3);
       await visitor.press('Measure each layer');
-      await visitor.find('select', 'Tensor');
+      await visitor.find('input, select', 'Tensor');
       await visitor.sees(/How its values lie on the grid/, SEE);
       await expectGoodState(visitor, 'what it costs');
     });
@@ -124,14 +121,14 @@ export function teachableMachine(): void {
 
     it('runs the file', async () => {
       await visitor.press('Run the file');
-      const row = await visitor.sees(/Same class as the float model\s+\d+\s+\d+/, '[aria-labelledby=run]');
+      const row = await visitor.sees(/Same class as the float model\s+\d+\s+\d+/, RUN);
       expect(row.match(/\d+/g)!.map(Number)).toEqual([shown, inFile]);
       await expectGoodState(visitor, 'a file that was run');
     });
 
     it('is still there after a reload, until it is forgotten', async () => {
       await visitor.page.reload();
-      await visitor.sees(/Your last model is still here, with its settings/, MODEL);
+      await visitor.sees(/Your last model is still here/, MODEL);
       await visitor.fill('Computes with', 'cpu');
       const again = await visitor.download(() => visitor.press('Download .tflite, integers'));
       expect(alike(await fileClasses(again.data, inputs), float)).toBe(inFile);

@@ -1,5 +1,5 @@
 /** A visitor of the site: finds what is on it by its names, and notes what goes wrong on the way. */
-import {existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import type {BrowserContext, ElementHandle, Page} from 'puppeteer-core';
@@ -33,26 +33,27 @@ function watch(): void {
   );
 }
 
+/** The files that a page gave, in base64, by their number and name. */
+interface Kept {
+  readonly downloads: Record<string, Promise<string>>;
+}
+
 /** Where a browser does not say where it puts downloads: keeps their bytes. */
 function keepDownloads(): void {
-  const kept: Record<string, Promise<string>> = {};
-  const click = HTMLAnchorElement.prototype.click;
+  const downloads: Kept['downloads'] = {};
+  Object.assign(globalThis, {downloads});
+  const {click} = HTMLAnchorElement.prototype;
+  const base64 = (blob: Blob) =>
+    new Promise<string>(resolve => {
+      const reader = new FileReader();
+      reader.onload = () => resolve((reader.result as string).replace(/^.*,/, ''));
+      reader.readAsDataURL(blob);
+    });
   HTMLAnchorElement.prototype.click = function (this: HTMLAnchorElement) {
-    if (this.download) {
-      kept[this.download] = fetch(this.href)
-        .then(response => response.blob())
-        .then(
-          blob =>
-            new Promise(resolve => {
-              const reader = new FileReader();
-              reader.onload = () => resolve((reader.result as string).replace(/^.*,/, ''));
-              reader.readAsDataURL(blob);
-            }),
-        );
-    }
+    const key = `${Object.keys(downloads).length}/${this.download}`;
+    if (this.download) downloads[key] = fetch(this.href).then(async response => base64(await response.blob()));
     click.call(this);
   };
-  Object.assign(globalThis, {downloads: kept});
 }
 
 /** Puts files into a folder of this machine. */
@@ -159,7 +160,7 @@ export class Visitor {
           };
           const isFit = (element: HTMLElement) => {
             // A select's label may hold the select, with what it offers.
-            const isNamed = nameOf(element) === wanted || (selector !== 'button' && nameOf(element).startsWith(wanted));
+            const isNamed = nameOf(element) === wanted || (selector === 'input, select' && nameOf(element).startsWith(wanted));
             return isNamed && !element.matches(':disabled') && element.checkVisibility();
           };
           return [...document.querySelectorAll<HTMLElement>(`${scope} :is(${selector})`)].find(isFit);
@@ -257,19 +258,22 @@ export class Visitor {
 
   /** Presses a button that gives a file, and waits for it. */
   async download(press: () => Promise<void>): Promise<{readonly name: string; readonly data: Uint8Array}> {
+    const before = await this.#taken();
     await press();
-    const said = await this.sees(/(\S+) is downloaded\./, '.spoken');
-    const name = said.split(' ')[0]!;
-    if (!isChromium) {
-      const text = await this.page.evaluate(
-        key => (globalThis as unknown as {downloads: Record<string, Promise<string>>}).downloads[key]!,
-        name,
-      );
-      return {name, data: new Uint8Array(Buffer.from(text, 'base64'))};
-    }
-    const path = join(this.#downloads, name);
-    await until(() => existsSync(path), `${name} is in no folder`);
-    return {name, data: new Uint8Array(readFileSync(path))};
+    const isNew = (name: string) => !before.includes(name) && !name.endsWith('.crdownload');
+    await until(async () => (await this.#taken()).some(isNew), 'No file came.');
+    const file = (await this.#taken()).find(isNew)!;
+    // A file that is there already is called otherwise.
+    const name = file.replace(/^\d+\/| \(\d+\)/g, '');
+    if (isChromium) return {name, data: new Uint8Array(readFileSync(join(this.#downloads, file)))};
+    const text = await this.page.evaluate(key => (globalThis as unknown as Kept).downloads[key]!, file);
+    return {name, data: new Uint8Array(Buffer.from(text, 'base64'))};
+  }
+
+  /** Names of all files that were downloaded. */
+  async #taken(): Promise<readonly string[]> {
+    if (isChromium) return readdirSync(this.#downloads);
+    return this.page.evaluate(() => Object.keys((globalThis as unknown as Kept).downloads));
   }
 
   /** Notes from now on what an element of a kind shows, as often as it changes. */
