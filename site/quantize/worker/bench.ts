@@ -25,6 +25,7 @@ import type {
   WrittenFile,
 } from './contract';
 import {openBackend} from './backends';
+import {disposeModel} from './disposal';
 import {writeFile} from './files_out';
 import {Job} from './job';
 import {forgetAll, keep, kept} from './memory';
@@ -107,7 +108,7 @@ export class Bench implements Workbench {
   }
 
   #setQuantized(quantized: {readonly model: tf.LayersModel; readonly settings: Settings} | undefined): void {
-    this.#quantized?.model.dispose();
+    if (this.#quantized) disposeModel(this.#quantized.model);
     this.#quantized = quantized;
     this.#report = undefined;
   }
@@ -172,7 +173,7 @@ export class Bench implements Workbench {
       artifacts = await artifactsOf(model);
       await job.turn();
     } catch (error) {
-      model.dispose();
+      disposeModel(model);
       throw error;
     }
     this.#setQuantized({model, settings});

@@ -3,6 +3,7 @@ import {describeImport, importModel} from 'tfjs-quantization/import';
 import {dequantizeModel, describeQuantization, quantizeModel} from 'tfjs-quantization/qat';
 import * as tf from 'tfjs-quantization/tf';
 import type {GivenFile, LayerInfo, ModelInfo, PortInfo, Scaling} from './contract';
+import {disposeModel} from './disposal';
 import type {Job} from './job';
 import {type ModelFiles, readModelFiles} from './model_files';
 import type {Wanted} from './samples/sample_set';
@@ -35,8 +36,8 @@ export async function openFiles(given: readonly GivenFile[], known: Known, job: 
   const isQuantized = leavesOf(model).some(layer => /^Quantize/.test(layer.getClassName()));
   const float = isQuantized ? dequantizeModel(model) : model;
   const dispose = () => {
-    model.dispose();
-    if (float !== model) float.dispose();
+    disposeModel(model);
+    if (float !== model) disposeModel(float);
   };
   try {
     await job.turn();
@@ -128,7 +129,7 @@ async function reasonsOf(float: tf.LayersModel, own: tf.LayersModel | undefined)
     );
     return new Map(staying.map(({layer, note}) => [layer, note.slice(NOT_ROUNDED.length)]));
   } finally {
-    if (!own) q.dispose();
+    if (!own) disposeModel(q);
   }
 }
 
