@@ -233,7 +233,7 @@ export class Visitor {
     if (!isChromium) return this.#dropOne(files, within);
     const root = filesIn(files);
     const tops = [...new Set(Object.keys(files).map(path => join(root, path.split('/')[0]!)))];
-    await this.find('button', 'Choose files', within);
+    await this.#isIdle();
     const place = (await this.page.$(within))!;
     await place.scrollIntoView();
     const {x, y} = await place.clickablePoint();
@@ -244,10 +244,15 @@ export class Visitor {
     await session.detach();
   }
 
+  /** Nothing is taken while something goes on. */
+  async #isIdle(): Promise<void> {
+    await this.page.waitForFunction(() => !document.querySelector('main progress'), PATIENCE);
+  }
+
   /** Drops files as a script does: Firefox lets no program drop them otherwise. */
   async #dropOne(files: Files, within: string): Promise<void> {
     const encoded = Object.entries(files).map(([path, data]) => [path, Buffer.from(data).toString('base64')] as const);
-    await this.find('button', 'Choose files', within);
+    await this.#isIdle();
     await this.page.evaluate(
       (selector, given) => {
         const dataTransfer = new DataTransfer();
