@@ -20,7 +20,7 @@ export interface Written {
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** A name that files, and C, may have. */
-export function plainName(name: string): string {
+function plainName(name: string): string {
   const plain = name
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')

@@ -168,6 +168,8 @@ async function trained(
     for (let epoch = 0; epoch < epochs; ++epoch) {
       for (const batch of batchesIn(shuffled(rows), size)) {
         await job.turn();
+        // Along a cosine, as distil has it: steps that stay large end anywhere.
+        Object.assign(optimizer, {learningRate: (learningRate * (1 + Math.cos((Math.PI * step) / steps))) / 2});
         const loss = await trainedStep(q, feed, batch, labels);
         step++;
         job.tell('Training', step, steps);

@@ -75,7 +75,12 @@ export class Visitor {
   readonly #stopServer: () => void;
   readonly #downloads: string;
 
-  private constructor(page: Page, context: BrowserContext, site: {address: string; stop: () => void}, downloads: string) {
+  private constructor(
+    page: Page,
+    context: BrowserContext,
+    site: {address: string; stop: () => void},
+    downloads: string,
+  ) {
     this.page = page;
     this.#context = context;
     this.address = site.address;
@@ -160,7 +165,8 @@ export class Visitor {
           };
           const isFit = (element: HTMLElement) => {
             // A select's label may hold the select, with what it offers.
-            const isNamed = nameOf(element) === wanted || (selector === 'input, select' && nameOf(element).startsWith(wanted));
+            const isNamed =
+              nameOf(element) === wanted || (selector === 'input, select' && nameOf(element).startsWith(wanted));
             return isNamed && !element.matches(':disabled') && element.checkVisibility();
           };
           return [...document.querySelectorAll<HTMLElement>(`${scope} :is(${selector})`)].find(isFit);
@@ -227,7 +233,7 @@ export class Visitor {
     if (!isChromium) return this.#dropOne(files, within);
     const root = filesIn(files);
     const tops = [...new Set(Object.keys(files).map(path => join(root, path.split('/')[0]!)))];
-    await this.find('button', 'Choose files', within);
+    await this.#isIdle();
     const place = (await this.page.$(within))!;
     await place.scrollIntoView();
     const {x, y} = await place.clickablePoint();
@@ -238,10 +244,15 @@ export class Visitor {
     await session.detach();
   }
 
+  /** Nothing is taken while something goes on. */
+  async #isIdle(): Promise<void> {
+    await this.page.waitForFunction(() => !document.querySelector('main progress'), PATIENCE);
+  }
+
   /** Drops files as a script does: Firefox lets no program drop them otherwise. */
   async #dropOne(files: Files, within: string): Promise<void> {
     const encoded = Object.entries(files).map(([path, data]) => [path, Buffer.from(data).toString('base64')] as const);
-    await this.find('button', 'Choose files', within);
+    await this.#isIdle();
     await this.page.evaluate(
       (selector, given) => {
         const dataTransfer = new DataTransfer();
