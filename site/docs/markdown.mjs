@@ -78,7 +78,7 @@ function textOf({children}) {
 
 /** Addresses in tags that are written as HTML. */
 function inTags(html, address) {
-  return html.replace(/\b(href|src)="([^"]*)"/g, (_, name, value) => `${name}="${escapeHtml(address(value))}"`);
+  return html.replace(/\b(href|src|srcset)="([^"]*)"/g, (_, name, value) => `${name}="${escapeHtml(address(value))}"`);
 }
 
 /** Gives every link and image the address that `address` makes of it. */

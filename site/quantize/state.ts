@@ -76,15 +76,23 @@ export const isStale = computed(() => {
 const worker = new Worker(new URL('./worker/worker.ts', import.meta.url), {name: 'workbench'});
 export const bench: Remote<Workbench> = wrap<Workbench>(worker);
 
-/** Ends what waits for a worker that could not start or ended, and would wait for ever. */
-let giveUp: (error: Error) => void = () => undefined;
-
-worker.addEventListener('error', ({message}) => {
-  giveUp(new Error(`What does the work here stopped: ${message || 'its script did not load'}. Reload the page.`));
-});
+/** What the worker does; rejects if it could not start or ended, which nobody would hear of. */
+async function ofWorker<T>(work: Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const stopped = new Promise<never>((_, reject) => {
+    const fail = ({message}: ErrorEvent) =>
+      reject(new Error(`What does the work here stopped: ${message || 'its script did not load'}. Reload the page.`));
+    worker.addEventListener('error', fail, {signal: over.signal});
+  });
+  try {
+    return await Promise.race([work, stopped]);
+  } finally {
+    over.abort();
+  }
+}
 
 /** Stops what is going on. */
-let stopTask: () => void = () => undefined;
+let stopTask: () => void = () => void bench.cancel();
 
 /**
  * Does something long for a step: shows how far it is, and what goes wrong. Resolves to undefined if it failed or was
@@ -109,8 +117,7 @@ export async function perform<T>(
   stopTask = stop;
   const focused = document.activeElement;
   try {
-    const stopped = new Promise<never>((_, reject) => (giveUp = reject));
-    const result = await Promise.race([started.then(() => work(proxy(show))), stopped]);
+    const result = await ofWorker(started.then(() => work(proxy(show))));
     say('');
     return result;
   } catch (error) {
@@ -165,6 +172,10 @@ async function restore(): Promise<void> {
   try {
     const kept = await bench.restore(proxy(show));
     if (kept) takeRestored(kept);
+  } catch (error) {
+    const {name, message} = error as Error;
+    if (name !== 'AbortError')
+      failures.value = {...failures.value, model: `Your last model did not come back. ${message}`};
   } finally {
     isOver = true;
     if (task.value === shown) task.value = undefined;
@@ -303,6 +314,7 @@ export async function improve(improvement: Improvement): Promise<void> {
   say('Improved.');
 }
 
-const started = start().catch((error: unknown) => {
-  failures.value = {...failures.value, model: `Could not start: ${(error as Error).message}`};
+const started = ofWorker(start());
+started.catch((error: unknown) => {
+  failures.value = {...failures.value, model: (error as Error).message};
 });

@@ -51,7 +51,7 @@ function aliasesFor(text) {
 async function bundled(blocks, platform) {
   const parts = blocks.map(({code}) => code).join(`\nconsole.log('${BETWEEN}');\n`);
   const inNode = platform === 'node';
-  const banner = "import {createRequire} from 'node:module';\nconst require = createRequire(import.meta.url);";
+  const banner = "import {createRequire as requireOf} from 'node:module';\nconst require = requireOf(import.meta.url);";
   const {outputFiles} = await build({
     stdin: {
       contents: ["import './cpu';", inNode && GIVEN[document], parts].filter(Boolean).join('\n'),

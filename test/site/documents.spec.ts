@@ -68,10 +68,12 @@ describe('documents of the site', () => {
     });
 
     it('lead where they are told, also from tags', () => {
-      const {html} = render('# T\n\n[a](b.md#c) ![d](e.svg)\n\n<img src="f.png" alt="g">\n');
+      const {html} = render(
+        '# T\n\n[a](b.md#c) ![d](e.svg)\n\n<picture><source srcset="h.png"><img src="f.png" alt="g"></picture>\n',
+      );
       expect(html).toContain('<a href="to:b.md#c">');
       expect(html).toContain('src="to:e.svg"');
-      expect(html).toContain('<img src="to:f.png"');
+      expect(html).toContain('<source srcset="to:h.png"><img src="to:f.png"');
     });
 
     it('link names of the API, but in headings and links', () => {

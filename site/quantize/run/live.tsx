@@ -4,22 +4,24 @@ import {useEffect} from 'preact/hooks';
 import {Camera} from '../components/camera';
 import {decimal, percent} from '../components/format';
 import {bench, isBusy, perform, scores} from '../state';
-import type {OnProgress, RunSamples} from '../worker/contract';
+import type {OnProgress, RunSamples, Scores} from '../worker/contract';
 import {openFile, runFile, stop} from './compare';
 import {time} from './time';
 
 export function Live() {
-  const isOn = useSignal(false);
+  // Of the model whose file was opened: once it changes, the camera is off.
+  const opened = useSignal<Scores | undefined>(undefined);
+  const isOn = opened.value !== undefined && opened.value === scores.value;
   const start = async () => {
-    const work = (onProgress: OnProgress) => openFile(onProgress).then(() => true);
-    isOn.value = (await perform('run', 'Writing the file', work, stop)) === true;
+    const work = (onProgress: OnProgress) => openFile(onProgress).then(() => scores.value);
+    opened.value = await perform('run', 'Writing the file', work, stop);
   };
   return (
     <section class="live" aria-labelledby="live">
       <h3 id="live">With your camera</h3>
-      {isOn.value && <Camera>{video => <Reader video={video} />}</Camera>}
-      {isOn.value ? (
-        <button type="button" class="secondary" onClick={() => (isOn.value = false)}>
+      {isOn && <Camera>{video => <Reader video={video} />}</Camera>}
+      {isOn ? (
+        <button type="button" class="secondary" onClick={() => (opened.value = undefined)}>
           Stop the camera
         </button>
       ) : (

@@ -25,6 +25,7 @@ import type {
   WrittenFile,
 } from './contract';
 import {openBackend} from './backends';
+import {disposeModel} from './disposal';
 import {writeFile} from './files_out';
 import {Job} from './job';
 import {forgetAll, keep, kept} from './memory';
@@ -43,6 +44,9 @@ import {heardWarnings} from './warnings';
 
 /** A report looks at so many samples. */
 const ANALYZED = 128;
+
+/** Predictions are timed for so long, in ms. */
+const TIMED = 2000;
 
 const WIDTHS: readonly Width[] = [2, 3, 4, 8];
 
@@ -71,7 +75,7 @@ export class Bench implements Workbench {
       const opened = await openFiles(files, known, job);
       this.#take(opened);
       const isKept = await keep({
-        model: {files: opened.files, scaling: opened.info.scaling},
+        model: {files: opened.files, known: knownOf(opened.info)},
         settings: undefined,
         quantized: undefined,
       });
@@ -104,7 +108,7 @@ export class Bench implements Workbench {
   }
 
   #setQuantized(quantized: {readonly model: tf.LayersModel; readonly settings: Settings} | undefined): void {
-    this.#quantized?.model.dispose();
+    if (this.#quantized) disposeModel(this.#quantized.model);
     this.#quantized = quantized;
     this.#report = undefined;
   }
@@ -115,7 +119,7 @@ export class Bench implements Workbench {
       const set = await this.#samplesOf(source, job);
       if (set.count === 0) throw new Error('There are no samples that can be used. See what the model takes.');
       const scaling = info.scaling?.scaling ?? {kind: set.columns[0]!.values instanceof Uint8Array ? 'unit' : 'raw'};
-      const isOther = set.of === 'rows' || (set.of === 'arrays' && !(set.columns[0]!.values instanceof Uint8Array));
+      const isOther = this.#takesIntegers || (set.of !== 'images' && !(set.columns[0]!.values instanceof Uint8Array));
       return this.#serve(new Feed(set, wanted.inputs, isOther ? {kind: 'raw'} : scaling, false));
     });
   }
@@ -130,10 +134,18 @@ export class Bench implements Workbench {
   async setScaling(scaling: Scaling, inverted: boolean): Promise<SampleInfo> {
     return this.#alone(undefined, async () => {
       const {set, channels} = this.#samples;
-      const problem = scalingProblem(scaling, channels);
+      const isScaled = scaling.kind !== 'raw';
+      const problem =
+        isScaled && this.#takesIntegers
+          ? 'The model takes integers, which are given as they are.'
+          : scalingProblem(scaling, channels);
       if (problem) throw new Error(problem);
       return this.#serve(new Feed(set, this.#model.wanted.inputs, scaling, inverted));
     });
+  }
+
+  get #takesIntegers(): boolean {
+    return this.#model.wanted.inputs.every(({dtype}) => dtype === 'int32');
   }
 
   /** Takes samples once they are described. */
@@ -161,7 +173,7 @@ export class Bench implements Workbench {
       artifacts = await artifactsOf(model);
       await job.turn();
     } catch (error) {
-      model.dispose();
+      disposeModel(model);
       throw error;
     }
     this.#setQuantized({model, settings});
@@ -305,8 +317,7 @@ export class Bench implements Workbench {
     return this.#alone(onProgress, async job => {
       const last = await kept();
       if (!last) return undefined;
-      const {files, scaling} = last.model;
-      const opened = await openFiles(files, scaling ? {scaling} : {}, job);
+      const opened = await openFiles(last.model.files, last.model.known, job);
       let q: tf.LayersModel | undefined;
       try {
         q = last.quantized && (await modelOf(last.quantized));
@@ -321,6 +332,13 @@ export class Bench implements Workbench {
 
   async forget(): Promise<void> {
     await forgetAll();
+  }
+
+  /** Lets go of all that is on it. */
+  dispose(): void {
+    this.#setQuantized(undefined);
+    this.#opened?.dispose();
+    this.#opened = undefined;
   }
 
   get #model(): OpenedModel {
@@ -368,6 +386,10 @@ export class Bench implements Workbench {
   }
 }
 
+function knownOf({name, scaling}: ModelInfo): Known {
+  return {name, ...(scaling && {scaling})};
+}
+
 /** How far two levels of the first output are apart, as integer runtimes have it: of shares and probabilities always as far. */
 async function stepOf(q: tf.LayersModel, feed: Feed): Promise<number | undefined> {
   if ((await kindOfOutput(q, feed)) !== 'linear') return 1 / 256;
@@ -379,7 +401,9 @@ async function stepOf(q: tf.LayersModel, feed: Feed): Promise<number | undefined
 async function timeOf(q: tf.LayersModel, feed: Feed, rows: readonly number[], job: Job): Promise<number> {
   const size = q.inputs[0]!.shape[0] ?? 1;
   const times: number[] = [];
+  const begun = performance.now();
   for (const row of [rows[0]!, ...rows.slice(0, 8)]) {
+    if (times.length > 1 && performance.now() - begun > TIMED) break;
     const started = performance.now();
     await Outputs.of(q, feed, [row], job);
     times.push((performance.now() - started) / size);

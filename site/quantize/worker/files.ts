@@ -14,7 +14,7 @@ const JUNK = /(^|\/)(__MACOSX\/|\.[^/]*$|Thumbs\.db$|desktop\.ini$)/i;
 
 const MIB = 2 ** 20;
 
-export const isZip = (path: string) => /\.zip$/i.test(path);
+const isZip = (path: string) => /\.zip$/i.test(path);
 
 /** The name of a file, without its folders. */
 export const nameOf = (path: string) => path.slice(path.lastIndexOf('/') + 1);

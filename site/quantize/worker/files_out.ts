@@ -20,7 +20,7 @@ export interface Written {
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** A name that files, and C, may have. */
-export function plainName(name: string): string {
+function plainName(name: string): string {
   const plain = name
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
@@ -33,7 +33,8 @@ export function plainName(name: string): string {
 /** Labels that a file takes: of one line each. */
 const linesOf = (labels: readonly string[] | undefined) => labels?.map(label => label.replace(/[\r\n]+/g, ' '));
 
-const INTEGER_PORTS = {inputType: 'int8', outputType: 'int8'} as const;
+/** What is against ports of int8. */
+const NO_INT8 = /(inputType|outputType) int8 is/;
 
 const OF_FLOAT: Readonly<Partial<Record<FileKind, TFLiteOptions['weights']>>> = {
   'tflite-float32': 'float32',
@@ -62,8 +63,10 @@ export async function writeFile(kind: FileKind, bench: Written, job: Job): Promi
   switch (kind) {
     case 'tflite':
       return file('.tflite', await tflite(q, bench, {}, job));
-    case 'tflite-int8':
-      return file('_int8.tflite', await tflite(q, bench, INTEGER_PORTS, job));
+    case 'tflite-int8': {
+      const {bytes, note} = await int8TFLite(q, bench, job);
+      return file('_int8.tflite', bytes, note);
+    }
     case 'onnx':
       return file('.onnx', await onnx(q, bench, job));
     case 'tfjs':
@@ -85,14 +88,32 @@ async function sketch(
   job: Job,
   file: MakeFile,
 ): Promise<WrittenFile> {
-  const bytes = await tflite(q, bench, INTEGER_PORTS, job);
+  const {bytes, note: told = ''} = await int8TFLite(q, bench, job);
   const texts = (isArduino ? arduinoSketch : cSource)(bytes, {name});
   // The Arduino IDE wants a sketch in a folder of its name.
   const folder = `${name}/`;
   const files = new Map([...texts].map(([path, text]) => [`${folder}${path}`, new TextEncoder().encode(text)]));
   const {required} = arenaSize(bytes);
-  const note = `Needs ${required} bytes of RAM for its tensors (the arena), and ${bytes.length} bytes of flash for the model.`;
+  const note =
+    `Needs ${required} bytes of RAM for its tensors (the arena), and ${bytes.length} bytes of flash for the model. ${told}`.trim();
   return file(isArduino ? '_arduino.zip' : '_cpp.zip', zipped(files), note);
+}
+
+/** A file that takes and gives int8, but where its ends are float. */
+async function int8TFLite(
+  q: tf.LayersModel,
+  bench: Written,
+  job: Job,
+): Promise<{bytes: Bytes; note: string | undefined}> {
+  const ports = new Set(['inputType', 'outputType']);
+  for (let note: string | undefined; ; note = 'Its inputs or outputs are float, as the layers there are.') {
+    try {
+      return {bytes: await tflite(q, bench, Object.fromEntries([...ports].map(port => [port, 'int8'])), job), note};
+    } catch (error) {
+      const [, float] = NO_INT8.exec((error as Error).message) ?? [];
+      if (!float || !ports.delete(float)) throw error;
+    }
+  }
 }
 
 async function tflite(

@@ -1,13 +1,11 @@
 /** What is kept from visit to visit, in this browser alone. Where nothing can be kept, nothing breaks. */
 import {clear, createStore, getMany, setMany} from 'idb-keyval';
 import type {io} from 'tfjs-quantization/tf';
-import type {GivenFile, Scaling, Settings} from './contract';
+import type {GivenFile, Settings} from './contract';
+import type {Known} from './opened_model';
 
 export interface Kept {
-  readonly model: {
-    readonly files: readonly GivenFile[];
-    readonly scaling: {readonly scaling: Scaling; readonly because: string} | undefined;
-  };
+  readonly model: {readonly files: readonly GivenFile[]; readonly known: Known};
   readonly settings: Settings | undefined;
   readonly quantized: io.ModelArtifacts | undefined;
 }

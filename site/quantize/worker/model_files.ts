@@ -9,6 +9,8 @@ export interface ModelFiles {
   readonly json: io.ModelJSON;
   readonly weights: ArrayBuffer[];
   readonly metadata: Metadata;
+  /** By its file, archive or folder; undefined where these are called as all are. */
+  readonly name: string | undefined;
   /** The files that these were read from, to keep. */
   readonly files: readonly GivenFile[];
   readonly notes: readonly string[];
@@ -58,9 +60,18 @@ export async function readModelFiles(given: readonly GivenFile[], job: Job): Pro
     json: model.json as unknown as io.ModelJSON,
     weights: await Promise.all(weightFiles.map(({data}) => data.arrayBuffer())),
     metadata: metadataOf(metadata?.json ?? {}),
+    name: calledAs(model.file.path, given),
     files: [model.file, ...weightFiles, ...(metadata ? [metadata.file] : [])],
     notes,
   };
+}
+
+/** The name that the visitor's own files have. */
+function calledAs(path: string, given: readonly GivenFile[]): string | undefined {
+  const stem = (file: string) => nameOf(file).replace(/\.[^.]*$/, '');
+  const archive = given.length === 1 ? stem(given[0]!.path) : undefined;
+  const folder = nameOf(folderOf(path).slice(0, -1));
+  return [stem(path), archive, folder].find(name => name && !/^(model|tfjs_model|web_model)\b/i.test(name));
 }
 
 interface ParsedFile {

@@ -3,6 +3,7 @@ import {describeImport, importModel} from 'tfjs-quantization/import';
 import {dequantizeModel, describeQuantization, quantizeModel} from 'tfjs-quantization/qat';
 import * as tf from 'tfjs-quantization/tf';
 import type {GivenFile, LayerInfo, ModelInfo, PortInfo, Scaling} from './contract';
+import {disposeModel} from './disposal';
 import type {Job} from './job';
 import {type ModelFiles, readModelFiles} from './model_files';
 import type {Wanted} from './samples/sample_set';
@@ -22,6 +23,7 @@ export interface OpenedModel {
 
 /** What is known of a model beside its files. */
 export interface Known {
+  readonly name?: string;
   readonly scaling?: {readonly scaling: Scaling; readonly because: string};
 }
 
@@ -31,11 +33,11 @@ export async function openFiles(given: readonly GivenFile[], known: Known, job: 
   const model = await importModel([files.json, files.weights], {
     onProgress: ({stage, done, total}) => job.tell(stage === 'load' ? 'Loading' : 'Making layers', done, total),
   });
-  const isQuantized = leavesOf(model).some(layer => /^Quantize/.test(layer.getClassName()));
+  const isQuantized = leavesOf(model).some(layer => /(^|>)Quantize/.test(layer.getClassName()));
   const float = isQuantized ? dequantizeModel(model) : model;
   const dispose = () => {
-    model.dispose();
-    if (float !== model) float.dispose();
+    disposeModel(model);
+    if (float !== model) disposeModel(float);
   };
   try {
     await job.turn();
@@ -71,8 +73,8 @@ function portsOf(tensors: readonly tf.SymbolicTensor[], names: readonly string[]
 async function infoOf(
   float: tf.LayersModel,
   own: tf.LayersModel | undefined,
-  {json, metadata, notes}: ModelFiles,
-  {scaling}: Known,
+  {json, metadata, notes, name}: ModelFiles,
+  known: Known,
 ): Promise<ModelInfo> {
   const {teachableMachine} = metadata;
   const parameters = float.countParams();
@@ -94,7 +96,7 @@ async function infoOf(
     );
   if (teachableMachine === 'audio') told.push('It takes spectrograms, not sound. Bring them as .npy.');
   return {
-    name: metadata.name ?? float.name,
+    name: known.name ?? metadata.name ?? name ?? float.name,
     kind: kindOf(json, teachableMachine),
     inputs: portsOf(float.inputs, float.inputNames),
     outputs,
@@ -102,7 +104,7 @@ async function infoOf(
     bytes: 4 * parameters,
     layers: await layersOf(float, own),
     labels: hasLabels ? metadata.labels : undefined,
-    scaling: scaling ?? metadata.scaling,
+    scaling: known.scaling ?? metadata.scaling,
     isQuantized: own !== undefined,
     notes: told,
   };
@@ -127,7 +129,7 @@ async function reasonsOf(float: tf.LayersModel, own: tf.LayersModel | undefined)
     );
     return new Map(staying.map(({layer, note}) => [layer, note.slice(NOT_ROUNDED.length)]));
   } finally {
-    if (!own) q.dispose();
+    if (!own) disposeModel(q);
   }
 }
 
@@ -138,18 +140,15 @@ const IN_FLOAT = /computed in float|it is not quantized/;
 
 async function layersOf(float: tf.LayersModel, own: tf.LayersModel | undefined): Promise<LayerInfo[]> {
   const reasons = await reasonsOf(float, own);
-  const imported = new Map(describeImport(float).rows.map(({layer, note}) => [layer, note]));
+  const imported = new Map(describeImport(float).rows.map(row => [row.layer, row]));
   return leavesOf(float)
     .filter(layer => layer.getClassName() !== 'InputLayer')
     .map(layer => ({
       name: layer.name,
-      className: layer.getClassName(),
+      className: imported.get(layer.name)?.className ?? layer.getClassName(),
       outputShape: outputShapeOf(layer),
       parameters: layer.countParams(),
-      float:
-        layer.getClassName() === 'GraphSegment'
-          ? (imported.get(layer.name) ?? reasons.get(layer.name))
-          : reasons.get(layer.name),
+      float: reasons.get(layer.name) && (imported.get(layer.name)?.note ?? reasons.get(layer.name)),
       hasWeights: layer.countParams() > 0 && !reasons.has(layer.name) && layer.getClassName() !== 'BatchNormalization',
     }));
 }

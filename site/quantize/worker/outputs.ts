@@ -77,7 +77,7 @@ function highest(values: Float32Array, start: number, count: number): number {
 }
 
 /** The class that an output decides for: the highest, or whether a single one is above ½. */
-export function classesIn(values: Float32Array, size: number): number[] {
+function classesIn(values: Float32Array, size: number): number[] {
   return Array.from({length: values.length / size}, (_, i) =>
     size === 1 ? Number(values[i]! > 0.5) : highest(values, i * size, size),
   );
@@ -91,8 +91,8 @@ export function rightOf(values: Float32Array, size: number, rows: readonly numbe
 
 /** What the first output is, by the activation of the layer that gives it, or by what it gives for some samples. */
 export async function kindOfOutput(model: tf.LayersModel, feed: Feed): Promise<Kind> {
-  const rows = feed.rows().slice(0, 8);
-  const inputs = feed.tensors(padded(rows, model.inputs[0]!.shape[0]).slice());
+  const rows = feed.rows().slice(0, Math.min(8, batchSizeOf(model)));
+  const inputs = feed.tensors(padded(rows, model.inputs[0]!.shape[0]));
   const output = predicted(model, inputs);
   try {
     const values = await output.data<'float32'>();

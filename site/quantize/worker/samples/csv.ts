@@ -16,7 +16,7 @@ interface Table {
 }
 
 /** Rows and the names of columns: those of the first row, if it holds words where the second has numbers. */
-export function tableOf(name: string, text: string): Table {
+function tableOf(name: string, text: string): Table {
   const {data, meta, errors} = Papa.parse<string[]>(text.replace(/^\ufeff/, ''), {skipEmptyLines: 'greedy'});
   const quotes = errors.find(({type}) => type === 'Quotes');
   if (quotes)
