@@ -19,7 +19,7 @@ export function documents(): void {
     });
 
     it('shows results as plots', async () => {
-      await visitor.go('docs/results/');
+      await visitor.go('docs/accuracy/');
       await visitor.page.waitForSelector('main svg');
       await expectGoodState(visitor, 'results');
     });

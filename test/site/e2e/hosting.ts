@@ -27,8 +27,15 @@ async function precached({page}: Visitor): Promise<string[]> {
   });
 }
 
-const hasWorker = ({page}: Visitor) =>
-  page.waitForFunction(() => navigator.serviceWorker.controller !== null, {timeout: 20_000});
+/** That part of the site which the page is of is kept. */
+const isKept = ({page}: Visitor) =>
+  page.waitForFunction(
+    async () => {
+      const workers = await navigator.serviceWorker.getRegistrations();
+      return workers.some(({scope, active}) => scope === location.href && active?.state === 'activated');
+    },
+    {timeout: 20_000, polling: 100},
+  );
 
 export function hosting(): void {
   describe('on any host', () => {
@@ -46,7 +53,7 @@ export function hosting(): void {
         // Whoever comes can begin.
         await visitor.page.evaluate(() => document.querySelector('main button')!.ariaLabel);
         const milliseconds = Date.now() - start;
-        await hasWorker(visitor);
+        await isKept(visitor);
         await visitor.page.waitForNetworkIdle();
         const kept = [...new Set((await precached(visitor)).map(pathOf))];
         const paths = [...requested].filter(path => existsSync(join(folder, path)));
@@ -96,7 +103,7 @@ export function hosting(): void {
 
     it('works without a network after the first visit', async () => {
       const visitor = await Visitor.come();
-      await hasWorker(visitor);
+      await isKept(visitor);
       await visitor.fill('Computes with', 'cpu');
       await visitor.press('Try it with the digits network');
       await visitor.press('Quantize', BITS);
@@ -104,7 +111,7 @@ export function hosting(): void {
       await visitor.press('Run the file');
       await visitor.sees(/The file says the same class/);
       await visitor.go('docs/');
-      await hasWorker(visitor);
+      await isKept(visitor);
       visitor.loseHost();
       await visitor.go('');
       await visitor.sees(/Your last model is still here/, MODEL);
@@ -119,7 +126,7 @@ export function hosting(): void {
       await visitor.sees(/The file says the same class/);
       await visitor.go('docs/onnx/');
       await visitor.sees(/ONNX/, 'h1');
-      await visitor.press('Search /');
+      await visitor.press('Search /', 'body');
       await visitor.page.keyboard.type('arena');
       await visitor.sees(/\d+ found/, 'dialog');
       await visitor.leave();

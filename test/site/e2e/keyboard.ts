@@ -44,7 +44,7 @@ export function keyboard(): void {
     it('skips to the content', async () => {
       await press('Skip to content');
       await visitor.page.keyboard.press('Tab');
-      expect((await focused()).name).toBe('Model');
+      expect((await focused()).name).toBe('Try it with the digits network');
     });
 
     it('chooses what computes', async () => {

@@ -94,7 +94,7 @@ export function trouble(): void {
 
     it('cancels in the middle of improving', async () => {
       const before = await visitor.text(FIGURES);
-      await visitor.fill('Steps', '10000');
+      await visitor.fill('Steps', '600');
       await visitor.press('Improve', IMPROVE);
       await visitor.sees(/Teaching/, IMPROVE);
       await visitor.page.waitForSelector(`${IMPROVE} .curves svg`);

@@ -159,16 +159,14 @@ export class Visitor {
       .waitForFunction(
         (selector, wanted, scope) => {
           const nameOf = (element: HTMLElement) => {
-            const labels = (element as HTMLInputElement).labels;
-            const said = element.ariaLabel ?? (labels?.[0] ?? element).innerText;
+            const [label] = (element as HTMLInputElement).labels ?? [];
+            // A label may hold what it is of.
+            const words = [...(label?.childNodes ?? [])].filter(node => node instanceof Text);
+            const said = element.ariaLabel ?? (label ? words.map(({data}) => data).join(' ') : element.innerText);
             return said.trim().replace(/\s+/g, ' ');
           };
-          const isFit = (element: HTMLElement) => {
-            // A select's label may hold the select, with what it offers.
-            const isNamed =
-              nameOf(element) === wanted || (selector === 'input, select' && nameOf(element).startsWith(wanted));
-            return isNamed && !element.matches(':disabled') && element.checkVisibility();
-          };
+          const isFit = (element: HTMLElement) =>
+            nameOf(element) === wanted && !element.matches(':disabled') && element.checkVisibility();
           return [...document.querySelectorAll<HTMLElement>(`${scope} :is(${selector})`)].find(isFit);
         },
         PATIENCE,
