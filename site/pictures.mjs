@@ -38,11 +38,13 @@ async function picture(browser, scheme) {
   await click(page, 'Quantize');
   await click(page, 'Measure each layer');
   const chart = await page.waitForSelector('[aria-labelledby=layers] figure:has(svg)', PATIENCE);
+  // Clips are measured from the page's top.
+  await page.evaluate('scrollTo({top: 0, behavior: "instant"})');
   const {x, y, width} = await (await page.$('[aria-labelledby=see]')).boundingBox();
   const end = await chart.boundingBox();
   await page.screenshot({
     path: `docs/site-${scheme}.png`,
-    clip: {x: x - 12, y: y - 12, width: width + 24, height: end.y + end.height - y + 24},
+    clip: {x: x - 12, y: y - 12, width: width + 24, height: end.y + end.height - y + 14},
   });
   await page.close();
 }
