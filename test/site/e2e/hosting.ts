@@ -34,7 +34,7 @@ const isKept = ({page}: Visitor) =>
       const workers = await navigator.serviceWorker.getRegistrations();
       return workers.some(({scope, active}) => scope === location.href && active?.state === 'activated');
     },
-    {timeout: 20_000, polling: 100},
+    {polling: 100},
   );
 
 export function hosting(): void {

@@ -39,7 +39,7 @@ export function keyboard(): void {
       await visitor.page.keyboard.press('Enter');
     };
     const isLedTo = (id: string) =>
-      visitor.page.waitForFunction(wanted => document.activeElement?.id === wanted, {timeout: 20_000}, id);
+      visitor.page.waitForFunction(wanted => document.activeElement?.id === wanted, {}, id);
 
     it('skips to the content', async () => {
       await press('Skip to content');

@@ -12,7 +12,7 @@ export type Files = Readonly<Record<string, Uint8Array>>;
 const FOLDER = '/a/b/';
 
 /** What takes so long does not come. */
-const PATIENCE = {timeout: 20_000, polling: 50} as const;
+const PATIENCE = {timeout: 60_000, polling: 50} as const;
 
 const WIDE = {width: 1280, height: 900};
 const NARROW = {width: 360, height: 740};
@@ -42,7 +42,7 @@ interface Kept {
 function keepDownloads(): void {
   const downloads: Kept['downloads'] = {};
   Object.assign(globalThis, {downloads});
-  const {click} = HTMLAnchorElement.prototype;
+  const click = Reflect.get(HTMLAnchorElement.prototype, 'click') as (this: HTMLAnchorElement) => void;
   const base64 = (blob: Blob) =>
     new Promise<string>(resolve => {
       const reader = new FileReader();
@@ -101,6 +101,7 @@ export class Visitor {
     );
     const page = await context.newPage();
     const visitor = new Visitor(page, context, site, downloadPath);
+    page.setDefaultTimeout(PATIENCE.timeout);
     await page.setViewport(WIDE);
     await page.evaluateOnNewDocument(watch);
     if (!isChromium) await page.evaluateOnNewDocument(keepDownloads);
