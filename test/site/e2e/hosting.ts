@@ -127,6 +127,7 @@ export function hosting(): void {
       await visitor.go('docs/onnx/');
       await visitor.sees(/ONNX/, 'h1');
       await visitor.press('Search /', 'body');
+      await visitor.page.waitForSelector('dialog[open]');
       await visitor.page.keyboard.type('arena');
       await visitor.sees(/\d+ found/, 'dialog');
       await visitor.leave();

@@ -18,6 +18,8 @@ interface Setup {
   readonly folder: string;
 }
 
-export const {name, browser, serveSite, folder} = (globalThis as unknown as {e2e: Setup}).e2e;
+const {name, browser, serveSite, folder} = (globalThis as unknown as {e2e: Setup}).e2e;
 
 export const isChromium = name === 'chromium';
+
+export {browser, folder, serveSite};

@@ -42,7 +42,8 @@ interface Kept {
 function keepDownloads(): void {
   const downloads: Kept['downloads'] = {};
   Object.assign(globalThis, {downloads});
-  const click = Reflect.get(HTMLAnchorElement.prototype, 'click') as (this: HTMLAnchorElement) => void;
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called on links below
+  const {click} = HTMLAnchorElement.prototype;
   const base64 = (blob: Blob) =>
     new Promise<string>(resolve => {
       const reader = new FileReader();
@@ -57,7 +58,7 @@ function keepDownloads(): void {
 }
 
 /** Puts files into a folder of this machine. */
-export function filesIn(files: Files): string {
+function filesIn(files: Files): string {
   const root = mkdtempSync(join(tmpdir(), 'site-'));
   for (const [path, data] of Object.entries(files)) {
     mkdirSync(dirname(join(root, path)), {recursive: true});
@@ -183,7 +184,8 @@ export class Visitor {
 
   /** Presses what has this name. */
   async press(named: string, within?: string): Promise<void> {
-    await (await this.find('button, a, summary', named, within)).click();
+    // Waits until it has come to rest: what is above it may come and go.
+    await (await this.find('button, a, summary', named, within)).asLocator().click();
   }
 
   /** Presses it in the moment in which it comes: a click of the mouse takes longer. */
@@ -193,6 +195,7 @@ export class Visitor {
 
   async fill(label: string, value: string): Promise<void> {
     const field = await this.find('input, select', label);
+    if (await field.evaluate((element, given) => (element as HTMLInputElement).value === given, value)) return;
     if (await field.evaluate(element => element instanceof HTMLSelectElement)) {
       await (field as unknown as ElementHandle<HTMLSelectElement>).select(value);
       return;
@@ -311,7 +314,7 @@ export class Visitor {
   }
 }
 
-export async function until(isSo: () => boolean | Promise<boolean>, otherwise: string): Promise<void> {
+async function until(isSo: () => boolean | Promise<boolean>, otherwise: string): Promise<void> {
   const end = Date.now() + PATIENCE.timeout;
   while (!(await isSo())) {
     if (Date.now() > end) throw new Error(otherwise);
