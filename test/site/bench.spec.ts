@@ -4,6 +4,7 @@ import {readFile} from 'node:fs/promises';
 import {Bench} from '../../site/quantize/worker/bench';
 import type {CurvePoint, GivenFile, Settings} from '../../site/quantize/worker/contract';
 import {teachableMachineProject} from './teachable_machine';
+import {calibrate, quantizeModel} from '../../src/entries/qat';
 import * as tf from '../../src/entries/tf';
 
 const SITE = new URL('http://site.test/');
@@ -182,6 +183,63 @@ describe('The bench', () => {
     expect((await bench.openSamples({kind: 'noise', count: 16}, nothing)).values.min).toBe(-1);
     await bench.quantize(SETTINGS, nothing);
     expect((await bench.write('tflite-int8', nothing)).name).toBe('tm_my_image_model_int8.tflite');
+  });
+
+  const opened = async (model: tf.LayersModel) => {
+    const files: GivenFile[] = [];
+    await model.save(
+      tf.io.withSaveHandler(({weightData, weightSpecs, ...others}) => {
+        const json = {...others, weightsManifest: [{paths: ['weights.bin'], weights: weightSpecs}]};
+        files.push({path: 'model.json', data: new Blob([JSON.stringify(json)])});
+        files.push({path: 'weights.bin', data: new Blob([weightData as ArrayBuffer])});
+        return Promise.resolve({modelArtifactsInfo: {dateSaved: new Date(), modelTopologyType: 'JSON'}});
+      }),
+    );
+    model.dispose();
+    return bench.openModel({kind: 'files', files}, nothing);
+  };
+
+  it('writes a model of open sizes with those of its samples, and keeps it', async () => {
+    await opened(
+      tf.sequential({
+        layers: [
+          tf.layers.conv2d({inputShape: [null, null, 3], filters: 2, kernelSize: 3}),
+          tf.layers.globalMaxPooling2d({}),
+        ],
+      }),
+    );
+    await bench.openSamples({kind: 'noise', count: 2}, nothing);
+    await bench.quantize(SETTINGS, nothing);
+    const {numTensors} = tf.memory();
+    for (const kind of ['tflite', 'tflite-int8', 'onnx', 'onnx-float32', 'cpp'] as const)
+      expect((await bench.write(kind, nothing)).note)
+        .withContext(kind)
+        .toMatch(/224x224x3/);
+    expect(tf.memory().numTensors).toBe(numTensors);
+  });
+
+  it('knows what came quantized, and says where nothing can be', async () => {
+    const dense = (activation: 'linear' | 'softmax') =>
+      tf.sequential({layers: [tf.layers.dense({inputShape: [2], units: 1, activation, name: 'dense'})]});
+    const own = quantizeModel(dense('linear'));
+    await calibrate(own, [tf.tensor2d([[1, 2]])]);
+    expect((await opened(own)).isQuantized).toBeTrue();
+    await opened(dense('linear'));
+    await bench.openSamples({kind: 'noise', count: 4}, nothing);
+    const {confusion} = await bench.quantize(SETTINGS, nothing);
+    expect(confusion).withContext('of a regression').toBeUndefined();
+    const allFloat = {...SETTINGS, layers: {dense: {isFloat: true}}};
+    await expectAsync(bench.quantize(allFloat, nothing)).toBeRejectedWithError(/All layers stay float/);
+    await expectAsync(opened(tf.sequential({layers: [tf.layers.flatten({inputShape: [2, 2]})]}))).toBeRejectedWithError(
+      /no layer that can be quantized/,
+    );
+    const topology = {
+      path: 'model.json',
+      data: new Blob([JSON.stringify({modelTopology: dense('linear').toJSON(null, false)})]),
+    };
+    await expectAsync(bench.openModel({kind: 'files', files: [topology]}, nothing)).toBeRejectedWithError(
+      /without weights/,
+    );
   });
 
   it('takes rows, several inputs, integers and two classes of one output', async () => {

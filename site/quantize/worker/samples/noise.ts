@@ -16,7 +16,7 @@ export function noise(count: number, wanted: Wanted, vocabularies: readonly (num
       dim ?? (image ? [image.height, image.width][axis]! : OPEN_LENGTH);
     const shape = port.shape.slice(1).map(open);
     const length = count * sizeOf(shape);
-    const vocabulary = vocabularies[i] ?? (port.dtype === 'int32' ? INTEGERS : undefined);
+    const vocabulary = vocabularies[i] ?? (port.dtype === 'int32' && !image ? INTEGERS : undefined);
     if (vocabulary !== undefined) {
       return {shape, values: Int32Array.from({length}, () => Math.floor(Math.random() * vocabulary))};
     }
