@@ -221,8 +221,10 @@ describe('The bench', () => {
   it('knows what came quantized, and says where nothing can be', async () => {
     const dense = (activation: 'linear' | 'softmax') =>
       tf.sequential({layers: [tf.layers.dense({inputShape: [2], units: 1, activation, name: 'dense'})]});
-    const own = quantizeModel(dense('linear'));
-    await calibrate(own, [tf.tensor2d([[1, 2]])]);
+    const float = dense('linear');
+    const own = quantizeModel(float);
+    const sample = tf.tensor2d([[1, 2]]);
+    await calibrate(own, [sample]);
     expect((await opened(own)).isQuantized).toBeTrue();
     await opened(dense('linear'));
     await bench.openSamples({kind: 'noise', count: 4}, nothing);
@@ -235,11 +237,13 @@ describe('The bench', () => {
     );
     const topology = {
       path: 'model.json',
-      data: new Blob([JSON.stringify({modelTopology: dense('linear').toJSON(null, false)})]),
+      data: new Blob([JSON.stringify({modelTopology: float.toJSON(null, false)})]),
     };
     await expectAsync(bench.openModel({kind: 'files', files: [topology]}, nothing)).toBeRejectedWithError(
       /without weights/,
     );
+    tf.dispose(sample);
+    float.dispose();
   });
 
   it('takes rows, several inputs, integers and two classes of one output', async () => {
