@@ -1,4 +1,4 @@
-/** Finds the browsers that the tests and the demo run in, and installs them where it may. Imports nothing but Node. */
+/** Finds the browsers that the tests and `npm start` run in, and installs them where it may. Imports nothing but Node. */
 import {execFileSync} from 'node:child_process';
 import {accessSync, constants, existsSync, mkdtempSync, readdirSync} from 'node:fs';
 import {tmpdir} from 'node:os';

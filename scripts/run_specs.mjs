@@ -21,7 +21,6 @@ export async function runSpecs(files, grep) {
     specDone({fullName, status, failedExpectations, pendingReason, properties, duration}) {
       if (status === 'excluded') return;
       const skipped = status === 'pending' && (pendingReason || true);
-      if (!process.env.RESULTS) console.log((duration / 1000).toFixed(1), status, fullName);
       const log = failedExpectations.map(({message, stack}) => `${message}\n${stack ?? ''}`);
       specs.push({
         name: fullName,

@@ -2,10 +2,10 @@
  * `npm test`: sets itself up, then runs the specs in Node and in browsers, on every backend, and tests the build as a
  * package. Imports nothing but Node, as nothing else may be installed yet.
  */
-import {spawn, spawnSync} from 'node:child_process';
+import {execFile, spawn, spawnSync} from 'node:child_process';
 import {existsSync, mkdirSync, readFileSync, rmSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
-import {parseArgs} from 'node:util';
+import {parseArgs, promisify} from 'node:util';
 import {fetchModels} from '../test/models/fetch.mjs';
 import {displayPrefix, findBrowser} from './browsers.mjs';
 
@@ -19,8 +19,9 @@ const PATIENCE_MS = 30 * 60_000;
 const DESCRIBED = {specs: 15, lines: 10};
 
 const HELP = `npm test -- [options]
-  --only node|package|chromium|firefox   where to run; everywhere by default
-  --backend NAME                         cpu, webgl2, webgl1, webgpu or wasm; all by default
+  --only node|package|chromium|firefox|site
+                                         where to run; everywhere by default
+  --backend NAME                         cpu, webgl2, webgl1, webgpu or wasm, of the site a browser; all by default
   --specs TEXT                           only spec files whose name contains it
   --grep TEXT                            only specs whose full name contains it
   --gpu                                  accept what an inexact GPU may answer (test/support/acceptance.ts), not just equal bits
@@ -40,6 +41,8 @@ const CONFIGURATIONS = [
   {place: 'firefox', backend: 'webgpu', part: 'kernels'},
   {place: 'chromium', backend: 'webgpu', part: 'kernels'},
   {place: 'package', backend: 'cpu'},
+  {place: 'site', backend: 'chromium'},
+  {place: 'site', backend: 'firefox'},
   {place: 'chromium', backend: 'wasm', part: 'models'},
   {place: 'chromium', backend: 'wasm', part: 'layers'},
   {place: 'chromium', backend: 'wasm', part: 'kernels'},
@@ -85,11 +88,19 @@ function fetchPublished() {
   }
 }
 
+let site;
+
+/** Makes the site, once for all that drive it. */
+function makeSite() {
+  return (site ??= promisify(execFile)(process.execPath, ['site/build.mjs'], {cwd: ROOT}));
+}
+
 /** What a configuration runs: a program of Node, which leaves its results in a file. */
 function commandOf({place, backend, part}) {
   const only = ['specs', 'grep'].flatMap(name => (options[name] ? [`--${name}`, options[name]] : []));
   if (place === 'node') return ['node', 'scripts/test_node.mjs', ...only];
   if (place === 'package') return ['node', 'scripts/test_package.mjs', ...only];
+  if (place === 'site') return ['node', 'test/site/run.mjs', '--built', '--browser', backend, ...only];
   const browser = place === 'chromium' ? 'TestChromium' : 'TestFirefox';
   const display = place === 'firefox' ? displayPrefix() : [];
   const gpu = options.gpu ? ['--gpu'] : [];
@@ -103,8 +114,7 @@ async function runConfiguration(configuration) {
   const file = `${RESULTS}/${words.join('-')}.json`;
   rmSync(file, {force: true});
   const started = Date.now();
-  const [program, ...args] = commandOf(configuration);
-  const output = await outputOf(program === 'node' ? process.execPath : program, args, {RESULTS: file});
+  const output = await outputOf(configuration, file);
   const {complete, specs} = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {complete: false, specs: []};
   if (!complete || (specs.length === 0 && !narrows)) {
     specs.push({name: 'the run did not complete', success: false, log: [output.slice(-3000)]});
@@ -114,9 +124,18 @@ async function runConfiguration(configuration) {
   return summary;
 }
 
-function outputOf(program, args, env) {
+async function outputOf(configuration, file) {
+  if (configuration.place === 'site') {
+    try {
+      await makeSite();
+    } catch (error) {
+      return `The site was not made: ${error.stdout}${error.stderr}`;
+    }
+  }
+  const [program, ...args] = commandOf(configuration);
   return new Promise(resolve => {
-    const child = spawn(program, args, {cwd: ROOT, env: {...process.env, ...env}, timeout: PATIENCE_MS});
+    const env = {...process.env, RESULTS: file};
+    const child = spawn(program === 'node' ? process.execPath : program, args, {cwd: ROOT, env, timeout: PATIENCE_MS});
     let output = '';
     const note = chunk => (output += chunk);
     child.stdout.on('data', note);
@@ -161,6 +180,8 @@ function report({name, seconds, specs, passed, failed, skipped, notes}) {
 const narrows = options.specs !== '' || options.grep !== '';
 
 function isAsked({place, backend}) {
+  // What is asked of files is asked of those that the others run.
+  if (place === 'site' && options.specs !== '') return false;
   return (options.only ?? place) === place && (options.backend ?? backend) === backend;
 }
 
@@ -185,7 +206,8 @@ async function main() {
   fetchPublished();
   mkdirSync(RESULTS, {recursive: true});
   for (const browser of ['chromium', 'firefox']) {
-    if (queue.some(({place}) => place === browser)) console.log(`${browser}: ${(await findBrowser(browser)).path}`);
+    if (queue.some(({place, backend}) => place === browser || backend === browser))
+      console.log(`${browser}: ${(await findBrowser(browser)).path}`);
   }
   const summaries = [];
   await Promise.all(Array.from({length: WORKERS}, () => work(queue, summaries)));

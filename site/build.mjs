@@ -49,7 +49,8 @@ export async function serveSite({port = 0, folder = '/', headers = {}} = {}) {
   const server = createServer((request, response) => {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     // As hosts do, since what pages name is beside them.
-    if (/\/[^/.]+$/.test(request.url)) return response.writeHead(301, {location: `${request.url}/`}).end();
+    const [path, query] = request.url.split(/(?=\?)/);
+    if (/\/[^/.]+$/.test(path)) return response.writeHead(301, {location: `${path}/${query ?? ''}`}).end();
     if (!request.url.startsWith(folder)) return missing(request, response);
     request.url = `/${request.url.slice(folder.length)}`;
     files(request, response);

@@ -88,6 +88,8 @@ window.play = {
 };
 
 render(<Play />, document.querySelector('#main')!);
+const tell = (error: unknown) => (failure.value = error instanceof Error ? error.message : String(error));
 openTrainedBeforehand()
   .then(() => showExample(3))
-  .catch((error: unknown) => (failure.value = String(error)));
+  .catch(tell);
+reader.broken.catch(tell);

@@ -6,6 +6,7 @@ import {Job} from '../../site/quantize/worker/job';
 import {matchClasses, placedFiles} from '../../site/quantize/worker/samples/classes';
 import {readRows} from '../../site/quantize/worker/samples/csv';
 import {imageShapeOf, ofChannels} from '../../site/quantize/worker/samples/images';
+import {noise} from '../../site/quantize/worker/samples/noise';
 import {readArrays} from '../../site/quantize/worker/samples/npy';
 import {readSamples} from '../../site/quantize/worker/samples/read_samples';
 import {mixedOrder, picked, type Wanted} from '../../site/quantize/worker/samples/sample_set';
@@ -273,6 +274,16 @@ describe('Samples', () => {
     await expectAsync(read([file('a.png')])).toBeRejectedWithError(/shape \[2\], which images are not/);
     const {warnings} = await read([file('t.csv', '1,2\n'), file('notes.md'), file('u.csv', '1,2\n')]);
     expect(warnings).toEqual([jasmine.stringMatching(/notes\.md, u\.csv/)]);
+  });
+
+  it('of noise are pixels, or integers that have a meaning', () => {
+    const of = (shape: readonly (number | null)[], dtype: string, vocabulary?: number) =>
+      noise(50, {inputs: [port(shape, dtype)], classes: undefined, labels: undefined}, [vocabulary]).columns[0]!.values;
+    const highest = (values: ArrayLike<number>) => Math.max(...Array.from(values));
+    expect(highest(of([null, 8, 8, 3], 'int32'))).toBeGreaterThan(200);
+    expect(highest(of([null, 9], 'float32', 5))).toBe(4);
+    expect(highest(of([null, 9], 'int32'))).toBe(1);
+    expect(of([null, 7], 'float32')).toBeInstanceOf(Float32Array);
   });
 
   it('are mixed, each once, with all that belongs to them', async () => {

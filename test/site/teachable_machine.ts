@@ -5,6 +5,7 @@
 import {zipSync} from 'fflate';
 import {reestimateBatchNorm} from '../../src/entries/qat';
 import * as tf from '../../src/entries/tf';
+import {disposeModel} from '../../site/quantize/worker/disposal';
 import {pngOf} from './png';
 
 const SIDE = 224;
@@ -155,7 +156,7 @@ export async function teachableMachineProject({
   );
   await train(base, head, images, labels.length, side);
   const zip = zipSync(await filesOf(model, labels, side));
-  model.dispose();
+  disposeModel(model);
   const files = images.map(
     ({label, pixels}, i) => [`${labels[label]!}/${i % perClass}.png`, pngOf(pixels, side, side)] as const,
   );

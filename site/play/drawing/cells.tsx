@@ -45,7 +45,7 @@ export function Cells() {
         ))}
       </div>
       <small id="seen-how">
-        Your digit, set upright and stretched as the digits were that they learnt from. Click cells, or go there by the
+        Your digit, set upright and enlarged as the digits were that they learnt from. Click cells, or go there by the
         arrow keys and press space.
       </small>
     </div>

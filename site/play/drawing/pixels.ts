@@ -1,7 +1,7 @@
 /**
  * What is drawn, as the networks know digits. Their data were made so (Garris et al., NIST Form-Based Handprint Recognition
- * System, 1994; Kaynak 1995): a digit is set upright, made as large as 20x32 of 32x32 pixels hold it, its strokes thickened or thinned
- * till there is as much ink as in any other, and the ink in each block of 4x4 pixels counted.
+ * System, 1994; Kaynak 1995): a digit is set upright, made as large as 20x32 of 32x32 pixels hold it, its strokes thickened
+ * or thinned till there is as much ink as in any other, and the ink in each block of 4x4 pixels counted.
  */
 
 export interface Point {
@@ -18,8 +18,12 @@ const BLOCK = 4;
 export const CELLS = SIDE / BLOCK;
 
 /** Where the middles of strokes may be: at most so wide and so high. */
-const WIDTH = 16;
+const WIDTH = 17;
 const HEIGHT = 29;
+/** What of its height is the top of a digit, and what its bottom. */
+const EDGE = 0.12;
+/** Beyond this it is no digit that slants. */
+const MOST_SLANT = 1;
 /** How many pixels are ink, which is what the data have. */
 const INK = 310;
 
@@ -32,7 +36,7 @@ export function pixelsOf(strokes: readonly Stroke[]): Float32Array {
     const [x, y] = [pixel % SIDE, Math.floor(pixel / SIDE)];
     const middle = {x: x + 0.5, y: y + 0.5};
     const cell = CELLS * Math.floor(y / BLOCK) + Math.floor(x / BLOCK);
-    return {cell, distance: Math.min(...segments.map(segment => distance(middle, segment)))};
+    return {cell, distance: Math.min(...segments.map(segment => distanceTo(segment, middle)))};
   });
   bitmap.sort((one, other) => one.distance - other.distance);
   for (const {cell} of bitmap.slice(0, INK)) cells[cell]! += 1 / BLOCK ** 2;
@@ -55,19 +59,16 @@ function normalized(given: readonly Stroke[]): Stroke[] {
   );
 }
 
-/** Sheared till they stand upright: till x does not depend on y, on average over the length of the strokes. */
+/** Sheared till what is leftmost at the top and what is leftmost at the bottom stand above each other. */
 function upright(strokes: readonly Stroke[]): readonly Stroke[] {
-  const parts = strokes.flatMap(segmentsOf).map(([from, to]) => ({
-    x: (from.x + to.x) / 2,
-    y: (from.y + to.y) / 2,
-    length: Math.hypot(to.x - from.x, to.y - from.y),
-  }));
-  const total = parts.reduce((sum, {length}) => sum + length, 0) || 1;
-  const middle = parts.reduce((sum, {y, length}) => sum + y * length, 0) / total;
-  const sum = (value: (dy: number, x: number) => number) =>
-    parts.reduce((all, {x, y, length}) => all + length * value(y - middle, x), 0);
-  const slant = sum((dy, x) => dy * x) / (sum(dy => dy ** 2) || 1);
-  return strokes.map(stroke => stroke.map(({x, y}) => ({x: x - slant * (y - middle), y})));
+  const points = strokes.flat();
+  const [top, bottom] = extremes(points.map(({y}) => y));
+  const height = bottom - top;
+  const leftmost = (isThere: (y: number) => boolean) => Math.min(...points.filter(({y}) => isThere(y)).map(({x}) => x));
+  const atTop = leftmost(y => y - top <= EDGE * height);
+  const atBottom = leftmost(y => bottom - y <= EDGE * height);
+  const slant = height > 0 ? Math.max(-MOST_SLANT, Math.min(MOST_SLANT, (atBottom - atTop) / height)) : 0;
+  return strokes.map(stroke => stroke.map(({x, y}) => ({x: x - slant * (y - top), y})));
 }
 
 function extremes(values: readonly number[]): [number, number] {
@@ -81,7 +82,7 @@ function segmentsOf(stroke: Stroke): Segment[] {
   return stroke.map((point, i) => [stroke[i - 1] ?? point, point]);
 }
 
-function distance({x, y}: Point, [from, to]: Segment): number {
+function distanceTo([from, to]: Segment, {x, y}: Point): number {
   const [dx, dy] = [to.x - from.x, to.y - from.y];
   const along = ((x - from.x) * dx + (y - from.y) * dy) / (dx ** 2 + dy ** 2 || 1);
   const part = Math.min(1, Math.max(0, along));

@@ -5,7 +5,7 @@ import {hastenCpu} from '../../../lab/fast_cpu';
 import {compare} from './compare';
 import type {Beforehand} from './state';
 
-const PLAN = {bits: [8, 4, 3, 2], epochs: 12, seed: 1, seeds: 1};
+const PLAN = {bits: [8, 4, 3, 2], epochs: 20, seed: 1, seeds: 1};
 
 export async function trainBeforehand(): Promise<Beforehand> {
   hastenCpu();

@@ -65,6 +65,8 @@ export function curvesOf(width: number, scores: readonly Score[], plan: Plan): P
     [facet]: panels,
     color: {domain: Object.keys(METHODS), range: Object.values(METHODS)},
     marks: [
+      // Every panel is there from the start.
+      Plot.ruleY(plan.bits, {y: 0, [facet]: Plot.identity, strokeOpacity: 0.1}),
       Plot.ruleX([branch], {stroke: 'currentColor', strokeOpacity: 0.3, strokeDasharray: '3,3'}),
       Plot.lineY(only('float'), Plot.groupX({y: 'mean'}, curve)),
       Plot.lineY(quantized, Plot.groupX({y: 'mean'}, {...curve, [facet]: 'bits'})),

@@ -24,8 +24,8 @@ export interface TestImages {
 }
 
 /** Callbacks are proxies of Comlink on the page's side. */
-export type OnBackend = (name: string) => void | Promise<void>;
-export type OnScore = (score: Score) => void | Promise<void>;
+type OnBackend = (name: string) => void | Promise<void>;
+type OnScore = (score: Score) => void | Promise<void>;
 
 export interface DigitsWorker {
   /** Takes these networks to read with, instead of those before. */

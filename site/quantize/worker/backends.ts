@@ -18,6 +18,15 @@ async function hasGpu(): Promise<boolean> {
   }
 }
 
+/** Whether WebGL draws in software, which small networks take ten times as long on as on cpu, and large ones no less. */
+function drawsInSoftware(): boolean {
+  const gl = new OffscreenCanvas(1, 1).getContext('webgl2');
+  const info = gl?.getExtension('WEBGL_debug_renderer_info');
+  const renderer: unknown = gl?.getParameter(info?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER);
+  gl?.getExtension('WEBGL_lose_context')?.loseContext();
+  return SOFTWARE.test(String(renderer));
+}
+
 /** Makes a backend tfjs's own. Whether it is there. */
 async function opened(name: string): Promise<boolean> {
   try {
@@ -36,7 +45,9 @@ async function probed(): Promise<string[]> {
     if (name === 'webgpu' && !(await hasGpu())) continue;
     if (await opened(name)) working.push(name);
   }
-  return working;
+  return working.includes('webgl') && drawsInSoftware()
+    ? [...working.filter(name => name !== 'webgl'), 'webgl']
+    : working;
 }
 
 /** Makes the backend of a name tfjs's own, or the first that works. */
@@ -44,7 +55,7 @@ export async function openBackend(name?: string): Promise<{name: string; availab
   const all = await (available ??= probed());
   const chosen = name ?? all[0]!;
   if (!all.includes(chosen) || !(await opened(chosen))) {
-    await opened(all.at(-1)!);
+    await opened(all[0]!);
     throw new Error(`This browser has no ${chosen}. There are ${all.join(', ')}.`);
   }
   return {name: tf.getBackend(), available: all};

@@ -25,6 +25,7 @@ import type {
   WrittenFile,
 } from './contract';
 import {openBackend} from './backends';
+import {disposeModel} from './disposal';
 import {writeFile} from './files_out';
 import {Job} from './job';
 import {forgetAll, keep, kept} from './memory';
@@ -107,7 +108,7 @@ export class Bench implements Workbench {
   }
 
   #setQuantized(quantized: {readonly model: tf.LayersModel; readonly settings: Settings} | undefined): void {
-    this.#quantized?.model.dispose();
+    if (this.#quantized) disposeModel(this.#quantized.model);
     this.#quantized = quantized;
     this.#report = undefined;
   }
@@ -172,7 +173,7 @@ export class Bench implements Workbench {
       artifacts = await artifactsOf(model);
       await job.turn();
     } catch (error) {
-      model.dispose();
+      disposeModel(model);
       throw error;
     }
     this.#setQuantized({model, settings});
@@ -301,9 +302,19 @@ export class Bench implements Workbench {
       float: float.values,
       quantized: quantized.values,
       outputShape: quantized.shape,
-      step: await stepOf(q, feed),
+      step: await this.#stepOf(q, feed),
       millisecondsPerSample: await timeOf(q, feed, rows, job),
     };
+  }
+
+  /** How far two levels of the first output are apart, as integer runtimes have it: of shares and probabilities always as far. */
+  async #stepOf(q: tf.LayersModel, feed: Feed): Promise<number | undefined> {
+    const [output] = q.outputNames;
+    const isFloat = this.#model.info.layers.some(({name, float}) => name === output && float !== undefined);
+    if (isFloat) return undefined;
+    if ((await kindOfOutput(q, feed)) !== 'linear') return 1 / 256;
+    const {activations} = await quantizedWeights(q);
+    return activations.find(({layer, what}) => layer === output && what === 'output')?.scale[0];
   }
 
   cancel(): void {
@@ -385,13 +396,6 @@ export class Bench implements Workbench {
 
 function knownOf({name, scaling}: ModelInfo): Known {
   return {name, ...(scaling && {scaling})};
-}
-
-/** How far two levels of the first output are apart, as integer runtimes have it: of shares and probabilities always as far. */
-async function stepOf(q: tf.LayersModel, feed: Feed): Promise<number | undefined> {
-  if ((await kindOfOutput(q, feed)) !== 'linear') return 1 / 256;
-  const {activations} = await quantizedWeights(q);
-  return activations.find(({layer, what}) => layer === q.outputNames[0] && what === 'output')?.scale[0];
 }
 
 /** How long a prediction of one sample takes, in ms, once its programs are compiled: the median of some. */

@@ -2,6 +2,7 @@
  * What the page asks of its worker, where all of tfjs runs, so that the page itself never waits. Everything that passes is
  * plain data. A call that fails or is cancelled leaves the bench as it was before, and rejects with words for the visitor.
  */
+import type {TensorHistogram, TensorReport} from 'tfjs-quantization/qat';
 
 /** A file that a visitor gave, with its path in the folder or archive that it came in. */
 export interface GivenFile {
@@ -144,18 +145,8 @@ export interface CurvePoint {
   readonly accuracy: number | undefined;
 }
 
-export interface TensorRow {
-  readonly what: string;
-  readonly of: 'weights' | 'activations';
-  readonly numBits: number;
-  readonly min: number | undefined;
-  readonly max: number | undefined;
-  /** Signal to noise, dB. */
-  readonly snr: number | undefined;
-  /** In [0, 1]. */
-  readonly clipped: number | undefined;
-  readonly advice: readonly string[];
-}
+/** Of a report of the package what the page shows. */
+export type TensorRow = Pick<TensorReport, 'what' | 'of' | 'numBits' | 'min' | 'max' | 'snr' | 'clipped' | 'advice'>;
 
 /** Where accuracy goes: worst layers first. */
 export interface ReportRow {
@@ -166,14 +157,7 @@ export interface ReportRow {
   readonly tensors: readonly TensorRow[];
 }
 
-export interface HistogramInfo {
-  readonly unit: 'value' | 'steps';
-  readonly from: number;
-  readonly width: number;
-  readonly counts: readonly number[];
-  readonly levels: readonly number[];
-  readonly clipped: {readonly below: number; readonly above: number};
-}
+export type HistogramInfo = Omit<TensorHistogram, 'plot'>;
 
 /** Kinds of files, by what they are: names of {@link Workbench.write}. */
 export type FileKind =

@@ -18,7 +18,7 @@ const GZIP = [0x1f, 0x8b, 8];
 const MIB = 2 ** 20;
 
 /** Arrays of numpy come in archives of their own kind. */
-export const isZip = (path: string) => /\.(zip|npz)$/i.test(path);
+const isZip = (path: string) => /\.(zip|npz)$/i.test(path);
 
 /** The name of a file, without its folders. */
 export const nameOf = (path: string) => path.slice(path.lastIndexOf('/') + 1);

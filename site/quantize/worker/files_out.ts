@@ -5,6 +5,7 @@ import {quantizedSaveHandler, quantizedWeights} from 'tfjs-quantization/qat';
 import * as tf from 'tfjs-quantization/tf';
 import {arduinoSketch, arenaSize, cSource, toTFLite, type TFLiteOptions} from 'tfjs-quantization/tflite';
 import type {FileKind, WrittenFile} from './contract';
+import {disposeModel} from './disposal';
 import type {Job} from './job';
 import {artifactsOf, modelOf} from './quantizing';
 
@@ -21,7 +22,7 @@ export interface Written {
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** A name that files, and C, may have. */
-export function plainName(name: string): string {
+function plainName(name: string): string {
   const plain = name
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
@@ -61,7 +62,7 @@ export async function writeFile(kind: FileKind, bench: Written, job: Job): Promi
     const sizes = shapes.map(shape => shape.join('x')).join(' and ');
     return {...file, note: `${file.note ?? ''} Its inputs are of ${sizes}, as the samples are.`.trim()};
   } finally {
-    for (const model of own) model?.dispose();
+    for (const model of own) if (model) disposeModel(model);
   }
 }
 

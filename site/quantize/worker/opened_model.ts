@@ -3,6 +3,7 @@ import {describeImport, importModel} from 'tfjs-quantization/import';
 import {dequantizeModel, describeQuantization, quantizeModel} from 'tfjs-quantization/qat';
 import * as tf from 'tfjs-quantization/tf';
 import type {GivenFile, LayerInfo, ModelInfo, PortInfo, Scaling} from './contract';
+import {disposeModel} from './disposal';
 import type {Job} from './job';
 import {type ModelFiles, readModelFiles} from './model_files';
 import {isRounded, leavesOf} from './quantizing';
@@ -34,8 +35,8 @@ export async function openFiles(given: readonly GivenFile[], known: Known, job: 
   const isQuantized = isRounded(model);
   const float = isQuantized ? dequantizeModel(model) : model;
   const dispose = () => {
-    model.dispose();
-    if (float !== model) float.dispose();
+    disposeModel(model);
+    if (float !== model) disposeModel(float);
   };
   try {
     await job.turn();
@@ -64,7 +65,7 @@ async function imported({json, weights}: ModelFiles, job: Job): Promise<tf.Layer
     );
   }
   if (weights.length > 0 || model.countParams() === 0) return model;
-  model.dispose();
+  disposeModel(model);
   throw new Error(
     'The model.json names no weight files: it was saved without weights. Save the whole model: model.save().',
   );
@@ -142,7 +143,7 @@ async function reasonsOf(float: tf.LayersModel, own: tf.LayersModel | undefined)
     );
     return new Map(staying.map(({layer, note}) => [layer, note.slice(NOT_ROUNDED.length)]));
   } finally {
-    if (!own) q.dispose();
+    if (!own) disposeModel(q);
   }
 }
 

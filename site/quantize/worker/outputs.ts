@@ -77,7 +77,7 @@ function highest(values: Float32Array, start: number, count: number): number {
 }
 
 /** The class that an output decides for: the highest, or whether a single one is above ½. */
-export function classesIn(values: Float32Array, size: number): number[] {
+function classesIn(values: Float32Array, size: number): number[] {
   return Array.from({length: values.length / size}, (_, i) =>
     size === 1 ? Number(values[i]! > 0.5) : highest(values, i * size, size),
   );

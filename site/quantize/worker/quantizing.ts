@@ -10,6 +10,7 @@ import {
 } from 'tfjs-quantization/qat';
 import * as tf from 'tfjs-quantization/tf';
 import type {CurvePoint, Improvement, LayerSettings, Settings} from './contract';
+import {disposeModel} from './disposal';
 import type {Job} from './job';
 import {batchSizeOf, type Kind, kindOfOutput, Outputs, rightOf} from './outputs';
 import type {Feed} from './samples/feed';
@@ -58,7 +59,7 @@ export async function quantized(
     });
     return q;
   } catch (error) {
-    q.dispose();
+    disposeModel(q);
     throw error;
   }
 }
@@ -118,7 +119,7 @@ export async function improved(
     else await trained(copy, float, feed, {...improvement, reestimates}, onPoint, job);
     return copy;
   } catch (error) {
-    copy.dispose();
+    disposeModel(copy);
     throw error;
   }
 }
@@ -183,6 +184,8 @@ async function trained(
     for (let epoch = 0; epoch < epochs; ++epoch) {
       for (const batch of batchesIn(shuffled(rows), size)) {
         await job.turn();
+        // Along a cosine, as distil has it: steps that stay large end anywhere.
+        Object.assign(optimizer, {learningRate: (learningRate * (1 + Math.cos((Math.PI * step) / steps))) / 2});
         const loss = await trainedStep(q, feed, batch, labels);
         step++;
         job.tell('Training', step, steps);

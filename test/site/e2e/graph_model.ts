@@ -43,6 +43,10 @@ function filesOf({weightData, weightSpecs, ...json}: tf.io.ModelArtifacts): File
   };
 }
 
+interface Integers {
+  readonly weights: readonly {readonly shape: readonly number[]; readonly levels: readonly number[]}[];
+}
+
 const flat = (rows: readonly Float32Array[]) => rows.flatMap(row => [...row]);
 const classesOf = (rows: readonly Float32Array[]) => rows.map(row => row.indexOf(Math.max(...row)));
 const alike = (a: readonly Float32Array[], b: readonly Float32Array[]) =>
@@ -86,7 +90,12 @@ export function graphModel(): void {
 
     beforeAll(async () => {
       const artifacts = network();
-      const all = tf.tidy(() => tf.randomNormal([COUNT, ...SAMPLE], 0, 1, 'float32', 7).dataSync<'float32'>().slice());
+      const all = tf.tidy(() =>
+        tf
+          .randomNormal([COUNT, ...SAMPLE], 0, 1, 'float32', 7)
+          .dataSync<'float32'>()
+          .slice(),
+      );
       const size = all.length / COUNT;
       inputs = Array.from({length: COUNT}, (_, i) => all.slice(i * size, (i + 1) * size));
       float = await inTfjs(await tf.loadGraphModel(tf.io.fromMemory(artifacts)));
@@ -101,7 +110,6 @@ export function graphModel(): void {
 
     it('shows what LiteRT finds in its file', async () => {
       await visitor.pick('Weights', '3 bits');
-      await visitor.pick('Activations', '4 bits');
       await visitor.press('Quantize', BITS);
       const text = await visitor.sees(/the same class as the float model\s+\d+ of 40/, SEE);
       shown = Number(/(\d+) of/.exec(text)![1]);
@@ -128,15 +136,28 @@ export function graphModel(): void {
         Promise.resolve([tf.io.getWeightSpecs(manifest), files['weights.bin']!.slice().buffer]),
       );
       const rows = await inTfjs(await tf.loadLayersModel(tf.io.fromMemory(artifacts)));
-      console.log(difference(rows, float), difference(inFile, float), difference(rows, inFile));
+      expect(difference(rows, inFile)).toBeLessThan(0.1);
+      // Its weights are the rounded ones.
+      expect(difference(rows, float)).toBeGreaterThan(0.2);
     });
 
     it('gives sources for microcontrollers, and integers', async () => {
-      const sketch = unzipSync(await download('Arduino sketch'));
-      const cpp = unzipSync(await download('C++'));
-      console.log(Object.keys(sketch), Object.keys(cpp));
-      const integers = JSON.parse(Buffer.from(await download('Raw integers, JSON')).toString()) as unknown;
-      console.log(JSON.stringify(integers).slice(0, 500));
+      const file = await download('.tflite, integers in and out');
+      for (const [title, names] of [
+        ['Arduino sketch', ['model1.ino', 'model1_model.cpp', 'model1_model.h']],
+        ['C++', ['model1_model.cpp', 'model1_model.h']],
+      ] as const) {
+        const files = unzipSync(await download(title));
+        expect(Object.keys(files).sort()).toEqual(names.map(each => `model1/${each}`));
+        const source = new TextDecoder().decode(files['model1/model1_model.cpp']);
+        const [, numbers = ''] = /model\[\] = \{([^}]*)\}/.exec(source) ?? [];
+        const bytes = Uint8Array.from(numbers.match(/\w+/g) ?? [], Number);
+        expect(bytes).withContext(title).toEqual(Uint8Array.from(file));
+      }
+      const {weights} = JSON.parse(Buffer.from(await download('Raw integers, JSON')).toString()) as Integers;
+      const kernel = weights.find(({shape}) => shape.join() === '3,3,2,8')!;
+      expect(new Set(kernel.levels)).toEqual(new Set([-3, -2, -1, 0, 1, 2, 3]));
+      expect(kernel.levels.length).toBe(3 * 3 * 2 * 8);
     });
 
     it('tells how large all files are', async () => {

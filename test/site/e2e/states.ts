@@ -38,6 +38,8 @@ export async function expectGoodState(visitor: Visitor, state: string): Promise<
   // What else there is to find does not change with colors.
   expectNone(await violations(visitor, {runOnly: ['color-contrast']}), 'dark');
   await switchTheme(visitor);
-  expect(await visitor.widthOnPhone()).withContext(`width of ${state}`).toBeLessThanOrEqual(360);
+  expect(await visitor.widthOnPhone())
+    .withContext(`width of ${state}`)
+    .toBeLessThanOrEqual(360);
   expect(visitor.problems).withContext(state).toEqual([]);
 }

@@ -12,7 +12,7 @@ export type Files = Readonly<Record<string, Uint8Array>>;
 const FOLDER = '/a/b/';
 
 /** What takes so long does not come. */
-const PATIENCE = {timeout: 20_000, polling: 50} as const;
+const PATIENCE = {timeout: 60_000, polling: 50} as const;
 
 const WIDE = {width: 1280, height: 900};
 const NARROW = {width: 360, height: 740};
@@ -42,7 +42,7 @@ interface Kept {
 function keepDownloads(): void {
   const downloads: Kept['downloads'] = {};
   Object.assign(globalThis, {downloads});
-  const {click} = HTMLAnchorElement.prototype;
+  const click = Reflect.get(HTMLAnchorElement.prototype, 'click') as (this: HTMLAnchorElement) => void;
   const base64 = (blob: Blob) =>
     new Promise<string>(resolve => {
       const reader = new FileReader();
@@ -75,7 +75,12 @@ export class Visitor {
   readonly #stopServer: () => void;
   readonly #downloads: string;
 
-  private constructor(page: Page, context: BrowserContext, site: {address: string; stop: () => void}, downloads: string) {
+  private constructor(
+    page: Page,
+    context: BrowserContext,
+    site: {address: string; stop: () => void},
+    downloads: string,
+  ) {
     this.page = page;
     this.#context = context;
     this.address = site.address;
@@ -96,6 +101,7 @@ export class Visitor {
     );
     const page = await context.newPage();
     const visitor = new Visitor(page, context, site, downloadPath);
+    page.setDefaultTimeout(PATIENCE.timeout);
     await page.setViewport(WIDE);
     await page.evaluateOnNewDocument(watch);
     if (!isChromium) await page.evaluateOnNewDocument(keepDownloads);
@@ -154,15 +160,14 @@ export class Visitor {
       .waitForFunction(
         (selector, wanted, scope) => {
           const nameOf = (element: HTMLElement) => {
-            const labels = (element as HTMLInputElement).labels;
-            const said = element.ariaLabel ?? (labels?.[0] ?? element).innerText;
+            const [label] = (element as HTMLInputElement).labels ?? [];
+            // A label may hold what it is of.
+            const words = [...(label?.childNodes ?? [])].filter(node => node instanceof Text);
+            const said = element.ariaLabel ?? (label ? words.map(({data}) => data).join(' ') : element.innerText);
             return said.trim().replace(/\s+/g, ' ');
           };
-          const isFit = (element: HTMLElement) => {
-            // A select's label may hold the select, with what it offers.
-            const isNamed = nameOf(element) === wanted || (selector === 'input, select' && nameOf(element).startsWith(wanted));
-            return isNamed && !element.matches(':disabled') && element.checkVisibility();
-          };
+          const isFit = (element: HTMLElement) =>
+            nameOf(element) === wanted && !element.matches(':disabled') && element.checkVisibility();
           return [...document.querySelectorAll<HTMLElement>(`${scope} :is(${selector})`)].find(isFit);
         },
         PATIENCE,
@@ -227,7 +232,7 @@ export class Visitor {
     if (!isChromium) return this.#dropOne(files, within);
     const root = filesIn(files);
     const tops = [...new Set(Object.keys(files).map(path => join(root, path.split('/')[0]!)))];
-    await this.find('button', 'Choose files', within);
+    await this.#isIdle();
     const place = (await this.page.$(within))!;
     await place.scrollIntoView();
     const {x, y} = await place.clickablePoint();
@@ -238,10 +243,15 @@ export class Visitor {
     await session.detach();
   }
 
+  /** Nothing is taken while something goes on. */
+  async #isIdle(): Promise<void> {
+    await this.page.waitForFunction(() => !document.querySelector('main progress'), PATIENCE);
+  }
+
   /** Drops files as a script does: Firefox lets no program drop them otherwise. */
   async #dropOne(files: Files, within: string): Promise<void> {
     const encoded = Object.entries(files).map(([path, data]) => [path, Buffer.from(data).toString('base64')] as const);
-    await this.find('button', 'Choose files', within);
+    await this.#isIdle();
     await this.page.evaluate(
       (selector, given) => {
         const dataTransfer = new DataTransfer();

@@ -25,7 +25,7 @@ interface Table {
 }
 
 /** Rows and the names of columns: those of the first row, if it holds words where the second has numbers. */
-export function tableOf(name: string, text: string): Table {
+function tableOf(name: string, text: string): Table {
   const {data, meta, errors} = Papa.parse<string[]>(text.replace(SEPARATOR, '').replace(/^\ufeff/, ''), {
     skipEmptyLines: 'greedy',
     delimiter: SEPARATOR.exec(text)?.[1] ?? '',

@@ -25,7 +25,7 @@ interface NumberArray {
 const stem = (path: string) => nameOf(path).replace(/\.npy$/i, '');
 
 /** An array of any numbers: bytes stay bytes, integers that fit are int32, all else is float32. */
-export async function arrayOf({path, data}: GivenFile): Promise<NumberArray> {
+async function arrayOf({path, data}: GivenFile): Promise<NumberArray> {
   const name = nameOf(path);
   let array: ReturnType<typeof parse>;
   try {
