@@ -187,6 +187,53 @@ describe('The bench', () => {
     expect((await bench.write('tflite-int8', nothing)).name).toBe('tm_my_image_model_int8.tflite');
   });
 
+  const opened = async (model: tf.LayersModel) => {
+    const files = await filesOf(model);
+    model.dispose();
+    return bench.openModel({kind: 'files', files}, nothing);
+  };
+
+  it('writes a model of open sizes with those of its samples, and keeps it', async () => {
+    await opened(
+      tf.sequential({
+        layers: [
+          tf.layers.conv2d({inputShape: [null, null, 3], filters: 2, kernelSize: 3}),
+          tf.layers.globalMaxPooling2d({}),
+        ],
+      }),
+    );
+    await bench.openSamples({kind: 'noise', count: 2}, nothing);
+    await bench.quantize(SETTINGS, nothing);
+    const {numTensors} = tf.memory();
+    for (const kind of ['tflite', 'tflite-int8', 'onnx', 'onnx-float32', 'cpp'] as const)
+      expect((await bench.write(kind, nothing)).note)
+        .withContext(kind)
+        .toMatch(/224x224x3/);
+    expect(tf.memory().numTensors).toBe(numTensors);
+  });
+
+  it('says where nothing can be quantized, and takes numbers for no classes', async () => {
+    const dense = () => tf.sequential({layers: [tf.layers.dense({inputShape: [2], units: 1, name: 'dense'})]});
+    await opened(dense());
+    await bench.openSamples({kind: 'noise', count: 4}, nothing);
+    const {confusion} = await bench.quantize(SETTINGS, nothing);
+    expect(confusion).withContext('of a regression').toBeUndefined();
+    const allFloat = {...SETTINGS, layers: {dense: {isFloat: true}}};
+    await expectAsync(bench.quantize(allFloat, nothing)).toBeRejectedWithError(/All layers stay float/);
+    await expectAsync(opened(tf.sequential({layers: [tf.layers.flatten({inputShape: [2, 2]})]}))).toBeRejectedWithError(
+      /no layer that can be quantized/,
+    );
+    const float = dense();
+    const topology = {
+      path: 'model.json',
+      data: new Blob([JSON.stringify({modelTopology: float.toJSON(null, false)})]),
+    };
+    await expectAsync(bench.openModel({kind: 'files', files: [topology]}, nothing)).toBeRejectedWithError(
+      /without weights/,
+    );
+    float.dispose();
+  });
+
   it('takes a model that is quantized, with its own ranges', async () => {
     const model = tf.sequential({
       layers: [

@@ -1,5 +1,5 @@
 /** Models as visitors have them: files in any order, folders, archives, addresses. */
-import {zipSync} from 'fflate';
+import {gzipSync, zipSync} from 'fflate';
 import type {GivenFile} from '../../site/quantize/worker/contract';
 import {unpacked} from '../../site/quantize/worker/files';
 import {Job} from '../../site/quantize/worker/job';
@@ -31,6 +31,18 @@ describe('Files of a model', () => {
       within('my model/web/'),
       {'a.zip': zip(all)},
       {'A.ZIP': zip(within('folder/'))},
+      {'all.zip': zip({'inner.zip': zip(all)})},
+      {...all, 'group1-shard1of2.bin': gzipSync(Uint8Array.of(1)), 'model.json': gzipSync(all['model.json'])},
+      {
+        'MODEL.JSON': all['model.json'],
+        'GROUP1-SHARD2OF2.BIN': Uint8Array.of(2),
+        'GROUP1-SHARD1OF2.BIN': Uint8Array.of(1),
+      },
+      {
+        'model (1).json': all['model.json'],
+        'group1-shard1of2 (1).bin': Uint8Array.of(1),
+        'group1-shard2of2(1).bin': Uint8Array.of(2),
+      },
       {'a.zip': zip({...within('m/'), '__MACOSX/m/._model.json': text('x'), 'm/.DS_Store': text('x')})},
       {
         'b/model.json': all['model.json'],
@@ -49,9 +61,9 @@ describe('Files of a model', () => {
 
   it('may be called otherwise by a browser that downloaded them twice', async () => {
     const one = {modelTopology: {}, weightsManifest: [{paths: ['model.weights.bin'], weights: []}]};
-    const {weights, notes} = await read({'model (1).json': text(one), 'model.weights (1).bin': Uint8Array.of(7)});
+    const {weights, notes} = await read({'model (1).json': text(one), 'copy of weights.bin': Uint8Array.of(7)});
     expect(weights.length).toBe(1);
-    expect(notes).toEqual([jasmine.stringMatching(/model\.weights \(1\)\.bin/)]);
+    expect(notes).toEqual([jasmine.stringMatching(/copy of weights\.bin/)]);
   });
 
   it('hold metadata of Teachable Machine', async () => {
@@ -84,6 +96,13 @@ describe('Files of a model', () => {
       [{'model.json': '<!doctype html>'}, /web page/],
       [{'model.json': '{"modelTop'}, /not JSON.*download it again/],
       [{'a/model.json': text(MODEL), 'b/model.json': text(MODEL)}, /2 models \(a\/model\.json, b\/model\.json\)/],
+      [
+        {'model.json': text(MODEL), ...SHARDS, 'group1-shard1of2.bin': '<!DOCTYPE html>'},
+        /shard1of2\.bin is a web page/,
+      ],
+      [{'model.json': text(MODEL), ...SHARDS, 'group1-shard2of2.bin': 'version https://git-lfs'}, /pointer of Git LFS/],
+      [{'tensorflowjs_model.pb': '1', 'weights_manifest.json': '[]'}, /before 1\.0/],
+      [{'model.json': text({class_name: 'Sequential', config: {}})}, /holds no weights/],
       [{'m.keras': '1'}, /tensorflowjs_converter --input_format keras/],
       [{'m.h5': '1'}, /tensorflowjs_converter/],
       [{'m/saved_model.pb': '1'}, /tf_saved_model/],
@@ -103,9 +122,9 @@ describe('Files of a model', () => {
     const archive = [{path: 'a.zip', data: new Blob([zip(large)])}];
     const told: number[] = [];
     const files = await unpacked(archive, new Job(({done}) => told.push(done)));
-    expect(files.map(({path}) => path)).toEqual(Object.keys(large));
+    expect(files.map(({path}) => path)).toEqual(Object.keys(large).map(name => `a/${name}`));
     expect(told.length).toBeGreaterThan(1);
-    for (const {path, data} of files) expect(new Uint8Array(await data.arrayBuffer())[7]).toBe(parseInt(path));
+    for (const {path, data} of files) expect(new Uint8Array(await data.arrayBuffer())[7]).toBe(parseInt(path.slice(2)));
     const job: Job = new Job(() => job.cancel());
     await expectAsync(unpacked(archive, job)).toBeRejectedWith(jasmine.objectContaining({name: 'AbortError'}));
   });

@@ -1,5 +1,7 @@
 /** Samples of a visitor: which class a file is of, tables, arrays, scales. */
+import {zipSync} from 'fflate';
 import type {GivenFile, PortInfo} from '../../site/quantize/worker/contract';
+import {unpacked} from '../../site/quantize/worker/files';
 import {Job} from '../../site/quantize/worker/job';
 import {matchClasses, placedFiles} from '../../site/quantize/worker/samples/classes';
 import {readRows} from '../../site/quantize/worker/samples/csv';
@@ -74,7 +76,15 @@ describe('Images', () => {
     expect(imageShapeOf(port([null, 28, 28]))).toEqual({height: 28, width: 28, channels: 1});
     expect(imageShapeOf(port([null, 784]))).toEqual({height: 28, width: 28, channels: 1});
     expect(imageShapeOf(port([null, null, null, 3]))).toEqual({height: 224, width: 224, channels: 3});
-    for (const shape of [[null, 4], [null, null, 28], [null, 8, 8, 2], [null, 1, 8, 8, 3], [null]]) {
+    for (const shape of [
+      [null, 4],
+      [null, 25],
+      [null, 12, 3],
+      [null, null, 28],
+      [null, 8, 8, 2],
+      [null, 1, 8, 8, 3],
+      [null],
+    ]) {
       expect(imageShapeOf(port(shape)))
         .withContext(String(shape))
         .toBeUndefined();
@@ -112,8 +122,8 @@ describe('Rows', () => {
   });
 
   it('have commas in decimals where semicolons part them', async () => {
-    const {columns} = await rows('a;b\n1,5;-2,25\n');
-    expect([...columns[0]!.values]).toEqual([1.5, -2.25]);
+    const {columns} = await rows('a;b\n1,5;-2,25\n1,5E-3;,5\n');
+    expect([...columns[0]!.values]).toEqual([...Float32Array.of(1.5, -2.25, 1.5e-3, 0.5)]);
   });
 
   it('have a class by the name of its column, by words, or in the last one', async () => {
@@ -128,10 +138,28 @@ describe('Rows', () => {
     expect(last.labelColumn).toBe('column 3');
   });
 
+  it('lose what programs write beside the numbers: counts of rows, empty columns, the separator', async () => {
+    for (const text of [
+      ',a,b,c\n0,1,2,1\n1,3,4,0\n2,5,6,1\n',
+      'Id,a,b,c\n1,1,2,1\n2,3,4,0\n3,5,6,1\n',
+      'a,b,c,\n1,2,1,\n3,4,0,\n5,6,1,\n',
+      'sep=;\r\na;b;c\r\n1;2;1\r\n3;4;0\r\n5;6;1\r\n',
+    ]) {
+      const {columns, labels, labelColumn} = await rows(text);
+      expect([[...columns[0]!.values], [...labels!], labelColumn])
+        .withContext(text)
+        .toEqual([[1, 2, 3, 4, 5, 6], [1, 0, 1], 'c']);
+    }
+    const {columns} = await rows('Id,a\n0,5\n1,6\n2,7\n');
+    expect([...columns[0]!.values])
+      .withContext('what the model takes')
+      .toEqual([0, 5, 1, 6, 2, 7]);
+  });
+
   it('with gaps are left out', async () => {
     const {count, warnings} = await rows('a,b\n1,2\n3,\nx,4\n5,6\n');
     expect(count).toBe(2);
-    expect(warnings).toEqual(['2 rows are left out, as numbers are missing in them.']);
+    expect(warnings).toEqual(['Rows left out, as numbers are missing in them: 2.']);
   });
 
   it('fill samples of several dimensions, and of open length', async () => {
@@ -196,6 +224,17 @@ describe('Arrays', () => {
     await expectAsync(readArrays([npy('right.npy', 'f4')], two)).toBeRejectedWithError(/2 inputs.*left:0\.npy/);
   });
 
+  it('with values that are no numbers are left out', async () => {
+    const bytes = Uint8Array.from(Buffer.from(arrays.f4, 'base64'));
+    const view = new DataView(bytes.buffer);
+    view.setFloat32(bytes.length - 4, NaN, true);
+    const {columns, labels, warnings} = await readArrays([file('x.npy', bytes), npy('y.npy', 'labels')], six);
+    expect([[...columns[0]!.values], [...labels!]]).toEqual([[0, 1, 2], [2]]);
+    expect(warnings).toEqual([jasmine.stringMatching(/NaN or infinite: 1/)]);
+    view.setFloat32(bytes.length - 24, Infinity, true);
+    await expectAsync(readArrays([file('x.npy', bytes)], six)).toBeRejectedWithError(/All samples hold values/);
+  });
+
   it('that do not fit are refused in words', async () => {
     const read = (name: keyof typeof arrays, to = six) => readArrays([npy('x.npy', name)], to);
     await expectAsync(read('fortran')).toBeRejectedWithError(/np\.ascontiguousarray/);
@@ -217,6 +256,17 @@ describe('Arrays', () => {
 });
 
 describe('Samples', () => {
+  it('of archives lie in folders of their names, which may be classes; those of numpy are archives', async () => {
+    const pictures = zipSync({'0.png': Uint8Array.of(1)});
+    const both = [file('Cat-samples.zip', pictures), file('dog.zip', zipSync({'dog-samples.zip': pictures}))];
+    const placed = placedFiles(await unpacked(both, new Job()), ['cat', 'dog']);
+    expect(placed.map(({className}) => className)).toEqual(['Cat-samples', 'dog']);
+    const content = (name: keyof typeof arrays) => Uint8Array.from(Buffer.from(arrays[name], 'base64'));
+    const archive = file('mnist.npz', zipSync({'x_train.npy': content('f4'), 'y_train.npy': content('labels')}));
+    const {count, labels} = await readSamples([archive], wanted([null, 3], 3), undefined, new Job());
+    expect([count, [...labels!].sort()]).toEqual([2, [0, 2]]);
+  });
+
   it('of no known kind are refused in words', async () => {
     const read = (files: readonly GivenFile[]) => readSamples(files, wanted([null, 2]), undefined, new Job());
     await expectAsync(read([file('a.txt')])).toBeRejectedWithError(/a\.txt.*Give images/);

@@ -269,10 +269,8 @@ export class Bench implements Workbench {
   async write(kind: FileKind, onProgress: OnProgress): Promise<WrittenFile> {
     return this.#alone(onProgress, async job => {
       const {float, info} = this.#model;
-      const isMixed =
-        info.layers.some(layer => layer.float !== undefined) ||
-        Object.values(this.#quantized?.settings.layers ?? {}).some(({isFloat}) => isFloat);
-      return writeFile(kind, {name: info.name, labels: info.labels, float, q: this.#quantized?.model, isMixed}, job);
+      const shapes = this.#feed?.set.columns.map(({shape}) => shape);
+      return writeFile(kind, {name: info.name, labels: info.labels, float, q: this.#quantized?.model, shapes}, job);
     });
   }
 

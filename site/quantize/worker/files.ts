@@ -1,5 +1,5 @@
 /** Files as they are given: archives are unpacked, and what systems put beside files is left out. */
-import {unzipSync} from 'fflate';
+import {gunzipSync, unzipSync} from 'fflate';
 import type {GivenFile} from './contract';
 import type {Job} from './job';
 
@@ -12,9 +12,13 @@ const AT_ONCE = 2 ** 23;
 /** What systems and archivers put beside files. */
 const JUNK = /(^|\/)(__MACOSX\/|\.[^/]*$|Thumbs\.db$|desktop\.ini$)/i;
 
+/** What files of gzip begin with: its mark, and the one method that it has. */
+const GZIP = [0x1f, 0x8b, 8];
+
 const MIB = 2 ** 20;
 
-const isZip = (path: string) => /\.zip$/i.test(path);
+/** Arrays of numpy come in archives of their own kind. */
+const isZip = (path: string) => /\.(zip|npz)$/i.test(path);
 
 /** The name of a file, without its folders. */
 export const nameOf = (path: string) => path.slice(path.lastIndexOf('/') + 1);
@@ -31,14 +35,31 @@ export function someOf(names: readonly string[]): string {
   return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
 }
 
-/** The files, those within archives in their place; '/' separates folders. */
+/** The files, those within archives in a folder of the archive's name; '/' separates folders. */
 export async function unpacked(files: readonly GivenFile[], job: Job): Promise<GivenFile[]> {
   const all: GivenFile[] = [];
-  for (const {path, data} of files) {
-    if (isZip(path)) all.push(...(await filesInZip(path, data, job)));
-    else all.push({path: path.replaceAll('\\', '/'), data});
+  for (const file of files) {
+    const path = file.path.replaceAll('\\', '/');
+    if (JUNK.test(path)) continue;
+    if (isZip(path)) {
+      const inner = await unpacked(await filesInZip(path, file.data, job), job);
+      const folder = path.replace(/\.[^.]*$/, '/');
+      all.push(...inner.map(({path: within, data}) => ({path: folder + within, data})));
+    } else all.push(await gunzipped({path, data: file.data}));
   }
-  return all.filter(({path}) => !JUNK.test(path));
+  return all;
+}
+
+/** Whoever downloads what a server compresses may keep it so, under its own name. */
+async function gunzipped(file: GivenFile): Promise<GivenFile> {
+  const start = new Uint8Array(await file.data.slice(0, GZIP.length).arrayBuffer());
+  if (!GZIP.every((byte, i) => start[i] === byte)) return file;
+  try {
+    const data = new Blob([gunzipSync(new Uint8Array(await file.data.arrayBuffer()))]);
+    return {path: file.path.replace(/\.gz$/i, ''), data};
+  } catch {
+    return file;
+  }
 }
 
 function brokenZip(path: string, error: unknown): Error {

@@ -5,7 +5,9 @@ import {quantizedSaveHandler, quantizedWeights} from 'tfjs-quantization/qat';
 import * as tf from 'tfjs-quantization/tf';
 import {arduinoSketch, arenaSize, cSource, toTFLite, type TFLiteOptions} from 'tfjs-quantization/tflite';
 import type {FileKind, WrittenFile} from './contract';
+import {disposeModel} from './disposal';
 import type {Job} from './job';
+import {artifactsOf, modelOf} from './quantizing';
 
 /** What files are made of. */
 export interface Written {
@@ -13,8 +15,8 @@ export interface Written {
   readonly labels: readonly string[] | undefined;
   readonly float: tf.LayersModel;
   readonly q: tf.LayersModel | undefined;
-  /** Whether some layers stay float. */
-  readonly isMixed: boolean;
+  /** Of the samples, one for each input; undefined where there are none. */
+  readonly shapes: readonly (readonly number[])[] | undefined;
 }
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -43,7 +45,38 @@ const OF_FLOAT: Readonly<Partial<Record<FileKind, TFLiteOptions['weights']>>> = 
   'tflite-dynamic-int4': 'int4',
 };
 
+/** Kinds in which everything has one size. */
+const OF_ONE_SIZE: ReadonlySet<FileKind> = new Set(['tflite', 'tflite-int8', 'onnx', 'onnx-float32', 'cpp', 'arduino']);
+
 export async function writeFile(kind: FileKind, bench: Written, job: Job): Promise<WrittenFile> {
+  const {float, q, shapes} = bench;
+  const isOpen = float.inputs.some(({shape}) => shape.slice(1).includes(null));
+  if (!isOpen || !OF_ONE_SIZE.has(kind)) return written(kind, bench, job);
+  if (!shapes)
+    throw new Error(
+      'The model takes inputs of any size, but this file is of one: bring samples of the size that it is to be of.',
+    );
+  const own = await Promise.all([float, q].map(model => model && ofSize(model, shapes)));
+  try {
+    const file = await written(kind, {...bench, float: own[0]!, q: own[1]}, job);
+    const sizes = shapes.map(shape => shape.join('x')).join(' and ');
+    return {...file, note: `${file.note ?? ''} Its inputs are of ${sizes}, as the samples are.`.trim()};
+  } finally {
+    for (const model of own) if (model) disposeModel(model);
+  }
+}
+
+/** A copy of a model that leaves sizes open, for inputs of one size. */
+async function ofSize(model: tf.LayersModel, shapes: Written['shapes'] & {}): Promise<tf.LayersModel> {
+  const copy = await modelOf(await artifactsOf(model));
+  const inputs = model.inputs.map(({dtype}, i) =>
+    tf.input({shape: [...shapes[i]!], dtype, name: model.inputNames[i]!}),
+  );
+  const outputs = copy.apply(inputs.length === 1 ? inputs[0]! : inputs) as tf.SymbolicTensor | tf.SymbolicTensor[];
+  return tf.model({inputs, outputs});
+}
+
+async function written(kind: FileKind, bench: Written, job: Job): Promise<WrittenFile> {
   const name = plainName(bench.name);
   const file = (ending: string, content: BlobPart, note?: string): WrittenFile => ({
     kind,
@@ -116,15 +149,10 @@ async function int8TFLite(
   }
 }
 
-async function tflite(
-  model: tf.LayersModel,
-  {labels, isMixed, q}: Written,
-  options: TFLiteOptions,
-  job: Job,
-): Promise<Bytes> {
+async function tflite(model: tf.LayersModel, {labels, q}: Written, options: TFLiteOptions, job: Job): Promise<Bytes> {
   const lines = linesOf(labels);
   const own = isOneOutputOf(model, lines) ? {labels: lines!} : {};
-  const floatFallback = model === q && isMixed ? {floatFallback: true} : {};
+  const floatFallback = model === q ? {floatFallback: true} : {};
   await job.turn();
   return (await toTFLite(model, {...options, ...own, ...floatFallback, ...progress(job)})) as Bytes;
 }
@@ -134,9 +162,9 @@ function isOneOutputOf({outputs}: tf.LayersModel, labels: readonly string[] | un
   return labels !== undefined && outputs[0]!.shape.at(-1) === labels.length;
 }
 
-async function onnx(model: tf.LayersModel, {isMixed, q}: Written, job: Job): Promise<Bytes> {
+async function onnx(model: tf.LayersModel, {q}: Written, job: Job): Promise<Bytes> {
   await job.turn();
-  return (await toONNX(model, {...(model === q && isMixed && {floatFallback: true}), ...progress(job)})) as Bytes;
+  return (await toONNX(model, {...(model === q && {floatFallback: true}), ...progress(job)})) as Bytes;
 }
 
 function progress(job: Job) {

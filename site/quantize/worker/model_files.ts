@@ -58,7 +58,7 @@ export async function readModelFiles(given: readonly GivenFile[], job: Job): Pro
   const {weightFiles, notes} = weightFilesOf(model, files);
   return {
     json: model.json as unknown as io.ModelJSON,
-    weights: await Promise.all(weightFiles.map(({data}) => data.arrayBuffer())),
+    weights: await Promise.all(weightFiles.map(readWeights)),
     metadata: metadataOf(metadata?.json ?? {}),
     name: calledAs(model.file.path, given),
     files: [model.file, ...weightFiles, ...(metadata ? [metadata.file] : [])],
@@ -110,6 +110,14 @@ function onlyModel(jsons: readonly ParsedFile[], files: readonly GivenFile[]): P
       `There are ${models.length} models (${someOf(models.map(({file}) => file.path))}). Give one of them with its weights.`,
     );
   }
+  const [keras] = jsons.filter(({json}) => 'class_name' in json && 'config' in json);
+  if (keras) throw new Error(`${nameOf(keras.file.path)} is Keras's own, and holds no weights. ${CONVERT}.`);
+  const manifest = files.find(({path}) => nameOf(path) === 'weights_manifest.json');
+  if (manifest) {
+    throw new Error(
+      `${nameOf(manifest.path)} is of a model as TensorFlow.js before 1.0 had them. Convert the model that it was made of anew, with today's tensorflowjs_converter.`,
+    );
+  }
   const other = files.find(({path}) => extensionOf(path) in OTHERS);
   if (other) throw new Error(`${nameOf(other.path)} ${OTHERS[extensionOf(other.path)]!}`);
   const [weights] = files.filter(({path}) => extensionOf(path) === 'bin');
@@ -119,6 +127,25 @@ function onlyModel(jsons: readonly ParsedFile[], files: readonly GivenFile[]): P
     );
   const found = files.length > 0 ? `Among the files (${someOf(files.map(({path}) => path))}) is` : 'There is';
   throw new Error(`${found} no model.json of TensorFlow.js. ${WANTED}`);
+}
+
+/** As file systems change names: in lower case, without the number that a browser gives to what was downloaded before. */
+const plainName = (path: string) =>
+  nameOf(path)
+    .toLowerCase()
+    .replace(/ ?\(\d+\)(?=\.[^.]*$)/, '');
+
+/** What lies in the place of weights now and then, by its first characters. */
+const NO_WEIGHTS: readonly (readonly [RegExp, string])[] = [
+  [/^\s*<(!doctype|html|\?xml)/i, 'is a web page: it was saved in the place of a file that was not there'],
+  [/^version https:\/\/git-lfs/, 'is a pointer of Git LFS, not the file itself'],
+];
+
+async function readWeights({path, data}: GivenFile): Promise<ArrayBuffer> {
+  const start = await data.slice(0, 64).text();
+  const [, problem] = NO_WEIGHTS.find(([mark]) => mark.test(start)) ?? [];
+  if (problem) throw new Error(`${nameOf(path)} ${problem}. Download it again, from where the model came.`);
+  return data.arrayBuffer();
 }
 
 /** The files of a manifest, in its order: by their paths beside the model, or wherever else a file of that name is. */
@@ -134,7 +161,11 @@ function weightFilesOf(
   const folder = folderOf(file.path);
   const found = paths.map(path => {
     const whole = `${folder}${path.replace(/^\.\//, '')}`;
-    return others.find(other => other.path === whole) ?? others.find(other => nameOf(other.path) === nameOf(path));
+    return (
+      others.find(other => other.path === whole) ??
+      others.find(other => nameOf(other.path) === nameOf(path)) ??
+      others.find(other => plainName(other.path) === plainName(path))
+    );
   });
   const missing = paths.filter((_, i) => !found[i]);
   if (missing.length === 0) return {weightFiles: found as GivenFile[], notes: []};
@@ -149,7 +180,7 @@ function weightFilesOf(
       ? `${missing.length} weight files (${someOf(missing)}) are`
       : `The weight file ${missing.join()} is`;
   throw new Error(
-    `${are} missing: they lie where ${nameOf(file.path)} came from. Give them along with it: choose all files at once, or the folder.`,
+    `${are} missing. What ${nameOf(file.path)} names lies where it came from: choose all files at once, or the folder.`,
   );
 }
 

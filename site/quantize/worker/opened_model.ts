@@ -6,6 +6,7 @@ import type {GivenFile, LayerInfo, ModelInfo, PortInfo, Scaling} from './contrac
 import {disposeModel} from './disposal';
 import type {Job} from './job';
 import {type ModelFiles, readModelFiles} from './model_files';
+import {isRounded, leavesOf} from './quantizing';
 import type {Wanted} from './samples/sample_set';
 
 type Layer = tf.layers.Layer;
@@ -30,10 +31,8 @@ export interface Known {
 export async function openFiles(given: readonly GivenFile[], known: Known, job: Job): Promise<OpenedModel> {
   const files = await readModelFiles(given, job);
   await job.turn();
-  const model = await importModel([files.json, files.weights], {
-    onProgress: ({stage, done, total}) => job.tell(stage === 'load' ? 'Loading' : 'Making layers', done, total),
-  });
-  const isQuantized = leavesOf(model).some(layer => /(^|>)Quantize/.test(layer.getClassName()));
+  const model = await imported(files, job);
+  const isQuantized = isRounded(model);
   const float = isQuantized ? dequantizeModel(model) : model;
   const dispose = () => {
     disposeModel(model);
@@ -51,19 +50,33 @@ export async function openFiles(given: readonly GivenFile[], known: Known, job: 
   }
 }
 
+async function imported({json, weights}: ModelFiles, job: Job): Promise<tf.LayersModel> {
+  let model: tf.LayersModel;
+  try {
+    model = await importModel([json, weights], {
+      onProgress: ({stage, done, total}) => job.tell(stage === 'load' ? 'Loading' : 'Making layers', done, total),
+    });
+  } catch (error) {
+    const [, layer] = /^Unknown layer: (\w+)/.exec((error as Error).message) ?? [];
+    if (layer === undefined) throw error;
+    throw new Error(
+      `Its layer ${layer} is of Python alone. Convert the model to a graph, which has the layer's operations instead: tensorflowjs_converter --output_format tfjs_graph_model.`,
+      {cause: error},
+    );
+  }
+  if (weights.length > 0 || model.countParams() === 0) return model;
+  disposeModel(model);
+  throw new Error(
+    'The model.json names no weight files: it was saved without weights. Save the whole model: model.save().',
+  );
+}
+
 /** Of the first output, if there is but one: those of its last dimension, or no and yes. */
 function classCount({outputs}: ModelInfo): number | undefined {
   const [output, other] = outputs;
   if (other || output?.shape.length !== 2) return undefined;
   const last = output.shape[1]!;
   return last === 1 ? 2 : (last ?? undefined);
-}
-
-/** Layers as they compute: those of models within in their place. */
-function leavesOf(container: {readonly layers: readonly Layer[]}): Layer[] {
-  return container.layers.flatMap(layer =>
-    'layers' in layer ? leavesOf(layer as unknown as {layers: Layer[]}) : [layer],
-  );
 }
 
 function portsOf(tensors: readonly tf.SymbolicTensor[], names: readonly string[]): PortInfo[] {
@@ -121,6 +134,7 @@ function kindOf({format, generatedBy}: tf.io.ModelJSON, teachableMachine: string
 async function reasonsOf(float: tf.LayersModel, own: tf.LayersModel | undefined): Promise<Map<string, string>> {
   const q = own ?? quantizeModel(float);
   try {
+    if (!isRounded(q)) throw new Error('The model has no layer that can be quantized. Bring one with weights.');
     const rows = await describeQuantization(q).read();
     const rounded = new Set(rows.filter(({numBits}) => numBits !== undefined).map(({layer}) => layer));
     const staying = rows.filter(

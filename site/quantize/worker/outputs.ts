@@ -126,8 +126,10 @@ export async function scoresOf(
     onProgress: ({done, total}) => job.tell('Comparing', done, total),
   });
   const scores = {samples: rows.length, sameClass: agreement.top1, divergence: agreement.divergence, labels};
-  if (labels.length === 0) return {...scores, accuracy: undefined, confusion: undefined};
   const known = feed.set.labels;
+  // Numbers that nobody calls classes may be anything.
+  if (labels.length === 0 || (!known && agreement.top1 === undefined))
+    return {...scores, accuracy: undefined, confusion: undefined};
   const judged = known ? feed.rows('held out').slice(0, SCORED) : rows;
   const tried = judged.length > 0 ? judged : rows;
   const own = await Outputs.of(q, feed, tried, job, 'Counting classes');

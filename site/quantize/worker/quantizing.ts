@@ -44,6 +44,10 @@ export async function quantized(
 ): Promise<tf.LayersModel> {
   const q = quantizeModel(float, optionsOf(settings));
   try {
+    if (!isRounded(q))
+      throw new Error(
+        'All layers stay float, so that there is nothing to quantize. Let at least one have a width of bits.',
+      );
     const rows = feed.rows().slice(0, CALIBRATED);
     await calibrate(q, feed.batches(rows, batchSizeOf(float), job), {
       method: settings.method,
@@ -58,6 +62,18 @@ export async function quantized(
     disposeModel(q);
     throw error;
   }
+}
+
+/** Layers as they compute: those of models within in their place. */
+export function leavesOf(container: {readonly layers: readonly tf.layers.Layer[]}): tf.layers.Layer[] {
+  return container.layers.flatMap(layer =>
+    'layers' in layer ? leavesOf(layer as unknown as {layers: tf.layers.Layer[]}) : [layer],
+  );
+}
+
+/** Whether anything in it is rounded. */
+export function isRounded(model: tf.LayersModel): boolean {
+  return leavesOf(model).some(layer => /(^|>)Quantize/.test(layer.getClassName()));
 }
 
 function hasBatchNorm(model: {readonly layers: readonly tf.layers.Layer[]}): boolean {

@@ -10,6 +10,15 @@ const CLASS_NAMES = /^(class|label|target|species|category|y)$/i;
 
 const isNumber = (cell: string) => cell.trim() !== '' && Number.isFinite(Number(cell));
 
+/** Names that columns which count rows go by; pandas gives them none. */
+const INDEX_NAMES = /^(|id|index|no\.?|unnamed: 0)$/i;
+
+/** A number as it is written where commas are decimal. */
+const DECIMAL_COMMA = /^(\s*[-+]?\d*),(\d+(?:e[-+]?\d+)?\s*)$/i;
+
+/** What Excel is told of cells before the first row. */
+const SEPARATOR = /^\ufeff?sep=(.)\r?\n/i;
+
 interface Table {
   readonly names: readonly string[];
   readonly rows: readonly (readonly string[])[];
@@ -17,13 +26,26 @@ interface Table {
 
 /** Rows and the names of columns: those of the first row, if it holds words where the second has numbers. */
 function tableOf(name: string, text: string): Table {
-  const {data, meta, errors} = Papa.parse<string[]>(text.replace(/^\ufeff/, ''), {skipEmptyLines: 'greedy'});
+  const {data, meta, errors} = Papa.parse<string[]>(text.replace(SEPARATOR, '').replace(/^\ufeff/, ''), {
+    skipEmptyLines: 'greedy',
+    delimiter: SEPARATOR.exec(text)?.[1] ?? '',
+  });
   const quotes = errors.find(({type}) => type === 'Quotes');
   if (quotes)
     throw new Error(`${name} cannot be read: row ${(quotes.row ?? 0) + 1}: ${quotes.message}. Mend the quotes there.`);
   // Where cells end at semicolons, commas are decimal.
-  const cells =
-    meta.delimiter === ';' ? data.map(row => row.map(cell => cell.replace(/^(\s*-?\d+),(\d+\s*)$/, '$1.$2'))) : data;
+  const cells = meta.delimiter === ';' ? data.map(row => row.map(cell => cell.replace(DECIMAL_COMMA, '$1.$2'))) : data;
+  return named(name, withoutEmpty(cells));
+}
+
+/** Rows that end in a separator have a last column of nothing. */
+function withoutEmpty(cells: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  const last = Math.max(...cells.map(({length}) => length)) - 1;
+  const isEmpty = cells.length > 0 && cells.every(row => (row[last] ?? '').trim() === '');
+  return isEmpty ? withoutEmpty(cells.map(row => row.slice(0, last))) : cells;
+}
+
+function named(name: string, cells: readonly (readonly string[])[]): Table {
   const [first, second] = cells;
   if (!first) throw new Error(`${name} is empty. Give a row for each sample.`);
   const isHeader =
@@ -32,6 +54,21 @@ function tableOf(name: string, text: string): Table {
   const rows = isHeader ? cells.slice(1) : cells;
   if (rows.length === 0) throw new Error(`${name} has names of columns, but no rows. Give a row for each sample.`);
   return {names, rows};
+}
+
+/** A first column that counts rows, as pandas and others write it, is none of the model's: it is left out where it is one too many. */
+function withoutIndex(table: Table, {inputs}: Wanted, labelColumn: string | undefined): Table {
+  const {names, rows} = table;
+  const first = Number(rows[0]![0]);
+  const isIndex =
+    (first === 0 || first === 1) &&
+    rows.length > 2 &&
+    rows.every((row, i) => row[0] !== '' && Number(row[0]) === first + i);
+  if (!isIndex || labelColumn === names[0]) return table;
+  const takes = inputs.reduce((sum, {shape}) => sum + sizeOf(shape.slice(1).map(dim => dim ?? NaN)), 0);
+  const over = names.length - takes;
+  const isOver = over === 2 || (over === 1 && INDEX_NAMES.test(names[0]!));
+  return isOver ? {names: names.slice(1), rows: rows.map(row => row.slice(1))} : table;
 }
 
 /** The columns of numbers, and that of the class. */
@@ -76,7 +113,7 @@ function closed(shape: readonly (number | null)[]): number[] | undefined {
 /** Reads rows. Those with anything but numbers where numbers should be are left out. */
 export async function readRows(file: GivenFile, wanted: Wanted, labelColumn: string | undefined): Promise<SampleSet> {
   const name = nameOf(file.path);
-  const table = tableOf(name, await file.data.text());
+  const table = withoutIndex(tableOf(name, await file.data.text()), wanted, labelColumn);
   const {label, features, warnings} = chosenColumns(table, wanted, labelColumn);
   const shapes = partsOf(wanted, features.length, name);
   const isWhole = (row: readonly string[]) =>
@@ -109,7 +146,7 @@ export async function readRows(file: GivenFile, wanted: Wanted, labelColumn: str
     warnings: [
       ...warnings,
       ...told,
-      ...(missing > 0 ? [`${missing} rows are left out, as numbers are missing in them.`] : []),
+      ...(missing > 0 ? [`Rows left out, as numbers are missing in them: ${missing}.`] : []),
     ],
   };
 }

@@ -15,6 +15,9 @@ export interface ImageShape {
 /** Images that the model leaves the size of open are made so large. */
 const OPEN_SIZE = 224;
 
+/** Less is no side of an image, but values of a sensor, or of a row, where no channels tell. */
+const SMALLEST = 8;
+
 /** More bytes of pixels than this are not kept. */
 const MOST_BYTES = 2 ** 28;
 
@@ -25,9 +28,9 @@ export function imageShapeOf({shape, dtype}: PortInfo): ImageShape | undefined {
   if (others.length > 0) return undefined;
   if (shape.length === 2) {
     const side = Math.sqrt(height ?? 0);
-    return Number.isInteger(side) && side > 4 ? {height: side, width: side, channels: 1} : undefined;
+    return Number.isInteger(side) && side >= SMALLEST ? {height: side, width: side, channels: 1} : undefined;
   }
-  const isImage = shape.length === 4 || (height !== null && width !== null);
+  const isImage = shape.length === 4 || Math.min(height ?? 0, width ?? 0) >= SMALLEST;
   if (shape.length < 3 || !isImage || channels === null || ![1, 3, 4].includes(channels)) return undefined;
   return {height: height ?? OPEN_SIZE, width: width ?? OPEN_SIZE, channels};
 }
@@ -124,8 +127,8 @@ export async function readImages(files: readonly GivenFile[], wanted: Wanted, jo
     labelColumn: undefined,
     warnings: [
       ...warnings,
-      ...(unread.length > 0 ? [`${unread.length} images could not be read and are left out: ${someOf(unread)}.`] : []),
-      ...(loose > 0 ? [`${loose} images lie in no class's folder and are left out.`] : []),
+      ...(unread.length > 0 ? [`Images left out, as they could not be read: ${someOf(unread)}.`] : []),
+      ...(loose > 0 ? [`Images left out, as they lie in no class's folder: ${loose}.`] : []),
       ...(used.length > most ? [`Of ${used.length} images ${most} are taken, as this page has no room for more.`] : []),
       ...(isOpen ? [`The model takes images of any size: they are made ${shape.width}x${shape.height}.`] : []),
     ],

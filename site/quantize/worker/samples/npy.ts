@@ -3,7 +3,16 @@ import {parse} from 'npyjs';
 import type {GivenFile, PortInfo} from '../contract';
 import {nameOf, someOf} from '../files';
 import {matchClasses} from './classes';
-import {type Column, type SampleSet, shapeOfSize, shownShape, sizeOf, type Values, type Wanted} from './sample_set';
+import {
+  type Column,
+  picked,
+  type SampleSet,
+  shapeOfSize,
+  shownShape,
+  sizeOf,
+  type Values,
+  type Wanted,
+} from './sample_set';
 
 const LABELS = /^(y|labels?|targets?|classes)([_-]\w+)?$/i;
 
@@ -23,7 +32,7 @@ async function arrayOf({path, data}: GivenFile): Promise<NumberArray> {
     array = parse(await data.arrayBuffer());
   } catch (error) {
     throw new Error(
-      `${name} cannot be read as an array of numpy (${(error as Error).message}). Write it by np.save("${name}", x), with numbers in x.`,
+      `${name} cannot be read as an array of numpy (${(error as Error).message}). Write it by np.save("${name}", x.astype("float32")).`,
       {cause: error},
     );
   }
@@ -82,7 +91,8 @@ function fitted({name, shape, values}: NumberArray, port: PortInfo): {count: num
       ? one
       : shapeOfSize(port, size)
     : undefined;
-  if (!fits || count === 0) {
+  if (count === 0) throw new Error(`${name}.npy holds no samples: its shape is [${shape.join(', ')}].`);
+  if (!fits) {
     throw new Error(
       `Input ${port.name} takes samples of shape ${shownShape(port)}, an array of shape [samples, …]; but ${name}.npy has the shape [${shape.join(', ')}].`,
     );
@@ -128,7 +138,7 @@ export async function readArrays(files: readonly GivenFile[], wanted: Wanted): P
   const others = arrays.filter(array => array !== labelArray && !given.includes(array)).map(({name}) => `${name}.npy`);
   // Numbers are the model's classes themselves, whatever it calls them.
   const {classOf, warnings} = matchClasses(names, {...wanted, labels: undefined});
-  return {
+  const set: SampleSet = {
     of: 'arrays',
     count,
     columns: fits.map(({column}) => column),
@@ -141,4 +151,19 @@ export async function readArrays(files: readonly GivenFile[], wanted: Wanted): P
       ...(others.length > 0 ? [`Left out, as no input has such a name: ${someOf(others)}.`] : []),
     ],
   };
+  return withoutNaN(set);
+}
+
+/** Ranges cannot be found with samples that hold what is no number. */
+function withoutNaN(set: SampleSet): SampleSet {
+  const isFinite = ({values, shape}: Column, row: number) =>
+    values.subarray(row * sizeOf(shape), (row + 1) * sizeOf(shape)).every(Number.isFinite);
+  const rows = Uint32Array.from({length: set.count}, (_, row) => row).filter(row =>
+    set.columns.every(column => isFinite(column, row)),
+  );
+  if (rows.length === set.count) return set;
+  if (rows.length === 0)
+    throw new Error('All samples hold values that are NaN or infinite. Look at how they are made, or scaled.');
+  const warning = `Samples left out, as they hold values that are NaN or infinite: ${set.count - rows.length}.`;
+  return {...picked(set, rows), warnings: [...set.warnings, warning]};
 }
