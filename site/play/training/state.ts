@@ -79,7 +79,10 @@ export async function train(onEpoch?: (done: number, total: number) => void): Pr
   let backend = '';
   let done: number | undefined;
   let start = 0;
+  // What the worker told before it was ended may come after that.
+  let isOver = false;
   const show = (doing: string) => {
+    if (isOver) return;
     running.value = {comparison: {plan, scores: [...scores], origin: ''}, doing, done, total};
     if (done !== undefined) onEpoch?.(done, total);
   };
@@ -111,6 +114,7 @@ export async function train(onEpoch?: (done: number, total: number) => void): Pr
     finish(comparison);
     return comparison;
   } finally {
+    isOver = true;
     end();
     running.value = undefined;
   }

@@ -49,10 +49,10 @@ export function keyboard(): void {
 
     it('chooses what computes', async () => {
       await tabTo('Computes with');
-      const isChosen = async () =>
-        (
-          await visitor.page.waitForFunction(() => document.querySelector<HTMLSelectElement>('.machine select:enabled'))
-        ).evaluate(select => select!.value === 'cpu');
+      const isChosen = async () => {
+        await visitor.find('select', 'Computes with');
+        return visitor.page.$eval('.machine select', select => select.value === 'cpu');
+      };
       // The last where there is a GPU, else the first.
       for (const key of ['End', 'Home'] as const) if (!(await isChosen())) await visitor.page.keyboard.press(key);
       expect(await isChosen()).toBeTrue();

@@ -1,5 +1,5 @@
 /** A visitor of the site: finds what is on it by its names, and notes what goes wrong on the way. */
-import {mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import type {BrowserContext, ElementHandle, Page} from 'puppeteer-core';
@@ -196,12 +196,7 @@ export class Visitor {
   async fill(label: string, value: string): Promise<void> {
     const field = await this.find('input, select', label);
     if (await field.evaluate((element, given) => (element as HTMLInputElement).value === given, value)) return;
-    if (await field.evaluate(element => element instanceof HTMLSelectElement)) {
-      await (field as unknown as ElementHandle<HTMLSelectElement>).select(value);
-      return;
-    }
-    await field.click({count: 3});
-    await this.page.keyboard.type(value);
+    await field.asLocator().fill(value);
   }
 
   /** One of a few, of a group with a legend. */
@@ -219,7 +214,7 @@ export class Visitor {
       legend,
       option,
     );
-    await (input as ElementHandle<HTMLElement>).click();
+    await (input as ElementHandle<HTMLElement>).asLocator().click();
   }
 
   /** Chooses files of this machine where a button asks for them. */
@@ -271,13 +266,14 @@ export class Visitor {
 
   /** Presses a button that gives a file, and waits for it. */
   async download(press: () => Promise<void>): Promise<{readonly name: string; readonly data: Uint8Array}> {
+    // A file of the same name would take the place of the last one.
+    if (isChromium) for (const file of readdirSync(this.#downloads)) rmSync(join(this.#downloads, file));
     const before = await this.#taken();
     await press();
     const isNew = (name: string) => !before.includes(name) && !name.endsWith('.crdownload');
     await until(async () => (await this.#taken()).some(isNew), 'No file came.');
     const file = (await this.#taken()).find(isNew)!;
-    // A file that is there already is called otherwise.
-    const name = file.replace(/^\d+\/| \(\d+\)/g, '');
+    const name = file.replace(/^\d+\//, '');
     if (isChromium) return {name, data: new Uint8Array(readFileSync(join(this.#downloads, file)))};
     const text = await this.page.evaluate(key => (globalThis as unknown as Kept).downloads[key]!, file);
     return {name, data: new Uint8Array(Buffer.from(text, 'base64'))};
