@@ -56,9 +56,9 @@ export async function writeFile(kind: FileKind, bench: Written, job: Job): Promi
     throw new Error(
       'The model takes inputs of any size, but this file is of one: bring samples of the size that it is to be of.',
     );
-  const own = await Promise.all([float, q].map(model => model && ofSize(model, shapes)));
+  const own = [await ofSize(float, shapes), q && (await ofSize(q, shapes))] as const;
   try {
-    const file = await written(kind, {...bench, float: own[0]!, q: own[1]}, job);
+    const file = await written(kind, {...bench, float: own[0], q: own[1]}, job);
     const sizes = shapes.map(shape => shape.join('x')).join(' and ');
     return {...file, note: `${file.note ?? ''} Its inputs are of ${sizes}, as the samples are.`.trim()};
   } finally {
