@@ -54,7 +54,8 @@ export function hosting(): void {
         await visitor.page.evaluate(() => document.querySelector('main button')!.ariaLabel);
         const milliseconds = Date.now() - start;
         await isKept(visitor);
-        await visitor.page.waitForNetworkIdle();
+        // Puppeteer never hears the end of some requests that a new service worker takes over.
+        await visitor.page.waitForNetworkIdle({concurrency: 4});
         const kept = [...new Set((await precached(visitor)).map(pathOf))];
         const paths = [...requested].filter(path => existsSync(join(folder, path)));
         const name = part || 'Quantize';
