@@ -218,15 +218,19 @@ async function readModel(source: ModelSource): Promise<boolean> {
   return info !== undefined;
 }
 
-export async function openModel(source: ModelSource): Promise<void> {
-  if (await readModel(source)) goTo('samples');
+/** Resolves to whether it was read. */
+export async function openModel(source: ModelSource): Promise<boolean> {
+  const isRead = await readModel(source);
+  if (isRead) goTo('samples');
+  return isRead;
 }
 
 /** An example with its own samples, in one go. */
-export async function openExample({name, hasSamples}: Example): Promise<void> {
-  if (!(await readModel({kind: 'example', name}))) return;
+export async function openExample({name, hasSamples}: Example): Promise<boolean> {
+  if (!(await readModel({kind: 'example', name}))) return false;
   if (hasSamples) await openSamples({kind: 'example'});
   else goTo('samples');
+  return true;
 }
 
 function takeSamples(info: SampleInfo | undefined, source: SampleSource | undefined): void {
@@ -236,14 +240,15 @@ function takeSamples(info: SampleInfo | undefined, source: SampleSource | undefi
   before?.previews.forEach(preview => preview.close());
 }
 
-export async function openSamples(source: SampleSource): Promise<void> {
+export async function openSamples(source: SampleSource): Promise<boolean> {
   const info = await perform('samples', 'Reading the samples', onProgress => bench.openSamples(source, onProgress));
-  if (!info) return;
+  if (!info) return false;
   const before = sampleSource.value;
   takeSamples(info, source);
   // Who reads the same files another way is not done here.
   if (source.kind !== 'files' || before?.kind !== 'files' || source.files !== before.files) goTo('quantize');
-  if (isQuantized.value && !scores.value) await score();
+  if (isQuantized.value && !scores.value) void score();
+  return true;
 }
 
 export async function setScaling(scaling: Scaling, inverted: boolean): Promise<void> {

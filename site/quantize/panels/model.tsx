@@ -1,6 +1,7 @@
 /** The first step: a model. */
 import {signal} from '@preact/signals';
 import type {TargetedSubmitEvent} from 'preact';
+import {Another} from '../components/another';
 import {FilesButton} from '../components/files_button';
 import {Facts} from '../components/facts';
 import {bytes, count, counted, some} from '../components/format';
@@ -13,15 +14,13 @@ import type {GivenFile, ModelInfo, ModelSource, PortInfo} from '../worker/contra
 /** Whether another model is asked for. */
 const isChoosing = signal(false);
 
-function open(source: ModelSource): void {
-  isChoosing.value = false;
-  void openModel(source);
+/** Who was told what is wrong with one has the ways to bring another before them still. */
+async function read(opening: Promise<boolean>): Promise<void> {
+  if (await opening) isChoosing.value = false;
 }
 
-function openOne(example: Example): void {
-  isChoosing.value = false;
-  void openExample(example);
-}
+const open = (source: ModelSource) => void read(openModel(source));
+const openOne = (example: Example) => void read(openExample(example));
 
 const openFiles = (files: readonly GivenFile[]) => open({kind: 'files', files});
 
@@ -33,14 +32,7 @@ export function Model() {
       {info && <Summary info={info} />}
       {info && (
         <p class="buttons">
-          <button
-            type="button"
-            class="secondary outline"
-            aria-expanded={isChoosing.value}
-            onClick={() => (isChoosing.value = !isChoosing.value)}
-          >
-            Another model
-          </button>
+          <Another name="Another model" isChoosing={isChoosing} />
           <button type="button" class="secondary outline" disabled={isBusy.value} onClick={() => void forget()}>
             Forget this one
           </button>

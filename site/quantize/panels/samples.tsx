@@ -2,6 +2,7 @@
 import {signal, useSignal} from '@preact/signals';
 import {useId} from 'preact/hooks';
 import {EXAMPLES} from '../../examples/examples';
+import {Another} from '../components/another';
 import {Bitmap} from '../components/bitmap';
 import {Facts} from '../components/facts';
 import {FilesButton} from '../components/files_button';
@@ -19,12 +20,11 @@ const NOISE = 64;
 /** Whether other samples are asked for. */
 const isChoosing = signal(false);
 
-function open(source: SampleSource): void {
-  isChoosing.value = false;
-  void openSamples(source);
+async function open(source: SampleSource): Promise<void> {
+  if (await openSamples(source)) isChoosing.value = false;
 }
 
-const openFiles = (files: readonly GivenFile[]) => open({kind: 'files', files});
+const openFiles = (files: readonly GivenFile[]) => void open({kind: 'files', files});
 
 export function Samples() {
   const info = samples.value;
@@ -40,14 +40,7 @@ export function Samples() {
       {info && <Summary info={info} />}
       {info && (
         <p class="buttons">
-          <button
-            type="button"
-            class="secondary outline"
-            aria-expanded={isChoosing.value}
-            onClick={() => (isChoosing.value = !isChoosing.value)}
-          >
-            Other samples
-          </button>
+          <Another name="Other samples" isChoosing={isChoosing} />
         </p>
       )}
       {(!info || isChoosing.value) && <Chooser />}
@@ -61,7 +54,7 @@ function Chooser() {
     <>
       {hasOwnSamples() && (
         <p>
-          <button type="button" disabled={isBusy.value} onClick={() => open({kind: 'example'})}>
+          <button type="button" disabled={isBusy.value} onClick={() => void open({kind: 'example'})}>
             Take the example’s own samples
           </button>
         </p>
@@ -86,7 +79,12 @@ function Chooser() {
       </div>
       <p>
         No samples at hand?{' '}
-        <button type="button" class="link" disabled={isBusy.value} onClick={() => open({kind: 'noise', count: NOISE})}>
+        <button
+          type="button"
+          class="link"
+          disabled={isBusy.value}
+          onClick={() => void open({kind: 'noise', count: NOISE})}
+        >
           Use random noise
         </button>
         : enough to try the files, but ranges and accuracy will be wrong.

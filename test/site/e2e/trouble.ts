@@ -64,11 +64,12 @@ export function trouble(): void {
 
     it('tells of an address that has no model', async () => {
       const before = await visitor.text(FIGURES);
+      // What fails leaves the ways to bring another open.
+      await visitor.press('Another model');
       for (const [path, words] of [
         ['docs/index.html', /web page|HTML/],
         ['nowhere/model.json', /404/],
       ] as const) {
-        await visitor.press('Another model');
         await visitor.fill('Its address', new URL(path, visitor.address).href);
         await visitor.press('Open');
         await visitor.sees(words, `${MODEL} [role=alert]`);
