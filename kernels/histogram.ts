@@ -35,3 +35,8 @@ export function binsOf(low: number, high: number): Bins {
 export function binOf(value: number, {width, below}: Bins): number {
   return Math.min(BINS - 1, Math.max(0, Math.floor(value / width) + below));
 }
+
+/** Adds the finite values in each bin to its count. */
+export function countIn(counts: Int32Array, values: ArrayLike<number>, bins: Bins): void {
+  for (let i = 0; i < values.length; ++i) counts[binOf(values[i]!, bins)]!++;
+}

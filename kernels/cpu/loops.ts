@@ -1,7 +1,7 @@
 /** The specification in loops: what every CPU can run. */
 import type {View} from '../device';
 import {fakeQuantize, type Grid, quantizeDequantize, type RoundingMode, type Side, straightThrough} from '../grid';
-import {binOf, type Bins} from '../histogram';
+import {type Bins, countIn} from '../histogram';
 
 /** A device's passes, over arrays. Grids are one per channel; `into` is as long as x. */
 export interface Passes {
@@ -87,7 +87,5 @@ export const loops: Passes = {
     return both;
   },
   hasNaN: x => x.some(Number.isNaN),
-  histogram(x, bins, counts) {
-    for (let i = 0; i < x.length; ++i) counts[binOf(x[i]!, bins)]!++;
-  },
+  histogram: (x, bins, counts) => countIn(counts, x, bins),
 };

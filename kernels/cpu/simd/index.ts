@@ -1,7 +1,7 @@
 /** The passes in WebAssembly's SIMD: where tensors lie in its memory, in place; else in chunks that fit a cache. */
 import type {View} from '../../device';
 import type {Grid, RoundingMode, Side} from '../../grid';
-import {binOf, BINS, type Bins} from '../../histogram';
+import {BINS, type Bins, countIn} from '../../histogram';
 import type {Passes} from '../loops';
 import {WASM_BASE64} from './binary';
 
@@ -239,7 +239,7 @@ class Simd implements Passes {
       this.#module.histogram(at.x, at.count, 1 / bins.width, bins.below, BINS, counted.byteOffset),
     );
     counted.forEach((count, i) => (counts[i % BINS]! += count));
-    for (let i = x.length - (x.length % LANES); i < x.length; ++i) counts[binOf(x[i]!, bins)]!++;
+    countIn(counts, x.subarray(x.length - (x.length % LANES)), bins);
   }
 
   /** Calls `pass` for all values, those that fill no lanes left out. */
