@@ -41,6 +41,11 @@ export class QuantizedInput extends tfLayers.Layer {
     return tidy(() => roundTensor(this.outputQuantizer!, x, kwargs['training'] === true));
   }
 
+  protected override disposeWeights(): number {
+    this.outputQuantizer?.forget();
+    return super.disposeWeights();
+  }
+
   override getConfig(): serialization.ConfigDict {
     const quantizer = savedQuantizer(this.quantizer, this.outputQuantizer);
     return {...super.getConfig(), version: VERSION, quantizer} as serialization.ConfigDict;

@@ -217,6 +217,12 @@ export class QuantizedLayer extends QuantizingWrapper {
     });
   }
 
+  protected override disposeWeights(): number {
+    for (const weight of this.weightQuantizers) weight.forget();
+    for (const {quantizer} of this.roundings) quantizer.forget();
+    return super.disposeWeights();
+  }
+
   override getConfig(): serialization.ConfigDict {
     const {before = null, between = null, output = null, allOutputs = false, customWeights = null} = this.#args;
     const {states = false, reason, leftOut = []} = this.#args;
