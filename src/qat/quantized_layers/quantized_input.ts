@@ -41,8 +41,13 @@ export class QuantizedInput extends tfLayers.Layer {
     return tidy(() => roundTensor(this.outputQuantizer!, x, kwargs['training'] === true));
   }
 
-  protected override disposeWeights(): number {
+  /** Frees what is kept for predictions, until the next one. */
+  forget(): void {
     this.outputQuantizer?.forget();
+  }
+
+  protected override disposeWeights(): number {
+    this.forget();
     return super.disposeWeights();
   }
 

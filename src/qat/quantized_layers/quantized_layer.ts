@@ -217,9 +217,14 @@ export class QuantizedLayer extends QuantizingWrapper {
     });
   }
 
-  protected override disposeWeights(): number {
+  /** Frees what is kept for predictions, until the next one. */
+  forget(): void {
     for (const weight of this.weightQuantizers) weight.forget();
     for (const {quantizer} of this.roundings) quantizer.forget();
+  }
+
+  protected override disposeWeights(): number {
+    this.forget();
     return super.disposeWeights();
   }
 
