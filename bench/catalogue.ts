@@ -9,14 +9,18 @@ export interface Case {
 export interface Row {
   readonly name: RowName;
   readonly title: string;
-  /** What "the cost of one memory pass" is for this row, on the same backend and tensor. */
+  /** What "the cost of one memory pass" is for this row, or of the same without quantization, on the same backend and tensor. */
   readonly yardstick: string;
   readonly cases: readonly Case[];
   /** Where it is measured, if not everywhere. */
   readonly backends?: readonly string[];
+  /** Cases of a backend in place of those above. */
+  readonly casesOn?: Readonly<Record<string, readonly Case[]>>;
+  /** Whether it is measured only where it is asked for by its name. */
+  readonly onRequest?: boolean;
 }
 
-export type RowName =
+type OpRowName =
   | 'forward'
   | 'forward-lean'
   | 'per-channel'
@@ -30,17 +34,28 @@ export type RowName =
   | 'min-max'
   | 'moving-range'
   | 'learned'
-  | 'learned-scale'
-  | ModelRowName;
+  | 'learned-scale';
+
+export type RowName = OpRowName | ModelRowName;
 
 /** What is done with a whole model. */
-export type ModelRowName = StepName | CallName;
+export type ModelRowName = StepName | CallName | NetworkCallName;
 
 /** Steps of training a quantized model. */
 type StepName = 'step-block' | 'step-digits' | 'step-learned' | 'step-distil';
 
-/** Calls that look at samples. */
+/** Calls for the digit classifier that look at samples. */
 export type CallName = 'calibrate' | 'calibrate-statistics' | 'analyze' | 'choose-bits';
+
+/** Calls for a network like MobileNet. */
+export type NetworkCallName =
+  | 'mobile-min-max'
+  | 'mobile-mse'
+  | 'mobile-percentile'
+  | 'mobile-predict'
+  | 'mobile-first'
+  | 'mobile-tflite'
+  | 'mobile-import';
 
 export const GPU: readonly string[] = ['webgpu', 'webgl'];
 /** Those that have gradients. */
@@ -49,126 +64,153 @@ const TRAINING = [...GPU, 'cpu'];
 export const K = 2 ** 10;
 export const M = 2 ** 20;
 
-const flat: readonly Case[] = [K, 16 * K, 256 * K, M, 4 * M, 16 * M, 4_000_037].map(size => ({shape: [size]}));
+/** One that fills no texel, vector or row. */
+const ODD = 4_000_037;
 
-const activations: readonly Case[] = [
-  {shape: [8, 112, 112, 32]},
-  {shape: [32, 56, 56, 64]},
-  {shape: [1, 224, 224, 3]},
-  {shape: [64, 1024]},
-];
+function flat(...sizes: number[]): Case[] {
+  return sizes.map(size => ({shape: [size]}));
+}
 
-/** 4M elements, as many of them as of the TensorFlow figures. */
-const columns32: Case = {shape: [(4 * M) / 32, 32], axis: 1};
+const activations: readonly Case[] = [{shape: [8, 112, 112, 32]}, {shape: [1, 224, 224, 3]}, {shape: [64, 1024]}];
 
-function onEachAxis(shape: readonly number[]): Case[] {
-  return shape.map((_, axis) => ({shape, axis}));
+/** Of many rows. */
+const columns32: Case = {shape: [M / 32, 32], axis: 1};
+
+const SQUARES = [4, 64, 64, 64];
+
+function onAxes(shape: readonly number[], axes: readonly number[]): Case[] {
+  return axes.map(axis => ({shape, axis}));
 }
 
 const channels: readonly Case[] = [
   columns32,
-  ...onEachAxis([16, 64, 64, 64]),
+  ...onAxes(SQUARES, [0, 1, 2, 3]),
   ...activations.map(({shape}) => ({shape, axis: shape.length - 1})),
-  ...onEachAxis([3, 3, 256, 256]),
-  ...onEachAxis([3, 3, 512, 1]),
+  // Weights of a convolution, and of a depthwise one.
+  ...onAxes([3, 3, 256, 256], [3]),
+  ...onAxes([3, 3, 512, 1], [2]),
 ];
 
 const sums: readonly Case[] = [
-  ...[1, 4, 16, 64, 256, 1024, 4096].map(count => ({shape: [(4 * M) / count, count], axis: 1})),
-  ...onEachAxis([16, 64, 64, 64]).slice(0, 3),
+  ...[1, 4, 32, 256, 4096].map(count => ({shape: [M / count, count], axis: 1})),
+  ...onAxes(SQUARES, [0, 1]),
 ];
 
-const learnedScales: readonly Case[] = [columns32, ...onEachAxis([16, 64, 64, 64]).slice(1, 2)];
+const learnedScales: readonly Case[] = [...flat(4 * M), columns32, ...onAxes(SQUARES, [1])];
 
-export const ROWS: readonly Row[] = [
-  {name: 'forward', title: 'forward, per tensor', yardstick: 'relu', cases: [...flat, ...activations]},
+const OP_ROWS: readonly Row[] = [
+  {
+    name: 'forward',
+    title: 'forward, per tensor',
+    yardstick: 'relu',
+    cases: [...flat(K, 16 * K, 256 * K, 4 * M, ODD), ...activations],
+  },
   {
     name: 'forward-lean',
     title: 'forward, per tensor, against the shortest composition',
     yardstick: 'relu',
-    cases: [{shape: [4 * M]}],
+    cases: flat(4 * M),
   },
   {name: 'per-channel', title: 'forward, per channel', yardstick: 'relu', cases: channels},
-  {name: 'dx', title: 'dx', yardstick: 'gradient of relu', cases: [...flat, ...activations]},
+  {
+    name: 'dx',
+    title: 'dx',
+    yardstick: 'gradient of relu',
+    cases: [...flat(K, 256 * K, 4 * M, ODD), ...activations.slice(1)],
+  },
   {
     name: 'gradient',
     title: 'dx + dmin + dmax',
     yardstick: 'gradient of relu',
-    cases: flat,
+    cases: flat(K, 256 * K, 4 * M, ODD),
   },
   {
     name: 'gradient-per-channel',
     title: 'dx + dmin + dmax, per channel',
     yardstick: 'gradient of relu',
-    cases: [columns32, ...onEachAxis([16, 64, 64, 64])],
+    cases: [columns32, ...onAxes(SQUARES, [1, 3])],
   },
   {
     name: 'training',
     title: 'forward, then dx + dmin + dmax, through tf.grads',
     yardstick: 'relu and its gradient',
-    cases: [{shape: [4 * M]}, ...activations],
+    cases: [...flat(4 * M), ...activations.slice(1)],
   },
   {
     name: 'v4-measured',
     title: 'QuantizeAndDequantizeV4, range measured',
     yardstick: 'relu',
-    cases: [...flat, ...activations],
+    cases: [...flat(K, 256 * K, 4 * M, ODD), ...activations.slice(1)],
   },
-  {name: 'v4-given', title: 'QuantizeAndDequantizeV4, range given', yardstick: 'relu', cases: flat},
+  {
+    name: 'v4-given',
+    title: 'QuantizeAndDequantizeV4, range given',
+    yardstick: 'relu',
+    cases: flat(K, 4 * M),
+  },
   {name: 'sums', title: 'dmin alone, per channel', yardstick: 'relu', cases: sums},
   {
     name: 'min-max',
     title: 'smallest and largest x',
     yardstick: 'max',
-    cases: [...flat, columns32, ...onEachAxis([16, 64, 64, 64])],
+    cases: [...flat(K, 256 * K, 4 * M), columns32, ...onAxes(SQUARES, [1, 3])],
   },
   {
     name: 'moving-range',
     title: 'a step of an activation quantizer: measure, move the range, quantize',
     yardstick: 'relu',
-    cases: [{shape: [4 * M]}, ...activations],
+    cases: [...flat(4 * M), ...activations.slice(1)],
   },
-  {name: 'learned', title: 'a learned scale: forward', yardstick: 'relu', cases: [{shape: [4 * M]}, ...learnedScales]},
+  {name: 'learned', title: 'a learned scale: forward', yardstick: 'relu', cases: learnedScales},
   {
     name: 'learned-scale',
     title: 'a learned scale: the gradient of the scale',
     yardstick: 'relu',
-    cases: [{shape: [4 * M]}, ...learnedScales],
+    cases: learnedScales,
   },
+];
+
+const MODEL_ROWS: readonly Row[] = [
   {
     name: 'step-block',
     title: 'a step of training a quantized MobileNetV2 block, batch 8',
     yardstick: 'a step of the float model',
-    // Few channels, as a step takes seconds where a GPU's work is drawn on a CPU.
-    cases: [{shape: [8, 56, 56, 4]}],
+    // Few pixels and channels, as a step takes seconds where a GPU's work is drawn on a CPU.
+    cases: [{shape: [8, 28, 28, 4]}],
     backends: GPU,
   },
+  stepRow('step-digits', 'a step of training a quantized digit classifier, batch 64'),
+  stepRow('step-learned', 'the same at 4 bits, its ranges learned'),
   {
-    name: 'step-digits',
-    title: 'a step of training a quantized digit classifier, batch 64',
-    yardstick: 'a step of the float model',
-    cases: [{shape: [64, 8, 8, 1]}],
-    backends: GPU,
-  },
-  {
-    name: 'step-learned',
-    title: 'the same at 4 bits, its ranges learned',
-    yardstick: 'a step of the float model',
-    cases: [{shape: [64, 8, 8, 1]}],
-    backends: TRAINING,
-  },
-  {
-    name: 'step-distil',
-    title: 'a step of distil, of the same at 4 bits',
+    ...stepRow('step-distil', 'a step of distil, of the same at 4 bits'),
     yardstick: 'a step of training it with labels',
-    cases: [{shape: [64, 8, 8, 1]}],
-    backends: TRAINING,
   },
   callRow('calibrate', 'quantizeModel and calibrate', 512),
   callRow('calibrate-statistics', 'the same with reestimateBatchNorm', 512),
   callRow('analyze', 'analyzeQuantization', 128),
   callRow('choose-bits', 'chooseBits, 4 bits a weight', 256),
+  networkRow('mobile-min-max', "calibrate by 'minMax'"),
+  networkRow('mobile-mse', "calibrate by 'mse'"),
+  networkRow('mobile-percentile', "calibrate by 'percentile'"),
+  networkRow('mobile-predict', 'quantized predict'),
+  networkRow('mobile-first', 'quantized predict, its weights just set'),
+  networkRow('mobile-tflite', 'toTFLite'),
+  networkRow('mobile-import', 'importModel of its graph'),
 ];
+
+export const ROWS: readonly Row[] = [...OP_ROWS, ...MODEL_ROWS];
+
+/** A step of the digit classifier. */
+function stepRow(name: StepName, title: string): Row {
+  return {
+    name,
+    title,
+    yardstick: 'a step of the float model',
+    cases: [{shape: [64, 8, 8, 1]}],
+    backends: TRAINING,
+    ...(name === 'step-distil' && {onRequest: true}),
+  };
+}
 
 /** A call for the digit classifier at 4 bits. */
 function callRow(name: CallName, title: string, images: number): Row {
@@ -177,16 +219,33 @@ function callRow(name: CallName, title: string, images: number): Row {
     title: `${title}, of the digit classifier`,
     yardstick: 'the float model predicts the same images',
     cases: [{shape: [images, 8, 8, 1]}],
+    onRequest: true,
   };
 }
 
-/** The cases that `sizes` asks for (element counts like 4M, or shapes like 8x112x112x32), or all. */
-export function casesOf(row: Row, sizes: readonly string[] | undefined): readonly Case[] {
-  if (sizes === undefined) return row.cases;
+/** A call for a network like MobileNet at 8 bits, which passes images by eights. */
+function networkRow(name: NetworkCallName, title: string): Row {
+  return {
+    name,
+    title: `${title}, of a small MobileNetV2`,
+    yardstick: 'the float model predicts 24 images',
+    cases: [{shape: [24, 48, 48, 3]}],
+    casesOn: {wasm: [{shape: [24, 96, 96, 3]}]},
+  };
+}
+
+export function isModelRow(name: RowName): name is ModelRowName {
+  return MODEL_ROWS.some(row => row.name === name);
+}
+
+/** A row's cases on a backend that `sizes` asks for (element counts like 4M, or shapes like 8x112x112x32), or all. */
+export function casesOf(row: Row, backend: string, sizes: readonly string[] | undefined): readonly Case[] {
+  const cases = row.casesOn?.[backend] ?? row.cases;
+  if (sizes === undefined) return cases;
   const wanted = sizes.map(shapeOf);
-  const known = row.cases.filter(({shape}) => wanted.some(each => String(each) === String(shape)));
+  const known = cases.filter(({shape}) => wanted.some(each => String(each) === String(shape)));
   const added = wanted
-    .filter(shape => shape.length === 1 && row.cases.some(isFlat))
+    .filter(shape => shape.length === 1 && cases.some(isFlat))
     .filter(shape => !known.some(each => String(each.shape) === String(shape)));
   return [...known, ...added.map(shape => ({shape}))];
 }

@@ -9,6 +9,8 @@ export interface Contestants {
   readonly ours: Contestant;
   readonly yardstick: Contestant;
   readonly composed?: Contestant;
+  /** Puts things as they are to be before ours runs; not timed. */
+  readonly prepare?: Contestant;
   /** What our op is given, to be compared with a plain copy. */
   readonly x?: tf.Tensor;
   /** Throws unless what is timed is right. */

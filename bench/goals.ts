@@ -1,5 +1,5 @@
 /** The figures to reach, and what was measured of them. */
-import {type Case, casesOf, elementsOf, GPU, isFlat, K, M, nameOf, ROWS, type RowName} from './catalogue';
+import {type Case, elementsOf, GPU, isFlat, K, M, nameOf, ROWS, type RowName} from './catalogue';
 import type {Result, Spread} from './measure';
 import type {Run} from './results';
 
@@ -29,10 +29,6 @@ function has(size: number): (each: Case) => boolean {
   return each => isFlat(each) && elementsOf(each) === size;
 }
 
-export function backendName({backend, packed}: {backend: string; packed: boolean}): string {
-  return backend === 'webgl' ? `webgl ${packed ? 'packed' : 'unpacked'}` : backend;
-}
-
 function ratioFigures(
   of: 'overYardstick' | 'composedOver',
   row: RowName,
@@ -43,7 +39,7 @@ function ratioFigures(
     resultsOf(run, row, backends)
       .filter(result => selects(result.case))
       .map(result => ({
-        where: `${backendName(result)} ${nameOf(result.case)}`,
+        where: `${result.backend} ${nameOf(result.case)}`,
         value: result[of]!.median,
         spread: result[of]!,
       }));
@@ -71,8 +67,7 @@ function perBackend(row: RowName, figure: (results: readonly Result[]) => number
   return (run: Run): Figure[] => {
     const groups = new Map<string, Result[]>();
     for (const result of resultsOf(run, row, BACKENDS)) {
-      const name = backendName(result);
-      groups.set(name, [...(groups.get(name) ?? []), result]);
+      groups.set(result.backend, [...(groups.get(result.backend) ?? []), result]);
     }
     return [...groups].flatMap(([where, results]) => {
       const value = figure(results);
@@ -87,15 +82,15 @@ function slowestOverFastest(results: readonly Result[]): number | undefined {
 }
 
 function growth(results: readonly Result[]): number | undefined {
-  const [big, small] = [16 * M, M].map(size => results.find(result => has(size)(result.case)));
+  const [big, small] = [4 * M, 256 * K].map(size => results.find(result => has(size)(result.case)));
   return big && small ? oursOf(big) / oursOf(small) : undefined;
 }
 
 function recompiled(run: Run): Figure[] {
   const most = new Map<string, number>();
   for (const {plan, report} of run.sessions) {
-    if (!report || !GPU.includes(plan.backend)) continue;
-    const name = backendName(plan);
+    if (report?.recompiled === undefined || !GPU.includes(plan.backend)) continue;
+    const name = plan.backend;
     most.set(name, Math.max(most.get(name) ?? 0, report.recompiled));
   }
   return [...most].map(([where, value]) => ({where, value}));
@@ -104,9 +99,20 @@ function recompiled(run: Run): Figure[] {
 function dispatches(row: RowName) {
   return (run: Run): Figure[] =>
     resultsOf(run, row, GPU).map(result => ({
-      where: `${backendName(result)} ${nameOf(result.case)}`,
+      where: `${result.backend} ${nameOf(result.case)}`,
       value: result.timings!['ours']!.counts.dispatches,
     }));
+}
+
+/** What tensors hold at most, by what they hold while the yardstick runs. */
+function peaks(...rows: RowName[]) {
+  return (run: Run): Figure[] =>
+    rows.flatMap(row =>
+      resultsOf(run, row, BACKENDS).map(({backend, case: each, timings}) => ({
+        where: `${backend} ${nameOf(each)}`,
+        value: timings!['ours']!.counts.peak / timings!['yardstick']!.counts.peak,
+      })),
+    );
 }
 
 /** Ours on the cpu backend over TensorFlow's kernel on one thread. */
@@ -143,12 +149,18 @@ export const GOALS: readonly Goal[] = [
     bound: {most: 2.5},
     figures: perBackend('sums', slowestOverFastest),
   },
-  {title: 'forward, time(16M) / time(1M)', bound: {most: 18}, figures: perBackend('forward', growth)},
-  {title: '1k elements: forward / relu', bound: {most: 1.3}, figures: over('forward', BACKENDS, has(K))},
+  {title: 'forward, time(4M) / time(256k)', bound: {most: 18}, figures: perBackend('forward', growth)},
+  {title: '1k elements: forward / relu, WebGPU', bound: {most: 1.2}, figures: over('forward', ['webgpu'], has(K))},
+  {title: '1k elements: forward / relu, WebGL', bound: {most: 1.5}, figures: over('forward', ['webgl'], has(K))},
+  {
+    title: '1k elements: forward / relu, cpu and wasm',
+    bound: {most: 1.3},
+    figures: over('forward', ['cpu', 'wasm'], has(K)),
+  },
   {title: 'programs compiled after the first step', bound: {most: 0}, figures: recompiled},
   {
     title: 'ops entry, min + gzip, kB',
-    bound: {most: 12},
+    bound: {most: 18},
     figures: ({entryBytes}) => (entryBytes === undefined ? [] : [{where: 'index', value: entryBytes / 1000}]),
   },
   {title: 'wasm, forward / relu', bound: {most: 4}, figures: over('forward', ['wasm'])},
@@ -173,16 +185,42 @@ export const GOALS: readonly Goal[] = [
   {title: 'a step of an activation quantizer / relu', bound: {most: 2.3}, figures: over('moving-range', GPU)},
   {title: 'a step of an activation quantizer: dispatches', bound: {most: 4}, figures: dispatches('moving-range')},
   {title: 'QAT step / float step, MobileNetV2 block', bound: {most: 1.2}, figures: over('step-block', GPU, any)},
-  {title: 'QAT step / float step, digit classifier', bound: {most: 1.2}, figures: over('step-digits', GPU, any)},
+  {title: 'minMax step / float step, digit classifier', bound: {most: 1.08}, figures: over('step-digits', GPU, any)},
+  {title: 'minMax step, digit classifier: dispatches', bound: {most: 560}, figures: dispatches('step-digits')},
+  {
+    title: 'step with learned ranges / float step, digit classifier, WebGPU',
+    bound: {most: 1.08},
+    figures: over('step-learned', ['webgpu'], any),
+  },
+  {
+    title: 'step with learned ranges / float step, digit classifier, WebGL',
+    bound: {most: 1.2},
+    figures: over('step-learned', ['webgl'], any),
+  },
+  {
+    title: 'step with learned ranges, digit classifier: dispatches',
+    bound: {most: 660},
+    figures: dispatches('step-learned'),
+  },
+  {title: "calibrate by 'minMax' / float predict", bound: {most: 1.3}, figures: over('mobile-min-max', BACKENDS, any)},
+  {title: "calibrate by 'mse' / float predict", bound: {most: 1.8}, figures: over('mobile-mse', BACKENDS, any)},
+  {
+    title: "calibrate by 'percentile' / float predict",
+    bound: {most: 1.8},
+    figures: over('mobile-percentile', BACKENDS, any),
+  },
+  {title: 'quantized predict / float predict', bound: {most: 1.15}, figures: over('mobile-predict', BACKENDS, any)},
+  {
+    title: 'peak of tensors while it calibrates / while the float model predicts',
+    bound: {most: 1.3},
+    figures: peaks('mobile-min-max', 'mobile-mse', 'mobile-percentile'),
+  },
 ];
 
 /** The cases of which TensorFlow's times are wanted. */
 export const TENSORFLOW_CASES: readonly Case[] = [
   {shape: [4 * M]},
-  ...casesOf(
-    ROWS.find(({name}) => name === 'gradient-per-channel')!,
-    [`${(4 * M) / 32}x32`],
-  ),
+  ROWS.find(({name}) => name === 'gradient-per-channel')!.cases[0]!,
 ];
 
 export function isMet({bound}: Goal, value: number): boolean {

@@ -8,11 +8,9 @@ import {contestantsOf} from './rows';
 /** What is to be measured in one go. */
 export interface Plan {
   readonly backend: string;
-  /** Whether WebGL holds tensors four to a texel. */
-  readonly packed: boolean;
   readonly row: RowName;
   readonly sizes?: readonly string[];
-  /** Rounds that are timed. */
+  /** Rounds that are timed at most. */
   readonly rounds: number;
 }
 
@@ -31,7 +29,6 @@ export interface Timing {
 
 export interface Result {
   readonly backend: string;
-  readonly packed: boolean;
   readonly row: RowName;
   readonly case: Case;
   /** What went wrong instead of the rest. */
@@ -40,12 +37,14 @@ export interface Result {
   /** ours / yardstick and composed / ours, within each round. */
   readonly overYardstick?: Spread;
   readonly composedOver?: Spread;
+  /** How many there were. */
+  readonly rounds?: number;
 }
 
 /** Measures every case of a row. */
 export async function measureRow(plan: Plan, probe: Probe, onCase: (done: number, of: number, name: string) => void) {
   const row = ROWS.find(({name}) => name === plan.row)!;
-  const cases = casesOf(row, plan.sizes);
+  const cases = casesOf(row, plan.backend, plan.sizes);
   const results: Result[] = [];
   for (const [done, each] of cases.entries()) {
     onCase(done, cases.length, nameOf(each));
@@ -55,15 +54,20 @@ export async function measureRow(plan: Plan, probe: Probe, onCase: (done: number
 }
 
 async function measureCase(plan: Plan, each: Case, probe: Probe): Promise<Result> {
-  const {backend, packed, row} = plan;
-  const about = {backend, packed, row, case: each};
+  const {backend, row} = plan;
+  const about = {backend, row, case: each};
   const contestants = await contestantsOf(row, each);
   const complaintsBefore = probe.complaints.length;
   try {
     await contestants.check();
-    const {ours, yardstick, composed, x} = contestants;
+    const {ours, yardstick, composed, prepare, x} = contestants;
     const copier = x && probe.copier?.(x);
-    const runners = {ours, yardstick, ...(composed && {composed}), ...(copier && {copy: copier.run})};
+    const runners = {
+      ours: {run: ours, prepare},
+      yardstick: {run: yardstick},
+      ...(composed && {composed: {run: composed}}),
+      ...(copier && {copy: {run: copier.run}}),
+    };
     // The device's clock counts what is started at once; a step waits in between.
     const times = await race(runners, plan.rounds, probe, x !== undefined);
     copier?.dispose();
@@ -83,63 +87,84 @@ async function measureCase(plan: Plan, each: Case, probe: Probe): Promise<Result
 const LONG_ENOUGH = 10;
 const MANY = 1000;
 
-async function sample(contestant: Contestant, runs: number, probe: Probe): Promise<number> {
+/** Rounds of every case, and of compositions, whose ratios are large; and those of either once a case has taken its time. */
+const ROUNDS = {least: 5, composed: 5, composedLate: 3};
+const LATE = 4000;
+
+interface Runner {
+  readonly run: Contestant;
+  readonly prepare?: Contestant | undefined;
+}
+
+async function sample({run, prepare}: Runner, runs: number, probe: Probe): Promise<number> {
+  // What is prepared holds for one run.
+  await prepare?.();
   await probe.finish();
   const start = performance.now();
-  for (let i = 0; i < runs; ++i) await contestant();
+  for (let i = 0; i < runs; ++i) await run();
   await probe.finish();
   return (performance.now() - start) / runs;
 }
 
-async function race(
-  contestants: Readonly<Record<string, Contestant>>,
-  rounds: number,
-  probe: Probe,
-  onDevice: boolean,
-) {
-  const names = Object.keys(contestants);
+async function race(runners: Readonly<Record<string, Runner>>, rounds: number, probe: Probe, onDevice: boolean) {
+  const names = Object.keys(runners);
   const longEnough = Math.max(LONG_ENOUGH, 10 * (await latency(probe)));
   const runs: Record<string, number> = {};
   const times: Record<string, number[]> = {};
   const counts: Record<string, Counts> = {};
   for (const name of names) {
-    counts[name] = await probe.count(contestants[name]!);
-    runs[name] = await warmUp(contestants[name]!, longEnough, probe);
+    const runner = runners[name]!;
+    await runner.prepare?.();
+    counts[name] = await probe.count(runner.run);
+    runs[name] = await warmUp(runner, longEnough, probe);
     times[name] = [];
   }
+  const start = performance.now();
+  const isLate = () => performance.now() - start > LATE;
+  const over = () => ratios(times['ours']!, times['yardstick']!);
   for (let round = 0; round < rounds; ++round) {
+    if (round >= ROUNDS.least && (isLate() || isSettled(over()))) break;
+    const isOver = round >= (isLate() ? ROUNDS.composedLate : ROUNDS.composed);
+    const racing = names.filter(name => !isOver || name === 'ours' || name === 'yardstick');
     // Another one begins each round, so that nobody always follows the same one.
-    for (let turn = 0; turn < names.length; ++turn) {
-      const name = names[(round + turn) % names.length]!;
-      times[name]!.push(await sample(contestants[name]!, runs[name]!, probe));
+    for (let turn = 0; turn < racing.length; ++turn) {
+      const name = racing[(round + turn) % racing.length]!;
+      times[name]!.push(await sample(runners[name]!, runs[name]!, probe));
     }
   }
   const timings: Record<string, Timing> = {};
   for (const name of names) {
-    const deviceMs = onDevice && name !== 'copy' ? await deviceTime(contestants[name]!, probe) : undefined;
+    const deviceMs = onDevice && name !== 'copy' ? await deviceTime(runners[name]!.run, probe) : undefined;
     const timing = {ms: spread(times[name]!), counts: counts[name]!};
     timings[name] = deviceMs === undefined ? timing : {...timing, deviceMs};
   }
   return {
     timings,
-    overYardstick: spread(ratios(times['ours']!, times['yardstick']!)),
+    rounds: times['ours']!.length,
+    overYardstick: spread(over()),
     ...(times['composed'] && {composedOver: spread(ratios(times['composed'], times['ours']!))}),
   };
 }
 
+/** Whether the middle half of ratios lies within a tenth of the median. */
+function isSettled(values: readonly number[]): boolean {
+  const sorted = [...values].sort((a, b) => a - b);
+  const quarter = sorted.length >> 2;
+  return sorted.at(-1 - quarter)! - sorted[quarter]! <= 0.1 * spread(values).median;
+}
+
 /** Runs until nothing is new any more, and finds how many runs make a sample. */
-async function warmUp(contestant: Contestant, longEnough: number, probe: Probe): Promise<number> {
-  await sample(contestant, 2, probe);
+async function warmUp(runner: Runner, longEnough: number, probe: Probe): Promise<number> {
   for (let runs = 1; ;) {
-    const milliseconds = (await sample(contestant, runs, probe)) * runs;
-    if (milliseconds >= longEnough || runs >= MANY) return runs;
+    const milliseconds = (await sample(runner, runs, probe)) * runs;
+    if (runner.prepare || milliseconds >= longEnough || runs >= MANY) return runs;
     runs = Math.min(MANY, runs * Math.max(2, Math.ceil(longEnough / Math.max(1, milliseconds))));
   }
 }
 
 /** How long the device takes to say that it is done with next to nothing. */
 async function latency(probe: Probe): Promise<number> {
-  const nothing = () => tf.dispose(tf.tidy(() => tf.add(tf.scalar(1), tf.scalar(2))));
+  const nothing = {run: () => tf.dispose(tf.tidy(() => tf.add(tf.scalar(1), tf.scalar(2))))};
   await sample(nothing, 1, probe);
   const times = [];
   for (let i = 0; i < 5; ++i) times.push(await sample(nothing, 1, probe));

@@ -13,10 +13,11 @@ import {sharesOf} from '../src/qat/distillation/learning_rate';
 import {outputsOf, Student} from '../src/qat/distillation/student';
 import {Training} from '../src/qat/distillation/training';
 import {lossFor} from '../src/qat/outputs/losses';
-import type {CallName, Case, ModelRowName} from './catalogue';
+import type {CallName, Case, ModelRowName, NetworkCallName} from './catalogue';
 import type {Contestant, Contestants} from './contestants';
 import {resident, values} from './data';
 import {MODELS} from './models';
+import {contestantsOfNetwork} from './network_rows';
 
 /** Models and a batch for them. */
 interface Setting {
@@ -54,7 +55,13 @@ function isCall(row: ModelRowName): row is CallName {
   return row in CALLS;
 }
 
-export async function contestantsOfModel(row: ModelRowName, {shape}: Case): Promise<Contestants> {
+function isOfNetwork(row: ModelRowName): row is NetworkCallName {
+  return !(row in MODELS);
+}
+
+export async function contestantsOfModel(row: ModelRowName, each: Case): Promise<Contestants> {
+  if (isOfNetwork(row)) return contestantsOfNetwork(row, each);
+  const {shape} = each;
   const {make, options, targets, loss} = MODELS[row];
   const float = make(shape.slice(1));
   const x = resident(values(tf.util.sizeFromShape([...shape]), 1), shape);

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import {initializers, input, type LayersModel, layers, model, type SymbolicTensor} from '@tensorflow/tfjs-layers';
 import {digitClassifier} from '../lab/digit_classifier';
 import type {QuantizeOptions} from '../src/entries/qat';
-import type {ModelRowName} from './catalogue';
+import type {ModelRowName, NetworkCallName} from './catalogue';
 import {values} from './data';
 
 /** MobileNetV2's block: expands the channels six times, filters each, shrinks back, and adds what it was given. */
@@ -59,7 +59,7 @@ const DIGITS: Model = {
 
 const FEW_BITS: Model = {...DIGITS, options: {weights: {numBits: 4}, activations: {numBits: 4}}};
 
-export const MODELS: Readonly<Record<ModelRowName, Model>> = {
+export const MODELS: Readonly<Record<Exclude<ModelRowName, NetworkCallName>, Model>> = {
   'step-block': {
     make: invertedResidual,
     loss: 'meanSquaredError',

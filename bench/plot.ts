@@ -2,7 +2,6 @@
 import * as Plot from '@observablehq/plot';
 import {COLORS, STYLE} from '../lab/plots';
 import {elementsOf, isFlat, K, M, ROWS, sizeName} from './catalogue';
-import {backendName} from './goals';
 import type {Run} from './results';
 
 /** Put here by whoever bundles the page. */
@@ -33,7 +32,7 @@ function pointsOf(run: Run, row: string): Point[] {
     .filter(result => result.row === row)
     .flatMap(result =>
       Object.entries(result.timings ?? {}).map(([who, {ms}]) => ({
-        panel: backendName(result),
+        panel: result.backend,
         who,
         elements: elementsOf(result.case),
         flat: isFlat(result.case),

@@ -12,6 +12,41 @@ export interface Counts {
   /** Bytes of all buffers or textures that the programs were given to read, and to write. */
   read: number;
   written: number;
+  /** Bytes that tensors held at most, beyond those that were there before. */
+  peak: number;
+}
+
+/** What tfjs's engine keeps of tensors' data, which its types hide. */
+interface EngineInternals {
+  readonly state: {readonly tensorInfo: WeakMap<object, {readonly bytes: number}>};
+  trackTensor: (tensor: tf.Tensor, backend: unknown) => void;
+  removeDataId: (dataId: object, backend: unknown) => void;
+}
+
+/**
+ * Watches tensors come and go until it is stopped; the peak is the bytes that they held at most. tf.memory() counts those of
+ * tensors that share their data, as a clone does, once for each.
+ */
+function watchTensors(): {stop(): void; peak(): number} {
+  const engine = tf.engine() as unknown as EngineInternals;
+  const [trackTensor, removeDataId] = [engine.trackTensor, engine.removeDataId];
+  const bytesOf = (dataId: object) => engine.state.tensorInfo.get(dataId)?.bytes ?? 0;
+  let [held, peak] = [0, 0];
+  engine.trackTensor = (tensor, backend) => {
+    const before = bytesOf(tensor.dataId);
+    Reflect.apply(trackTensor, engine, [tensor, backend]);
+    held += bytesOf(tensor.dataId) - before;
+    peak = Math.max(peak, held);
+  };
+  engine.removeDataId = (dataId, backend) => {
+    const before = bytesOf(dataId);
+    Reflect.apply(removeDataId, engine, [dataId, backend]);
+    held -= before - bytesOf(dataId);
+  };
+  return {
+    stop: () => void Object.assign(engine, {trackTensor, removeDataId}),
+    peak: () => peak,
+  };
 }
 
 export interface Probe {
@@ -51,12 +86,14 @@ class Tally {
     this.#counts = {dispatches: 0, read: 0, written: 0};
     this.#programs.clear();
     this.#counting = true;
+    const tensors = watchTensors();
     try {
       await run();
     } finally {
       this.#counting = false;
+      tensors.stop();
     }
-    return {...this.#counts, programs: this.#programs.size};
+    return {...this.#counts, programs: this.#programs.size, peak: tensors.peak()};
   };
 }
 

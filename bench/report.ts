@@ -1,26 +1,70 @@
 /** What was measured, in words: for the terminal, for RESULTS.md, and for the page of plots. */
 import Table from 'cli-table3';
-import {backendName, type Figure, type Goal, GOALS, isMet, worst} from './goals';
-import {elementsOf, nameOf, ROWS} from './catalogue';
+import {type Figure, type Goal, GOALS, isMet, worst} from './goals';
+import {elementsOf, isModelRow, nameOf, ROWS} from './catalogue';
 import type {Plan, Result, Spread, Timing} from './measure';
 import type {Run, Session} from './results';
 
-const HEAD = [
-  'shape',
-  'ours, ms',
-  'yardstick',
-  'composed',
-  'ours / yardstick',
-  'composed / ours',
-  'dispatches',
-  'programs',
-  'bytes read + written',
-  'GB/s',
-];
+/** A column of the tables of sessions. */
+interface Column {
+  readonly name: string;
+  readonly cell: (timings: Timings, result: Result) => string;
+}
+
+interface Timings {
+  readonly ours: Timing;
+  readonly yardstick: Timing;
+  readonly composed?: Timing;
+  readonly copy?: Timing;
+}
+
+const COLUMNS: Readonly<Record<'times' | 'composed' | 'counts' | 'bytes' | 'peak', readonly Column[]>> = {
+  times: [
+    {
+      name: 'ours, ms',
+      cell: ({ours}) => number(ours.ms.median) + (ours.deviceMs === undefined ? '' : ` (${number(ours.deviceMs)})`),
+    },
+    {name: 'yardstick', cell: ({yardstick}) => number(yardstick.ms.median)},
+    {name: 'ours / yardstick', cell: (_, {overYardstick}) => spreadText(overYardstick!)},
+    {name: 'rounds', cell: (_, {rounds}) => String(rounds)},
+  ],
+  composed: [
+    {name: 'composed', cell: ({composed}) => (composed ? number(composed.ms.median) : '–')},
+    {name: 'composed / ours', cell: (_, {composedOver}) => (composedOver ? spreadText(composedOver) : '–')},
+  ],
+  counts: [
+    {name: 'dispatches', cell: each(({counts}) => String(counts.dispatches))},
+    {name: 'programs', cell: each(({counts}) => String(counts.programs))},
+  ],
+  bytes: [
+    {
+      name: 'bytes read + written',
+      cell: (timings, result) => {
+        const bytes = (count: number) => number(count / elementsOf(result.case));
+        return each(({counts: {read, written}}) => `${bytes(read)}+${bytes(written)}`)(timings);
+      },
+    },
+    {
+      name: 'GB/s',
+      cell({ours, copy}, result) {
+        const copied = copy && (8 * elementsOf(result.case)) / copy.ms.median / 1e6;
+        return number(bandwidth(ours)) + (copied === undefined ? '' : ` of ${number(copied)}`);
+      },
+    },
+  ],
+  peak: [{name: 'peak of tensors, MB', cell: each(({counts}) => number(counts.peak / 1e6))}],
+};
+
+const OP_COLUMNS = [...COLUMNS.times, ...COLUMNS.composed, ...COLUMNS.counts, ...COLUMNS.bytes];
+const MODEL_COLUMNS = [...COLUMNS.times, ...COLUMNS.counts, ...COLUMNS.peak];
+
+function columnsOf({row}: Plan): readonly Column[] {
+  return isModelRow(row) ? MODEL_COLUMNS : OP_COLUMNS;
+}
 
 /** A figure of ours, and of the composition or, where there is none, of the yardstick. */
-function each({timings}: Result, text: (timing: Timing) => string): string {
-  return [timings!['ours']!, (timings!['composed'] ?? timings!['yardstick'])!].map(text).join(' : ');
+function each(text: (timing: Timing) => string) {
+  return ({ours, yardstick, composed}: Timings): string => [ours, composed ?? yardstick].map(text).join(' : ');
 }
 
 function number(value: number): string {
@@ -29,7 +73,7 @@ function number(value: number): string {
   return value.toFixed(Math.min(digits, 3));
 }
 
-function spreadText({median, min, max}: Spread): string {
+export function spreadText({median, min, max}: Spread): string {
   return `${median.toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)})`;
 }
 
@@ -38,35 +82,21 @@ function bandwidth({ms, counts: {read, written}}: Timing): number {
   return (read + written) / ms.median / 1e6;
 }
 
-function cellsOf(result: Result): string[] {
+function cellsOf(plan: Plan, result: Result): string[] {
   const name = nameOf(result.case);
   if (!result.timings) return [name, result.error ?? 'nothing was measured'];
-  const {ours, yardstick, composed, copy} = result.timings as Partial<Record<string, Timing>>;
-  const elements = elementsOf(result.case);
-  const bytes = ({counts}: Timing) => `${number(counts.read / elements)}+${number(counts.written / elements)}`;
-  const copied = copy && (8 * elements) / copy.ms.median / 1e6;
-  return [
-    name,
-    number(ours!.ms.median) + (ours!.deviceMs === undefined ? '' : ` (${number(ours!.deviceMs)})`),
-    number(yardstick!.ms.median),
-    composed ? number(composed.ms.median) : '–',
-    spreadText(result.overYardstick!),
-    result.composedOver ? spreadText(result.composedOver) : '–',
-    each(result, ({counts}) => String(counts.dispatches)),
-    each(result, ({counts}) => String(counts.programs)),
-    each(result, bytes),
-    number(bandwidth(ours!)) + (copied === undefined ? '' : ` of ${number(copied)}`),
-  ];
+  const timings = result.timings as unknown as Timings;
+  return [name, ...columnsOf(plan).map(({cell}) => cell(timings, result))];
 }
 
-function headOf({backend}: Plan): string[] {
-  const host = backend === 'cpu' || backend === 'wasm';
-  return HEAD.map(word => (host && word === 'dispatches' ? 'kernels' : word));
+function headOf(plan: Plan): string[] {
+  const host = plan.backend === 'cpu' || plan.backend === 'wasm';
+  return ['shape', ...columnsOf(plan).map(({name}) => (host && name === 'dispatches' ? 'kernels' : name))];
 }
 
 function titleOf({plan, host, report}: Session): string {
   const row = ROWS.find(({name}) => name === plan.row)!;
-  return `${row.title} (yardstick: ${row.yardstick}), ${backendName(plan)}: ${report?.renderer ?? ''}, ${host}`;
+  return `${row.title} (yardstick: ${row.yardstick}), ${plan.backend}: ${report?.renderer ?? ''}, ${host}`;
 }
 
 /** A session as a table for the terminal. */
@@ -75,8 +105,9 @@ export function tableOf(session: Session): string {
   if (!session.report) return `\n${title}\n  ${session.error ?? 'nothing was measured'}`;
   const table = new Table({head: headOf(session.plan), style: {head: [], border: [], compact: true}});
   for (const result of session.report.results) {
-    const [name, ...cells] = cellsOf(result);
-    table.push(result.timings ? [name!, ...cells] : [name!, {colSpan: HEAD.length - 1, content: cells[0]!}]);
+    const [name, ...cells] = cellsOf(session.plan, result);
+    const isWhole = result.timings !== undefined;
+    table.push(isWhole ? [name!, ...cells] : [name!, {colSpan: columnsOf(session.plan).length, content: cells[0]!}]);
   }
   return `\n${title}\n${table.toString()}`;
 }
@@ -123,7 +154,7 @@ export function goalTable(run: Run): string {
   return table.toString();
 }
 
-function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
@@ -157,8 +188,35 @@ ${markdownTable(['shape', 'forward', 'dx + dmin + dmax', 'relu'], rows)}
 `;
 }
 
+/** Steps of the digit classifier by 8 bits and the extremes of batches: TensorFlow's and ours. */
+function kerasText({keras, sessions}: Run): string {
+  if (!keras) return '';
+  const theirs = keras.steps.map(({how, float, quantized, ratio}) => [
+    `Keras and tfmot, ${how}`,
+    number(float.median),
+    number(quantized.median),
+    spreadText(ratio),
+  ]);
+  const ours = sessions
+    .flatMap(({report}) => report?.results ?? [])
+    .filter(({row, timings}) => row === 'step-digits' && timings)
+    .map(({backend, timings, overYardstick}) => [
+      `this package, trainOnBatch, ${backend}`,
+      number(timings!['yardstick']!.ms.median),
+      number(timings!['ours']!.ms.median),
+      spreadText(overYardstick!),
+    ]);
+  return `
+## A step of training beside TensorFlow ${keras.tensorflow} and tfmot ${keras.tfmot}
+
+The digit classifier, batch 64, Adam; quantized to 8 bits, with ranges from batches. Keras in graph mode on all cores; a step ends when its loss is read.
+
+${markdownTable(['', 'float, ms', 'quantized, ms', 'quantized / float'], [...theirs, ...ours])}
+`;
+}
+
 function sessionText(session: Session): string {
-  const rows = session.report?.results.map(cellsOf) ?? [];
+  const rows = session.report?.results.map(result => cellsOf(session.plan, result)) ?? [];
   const padded = rows.map(cells => headOf(session.plan).map((_, i) => cells[i] ?? ''));
   const body = session.report ? markdownTable(headOf(session.plan), padded) : (session.error ?? '');
   return `### ${titleOf(session)}\n\n${body}\n`;
@@ -172,19 +230,20 @@ Written by \`npm run bench -- --results\`; do not edit. The machine:
 
 ${machineText(run)}
 
-Each case was timed ${run.rounds} times after warm-up, ours, yardstick and composition in turn, until the device was done. Ratios are
-taken within a round: median (smallest–largest). A yardstick is the backend's own op on the same tensor: one memory pass. Where
+Each case was timed up to ${run.rounds} times after warm-up, ours, yardstick and, up to 5 times, the composition in turn, until the device was
+done. Ratios are taken within a round: median (smallest–largest). A yardstick is the backend's own op on the same tensor: one memory
+pass; or what the float model takes. Where
 GPU work is drawn on a CPU (SwiftShader, llvmpipe), times say nothing about a GPU; ratios and counts do.
 
 ## Goals
 
 ${markdownTable(['', 'goal', 'measured (worst case)'], goalRows(run))}
-${tensorflowText(run)}
+${tensorflowText(run)}${kerasText(run)}
 ## Everything
 
-Dispatches, different programs among them, and bytes per element are those of ours : composed (of what is done with a whole model: ours : yardstick),
-counted at the backend (on cpu and wasm: tfjs kernels). Bytes are those of the buffers or textures that programs were given. In brackets: ms on the device's own clock,
-where it has one. GB/s: bytes counted over time; on WebGPU next to a copy command of the same size.
+Dispatches, different programs among them, bytes per element and the peak of tensors are those of ours : composed (of what is done with a
+whole model: ours : yardstick), counted at the backend (on cpu and wasm: tfjs kernels). Bytes are those of the buffers or textures that programs were given. In brackets: ms on the device's own clock,
+where it has one. The peak is what tensors held at most beyond what there was before. GB/s: bytes counted over time; on WebGPU next to a copy command of the same size.
 
 ${run.sessions.map(sessionText).join('\n')}`;
 }

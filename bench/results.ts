@@ -1,5 +1,5 @@
 /** A run of the benchmark: the machine-readable file, and what reports are made of. */
-import type {Plan} from './measure';
+import type {Plan, Spread} from './measure';
 import type {Report} from './session';
 
 /** One plan, and what came of it. */
@@ -24,6 +24,19 @@ interface TensorFlowTimes {
   }[];
 }
 
+/** Steps of training the digit classifier, in milliseconds, and quantized / float within a round. */
+interface KerasTimes {
+  readonly tensorflow: string;
+  readonly tfmot: string;
+  readonly steps: readonly {
+    /** What trains: 'train_on_batch', 'tf.function'. */
+    readonly how: string;
+    readonly float: Spread;
+    readonly quantized: Spread;
+    readonly ratio: Spread;
+  }[];
+}
+
 /** All of a run of the benchmark: this is the machine-readable file. */
 export interface Run {
   readonly date: string;
@@ -33,4 +46,5 @@ export interface Run {
   readonly entryBytes?: number;
   readonly sessions: readonly Session[];
   readonly tensorflow?: TensorFlowTimes;
+  readonly keras?: KerasTimes;
 }

@@ -4,12 +4,11 @@ import type {Wrt} from '../kernels/op_table';
 import * as ops from '../src/entries/index';
 import {fakeQuantWithMovingRange, type MovingRangeOptions} from '../src/ops/range';
 import {type Agreement, checkAgreement, type Nearness} from './agreement';
-import type {Case, ModelRowName, RowName} from './catalogue';
+import {type Case, isModelRow, type ModelRowName, type RowName} from './catalogue';
 import * as composed from './composed';
 import type {Contestants} from './contestants';
 import {RANGE, ranges, resident, values} from './data';
 import {contestantsOfModel} from './model_rows';
-import {MODELS} from './models';
 
 type T = tf.Tensor;
 
@@ -194,12 +193,8 @@ const CONTESTS: Readonly<Record<Exclude<RowName, ModelRowName>, (operands: Opera
   }),
 };
 
-function isOfModel(row: RowName): row is ModelRowName {
-  return row in MODELS;
-}
-
 export async function contestantsOf(row: RowName, each: Case): Promise<Contestants> {
-  return isOfModel(row) ? contestantsOfModel(row, each) : opsOf(CONTESTS[row], each);
+  return isModelRow(row) ? contestantsOfModel(row, each) : opsOf(CONTESTS[row], each);
 }
 
 function opsOf(contestOf: (operands: Operands) => Contest, each: Case): Contestants {

@@ -19,27 +19,32 @@ import {
 const PARTS = fileURLToPath(new URL('parts.ts', import.meta.url));
 const PLOT = fileURLToPath(new URL('plot.ts', import.meta.url));
 const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url));
+const PERFORMANCE = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
 
 const BACKENDS = ['webgpu', 'webgl', 'cpu', 'wasm'];
+/** Of a case: what there may be at most, and what it takes at least. */
 const ROUNDS = 11;
+const LEAST_ROUNDS = 5;
 
 const HELP = `npm run bench -- [options]
 
 Times this package's ops against the backend's own relu (or its gradient, or max) and against the same op composed from
-tfjs ops: in one run, in turn, on the same tensors. Counts dispatches, programs and bytes at the backend. Prints tables and
-writes out/bench.json and out/bench.html (plots). webgpu and webgl run in a browser, cpu and wasm in Node.
+tfjs ops, and what it does with models against the float model: in one run, in turn, on the same tensors. Counts dispatches,
+programs and bytes. Prints tables and writes out/bench.json and out/bench.html (plots). webgpu and webgl run in a browser, cpu
+and wasm in Node.
 
-  --backend LIST   of webgpu, webgl (packed and unpacked), cpu, wasm (all)
+  --backend LIST   of webgpu, webgl, cpu, wasm (all)
   --browser NAME   chromium or firefox (chromium)
-  --op LIST        rows to measure: their names are in the error of a wrong one (all)
+  --op LIST        rows to measure: their names are in the error of a wrong one (all but those that take long)
   --sizes LIST     elements like 1k, 4M, 4000037, or shapes like 64x1024 (those of each row)
   --quick          few sizes: a look, not a result
-  --rounds N       timed rounds, at least 11 (11)
-  --tensorflow     also times TensorFlow's CPU kernels on one thread, on the same data (installs tensorflow-cpu once)
+  --rounds N       timed rounds of a case at most, 5 or more (11); fewer where they differ little or take long
+  --tensorflow     also times TensorFlow: its CPU kernels on one thread, on the same data, and a step of Keras and of tfmot
+                   (installs both once)
   --node           runs webgpu in Node, through npm webgpu (Dawn), on a GPU where there is one
   --json FILE      where to write what was measured (out/bench.json)
   --update         keeps what that file holds of other rows and backends, if it is of this machine
-  --results        also writes bench/RESULTS.md
+  --results        also writes bench/RESULTS.md, and its figures into docs/performance.md
   --help           this text
 `;
 
@@ -73,8 +78,8 @@ function checkOptions(options, {ROWS, shapeOf}) {
     options.op,
     ROWS.map(({name}) => name),
   );
-  if (!/^\d+$/.test(options.rounds) || Number(options.rounds) < ROUNDS) {
-    throw new UsageError(`--rounds takes integers from ${ROUNDS}, but not '${options.rounds}'.`);
+  if (!/^\d+$/.test(options.rounds) || Number(options.rounds) < LEAST_ROUNDS) {
+    throw new UsageError(`--rounds takes integers from ${LEAST_ROUNDS}, but not '${options.rounds}'.`);
   }
   if (options.node && options.backend?.some(name => name !== 'webgpu')) {
     throw new UsageError('--node is for webgpu; cpu and wasm run in Node anyway.');
@@ -86,16 +91,14 @@ function checkOptions(options, {ROWS, shapeOf}) {
   }
 }
 
-/** One plan for each row on each backend, WebGL in both of its layouts. */
+/** One plan for each row on each backend. */
 function plansOf({backend, op, sizes, quick, rounds, node}, {ROWS, casesOf}) {
-  const backends = node ? ['webgpu'] : (backend ?? BACKENDS);
-  const layouts = backends.flatMap(name => (name === 'webgl' ? [true, false] : [true]).map(packed => ({name, packed})));
   const chosen = sizes ?? (quick ? QUICK_SIZES : undefined);
-  const rows = ROWS.filter(row => (op?.includes(row.name) ?? true) && casesOf(row, chosen).length > 0);
-  return layouts.flatMap(({name, packed}) =>
+  const rows = ROWS.filter(({name, onRequest}) => op?.includes(name) ?? !onRequest);
+  return (node ? ['webgpu'] : (backend ?? BACKENDS)).flatMap(name =>
     rows
-      .filter(({backends}) => backends?.includes(name) ?? true)
-      .map(row => ({backend: name, packed, row: row.name, rounds: Number(rounds), ...(chosen && {sizes: chosen})})),
+      .filter(row => (row.backends?.includes(name) ?? true) && casesOf(row, name, chosen).length > 0)
+      .map(row => ({backend: name, row: row.name, rounds: Number(rounds), ...(chosen && {sizes: chosen})})),
   );
 }
 
@@ -160,13 +163,14 @@ async function builtBytes() {
 }
 
 async function timeTensorFlow({TENSORFLOW_CASES, RANGE, elementsOf, ranges, values}) {
-  const {timeTensorFlow: time} = await import('./tensorflow.mjs');
+  const {timeKeras, timeTensorFlow: time} = await import('./tensorflow.mjs');
   const cases = TENSORFLOW_CASES.map(({shape, axis}) => {
     const {min, max} = axis === undefined ? RANGE : ranges(shape[axis]);
     return axis === undefined ? {shape, min, max} : {shape, axis, min: [...min], max: [...max]};
   });
   const most = Math.max(...TENSORFLOW_CASES.map(elementsOf));
-  return time({cases, x: values(most, 1), dy: values(most, 2)});
+  const tensorflow = time({cases, x: values(most, 1), dy: values(most, 2)});
+  return {tensorflow, keras: timeKeras()};
 }
 
 /** A run with nothing measured, or with what an earlier one measured. */
@@ -182,7 +186,7 @@ async function beginRun({json, update, rounds}) {
 
 /** The run with a session, in place of an earlier one of the same row and backend. */
 function withSession(run, session) {
-  const keyOf = ({plan: {backend, packed, row}}) => `${backend} ${packed} ${row}`;
+  const keyOf = ({plan: {backend, row}}) => `${backend} ${row}`;
   return {...run, sessions: [...run.sessions.filter(each => keyOf(each) !== keyOf(session)), session]};
 }
 
@@ -198,6 +202,12 @@ async function writePlots(run, {bundleForPage}) {
   const inline = `<script type="module">${script.replaceAll('</script', '<\\/script')}</script>`;
   await mkdir(OUT, {recursive: true});
   await writeFile(join(OUT, 'bench.html'), `${head}<body><h1>Benchmark</h1>${inline}`);
+}
+
+/** RESULTS.md, and the tables of docs/performance.md that are made of it. */
+async function writeDocuments(run, {resultsText, performanceText}) {
+  await writeFile(RESULTS, resultsText(run));
+  await writeFile(PERFORMANCE, performanceText(run, await readFile(PERFORMANCE, 'utf8')));
 }
 
 function hasFailed({error, report}) {
@@ -216,12 +226,14 @@ async function measureAll(options, parts, pages) {
   } finally {
     await hosts.closeAll();
   }
-  if (options.tensorflow) run = {...run, tensorflow: await timeTensorFlow(parts)};
+  if (options.tensorflow) run = {...run, ...(await timeTensorFlow(parts))};
   run = {...run, entryBytes: await entryBytes()};
   console.log(`\n${parts.goalTable(run)}`);
   await Promise.all([writeJson(run, options), writePlots(run, pages)]);
-  if (options.results) await writeFile(RESULTS, parts.resultsText(run));
-  console.log(`Written: ${options.json}, ${join(OUT, 'bench.html')}${options.results ? ', bench/RESULTS.md' : ''}.`);
+  if (options.results) await writeDocuments(run, parts);
+  console.log(
+    `Written: ${options.json}, ${join(OUT, 'bench.html')}${options.results ? ', bench/RESULTS.md, docs/performance.md' : ''}.`,
+  );
 }
 
 async function main() {

@@ -11,8 +11,8 @@ import {compiledAfterFirstStep} from './recompiles';
 export interface Report {
   readonly results: readonly Result[];
   readonly renderer: string;
-  /** Programs compiled after the first step of a training loop with changing ranges and widths. */
-  readonly recompiled: number;
+  /** Programs compiled after the first step of a training loop with changing ranges and widths; of the row 'training'. */
+  readonly recompiled?: number;
   /** Whether times are also taken on the device's clock. */
   readonly deviceClock: boolean;
 }
@@ -21,10 +21,13 @@ export type OnCase = (done: number, of: number, name: string) => void;
 
 export async function runPlan(plan: Plan, onCase: OnCase): Promise<Report> {
   tf.enableProdMode();
-  tf.env().set('WEBGL_PACK', plan.packed);
   if (!(await openBackend(plan.backend))) throw new Error(`there is no ${plan.backend} backend here`);
   const opened = probe();
   const results = await measureRow(plan, opened, onCase);
-  const recompiled = await compiledAfterFirstStep(opened);
-  return {results, renderer: opened.renderer, recompiled, deviceClock: opened.deviceTime !== undefined};
+  return {
+    results,
+    renderer: opened.renderer,
+    deviceClock: opened.deviceTime !== undefined,
+    ...(plan.row === 'training' && {recompiled: await compiledAfterFirstStep(opened)}),
+  };
 }

@@ -14,7 +14,7 @@ import {PUBLISHED, scaled} from '../models/published';
 import {onWebGL, onWebGPU, readFile, setup} from '../support/environment';
 import {reloaded} from '../support/saved';
 import {needsTraining, scoped, skip} from '../support/scoped';
-import {waves} from '../tflite/mobilenet';
+import {waves} from '../../lab/mobilenet';
 import {run, stopRuntimes} from '../tflite/runtimes';
 
 /** GPUs add in another order in every program: their own runs of a graph differ as much. */

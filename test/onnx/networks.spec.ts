@@ -5,7 +5,7 @@ import {toONNX} from '../../src/entries/onnx';
 import {calibrate, quantizeModel} from '../../src/entries/qat';
 import {scoped} from '../support/scoped';
 import {loadDigits, trainedDigitModel} from '../tflite/digits';
-import {mobileNetV2, settleNorms, waves} from '../tflite/mobilenet';
+import {mobileNetV2, SMALL, settleNorms, waves} from '../../lab/mobilenet';
 import {NETWORKS, seedNetwork} from '../tflite/networks';
 import {check, run, RUNTIMES, stopRuntimes} from './runtimes';
 
@@ -72,7 +72,7 @@ describe('toONNX of a network', () => {
   }
 
   it('like MobileNet v2', async () => {
-    const model = mobileNetV2(32, true);
+    const model = mobileNetV2(32, SMALL);
     await settleNorms(model, waves(16, 32));
     // Of 125 scores, no one is far above the others.
     await expectTheSame(model, waves(16, 32), waves(4, 32, 100), false);

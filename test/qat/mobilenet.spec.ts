@@ -7,7 +7,7 @@ import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {calibrate, quantizeModel} from '../../src/entries/qat';
 import {onWebGL, onWebGPU, setup, valuesOf} from '../support/environment';
 import {needsTraining, scoped, skip} from '../support/scoped';
-import {mobileNetV2, settleNorms, waves} from '../tflite/mobilenet';
+import {mobileNetV2, SMALL, settleNorms, waves} from '../../lab/mobilenet';
 
 const SIZE = setup.backend === 'wasm' ? 224 : 32;
 const IMAGES = 6;
@@ -59,7 +59,7 @@ describe(`MobileNet v2 at ${SIZE}x${SIZE}`, () => {
   it('trains a step, and gives everything back', async () => {
     needsTraining();
     if (onWebGL) skip('takes half a minute, most of it to compile programs; WebGPU trains it');
-    const model = mobileNetV2(SIZE, true);
+    const model = mobileNetV2(SIZE, SMALL);
     const [x, y] = [waves(4, SIZE), tf.tidy(() => tf.oneHot([1, 2, 3, 4], 125).toFloat())];
     const before = tf.memory();
     const q = quantizeModel(model);

@@ -2,7 +2,7 @@
 import {calibrate, quantizeModel} from '../../src/entries/qat';
 import {toTFLite} from '../../src/entries/tflite';
 import {scoped} from '../support/scoped';
-import {mobileNetV2, settleNorms, waves} from './mobilenet';
+import {mobileNetV2, settleNorms, waves} from '../../lab/mobilenet';
 import {parse, run, stopRuntimes} from './runtimes';
 
 afterAll(stopRuntimes);

@@ -6,7 +6,7 @@ import {calibrate, quantizeModel} from '../../src/entries/qat';
 import {toTFLite} from '../../src/entries/tflite';
 import {sizeProblems} from '../../src/export/tflite/flat_model';
 import {scoped} from '../support/scoped';
-import {mobileNetV2} from './mobilenet';
+import {mobileNetV2} from '../../lab/mobilenet';
 import {Nodes} from './segments';
 import {parse, quantizedByLiteRt, run, type SchemaModel, stopRuntimes} from './runtimes';
 

@@ -8,7 +8,7 @@ import {importTypeScript} from '../../../scripts/page.mjs';
 import {slugOf} from '../markdown.mjs';
 import {placeOf} from './place.mjs';
 
-const HEADING = /^(.+) \(yardstick: (.+)\), (webgpu|webgl packed|webgl unpacked|cpu|wasm): /;
+const HEADING = /^(.+) \(yardstick: (.+)\), (webgpu|webgl|cpu|wasm): /;
 
 /** A table's rows as objects, by the names of its columns. */
 function rowsOf(text) {
@@ -58,7 +58,7 @@ function typical(rows) {
 }
 
 function ratios(rows, column) {
-  const points = typical(rows).flatMap(({op, backend, shape, row}) => {
+  const points = rows.flatMap(({op, backend, shape, row}) => {
     const spread = spreadOf(row[column]);
     return spread ? [{row: op, series: backend, shape, ...spread}] : [];
   });
@@ -77,8 +77,11 @@ function times(rows) {
 }
 
 export async function speedPage(markdown) {
-  const {shapeOf} = await importTypeScript(join(ROOT, 'bench/catalogue.ts'));
-  const rows = readSections(markdown, shapeOf);
+  const {isModelRow, ROWS, shapeOf} = await importTypeScript(join(ROOT, 'bench/catalogue.ts'));
+  const models = new Set(ROWS.filter(({name}) => isModelRow(name)).map(({title}) => title));
+  const all = readSections(markdown, shapeOf);
+  const rows = all.filter(({op}) => !models.has(op));
+  const ofModels = all.filter(({op}) => models.has(op));
   const ops = [...new Set(rows.map(({op}) => op))].filter(op => {
     const sizes = new Set(rows.filter(row => row.op === op).map(({elements}) => elements));
     return sizes.size > 2;
@@ -96,6 +99,11 @@ export async function speedPage(markdown) {
       'yardstick',
       "The time by that of the backend's own cheapest op on the same tensor; below 1 ours is the faster one.",
     ),
+    '### With models, against the float model',
+    placeOf(
+      'models',
+      'A step of training, or a call, by the time of what the float model takes: a step, or to predict the same images.',
+    ),
     '### By size',
     ...byOp.map(([name, op, [{yardstick}]]) =>
       placeOf(name, `${op[0].toUpperCase()}${op.slice(1)}: milliseconds by elements. Yardstick: ${yardstick}.`),
@@ -104,8 +112,9 @@ export async function speedPage(markdown) {
   return {
     markdown: markdown.replace(/^# .*$/m, '# Speed').replace('\n## Goals', `\n${plots}\n\n## Goals`),
     plots: {
-      composed: ratios(rows, 'composed / ours'),
-      yardstick: ratios(rows, 'ours / yardstick'),
+      composed: ratios(typical(rows), 'composed / ours'),
+      yardstick: ratios(typical(rows), 'ours / yardstick'),
+      models: ratios(ofModels, 'ours / yardstick'),
       ...Object.fromEntries(byOp.map(([name, , its]) => [name, times(its)])),
     },
   };

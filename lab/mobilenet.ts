@@ -1,7 +1,7 @@
 /** MobileNet v2 as Keras builds it, with weights from a seed and BatchNormalization's statistics from images. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import {reestimateBatchNorm} from '../../src/entries/qat';
+import {reestimateBatchNorm} from '../src/entries/qat';
 
 type Symbolic = tfl.SymbolicTensor;
 const {layers} = tfl;
@@ -51,12 +51,18 @@ function block(x: Symbolic, expansion: number, filters: number, strides: number)
   return strides === 1 && channels === filters ? (layers.add().apply([x, narrow]) as Symbolic) : narrow;
 }
 
-/**
- * 3.5 million weights, for images of `size` by `size` of three channels; or a small one of the same kinds of blocks, each
- * there once or, where it adds to what it is given, twice, and all an eighth as wide.
- */
-export function mobileNetV2(size: number, small = false): tfl.LayersModel {
-  const wide = (channels: number) => (small ? channels / 8 : channels);
+/** How much of the network there is: the share of its channels, and how often each block is there at most. */
+export interface Extent {
+  readonly width?: number;
+  readonly repeats?: number;
+}
+
+/** Of all kinds of blocks, each there once or, where it adds to what it is given, twice. */
+export const SMALL: Extent = {width: 1 / 8, repeats: 2};
+
+/** For images of `size` by `size` of three channels: 3.5 million weights, or what `extent` leaves of them. */
+export function mobileNetV2(size: number, {width = 1, repeats = Infinity}: Extent = {}): tfl.LayersModel {
+  const wide = (channels: number) => channels * width;
   seed = 0;
   const image = tfl.input({shape: [size, size, 3], name: 'image'});
   const first = (padding: 'same' | 'valid') =>
@@ -70,8 +76,7 @@ export function mobileNetV2(size: number, small = false): tfl.LayersModel {
     });
   let x = clamped(strided(image, first, 2));
   for (const [expansion, filters, count, strides] of BLOCKS) {
-    const times = small ? Math.min(2, count) : count;
-    for (let i = 0; i < times; ++i) x = block(x, expansion, wide(filters), i === 0 ? strides : 1);
+    for (let i = 0; i < Math.min(count, repeats); ++i) x = block(x, expansion, wide(filters), i === 0 ? strides : 1);
   }
   const features = clamped(apply(pointwise(wide(1280)), x));
   const pooled = apply(layers.globalAveragePooling2d({dataFormat: 'channelsLast'}), features);
