@@ -8,8 +8,10 @@
 import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
 import {type Device, gradientOutputs, type View} from '../device';
+import {host} from '../cpu';
 import {OBSERVERS} from '../observe';
 import {gridsPart} from './grids';
+import {histogram} from './histogram';
 import {type Part, partOf} from './part';
 import {eachTexel, type PartsFor, reduceChannels, type Subject} from './passes';
 import {dispatch} from './program';
@@ -53,15 +55,16 @@ export function webgl(backend: MathBackendWebGL): Device {
         side => eachTexel(backend, 'straightThrough', subject(), partsFor(side)),
       );
     },
-    measure(x, view) {
+    measure(x, view, strict) {
       const shared = partOf({
-        defines: view.rangeShape.length === 0 ? {PER_TENSOR: ''} : {},
+        defines: {STRICT: String(strict), ...(view.rangeShape.length === 0 && {PER_TENSOR: ''})},
         uniforms: {infinity: ['float', [Infinity]]},
       });
       const out = {shape: [2, ...view.rangeShape], packed: true, intermediate: true};
       const programs = ['measure', 'measurePartials'] as const;
       return reduceChannels(backend, programs, subjectOf(x, view), () => [], shared, [out])[0]!;
     },
+    histogram: (x, extremes) => histogram(backend, x, extremes) ?? host(backend).histogram(x, extremes),
     observe(measured, moving, {channels, rangeShape}, {observer, rate, debias, ratio}) {
       const [batch, before] = [textureOf(backend, measured, false), textureOf(backend, moving, false)];
       const part = partOf({

@@ -5,6 +5,7 @@ import boundsText from '../../shaders/webgl/bounds.glsl';
 import deriveGridsText from '../../shaders/webgl/derive_grids.glsl';
 import fragmentText from '../../shaders/webgl/fragment.glsl';
 import gridsText from '../../shaders/webgl/grids.glsl';
+import histogramCodesText from '../../shaders/webgl/histogram_codes.glsl';
 import measureText from '../../shaders/webgl/measure.glsl';
 import measurePartialsText from '../../shaders/webgl/measure_partials.glsl';
 import observeText from '../../shaders/webgl/observe.glsl';
@@ -32,6 +33,7 @@ const PROGRAMS = {
   sumPartials: [...PARTIALS, sumPartialsText],
   measure: [fragmentText, stridedLoopText, measureText],
   measurePartials: [...PARTIALS, measurePartialsText],
+  histogramCodes: [fragmentText, histogramCodesText],
   observe: [fragmentText, observeText],
 };
 
