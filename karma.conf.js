@@ -1,5 +1,5 @@
 // The specs in a browser, on one backend:
-//   npx karma start --browsers TestChromium --backend webgpu [--specs golden] [--grep TEXT] [--gpu] [--verbose]
+//   npx karma start --browsers TestChromium --backend webgpu [--specs golden] [--grep TEXT] [--minified] [--gpu] [--verbose]
 // scripts/test.mjs runs all of them; it reads the results from the file that RESULTS names.
 const fs = require('node:fs');
 const path = require('node:path');
@@ -31,9 +31,9 @@ module.exports = async config => {
   const {path: program, env} = await findBrowser(isFirefox ? 'firefox' : 'chromium');
   process.env[isFirefox ? 'FIREFOX_BIN' : 'CHROME_BIN'] = program;
   Object.assign(process.env, env);
-  const {part, specs: only, grep} = config;
+  const {part, specs: only, grep, minified} = config;
   const bundle = path.join(__dirname, '.cache', 'test', `${[browser, backend, part].filter(Boolean).join('-')}.mjs`);
-  await bundleSpecs('browser', bundle, {only, part});
+  await bundleSpecs('browser', bundle, {only, part, minified});
 
   config.set({
     basePath: __dirname,

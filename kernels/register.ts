@@ -45,7 +45,13 @@ const ROWS = [
 ] as readonly OpRow<unknown>[];
 
 /** Registers every op for a backend, unless a copy of this package has done so before. */
-function registerOps(backendName: string, deviceOf: DeviceOf): void {
+function registerOps(backendName: string, make: DeviceOf): void {
+  const devices = new WeakMap<object, Device>();
+  const deviceOf = (backend: KernelBackend) => {
+    let device = devices.get(backend);
+    if (!device) devices.set(backend, (device = make(backend)));
+    return device;
+  };
   for (const {kernelName, kernel} of ROWS) {
     if (getKernel(kernelName, backendName)) continue;
     registerKernel({

@@ -2,7 +2,7 @@
 import {readdirSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {build} from 'esbuild';
-import {esbuildShaders} from './shader_text.mjs';
+import {esbuildMinifiedShaders, esbuildShaders} from './shader_text.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
@@ -10,7 +10,7 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const LAST = 'ops/device_lost.spec.ts';
 
 /** These talk to runtimes in other processes, or read sources. */
-const IN_NODE_ONLY = /^((docs|inference|onnx|site|tflite)\/|rooms)/;
+const IN_NODE_ONLY = /^((docs|inference|onnx|site|tflite)\/|rooms|shaders)/;
 
 /**
  * The parts in which specs run in browsers, by names of files. Those of layers, and of whole models that train, take minutes
@@ -34,10 +34,10 @@ function isLeftOut(file, part) {
 /**
  * @param {'node' | 'browser'} platform
  * @param {string} outfile
- * @param {{only?: string, part?: 'files' | 'kernels' | 'layers' | 'models'}} selection - the files whose names contain `only`, of one part;
- * all by default
+ * @param {{only?: string, part?: 'files' | 'kernels' | 'layers' | 'models', minified?: boolean}} selection - the files whose names
+ * contain `only`, of one part; all by default. `minified` is for shaders as users get them.
  */
-export async function bundleSpecs(platform, outfile, {only = '', part} = {}) {
+export async function bundleSpecs(platform, outfile, {only = '', part, minified = false} = {}) {
   const specs = readdirSync(`${ROOT}/test`, {recursive: true}).filter(
     file => file.endsWith('.spec.ts') && file !== LAST && (platform === 'node' || !isLeftOut(file, part)),
   );
@@ -50,7 +50,7 @@ export async function bundleSpecs(platform, outfile, {only = '', part} = {}) {
     platform,
     mainFields: ['module', 'main'],
     external: ['node:*'],
-    plugins: [esbuildShaders],
+    plugins: [minified ? esbuildMinifiedShaders : esbuildShaders],
     sourcemap: 'inline',
     target: 'es2022',
     logLevel: 'error',

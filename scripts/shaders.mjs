@@ -10,11 +10,14 @@ const SHADERS = fileURLToPath(new URL('../shaders/', import.meta.url));
 /** Good names that trip a parser: one takes an old keyword for its own, the other looks names up in a plain object. */
 const TRIPPING = /\b(block|valueOf)\b/g;
 
+/** What kernels/webgpu/lanes.ts makes a vector or a single value. */
+const WIDE = /\b(LANE|CHANNEL)(?=<)/g;
+
 const CHECKS = {
   '.glsl': text => {
     for (const source of readings(text)) parse(`precision highp float;${source}`, {quiet: true});
   },
-  '.wgsl': text => new WgslParser().parse(text),
+  '.wgsl': text => new WgslParser().parse(text.replace(WIDE, 'vec4')),
 };
 
 /** Parses every file of a folder and of those in it; throws an error that names each file that is not a shader. */

@@ -31,9 +31,10 @@ if (error) {
   process.exit(1);
 }
 
+// In hexadecimal, which compresses to 1.1 kB: in base64, where bytes lie across letters, to 1.6.
 const text = `/** Made from quantize.ts by \`npm run build:simd\`. */
-export const WASM_BASE64 =
-  '${Buffer.from(files.get('out.wasm')).toString('base64')}';
+export const WASM_HEX =
+  '${Buffer.from(files.get('out.wasm')).toString('hex')}';
 `;
 if (!process.argv.includes('--check')) writeFileSync(`${folder}binary.ts`, text);
 else if (readFileSync(`${folder}binary.ts`, 'utf8') !== text) {

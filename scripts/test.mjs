@@ -103,9 +103,11 @@ function commandOf({place, backend, part}) {
   if (place === 'site') return ['node', 'test/site/run.mjs', '--built', '--browser', backend, ...only];
   const browser = place === 'chromium' ? 'TestChromium' : 'TestFirefox';
   const display = place === 'firefox' ? displayPrefix() : [];
+  // One of the two has the shaders as users get them, the other as they are written.
+  const minified = place === 'firefox' ? ['--minified'] : [];
   const gpu = options.gpu ? ['--gpu'] : [];
   const karma = ['node_modules/karma/bin/karma', 'start', 'karma.conf.js', '--browsers', browser];
-  return [...display, 'node', ...karma, '--backend', backend, '--part', part, ...only, ...gpu];
+  return [...display, 'node', ...karma, '--backend', backend, '--part', part, ...minified, ...only, ...gpu];
 }
 
 async function runConfiguration(configuration) {

@@ -17,9 +17,13 @@ export function partOf(part: Partial<Part>): Part {
 }
 
 export function joinParts(parts: readonly Part[]): Part {
-  const joined = <Name extends keyof Part>(name: Name) =>
-    Object.assign({}, ...parts.map(part => part[name])) as Part[Name];
-  return {defines: joined('defines'), inputs: joined('inputs'), uniforms: joined('uniforms')};
+  const joined = {defines: {}, inputs: {}, uniforms: {}};
+  for (const {defines, inputs, uniforms} of parts) {
+    Object.assign(joined.defines, defines);
+    Object.assign(joined.inputs, inputs);
+    Object.assign(joined.uniforms, uniforms);
+  }
+  return joined;
 }
 
 /** As the preprocessor of GLSL wants them. */

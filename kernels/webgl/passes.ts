@@ -3,7 +3,7 @@ import {type TensorInfo, util} from '@tensorflow/tfjs-core';
 import type {MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
 import type {View} from '../device';
 import {dataPart, outputLike, raggedPart, type Raster, type TexelView, texelViewOf, texelViewPart} from './layout';
-import {type Part, partOf} from './part';
+import {joinParts, type Part, partOf} from './part';
 import {dispatch, type Output, type ProgramName} from './program';
 import {loopPart, planOf, planPart} from './reductions';
 import {type TensorTexture, textureOf} from './textures';
@@ -28,6 +28,48 @@ function dataParts({textures}: Subject, texelView: TexelView, raster: Raster): P
   return Object.entries(textures).map(([name, input]) => dataPart(name, input, texelView, raster));
 }
 
+/** How a program goes through every texel of a subject: all that its textures' contents have no part in. */
+interface Placement {
+  readonly texelView: TexelView;
+  readonly raster: Raster;
+  readonly out: Output;
+  readonly part: Part;
+}
+
+const placements = new Map<string, Placement>();
+
+/** So many are kept, then none, lest shapes that never come again fill the memory. */
+const MOST_PLACEMENTS = 1000;
+
+/** Kept, as to find one takes a small tensor longer than to be drawn. */
+function placementOf(subject: Subject): Placement {
+  const {shape, view, textures} = subject;
+  let key = `${shape.join()} ${view.channels} ${view.inner}`;
+  for (const name in textures) {
+    const {packed, width, height, start} = textures[name]!;
+    key += ` ${name} ${packed} ${width} ${height} ${start}`;
+  }
+  let placement = placements.get(key);
+  if (!placement) {
+    if (placements.size === MOST_PLACEMENTS) placements.clear();
+    placements.set(key, (placement = newPlacement(subject)));
+  }
+  return placement;
+}
+
+function newPlacement(subject: Subject): Placement {
+  const {shape, view} = subject;
+  const lead = leadOf(subject);
+  const texelView = texelViewOf(lead.packed, shape, view);
+  const {out, raster} = outputLike(lead, shape);
+  const parts = [
+    texelViewPart(texelView, raster.width),
+    raggedPart(texelView),
+    ...dataParts(subject, texelView, raster),
+  ];
+  return {texelView, raster, out, part: {...joinParts(parts), inputs: {}}};
+}
+
 /** Runs a program over every texel, into the same layout. */
 export function eachTexel(
   backend: MathBackendWebGL,
@@ -35,22 +77,10 @@ export function eachTexel(
   subject: Subject,
   partsFor: PartsFor,
 ): TensorInfo {
-  const {shape, view} = subject;
-  const lead = leadOf(subject);
-  const texelView = texelViewOf(lead.packed, shape, view);
-  const {out, raster} = outputLike(lead, shape);
-  const made = dispatch(
-    backend,
-    program,
-    [
-      texelViewPart(texelView, raster.width),
-      raggedPart(texelView),
-      ...dataParts(subject, texelView, raster),
-      ...partsFor(texelView, raster),
-    ],
-    out,
-  );
-  return {...made, shape: [...shape]};
+  const {texelView, raster, out, part} = placementOf(subject);
+  const inputs = partOf({inputs: subject.textures});
+  const made = dispatch(backend, program, [part, inputs, ...partsFor(texelView, raster)], out);
+  return {...made, shape: [...subject.shape]};
 }
 
 /** Reduces every channel in one strided loop, and a second pass for each output. `shared` is a part of both passes. */

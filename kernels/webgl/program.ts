@@ -47,31 +47,45 @@ export interface Output {
   readonly intermediate?: boolean;
 }
 
-function codeOf(program: ProgramName, directives: readonly string[]): string {
-  const name = [program, ...directives].join();
-  return namedCode(name, () => [...directives, quantizeText, texelsText, ...PROGRAMS[program]].join('\n'));
-}
-
 /** A program as tfjs wants it. Named, so that profiles tell it from others. */
 class QuantizationProgram implements GPGPUProgram {
   readonly variableNames: string[];
   readonly customUniforms: {name: string; type: Uniform}[];
-  readonly outputShape: number[];
+  outputShape: number[] = [];
   readonly userCode: string;
   readonly packedOutput: boolean;
   /** Tells tfjs to take the texture's shape from us. */
   readonly outPackingScheme?: NonNullable<GPGPUProgram['outPackingScheme']>;
   /** tfjs's cache then tells programs apart by rank, not by shape. */
   readonly enableShapeUniforms = true;
+  /** In place of tfjs's, if it is to derive the grid. */
+  readonly vertexShader: WebGLShader | undefined;
 
-  constructor(name: ProgramName, {defines, inputs, uniforms}: Part, out: Output) {
-    this.userCode = codeOf(name, directivesOf({...defines, ...(out.packed && {PACKED_OUTPUT: ''})}));
+  constructor(gl: WebGLRenderingContext, key: string, name: ProgramName, part: Part, out: Output) {
+    const {defines, inputs, uniforms} = part;
+    const directives = directivesOf({...defines, ...(out.packed && {PACKED_OUTPUT: ''})});
+    this.userCode = namedCode(key, () => [...directives, quantizeText, texelsText, ...PROGRAMS[name]].join('\n'));
     this.variableNames = Object.keys(inputs);
     this.customUniforms = Object.entries(uniforms).map(([name, [type]]) => ({name, type}));
-    this.outputShape = [...out.shape];
     this.packedOutput = out.packed;
     if (out.texelShape) this.outPackingScheme = DENSE;
+    if (usesVertexGrid(part)) this.vertexShader = vertexShaderOf(gl, part);
   }
+}
+
+const made = new WeakMap<WebGLRenderingContext, Map<string, QuantizationProgram>>();
+
+/** Made once, as to put its code's name together at every run would take as long as the rest of a small tensor's run. */
+function programOf(gl: WebGLRenderingContext, name: ProgramName, part: Part, out: Output): QuantizationProgram {
+  let key: string = out.texelShape ? `${name},dense` : name;
+  for (const define in part.defines) key += `,${define} ${part.defines[define]!}`;
+  if (out.packed) key += ',PACKED_OUTPUT';
+  let programs = made.get(gl);
+  if (!programs) made.set(gl, (programs = new Map<string, QuantizationProgram>()));
+  let program = programs.get(key);
+  if (!program) programs.set(key, (program = new QuantizationProgram(gl, key, name, part, out)));
+  program.outputShape = [...out.shape];
+  return program;
 }
 
 /** A 0 that no compiler knows: see `rounded` in shaders/webgl/quantize.glsl. */
@@ -86,19 +100,18 @@ export function dispatch(
 ): TensorInfo {
   const part = joinParts([OPAQUE_ZERO, ...parts]);
   const {gpgpu} = backend;
+  const program = programOf(gpgpu.gl, name, part, out);
   const textures = Object.values(part.inputs);
-  const values = Object.values(part.uniforms).map(([, value]) => [...value]);
-  const texelShape = out.texelShape && ([...out.texelShape] as [number, number]);
-  const run = (inputs: TensorInfo[]) => {
-    const program = new QuantizationProgram(name, part, out);
-    return backend.runWebGLProgram(program, inputs, 'float32', values, out.intermediate ?? false, texelShape);
-  };
+  const values = Object.values(part.uniforms).map(([, value]) => value as number[]);
+  const texelShape = out.texelShape as [number, number] | undefined;
+  const run = (inputs: TensorInfo[]) =>
+    backend.runWebGLProgram(program, inputs, 'float32', values, out.intermediate ?? false, texelShape);
   try {
+    const {vertexShader} = program;
     return withRawTextures(
       backend,
       textures.map(({data}) => data),
-      inputs =>
-        usesVertexGrid(part) ? withVertexShader(gpgpu, vertexShaderOf(gpgpu.gl, part), () => run(inputs)) : run(inputs),
+      inputs => (vertexShader ? withVertexShader(gpgpu, vertexShader, () => run(inputs)) : run(inputs)),
     );
   } finally {
     for (const {temporary} of textures) if (temporary) backend.disposeIntermediateTensorInfo(temporary);

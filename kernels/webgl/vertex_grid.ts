@@ -24,20 +24,22 @@ export function usesVertexGrid({defines}: Part): boolean {
   return 'VERTEX_GRID' in defines;
 }
 
-const compiled = new WeakMap<WebGLRenderingContext, Map<string, WebGLShader>>();
-
 /** The vertex shader that derives the grid of a program's range. */
 export function vertexShaderOf(gl: WebGLRenderingContext, {defines, inputs, uniforms}: Part): WebGLShader {
   const samplers = Object.keys(inputs).map(name => `uniform sampler2D ${name};`);
   const others = Object.entries(uniforms).map(([name, [type]]) => `uniform ${type} ${name};`);
-  const declarations = [PRELUDE, ...directivesOf(defines), ...samplers, ...others].join('\n');
-  const known = compiled.get(gl) ?? new Map<string, WebGLShader>();
-  compiled.set(gl, known);
-  const found = known.get(declarations);
-  if (found) return found;
+  const texts = [
+    PRELUDE,
+    ...directivesOf(defines),
+    ...samplers,
+    ...others,
+    quantizeText,
+    texelsText,
+    boundsText,
+    vertexText,
+  ];
   const shader = gl.createShader(gl.VERTEX_SHADER)!;
-  gl.shaderSource(shader, [declarations, quantizeText, texelsText, boundsText, vertexText].join('\n'));
+  gl.shaderSource(shader, texts.join('\n'));
   gl.compileShader(shader);
-  known.set(declarations, shader);
   return shader;
 }

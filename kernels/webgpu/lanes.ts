@@ -17,7 +17,7 @@ export function widthOf({channels, inner}: View): Width {
 
 /** quantize.wgsl for this width. */
 export function arithmetic(width: Width): string {
-  return quantize.replace(/^alias (\w+) = vec4<(\w+)>;$/gm, (line, name: string, type: string) =>
-    (name.startsWith('Lane') ? width.lanes : width.channels) === 4 ? line : `alias ${name} = ${type};`,
+  return quantize.replace(/(LANE|CHANNEL)<(\w+)>/g, (_, each: string, type: string) =>
+    (each === 'LANE' ? width.lanes : width.channels) === 4 ? `vec4<${type}>` : type,
   );
 }

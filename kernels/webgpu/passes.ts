@@ -26,12 +26,15 @@ function dispatchOf(
   width: Width,
   loop: StridedLoop,
 ): Omit<Dispatch, 'components' | 'shape'> {
-  const definitions = Object.entries(constants).map(([constant, value]) => `const ${constant} = ${value};\n`);
-  const lanes = width.lanes === width.channels ? lanesOwn : lanesShared;
+  const code = () => {
+    const definitions = Object.entries(constants).map(([constant, value]) => `const ${constant} = ${value};\n`);
+    const lanes = width.lanes === width.channels ? lanesOwn : lanesShared;
+    return [arithmetic(width), ...definitions, stridedLoopText, lanes, grids?.code, body].join('\n');
+  };
   const inputs = Object.entries(tensors).map(([input, tensor]) => ({name: input, tensor, components: width.lanes}));
   return {
     key: [name, width.lanes, width.channels, ...Object.values(constants), grids?.key].join('_'),
-    code: () => [arithmetic(width), ...definitions, stridedLoopText, lanes, grids?.code, body].join('\n'),
+    code,
     inputs: [...inputs, ...(grids?.inputs ?? [])],
     uniforms: {...loopUniforms(loop), ...grids?.uniforms},
     threads: loop.threads,

@@ -1,7 +1,7 @@
 /** Programs, and how they are run. */
 import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {WebGPUBackend, WebGPUProgram} from '@tensorflow/tfjs-backend-webgpu';
-import {flat} from './tfjs_internals';
+import {flat, gapless} from './tfjs_internals';
 
 /** Uniforms by name: the type in WGSL and the value. */
 export type Uniforms = Readonly<Record<string, readonly ['u32' | 'f32', number]>>;
@@ -36,11 +36,11 @@ class QuantizationProgram implements WebGPUProgram {
   readonly outputComponent: number;
   readonly variableNames: string[];
   readonly variableComponents: number[];
-  readonly uniforms: string;
   dispatch: [number, number, number];
   shaderKey: string;
   readonly getUserCode: () => string;
   readonly atomic: boolean;
+  readonly #uniforms: Uniforms;
 
   constructor({key, code, inputs, uniforms, threads, components, addsTo}: Dispatch) {
     this.shaderKey = `quantization_${key}`;
@@ -49,17 +49,28 @@ class QuantizationProgram implements WebGPUProgram {
     this.variableNames = inputs.map(({name}) => name);
     this.variableComponents = inputs.map(input => input.components);
     this.outputComponent = components;
-    this.uniforms = Object.entries(uniforms).reduce((text, [name, [type]]) => `${text}${name} : ${type}, `, '');
+    this.#uniforms = uniforms;
     this.dispatch = [Math.ceil(threads / WORKGROUP_SIZE), 1, 1];
   }
+
+  /** Asked for when it is compiled. */
+  get uniforms(): string {
+    return Object.entries(this.#uniforms).reduce((text, [name, [type]]) => `${text}${name} : ${type}, `, '');
+  }
+}
+
+const FLOAT = new Float32Array(1);
+const BITS = new Uint32Array(FLOAT.buffer);
+
+function bitsOf(value: number): number {
+  FLOAT[0] = value;
+  return BITS[0]!;
 }
 
 export function run(backend: WebGPUBackend, dispatch: Dispatch): TensorInfo {
   const output = dispatch.addsTo ?? backend.makeTensorInfo([...dispatch.shape], 'float32');
-  const uniforms = Object.values(dispatch.uniforms).map(([type, value]) => ({
-    type: type === 'u32' ? 'uint32' : 'float32',
-    data: [value],
-  }));
+  const values = Object.values(dispatch.uniforms).map(([type, value]) => (type === 'u32' ? value : bitsOf(value)));
+  const uniforms = gapless(values, dispatch.inputs.length);
   const inputs = dispatch.inputs.map(({tensor}) => flat(tensor));
   backend.runWebGPUProgram(new QuantizationProgram(dispatch), inputs, output.dtype, uniforms, flat(output));
   return output;

@@ -16,3 +16,16 @@ import type {TensorInfo} from '@tensorflow/tfjs-core';
 export function flat({dataId, dtype}: TensorInfo): TensorInfo {
   return {dataId, dtype, shape: []};
 }
+
+/**
+ * Values of four bytes as uniforms that lie one after the other, in few pieces: tfjs makes an array of each. It puts two at a
+ * multiple of 8 bytes and four at one of 16, behind 8 bytes of its own and 8 for each flat tensor, the output among them:
+ * makeUniforms and recordAndSubmit in backend_webgpu.js.
+ */
+export function gapless(values: readonly number[], inputs: number): {type: string; data: number[]}[] {
+  const pieces = [];
+  for (let from = 0, to = inputs % 2 === 0 ? 4 : 2; from < values.length; from = to, to += 4) {
+    pieces.push({type: 'uint32', data: values.slice(from, to)});
+  }
+  return pieces;
+}

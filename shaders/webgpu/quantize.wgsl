@@ -1,16 +1,16 @@
 // TensorFlow's quantization arithmetic: kernels/grid.ts function for function; the reasons stand there.
 //
 // A thread takes `Lanes` of a tensor at a time. Where every lane has a channel of its own, `Channels` is as wide;
-// where the lanes share one, it is a single value. kernels/webgpu narrows these aliases; nothing else depends on
-// a width. No min, max or clamp of WGSL: they lose NaN, comparisons keep it. What is read becomes Lanes by a conversion:
+// where the lanes share one, it is a single value. kernels/webgpu says how wide LANE and CHANNEL are; nothing else depends
+// on a width. No min, max or clamp of WGSL: they lose NaN, comparisons keep it. What is read becomes Lanes by a conversion:
 // tfjs's cast of integers to float32 leaves them integers in the buffer.
 
-alias Lanes = vec4<f32>;
-alias LaneMask = vec4<bool>;
-alias Channels = vec4<f32>;
-alias ChannelMask = vec4<bool>;
-alias LaneBits = vec4<u32>;
-alias ChannelBits = vec4<u32>;
+alias Lanes = LANE<f32>;
+alias LaneMask = LANE<bool>;
+alias Channels = CHANNEL<f32>;
+alias ChannelMask = CHANNEL<bool>;
+alias LaneBits = LANE<u32>;
+alias ChannelBits = CHANNEL<u32>;
 
 struct Levels {
   qmin: f32,

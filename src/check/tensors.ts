@@ -23,12 +23,13 @@ function isNumeric(value: unknown): value is TensorLike {
   return ArrayBuffer.isView(value) && !(value instanceof DataView);
 }
 
+function nanProblems(end: unknown, name: string): string[] {
+  return end !== end ? number(end, name) : [];
+}
+
 /** A range given as numbers: `min < max`, or `min <= max` where TensorFlow allows an empty one. */
 export function checkNumberRange(op: string, min: unknown, max: unknown, allowEqual: boolean): void {
-  throwProblems(
-    op,
-    [min, max].flatMap((end, i) => (end !== end ? number(end, i ? 'max' : 'min') : [])),
-  );
+  if (min !== min || max !== max) throwProblems(op, [...nanProblems(min, 'min'), ...nanProblems(max, 'max')]);
   if (typeof min !== 'number' || typeof max !== 'number') return;
   const [low, high] = [Math.fround(min), Math.fround(max)];
   if (low < high || (allowEqual && low === high)) return;

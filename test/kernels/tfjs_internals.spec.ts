@@ -76,6 +76,35 @@ if (onWebGPU) {
       x.dispose();
     });
 
+    it('uniforms lie one after the other, however many there are and whatever is bound', async () => {
+      for (const [count, bound] of [1, 2, 3, 5, 6, 7, 12].flatMap(count =>
+        [1, 2, 3].map(bound => [count, bound] as const),
+      )) {
+        const values = Array.from({length: count}, (_, i) => (i % 2 ? -1.5 * i : i + 1));
+        const uniforms = Object.fromEntries(
+          values.map((value, i) => [`u${i}`, [i % 2 ? 'f32' : 'u32', value] as const]),
+        );
+        const xs = Array.from({length: bound}, (_, i) => tf.tensor1d([i]));
+        const made = run(webgpu(), {
+          key: `gapless_${count}_${bound}`,
+          // What is bound must be read.
+          code: () => `fn main(index: i32) {
+            let none = 0.0 * (${xs.map((_, i) => `given${i}[0]`).join(' + ')});
+            if (index == 0) { ${values.map((_, i) => `result[${i}] = f32(uniforms.u${i}) + none;`).join(' ')} }
+          }`,
+          inputs: xs.map((tensor, i) => ({name: `given${i}`, tensor, components: 1})),
+          uniforms,
+          threads: 1,
+          components: 1,
+          shape: [count],
+        });
+        expect(await read(made))
+          .withContext(`${count} uniforms, ${bound} inputs`)
+          .toEqual(values);
+        tf.dispose(xs);
+      }
+    });
+
     it('a flat tensor is the same buffer, and serves all ranks with one pipeline', () => {
       const {pipelineCache} = tf.backend() as unknown as {pipelineCache: object};
       const shapes = [[16], [4, 4], [2, 2, 4], [2, 2, 2, 2]];

@@ -3,7 +3,7 @@ import type {View} from '../../device';
 import type {Grid, RoundingMode, Side} from '../../grid';
 import {BINS, type Bins, countIn} from '../../histogram';
 import type {Passes} from '../loops';
-import {WASM_BASE64} from './binary';
+import {WASM_HEX} from './binary';
 
 /** What quantize.ts exports. */
 interface Module {
@@ -157,7 +157,7 @@ class Simd implements Passes {
   #views: Scratch;
 
   constructor({memory, allocate}: Heap) {
-    const bytes = Uint8Array.from(atob(WASM_BASE64), character => character.charCodeAt(0));
+    const bytes = Uint8Array.from(WASM_HEX.match(/../g)!, byte => parseInt(byte, 16));
     const {exports} = new WebAssembly.Instance(new WebAssembly.Module(bytes), {env: {memory}});
     this.#module = exports as unknown as Module;
     this.#memory = memory;
