@@ -3,8 +3,12 @@ import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {GPGPUProgram, MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
 import boundsText from '../../shaders/webgl/bounds.glsl';
 import deriveGridsText from '../../shaders/webgl/derive_grids.glsl';
+import elementsText from '../../shaders/webgl/elements.glsl';
 import fragmentText from '../../shaders/webgl/fragment.glsl';
 import gridsText from '../../shaders/webgl/grids.glsl';
+import learnText from '../../shaders/webgl/learn.glsl';
+import learnGradientText from '../../shaders/webgl/learn_gradient.glsl';
+import learnGridText from '../../shaders/webgl/learn_grid.glsl';
 import measureText from '../../shaders/webgl/measure.glsl';
 import measurePartialsText from '../../shaders/webgl/measure_partials.glsl';
 import observeText from '../../shaders/webgl/observe.glsl';
@@ -22,6 +26,7 @@ import {usesVertexGrid, vertexShaderOf} from './vertex_grid';
 
 const GRIDS = [boundsText, gridsText, fragmentText];
 const PARTIALS = [fragmentText, partialsText];
+const LEARNED = [fragmentText, elementsText, learnText];
 
 /** What each program's code is made of, after the arithmetic. */
 const PROGRAMS = {
@@ -32,7 +37,9 @@ const PROGRAMS = {
   sumPartials: [...PARTIALS, sumPartialsText],
   measure: [fragmentText, stridedLoopText, measureText],
   measurePartials: [...PARTIALS, measurePartialsText],
-  observe: [fragmentText, observeText],
+  observe: [fragmentText, elementsText, observeText],
+  learnGrid: [...LEARNED, learnGridText],
+  learnGradient: [...LEARNED, learnGradientText],
 };
 
 export type ProgramName = keyof typeof PROGRAMS;
