@@ -20,12 +20,14 @@ import {
   stack,
   type Tensor,
   tidy,
+  type Variable,
   where,
 } from '@tensorflow/tfjs-core';
 import {type Grid, gridOf, type Levels} from '../../kernels/grid';
 import {isRange, type LearnRule, LIMIT} from '../../kernels/learn';
 import {checkAxis} from '../check/tensors';
 import {fakeQuantWithLearnedGrid, learnedGrid} from '../ops/learned';
+import {trainTogether} from './adam';
 import {halves} from './ends';
 import {endsInSteps, roundLearned, type RoundingOptions} from './learned_rounding';
 import type {QuantizerOptions} from './options';
@@ -63,6 +65,7 @@ export class LearnedGrid {
     this.#rule = {speed, steps: this.#hasTwoEnds ? this.#levels.qmax : 0};
     const shape = [...(this.#hasTwoEnds ? [2] : []), ...(channels === undefined ? [] : [channels])];
     this.logs = newCell('log_range', shape, true);
+    trainTogether(this.logs.read() as Variable);
     this.#good = newCell('grid', shape, false);
   }
 
