@@ -70,8 +70,13 @@ export interface Device {
     scheme: Scheme,
     sides: readonly [Side, Side],
   ): TensorInfo;
-  /** The smallest and largest x per channel, NaN skipped, as one tensor [2, ...rangeShape]. At most two dispatches. */
-  measure(x: TensorInfo, view: View): TensorInfo;
+  /**
+   * The smallest and largest x per channel, as one tensor [2, ...rangeShape]. At most two dispatches. NaN is skipped; or, if
+   * `strict`, the largest is infinite where any x is no finite number.
+   */
+  measure(x: TensorInfo, view: View, strict: boolean): TensorInfo;
+  /** How many x, all finite, lie in each bin about their extremes [2]: int32, [BINS] of histogram.ts. */
+  histogram(x: TensorInfo, extremes: TensorInfo): TensorInfo;
   /** The moving range [3, ...rangeShape] (lows, highs, weights) after a measured batch. One dispatch. */
   observe(measured: TensorInfo, moving: TensorInfo, view: View, rule: ObserveRule): TensorInfo;
   /**

@@ -2,6 +2,7 @@
 import {clone, type Tensor, tensor, type TensorInfo, util, zeros} from '@tensorflow/tfjs-core';
 import {type Device, type GradientPart, type Range, type Scheme, type View, viewOf} from './device';
 import {fakeQuantLevels, learnedLevels, quantizeAndDequantizeLevels, type RoundingMode} from './grid';
+import {BINS} from './histogram';
 import type {LearnRule} from './learn';
 import type {ObserveRule} from './observe';
 
@@ -166,7 +167,7 @@ export const QUANTIZE_AND_DEQUANTIZE_OPS: readonly OpRow<QuantizeAndDequantizeAt
         clamped: rangeGiven,
       };
       if (rangeGiven) return device.roundToGrid(x, rangeInputs(inputs, 'inputMin', 'inputMax'), view, scheme);
-      const rows = device.measure(x, view);
+      const rows = device.measure(x, view, false);
       const y = device.roundToGrid(x, {kind: 'rows', rows}, view, scheme);
       device.dispose(rows);
       return y;
@@ -196,17 +197,27 @@ function rangeScheme({axis, numBits, narrowRange}: RangeAttrs): Scheme {
   return {fit: 'nudge', rounding, levels: fakeQuantLevels(numBits, narrowRange), clamped: true};
 }
 
-export const RANGE_OPS: readonly OpRow<RangeAttrs & ObserveRule>[] = [
+export const STATISTICS_OPS: readonly OpRow<{axis?: number; strict?: boolean}>[] = [
   {
     kernelName: 'MinMax',
-    kernel(device, inputs, {axis}) {
+    kernel(device, inputs, {axis, strict = false}) {
       const x = input(inputs, 'x');
       const view = viewOf(x.shape, axis);
-      if (!isEmpty(x)) return device.measure(x, view);
+      if (!isEmpty(x)) return device.measure(x, view, strict);
       const nothing = [Infinity, -Infinity].flatMap(bound => new Array<number>(view.channels).fill(bound));
       return tensor(nothing, [2, ...view.rangeShape]);
     },
   },
+  {
+    kernelName: 'HistogramOfExtremes',
+    kernel(device, inputs) {
+      const x = input(inputs, 'x');
+      return isEmpty(x) ? zeros([BINS], 'int32') : device.histogram(x, input(inputs, 'extremes'));
+    },
+  },
+];
+
+export const RANGE_OPS: readonly OpRow<RangeAttrs & ObserveRule>[] = [
   {
     kernelName: 'FakeQuantWithRange',
     kernel(device, inputs, attrs) {
@@ -233,7 +244,7 @@ export const RANGE_OPS: readonly OpRow<RangeAttrs & ObserveRule>[] = [
       const [x, before] = [input(inputs, 'inputs'), input(inputs, 'range')];
       if (isEmpty(x)) return [zeros(x.shape), clone(before as Tensor)];
       const view = viewOf(x.shape, attrs.axis);
-      const measured = device.measure(x, view);
+      const measured = device.measure(x, view, false);
       const rows = device.observe(measured, before, view, attrs);
       device.dispose(measured);
       return [device.roundToGrid(x, {kind: 'rows', rows}, view, rangeScheme(attrs)), rows];

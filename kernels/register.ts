@@ -22,6 +22,7 @@ import {
   type OpRow,
   QUANTIZE_AND_DEQUANTIZE_OPS,
   RANGE_OPS,
+  STATISTICS_OPS,
 } from './op_table';
 import {webgl} from './webgl';
 import {webgpu} from './webgpu';
@@ -39,6 +40,7 @@ const DEVICES: Readonly<Record<string, DeviceOf>> = {
 const ROWS = [
   ...FAKE_QUANT_OPS,
   ...QUANTIZE_AND_DEQUANTIZE_OPS,
+  ...STATISTICS_OPS,
   ...RANGE_OPS,
   ...LEARNED_OPS,
   ...LEARNING_OPS,

@@ -1,9 +1,10 @@
 /** The passes on a CPU, over the memory of the cpu backend, of wasm's, or of any other backend that can be read. */
-import {engine, type KernelBackend, type Tensor, type TensorInfo} from '@tensorflow/tfjs-core';
+import {engine, type KernelBackend, type Tensor, tensor1d, type TensorInfo} from '@tensorflow/tfjs-core';
 import type {MathBackendCPU} from '@tensorflow/tfjs-backend-cpu';
 import type {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
-import {type Device, type GradientPart, learnedLayout, type Range, type Scheme, type View} from '../device';
+import {type Device, type GradientPart, learnedLayout, type Range, type Scheme, type View, viewOf} from '../device';
 import {type Grid, gridOf, unbounded} from '../grid';
+import {BINS, binsOf} from '../histogram';
 import {learn, learnGradient} from '../learn';
 import {loops, type Passes} from './loops';
 import {observe} from '../observe';
@@ -81,10 +82,20 @@ function overMemory(memory: Memory): Device {
         });
       });
     },
-    measure(x, view) {
-      return memory.make([2, ...view.rangeShape], both =>
-        both.set(passesOver(memory, view).measure(memory.read(x), view)),
-      );
+    measure(x, view, strict) {
+      return memory.make([2, ...view.rangeShape], both => {
+        const [values, passes] = [memory.read(x), passesOver(memory, view)];
+        both.set(passes.measure(values, view));
+        const highs = both.subarray(view.channels);
+        if (strict && (passes.hasNaN(values) || !both.every(Number.isFinite))) highs.fill(Infinity);
+      });
+    },
+    histogram(x, extremes) {
+      const [low, high] = memory.read(extremes);
+      const counts = new Int32Array(BINS);
+      const values = memory.read(x);
+      passesOver(memory, viewOf([values.length])).histogram(values, binsOf(low!, high!), counts);
+      return tensor1d(counts, 'int32');
     },
     observe(measured, moving, {channels, rangeShape}, rule) {
       return memory.make([3, ...rangeShape], next => {

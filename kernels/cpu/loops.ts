@@ -1,6 +1,7 @@
 /** The specification in loops: what every CPU can run. */
 import type {View} from '../device';
 import {fakeQuantize, type Grid, quantizeDequantize, type RoundingMode, type Side, straightThrough} from '../grid';
+import {type Bins, countIn} from '../histogram';
 
 /** A device's passes, over arrays. Grids are one per channel; `into` is as long as x. */
 export interface Passes {
@@ -23,8 +24,12 @@ export interface Passes {
     grids: readonly Grid[],
     view: View,
   ): {below: Float64Array; above: Float64Array};
-  /** The lowest x of each channel, then the highest. */
+  /** The lowest x of each channel, then the highest, NaN skipped. */
   measure(x: Float32Array, view: View): Float32Array;
+  /** Whether any x is NaN. */
+  hasNaN(x: Float32Array): boolean;
+  /** Adds the x in each bin to its count. */
+  histogram(x: Float32Array, bins: Bins, counts: Int32Array): void;
 }
 
 /** Calls `pass` for each run of elements that share a channel. */
@@ -81,4 +86,6 @@ export const loops: Passes = {
     both.set(highs, view.channels);
     return both;
   },
+  hasNaN: x => x.some(Number.isNaN),
+  histogram: (x, bins, counts) => countIn(counts, x, bins),
 };

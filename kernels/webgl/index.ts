@@ -7,11 +7,13 @@
  */
 import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
+import {host} from '../cpu';
 import {type Device, gradientOutputs, learnedLayout, type Range, type Scheme, type View} from '../device';
 import type {Side} from '../grid';
 import type {LearnRule} from '../learn';
 import {OBSERVERS} from '../observe';
 import {gridsPart} from './grids';
+import {histogram} from './histogram';
 import {joinParts, type Part, partOf} from './part';
 import {eachTexel, type PartsFor, reduceChannels, type Subject} from './passes';
 import {dispatch} from './program';
@@ -89,15 +91,16 @@ export function webgl(backend: MathBackendWebGL): Device {
     },
     sumPair: (dy, x, range, view, scheme, sides) =>
       sumsOf(dy, x, range, view, scheme, sides, [{rows: 2, shape: [2, ...view.rangeShape]}])[0]!,
-    measure(x, view) {
+    measure(x, view, strict) {
       const shared = partOf({
-        defines: view.rangeShape.length === 0 ? {PER_TENSOR: ''} : {},
+        defines: {STRICT: String(strict), ...(view.rangeShape.length === 0 && {PER_TENSOR: ''})},
         uniforms: {infinity: ['float', [Infinity]]},
       });
       const out = {shape: [2, ...view.rangeShape], packed: true, intermediate: true};
       const programs = ['measure', 'measurePartials'] as const;
       return reduceChannels(backend, programs, subjectOf(x, view), () => [], shared, [out])[0]!;
     },
+    histogram: (x, extremes) => histogram(backend, x, extremes) ?? host(backend).histogram(x, extremes),
     observe(measured, moving, {channels, rangeShape}, {observer, rate, debias, ratio}) {
       const part = partOf({
         uniforms: {

@@ -6,6 +6,7 @@ import deriveGridsText from '../../shaders/webgl/derive_grids.glsl';
 import elementsText from '../../shaders/webgl/elements.glsl';
 import fragmentText from '../../shaders/webgl/fragment.glsl';
 import gridsText from '../../shaders/webgl/grids.glsl';
+import histogramCodesText from '../../shaders/webgl/histogram_codes.glsl';
 import learnText from '../../shaders/webgl/learn.glsl';
 import learnGradientText from '../../shaders/webgl/learn_gradient.glsl';
 import learnGridText from '../../shaders/webgl/learn_grid.glsl';
@@ -37,6 +38,7 @@ const PROGRAMS = {
   sumPartials: [...PARTIALS, sumPartialsText],
   measure: [fragmentText, stridedLoopText, measureText],
   measurePartials: [...PARTIALS, measurePartialsText],
+  histogramCodes: [fragmentText, histogramCodesText],
   observe: [fragmentText, elementsText, observeText],
   learnGrid: [...LEARNED, learnGridText],
   learnGradient: [...LEARNED, learnGradientText],

@@ -1,6 +1,7 @@
 /** WebGPU: how tensors are bound, how wide a lane is, which thread visits what, how a sum is staged. */
-import type {TensorInfo} from '@tensorflow/tfjs-core';
+import {getKernel, type TensorInfo, util} from '@tensorflow/tfjs-core';
 import type {WebGPUBackend} from '@tensorflow/tfjs-backend-webgpu';
+import histogramText from '../../shaders/webgpu/histogram.wgsl';
 import learnText from '../../shaders/webgpu/learn.wgsl';
 import learnGradientText from '../../shaders/webgpu/learn_gradient.wgsl';
 import learnGridText from '../../shaders/webgpu/learn_grid.wgsl';
@@ -11,12 +12,17 @@ import straightThroughText from '../../shaders/webgpu/straight_through.wgsl';
 import sumText from '../../shaders/webgpu/sum.wgsl';
 import {type Device, gradientOutputs, learnedLayout} from '../device';
 import type {Side} from '../grid';
+import {BINS} from '../histogram';
 import type {LearnRule} from '../learn';
 import {OBSERVERS} from '../observe';
 import {type Grids, gridsOf} from './grids';
 import {widthOf} from './lanes';
 import {eachElement, type Pass, reduceChannels, simplest} from './passes';
-import {run} from './program';
+import {run, WORKGROUP_SIZE} from './program';
+
+/** A workgroup that counts values has bins of its own, which it adds up in the end: it has to take many. */
+const VALUES_EACH = 256;
+const MOST_GROUPS = 512;
 
 /** tfjs's webgpu backend. */
 export function webgpu(backend: WebGPUBackend): Device {
@@ -57,10 +63,30 @@ export function webgpu(backend: WebGPUBackend): Device {
       const pass = sumOf(sides, {dy, x}, gridsOf(range, scheme, widthOf(view)));
       return reduceChannels(backend, view, 'SUM', [{rows: 2, shape: [2, ...view.rangeShape]}], () => pass)[0]!;
     },
-    measure(x, given) {
+    measure(x, given, strict) {
       const view = simplest(given);
-      const pass = {name: 'measure', body: measureText, tensors: {x}};
+      const pass = {name: 'measure', body: measureText, constants: {STRICT: String(strict)}, tensors: {x}};
       return reduceChannels(backend, view, 'EXTREMES', [{rows: 2, shape: [2, ...view.rangeShape]}], () => pass)[0]!;
+    },
+    histogram(x, extremes) {
+      const zeros = {inputs: {}, backend, attrs: {shape: [BINS], value: 0, dtype: 'int32'}};
+      const counts = getKernel('Fill', 'webgpu')!.kernelFunc(zeros) as TensorInfo;
+      const count = util.sizeFromShape(x.shape);
+      const groups = Math.min(MOST_GROUPS, Math.ceil(count / (WORKGROUP_SIZE * VALUES_EACH)));
+      const threads = groups * WORKGROUP_SIZE;
+      return run(backend, {
+        key: 'histogram',
+        code: () => histogramText,
+        inputs: [
+          {name: 'x', tensor: x, components: 1},
+          {name: 'extremes', tensor: extremes, components: 1},
+        ],
+        uniforms: {count: ['u32', count], threads: ['u32', threads]},
+        threads,
+        components: 1,
+        shape: [BINS],
+        addsTo: counts,
+      });
     },
     observe(measured, moving, {channels, rangeShape}, {observer, rate, debias, ratio}) {
       return run(backend, {

@@ -23,6 +23,8 @@ export interface Dispatch {
   readonly threads: number;
   readonly components: number;
   readonly shape: readonly number[];
+  /** A tensor of int32 that is added to, atomically, in place of a new one. */
+  readonly addsTo?: TensorInfo;
 }
 
 export const WORKGROUP_SIZE = 64;
@@ -38,10 +40,12 @@ class QuantizationProgram implements WebGPUProgram {
   dispatch: [number, number, number];
   shaderKey: string;
   readonly getUserCode: () => string;
+  readonly atomic: boolean;
 
-  constructor({key, code, inputs, uniforms, threads, components}: Dispatch) {
+  constructor({key, code, inputs, uniforms, threads, components, addsTo}: Dispatch) {
     this.shaderKey = `quantization_${key}`;
     this.getUserCode = code;
+    this.atomic = addsTo !== undefined;
     this.variableNames = inputs.map(({name}) => name);
     this.variableComponents = inputs.map(input => input.components);
     this.outputComponent = components;
@@ -51,12 +55,12 @@ class QuantizationProgram implements WebGPUProgram {
 }
 
 export function run(backend: WebGPUBackend, dispatch: Dispatch): TensorInfo {
-  const output = backend.makeTensorInfo([...dispatch.shape], 'float32');
+  const output = dispatch.addsTo ?? backend.makeTensorInfo([...dispatch.shape], 'float32');
   const uniforms = Object.values(dispatch.uniforms).map(([type, value]) => ({
     type: type === 'u32' ? 'uint32' : 'float32',
     data: [value],
   }));
   const inputs = dispatch.inputs.map(({tensor}) => flat(tensor));
-  backend.runWebGPUProgram(new QuantizationProgram(dispatch), inputs, 'float32', uniforms, flat(output));
+  backend.runWebGPUProgram(new QuantizationProgram(dispatch), inputs, output.dtype, uniforms, flat(output));
   return output;
 }

@@ -1,4 +1,5 @@
-// The smallest and the largest x that each thread visits: all smallest first, then all largest. NaN fails both tests.
+// The smallest and the largest x that each thread visits: all smallest first, then all largest. NaN fails both tests. If
+// STRICT, what is no finite number makes the largest infinite.
 
 fn main(index: i32) {
   let thread = u32(index);
@@ -9,6 +10,9 @@ fn main(index: i32) {
     let v = Lanes(x[i]);
     low = select(low, v, v < low);
     high = select(high, v, v > high);
+    if (STRICT) {
+      high = select(Lanes(uniforms.INFINITY), high, abs(v) <= Lanes(LARGEST_FLOAT));
+    }
   }
   if (thread < uniforms.threads) {
     result[thread] = laneMin(low);

@@ -48,6 +48,19 @@ export function fakeQuantWithRange<T extends Tensor>(
   return runKernel<T>('FakeQuantWithRange', {inputs: x, range}, attrs);
 }
 
+/**
+ * The smallest and the largest value of `x`, [2]; the largest is infinite where any is no finite number. The first step of
+ * {@link histogramOf}.
+ */
+export function extremesOrInfinite(x: Tensor): Tensor {
+  return runKernel('MinMax', {x}, {strict: true});
+}
+
+/** How many values of `x`, all finite, lie in each bin about their extremes: int32, [4096], as kernels/histogram.ts has it. */
+export function histogramOf(x: Tensor, extremes: Tensor): Tensor {
+  return runKernel('HistogramOfExtremes', {x, extremes}, {});
+}
+
 function minMax_(x: Tensor | TensorLike, axis?: number): Tensor {
   const tensor = floatTensor('minMax', 'x', x);
   return runKernel('MinMax', {x: tensor}, axis === undefined ? {} : {axis: checkAxis('minMax', tensor, axis)});

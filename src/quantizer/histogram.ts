@@ -3,14 +3,16 @@
  * squared error: the values are gone by then, and their counts are few enough to try each range on all.
  */
 
+import {BINS, binsOf, countIn} from '../../kernels/histogram';
 import {doubtOf, type Steps} from './ties';
-
-const BINS = 2 ** 14;
 
 /** How many distinct values are remembered: those of pixels, with a scaling for each channel. */
 const FEW = 1024;
 /** How many values of those added at once are looked at for it. */
-const LOOKED_AT = 2 ** 18;
+export const LOOKED_AT = 2 ** 18;
+
+/** A range of fewer bins is not known well enough. */
+const ENOUGH_BINS = 64;
 
 /**
  * Which range represents values best.
@@ -27,39 +29,66 @@ export type CalibrationMethod = 'minMax' | 'percentile' | 'mse';
 /** A range's ends, the low one no higher than 0, the high one no lower. */
 type Ends = readonly [low: number, high: number];
 
-/** Counts and sums of values in bins around 0, whose width doubles when a value lies outside. */
+/** Counts of values in bins from 0 on, either way, whose width doubles as values reach further. */
 export class Histogram {
   min = Infinity;
   max = -Infinity;
-  #counts = new Float64Array(BINS);
-  /** For the mean of each bin, which of pixels and the like, and of 0, is a value itself: what a grid holds moves by nothing. */
-  #sums = new Float64Array(BINS);
-  /** The first bins to be made are as wide as the first values need; none while all are 0. */
+  /** How many values there are in each bin; bin k begins at k times the width. */
+  #counts = new Map<number, number>();
+  /** A power of two, so that two bins make one of twice the width; none before the first values. */
   #width = 0;
   #distinct: Set<number> | undefined = new Set();
 
-  /** Adds what is finite; tells whether anything was. */
-  add(values: ArrayLike<number>): boolean {
-    const before = [this.min, this.max];
-    let seen = false;
+  /** Adds what is finite. */
+  add(values: ArrayLike<number>): void {
+    let [low, high, finite] = [Infinity, -Infinity, 0];
     for (let i = 0; i < values.length; ++i) {
       const value = values[i]!;
       if (!Number.isFinite(value)) continue;
-      seen = true;
-      if (value < this.min) this.min = value;
-      if (value > this.max) this.max = value;
+      finite++;
+      if (value < low) low = value;
+      if (value > high) high = value;
     }
-    if (!seen) return false;
-    if (before[0] !== this.min || before[1] !== this.max) this.#fit(Math.max(-this.min, this.max));
-    for (let i = 0; i < values.length; ++i) {
-      const value = values[i]!;
-      if (!Number.isFinite(value)) continue;
-      const bin = this.#bin(value);
-      this.#counts[bin]!++;
-      this.#sums[bin]! += value;
+    if (finite === 0) return;
+    const counts = new Int32Array(BINS);
+    countIn(counts, finite === values.length ? values : Array.from(values).filter(Number.isFinite), binsOf(low, high));
+    this.addExtremes(low, high);
+    this.addCounts(low, high, counts);
+    this.note(values);
+  }
+
+  /** Adds the extremes of a batch. */
+  addExtremes(low: number, high: number): void {
+    this.min = Math.min(this.min, low);
+    this.max = Math.max(this.max, high);
+  }
+
+  /** Adds the counts of a batch's bins about its extremes. */
+  addCounts(low: number, high: number, counts: ArrayLike<number>): void {
+    const {width, below} = binsOf(low, high);
+    if (width > this.#width) {
+      const before = this.#counts;
+      const times = width / this.#width;
+      this.#width = width;
+      this.#counts = new Map();
+      for (const [bin, count] of before) this.#count(Math.floor(bin / times), count);
     }
-    this.#note(values);
-    return true;
+    const times = this.#width / width;
+    for (let i = 0; i < counts.length; ++i)
+      if (counts[i]! > 0) this.#count(Math.floor((i - below) / times), counts[i]!);
+  }
+
+  /** Looks at values for what is distinct among them. */
+  note(values: ArrayLike<number>): void {
+    for (let i = 0; this.#distinct && i < Math.min(values.length, LOOKED_AT); ++i) {
+      if (Number.isFinite(values[i])) this.#distinct.add(values[i]!);
+      if (this.#distinct.size > FEW) this.#distinct = undefined;
+    }
+  }
+
+  /** Whether more values may still be few distinct ones. */
+  get mayBeFew(): boolean {
+    return this.#distinct !== undefined;
   }
 
   /** The distinct values, if they are few, as those of pixels are; else nothing. */
@@ -74,23 +103,19 @@ export class Histogram {
 
   /** The range that leaves out as much on either side, `percent` of all values staying in. */
   percentileRange(percent: number): [number, number] {
-    const total = this.#counts.reduce((sum, count) => sum + count, 0);
-    const cut = (total * (100 - percent)) / 200;
-    const edge = (order: readonly number[]) => {
+    const bins = this.#sorted();
+    const cut = (bins.reduce((sum, [, count]) => sum + count, 0) * (100 - percent)) / 200;
+    const edge = (order: readonly (readonly [bin: number, count: number])[]) => {
       let passed = 0;
-      return order.find(i => (passed += this.#counts[i]!) > cut) ?? order[order.length - 1]!;
+      return (order.find(([, count]) => (passed += count) > cut) ?? order.at(-1)!)[0];
     };
-    const order = [...this.#counts.keys()];
-    const [low, high] = [edge(order), edge([...order].reverse())];
-    return [
-      Math.max(this.min, this.#center(low) - this.#width / 2),
-      Math.min(this.max, this.#center(high) + this.#width / 2),
-    ];
+    const [low, high] = [edge(bins), edge([...bins].reverse())];
+    return [Math.max(this.min, low * this.#width), Math.min(this.max, (high + 1) * this.#width)];
   }
 
   /**
    * The range within `all` on which a grid of so many steps moves the values least, in the mean square; `all` unless another
-   * is better. Where steps are finer than bins, nobody knows how many values a range cuts off, and it gains next to nothing.
+   * is better.
    * In what is found 0 is not half-way between two levels, as in [-a, a], where the last bit of float32 would choose the grid.
    */
   mseRange(all: Ends, {steps, symmetric}: Steps): Ends {
@@ -98,7 +123,7 @@ export class Histogram {
     let [best, least] = [all, errorOf(all)];
     const tryAll = (candidates: readonly Ends[]) => {
       for (const each of candidates) {
-        if ((each[1] - each[0]) / steps < 2 * this.#width) continue;
+        if (each[1] - each[0] < ENOUGH_BINS * this.#width) continue;
         const error = errorOf(each);
         if (error < least) [best, least] = [each, error];
       }
@@ -121,14 +146,13 @@ export class Histogram {
 
   /** The counts of no more than so many bins of one width, from the lowest value to the highest. */
   bins(atMost: number): {from: number; width: number; counts: number[]} {
-    if (this.max < this.min) return {from: 0, width: 0, counts: []};
-    const [first, last] = [this.#bin(this.min), this.#bin(this.max)];
+    const bins = this.#sorted();
+    if (bins.length === 0) return {from: 0, width: 0, counts: []};
+    const [first, last] = [bins[0]![0], bins.at(-1)![0]];
     const joined = Math.ceil((last - first + 1) / atMost);
-    const counts = Array.from({length: Math.ceil((last - first + 1) / joined)}, (_, i) => {
-      const start = first + i * joined;
-      return this.#counts.subarray(start, Math.min(start + joined, last + 1)).reduce((sum, count) => sum + count, 0);
-    });
-    return {from: (first - BINS / 2) * this.#width, width: joined * this.#width, counts};
+    const counts = new Array<number>(Math.ceil((last - first + 1) / joined)).fill(0);
+    for (const [bin, count] of bins) counts[Math.floor((bin - first) / joined)]! += count;
+    return {from: first * this.#width, width: joined * this.#width, counts};
   }
 
   /** By how much a grid of so many steps on a range moves the values: the sum of the squares. */
@@ -137,41 +161,24 @@ export class Histogram {
   }
 
   #errors(steps: number): (range: Ends) => number {
-    const counts = this.#counts.filter(count => count > 0);
-    const means = this.#sums.filter((_, bin) => this.#counts[bin]! > 0).map((sum, i) => sum / counts[i]!);
-    return range => squaredError(means, counts, range, steps);
+    const bins = this.#sorted();
+    const values = Float64Array.from(bins, ([bin]) => this.#valueIn(bin));
+    const counts = Float64Array.from(bins, ([, count]) => count);
+    return range => squaredError(values, counts, this.#width, range, steps);
   }
 
-  #note(values: ArrayLike<number>): void {
-    for (let i = 0; this.#distinct && i < Math.min(values.length, LOOKED_AT); ++i) {
-      if (Number.isFinite(values[i])) this.#distinct.add(values[i]!);
-      if (this.#distinct.size > FEW) this.#distinct = undefined;
-    }
+  #count(bin: number, count: number): void {
+    this.#counts.set(bin, (this.#counts.get(bin) ?? 0) + count);
   }
 
-  #bin(value: number): number {
-    return Math.min(BINS - 1, Math.max(0, Math.floor(value / (this.#width || 1)) + BINS / 2));
+  #sorted(): [bin: number, count: number][] {
+    return [...this.#counts].sort(([a], [b]) => a - b);
   }
 
-  #center(bin: number): number {
-    return (bin - BINS / 2 + 0.5) * this.#width;
+  /** What stands for the values of a bin: 0 where it is among them, as often it comes most; else the middle. */
+  #valueIn(bin: number): number {
+    return bin === 0 ? 0 : Math.min(this.max, Math.max(this.min, (bin + 0.5) * this.#width));
   }
-
-  /** Doubles the width until `extent` lies inside. */
-  #fit(extent: number): void {
-    if (this.#width === 0 && extent > 0) this.#width = (2 * extent) / (BINS - 2) || Number.MIN_VALUE;
-    while (extent > (this.#width * BINS) / 2) {
-      [this.#counts, this.#sums] = [halved(this.#counts), halved(this.#sums)];
-      this.#width *= 2;
-    }
-  }
-}
-
-/** Bins twice as wide. */
-function halved(bins: Float64Array) {
-  const wider = new Float64Array(BINS);
-  bins.forEach((value, i) => (wider[Math.floor((i - BINS / 2) / 2) + BINS / 2]! += value));
-  return wider;
 }
 
 /** Shares of a range that are tried. */
@@ -189,13 +196,17 @@ function gridOf([low, high]: Ends, steps: number) {
   return {step, zero: Math.round(-low / step)};
 }
 
-function squaredError(means: Float64Array, counts: Float64Array, range: Ends, steps: number): number {
+function squaredError(values: Float64Array, counts: Float64Array, width: number, range: Ends, steps: number): number {
   const {step, zero} = gridOf(range, steps);
+  // Where bins are as wide as steps, a value lies anywhere between two levels.
+  const isCoarse = step < 2 * width;
   let sum = 0;
-  for (let i = 0; i < means.length; ++i) {
-    const mean = means[i]!;
-    const level = Math.min(steps - zero, Math.max(-zero, Math.round(mean / step)));
-    sum += counts[i]! * (level * step - mean) ** 2;
+  for (let i = 0; i < values.length; ++i) {
+    const value = values[i]!;
+    const nearest = Math.round(value / step);
+    const level = Math.min(steps - zero, Math.max(-zero, nearest));
+    const isInside = level === nearest;
+    sum += counts[i]! * (isCoarse && isInside ? step ** 2 / 12 : (level * step - value) ** 2);
   }
   return sum;
 }

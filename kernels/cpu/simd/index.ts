@@ -1,6 +1,7 @@
 /** The passes in WebAssembly's SIMD: where tensors lie in its memory, in place; else in chunks that fit a cache. */
 import type {View} from '../../device';
 import type {Grid, RoundingMode, Side} from '../../grid';
+import {BINS, type Bins, countIn} from '../../histogram';
 import type {Passes} from '../loops';
 import {WASM_BASE64} from './binary';
 
@@ -27,6 +28,8 @@ interface Module {
     sums: number,
   ): void;
   measure(x: number, count: number, extremes: number, period: number): void;
+  hasNaN(x: number, count: number): number;
+  histogram(x: number, count: number, perUnit: number, below: number, bins: number, counts: number): void;
 }
 
 /** A memory to compute in, and how to get a piece of it for oneself. */
@@ -110,6 +113,7 @@ class Scratch {
   readonly empty: Int32Array;
   readonly sums: Float64Array;
   readonly extremes: Float32Array;
+  readonly counted: Int32Array;
   readonly x: Float32Array;
   readonly dy: Float32Array;
   readonly y: Float32Array;
@@ -123,6 +127,7 @@ class Scratch {
     this.empty = new Int32Array(buffer, this.grids.byteOffset, RECORD * CHUNK);
     this.sums = new Float64Array(buffer, place(BYTES.sums), 2 * CHUNK);
     this.extremes = new Float32Array(buffer, this.sums.byteOffset, 2 * CHUNK);
+    this.counted = new Int32Array(buffer, this.sums.byteOffset, LANES * BINS);
     this.x = new Float32Array(buffer, place(BYTES.x), CHUNK);
     this.dy = new Float32Array(buffer, place(BYTES.dy), CHUNK);
     this.y = new Float32Array(buffer, place(BYTES.y), CHUNK);
@@ -219,6 +224,27 @@ class Simd implements Passes {
       });
     }
     return rows;
+  }
+
+  hasNaN(x: Float32Array): boolean {
+    let found = x.subarray(x.length - (x.length % LANES)).some(Number.isNaN);
+    this.#forEachWhole(x, at => (found ||= this.#module.hasNaN(at.x, at.count) !== 0));
+    return found;
+  }
+
+  histogram(x: Float32Array, bins: Bins, counts: Int32Array): void {
+    const {counted} = this.#scratch;
+    counted.fill(0);
+    this.#forEachWhole(x, at =>
+      this.#module.histogram(at.x, at.count, 1 / bins.width, bins.below, BINS, counted.byteOffset),
+    );
+    counted.forEach((count, i) => (counts[i % BINS]! += count));
+    countIn(counts, x.subarray(x.length - (x.length % LANES)), bins);
+  }
+
+  /** Calls `pass` for all values, those that fill no lanes left out. */
+  #forEachWhole(x: Float32Array, pass: (piece: Piece) => void): void {
+    this.#forEachPiece({from: 0, to: x.length - (x.length % LANES), channels: onlyOf(0)}, {x}, pass);
   }
 
   /** What a pass sums for each channel: one value, or two. */

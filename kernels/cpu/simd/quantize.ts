@@ -251,3 +251,42 @@ export function measure(x: usize, count: usize, extremes: usize, period: usize):
     if (at == last) at = extremes;
   }
 }
+
+/** Whether any x is NaN. */
+export function hasNaN(x: usize, count: usize): bool {
+  const end = x + count * 4;
+  let found = i32x4.splat(0);
+  for (; x < end; x += 16) {
+    const v = v128.load(x);
+    found = v128.or(found, f32x4.ne(v, v));
+  }
+  return v128.any_true(found);
+}
+
+/** Adds one to a count. */
+// @ts-expect-error: a decorator of AssemblyScript
+@inline
+function countIn(counts: usize, bin: i32): void {
+  const at = counts + (<usize>bin << 2);
+  i32.store(at, i32.load(at) + 1);
+}
+
+/**
+ * Counts each x in one of `bins` bins, each 1 / perUnit wide, of which `below` lie below 0; all x are finite. The four lanes
+ * have counts of their own, side by side: the same bin may come four times in a row, and would wait for itself.
+ */
+export function histogram(x: usize, count: usize, perUnit: f32, below: f32, bins: i32, counts: usize): void {
+  const end = x + count * 4;
+  const row = <usize>bins << 2;
+  const scales = f32x4.splat(perUnit);
+  const shift = f32x4.splat(below);
+  const last = f32x4.splat(<f32>(bins - 1));
+  for (; x < end; x += 16) {
+    const steps = f32x4.add(f32x4.floor(f32x4.mul(v128.load(x), scales)), shift);
+    const bin = i32x4.trunc_sat_f32x4_s(f32x4.max(f32x4.splat(0), f32x4.min(last, steps)));
+    countIn(counts, i32x4.extract_lane(bin, 0));
+    countIn(counts + row, i32x4.extract_lane(bin, 1));
+    countIn(counts + 2 * row, i32x4.extract_lane(bin, 2));
+    countIn(counts + 3 * row, i32x4.extract_lane(bin, 3));
+  }
+}

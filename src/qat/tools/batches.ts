@@ -89,7 +89,7 @@ export async function* batchesOf(
   }
 }
 
-/** Passes a batch through a model, for what its layers see of it. */
+/** Passes a batch through a model, for what its layers see of it. Activations are freed as in a prediction: once they have served. */
 export function pass(model: LayersModel, batch: readonly Tensor[]): void {
-  tidy(() => void model.apply(batch.length === 1 ? batch[0]! : [...batch]));
+  tidy(() => void model.predictOnBatch(batch.length === 1 ? batch[0]! : [...batch]));
 }

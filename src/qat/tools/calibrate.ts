@@ -1,11 +1,12 @@
 /** Ranges of activations from samples, before the first step of training. */
-import {dispose, keep, type Tensor} from '@tensorflow/tfjs-core';
+import {dispose, keep, reshape, slice, type Tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {symmetricRatio} from '../../../kernels/observe';
 import {checkOptions} from '../../check/options';
 import {callback, count, flag, limit, oneOf, percent, type Rules, throwProblems} from '../../check/rules';
+import {extremesOrInfinite, histogramOf} from '../../ops/range';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
-import {type CalibrationMethod, Histogram} from '../../quantizer/histogram';
+import {type CalibrationMethod, Histogram, LOOKED_AT} from '../../quantizer/histogram';
 import type {QuantizerOptions} from '../../quantizer/options';
 import {stepsOf} from '../../quantizer/range';
 import {offTies} from '../../quantizer/ties';
@@ -95,34 +96,96 @@ function activationsOf(layers: readonly Quantizing[]): RoundingOfActivation[] {
   return layers.flatMap(layer => layer.roundings).filter(rounding => rounding.of === 'activations');
 }
 
-/** One forward pass in which every activation is seen before it would be rounded. */
+/** What is measured of an activation while it passes, on the device. */
+interface Passed {
+  readonly quantizer: FakeQuantizer;
+  readonly extremes: Tensor;
+  readonly counts: Tensor | undefined;
+  /** Some of the values, where they may be few distinct ones. */
+  readonly sample: Tensor | undefined;
+}
+
+/** One forward pass, in which `see` gets every activation before it would be rounded. */
+function passSeen(
+  model: LayersModel,
+  batch: readonly Tensor[],
+  activations: readonly FakeQuantizer[],
+  see: (quantizer: FakeQuantizer, x: Tensor) => void,
+): void {
+  for (const quantizer of activations) quantizer.watcher = x => see(quantizer, x);
+  try {
+    pass(model, batch);
+  } finally {
+    for (const quantizer of activations) quantizer.watcher = undefined;
+  }
+}
+
+/**
+ * Measures every activation as it passes; only what was measured is kept, and read. Gives the quantizers where there was NaN, or
+ * nothing finite.
+ */
 async function watch(
   model: LayersModel,
   batch: readonly Tensor[],
   activations: readonly FakeQuantizer[],
   seen: ReadonlyMap<FakeQuantizer, Histogram>,
-) {
-  const passed: {quantizer: FakeQuantizer; values: Tensor}[] = [];
-  const bad = new Set<string>();
+  counting: boolean,
+): Promise<ReadonlySet<FakeQuantizer>> {
+  const passed: Passed[] = [];
   try {
-    for (const quantizer of activations) {
-      quantizer.watcher = x => seen.has(quantizer) && passed.push({quantizer, values: keep(x.clone())});
-    }
-    try {
-      pass(model, batch);
-    } finally {
-      for (const quantizer of activations) quantizer.watcher = undefined;
-    }
+    passSeen(model, batch, activations, (quantizer, x) => {
+      const histogram = seen.get(quantizer);
+      if (!histogram || x.size === 0) return;
+      const extremes = keep(extremesOrInfinite(x));
+      const counts = counting ? keep(histogramOf(x, extremes)) : undefined;
+      const looksFor = quantizer.options.offTies && histogram.mayBeFew;
+      const sample = looksFor ? keep(slice(reshape(x, [-1]), 0, Math.min(x.size, LOOKED_AT))) : undefined;
+      passed.push({quantizer, extremes, counts, sample});
+    });
+    const notFinite = new Set<FakeQuantizer>();
+    await Promise.all(
+      passed.map(async ({quantizer, extremes, counts, sample}) => {
+        const [ends, bins, values] = await Promise.all([extremes.data(), counts?.data(), sample?.data()]);
+        const [low, high] = [ends[0]!, ends[1]!];
+        const histogram = seen.get(quantizer)!;
+        if (high === Infinity) return void notFinite.add(quantizer);
+        histogram.addExtremes(low, high);
+        if (bins) histogram.addCounts(low, high, bins);
+        if (values) histogram.note(values);
+      }),
+    );
+    return notFinite.size > 0 ? await watchFinite(model, batch, activations, notFinite, seen) : notFinite;
+  } finally {
+    dispose(passed.flatMap(({extremes, counts, sample}) => [extremes, counts ?? [], sample ?? []].flat()));
+  }
+}
+
+/**
+ * Measures the finite values of those activations in which there are others: on the host, as it is not to last. Gives those in
+ * which there is NaN, or nothing finite.
+ */
+async function watchFinite(
+  model: LayersModel,
+  batch: readonly Tensor[],
+  activations: readonly FakeQuantizer[],
+  notFinite: ReadonlySet<FakeQuantizer>,
+  seen: ReadonlyMap<FakeQuantizer, Histogram>,
+): Promise<ReadonlySet<FakeQuantizer>> {
+  const bad = new Set<FakeQuantizer>();
+  const passed: {quantizer: FakeQuantizer; values: Tensor}[] = [];
+  try {
+    passSeen(model, batch, activations, (quantizer, x) => {
+      if (notFinite.has(quantizer)) passed.push({quantizer, values: keep(x.clone())});
+    });
     for (const {quantizer, values} of passed) {
       const data = await values.data();
-      if (!seen.get(quantizer)!.add(data) || data.some(Number.isNaN)) bad.add(quantizer.name);
-      values.dispose();
+      seen.get(quantizer)!.add(data);
+      if (data.some(Number.isNaN) || !data.some(Number.isFinite)) bad.add(quantizer);
     }
+    return bad;
   } finally {
-    // Those that an error left.
     dispose(passed.map(({values}) => values));
   }
-  return bad;
 }
 
 /** The range of a quantizer's kind about what a histogram found. */
@@ -253,7 +316,7 @@ async function measure(
   }
   for await (const batch of batchesOf(caller, model, samples, passing)) {
     if (done === 0) await startWeights(layers, onNone);
-    for (const name of await watch(model, batch, activations, seen)) bad.add(name);
+    for (const {name} of await watch(model, batch, activations, seen, options.method !== 'minMax')) bad.add(name);
     done += batch[0]!.shape[0];
     onProgress?.({done, total});
   }

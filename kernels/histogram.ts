@@ -1,0 +1,42 @@
+/**
+ * The specification of a histogram: bins of one width, a power of two, from the lowest value, or 0, upwards. So those of
+ * different batches add up: two narrow bins make one wide one. The twins are histogram.wgsl and histogram_codes.glsl in shaders/.
+ */
+
+/** How many bins there are: as many as a workgroup of WebGPU has room for, and a pair of them to a float32. */
+export const BINS = 4096;
+
+/** The bins' width, and how many of them lie below 0. */
+export interface Bins {
+  readonly width: number;
+  readonly below: number;
+}
+
+const f32 = Math.fround;
+const BITS = new Uint32Array(1);
+const FLOAT = new Float32Array(BITS.buffer);
+
+/** The exponent of a float32 that is not negative: of what is larger than all numbers, one more than theirs. */
+function exponentOf(value: number): number {
+  FLOAT[0] = value;
+  return (BITS[0]! >>> 23) - 127;
+}
+
+/** The bins of values between two finite extremes and 0: 2048 at least hold them, unless all are as good as 0. */
+export function binsOf(low: number, high: number): Bins {
+  const from = Math.min(low, 0);
+  const extent = f32(Math.max(high, 0) - from);
+  // No denormal number, which GPUs take for 0.
+  const width = 2 ** Math.max(exponentOf(extent) - 11, -126);
+  return {width, below: -Math.floor(from / width)};
+}
+
+/** The bin of a finite value. The last one holds the little that reaches beyond it, too. */
+export function binOf(value: number, {width, below}: Bins): number {
+  return Math.min(BINS - 1, Math.max(0, Math.floor(value / width) + below));
+}
+
+/** Adds the finite values in each bin to its count. */
+export function countIn(counts: Int32Array, values: ArrayLike<number>, bins: Bins): void {
+  for (let i = 0; i < values.length; ++i) counts[binOf(values[i]!, bins)]!++;
+}
