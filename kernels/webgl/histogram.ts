@@ -33,7 +33,7 @@ export function histogram(backend: MathBackendWebGL, x: TensorInfo, extremes: Te
       count: ['int', [values.packed ? fours : size]],
     },
   });
-  const out = {shape: [2 * height!, 2 * width!], packed: true, intermediate: true};
+  const out = {shape: [2 * height, 2 * width], packed: true, intermediate: true};
   const made = dispatch(backend, 'histogramCodes', [part], out);
   const codes = texelsRead(backend, made);
   backend.disposeIntermediateTensorInfo(made);

@@ -70,7 +70,7 @@ export function webgpu(backend: WebGPUBackend): Device {
     },
     histogram(x, extremes) {
       const zeros = {inputs: {}, backend, attrs: {shape: [BINS], value: 0, dtype: 'int32'}};
-      const counts = getKernel('Fill', 'webgpu')!.kernelFunc(zeros) as TensorInfo;
+      const counts = getKernel('Fill', 'webgpu').kernelFunc(zeros) as TensorInfo;
       const count = util.sizeFromShape(x.shape);
       const groups = Math.min(MOST_GROUPS, Math.ceil(count / (WORKGROUP_SIZE * VALUES_EACH)));
       const threads = groups * WORKGROUP_SIZE;

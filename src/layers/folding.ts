@@ -50,6 +50,11 @@ export function foldingGain({gamma, movingVariance, epsilon}: BatchNorm): Tensor
   return orOne(div(gamma ? gamma.read() : onesLike(deviation), deviation));
 }
 
+/** What the gain is of. */
+export function foldingSources({gamma, movingVariance}: BatchNorm): Tensor[] {
+  return [movingVariance.read(), ...(gamma ? [gamma.read()] : [])];
+}
+
 /** The gain, or 1 where it is none. tfjs has no gradient for conditions, and looks for one wherever they hang on variables. */
 function orOne(gain: Tensor): Tensor {
   const isOff = (x: Tensor) => less(abs(x), SMALLEST);

@@ -137,6 +137,11 @@ export class FakeQuantizer {
     return this.#range?.variables ?? [];
   }
 
+  /** @internal What the range is kept in: other data, another range. */
+  get cells(): readonly Tensor[] {
+    return this.#range?.cells.map(cell => cell.read()) ?? [];
+  }
+
   /** @internal Whether levels that are saved count from the low end; else from 0. */
   get countsFromLow(): boolean {
     return this.#range?.countsFromLow ?? false;
@@ -229,8 +234,14 @@ export class FakeQuantizer {
     };
   }
 
+  /** @internal Frees what is kept for predictions, until the next one. */
+  forget(): void {
+    this.#range?.forget();
+  }
+
   /** Frees the range. After that the quantizer is of no use. */
   dispose(): void {
+    this.forget();
     for (const cell of this.#range?.cells ?? []) cell.dispose();
     this.#range = undefined;
     this.#disposed = true;

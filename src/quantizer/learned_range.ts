@@ -92,6 +92,10 @@ export class LearnedRange implements QuantizerRange {
     this.#isFrozen = frozen;
   }
 
+  forget(): void {
+    return;
+  }
+
   get #trained(): Variable {
     return this.#grid.logs.read() as Variable;
   }

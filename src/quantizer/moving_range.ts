@@ -15,6 +15,7 @@ import {
 import type {MovingObserver} from '../../kernels/observe';
 import {checkAxis} from '../check/tensors';
 import {fakeQuantWithMovingRange, fakeQuantWithRange, type MovingRangeOptions} from '../ops/range';
+import {Derived} from './derived';
 import {Known} from './known';
 import {
   type Cell,
@@ -43,6 +44,8 @@ export class MovingRange implements QuantizerRange {
   readonly #options: RangeOptions;
   readonly #channels: number | undefined;
   readonly #seen = new Known<Seen>();
+  /** What is rounded to, where that is not the range itself. */
+  readonly #rounded = new Derived();
   #isFrozen = false;
 
   constructor(options: RangeOptions, newCell: NewCell, channels: number | undefined) {
@@ -101,6 +104,10 @@ export class MovingRange implements QuantizerRange {
     this.#isFrozen = frozen;
   }
 
+  forget(): void {
+    this.#rounded.forget();
+  }
+
   /** Rows of lows, of highs and of the weight of what was seen, [3] or [3, channels]. */
   get #cell(): Cell {
     return this.cells[0];
@@ -126,7 +133,8 @@ export class MovingRange implements QuantizerRange {
   /** Rounds to the range as it is. Where that may not be set yet, which the device knows, values may pass. */
   #round<T extends Tensor>(x: T): T {
     const range = this.#cell.read();
-    const rounded = fakeQuantWithRange(x, this.#used(range), this.#attrs(x));
+    const used = this.#isRangeUsed ? range : this.#rounded.of(() => [range], () => this.#used(range));
+    const rounded = fakeQuantWithRange(x, used, this.#attrs(x));
     if (this.#cell.alwaysSet || this.#seenBy(range)) return rounded;
     const weights = unstack(range)[2]!;
     return where<T>(greater(max(weights), 0), rounded, x);
@@ -143,6 +151,10 @@ export class MovingRange implements QuantizerRange {
     return this.#seen.of(range, values => ({weight: values[values.length - 1]!, batches: 0}));
   }
 
+  get #isRangeUsed(): boolean {
+    return !this.#options.powerOfTwo && !keepsOffTies(this.#options);
+  }
+
   /** The range that is rounded to; its ends alone count. */
   #used(range: Tensor): Tensor {
     if (this.#options.powerOfTwo) return atPowerOfTwo(range, this.#options.numBits);
@@ -151,7 +163,7 @@ export class MovingRange implements QuantizerRange {
 
   /** The same with the weight of what was seen. */
   #usedAndWeight(range: Tensor): Tensor {
-    if (!this.#options.powerOfTwo && !keepsOffTies(this.#options)) return range;
+    if (this.#isRangeUsed) return range;
     return concat([slice(this.#used(range), 0, 2), slice(range, 2, 1)]);
   }
 

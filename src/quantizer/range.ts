@@ -81,6 +81,8 @@ export interface QuantizerRange {
   set(min: readonly number[], max: readonly number[], weight: number): void;
   /** Says whether the range is to stay as it is in training. */
   freeze(frozen: boolean): void;
+  /** Frees what is kept for predictions. */
+  forget(): void;
 }
 
 /** A range as it was. */

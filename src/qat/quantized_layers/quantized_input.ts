@@ -41,6 +41,16 @@ export class QuantizedInput extends tfLayers.Layer {
     return tidy(() => roundTensor(this.outputQuantizer!, x, kwargs['training'] === true));
   }
 
+  /** Frees what is kept for predictions, until the next one. */
+  forget(): void {
+    this.outputQuantizer?.forget();
+  }
+
+  protected override disposeWeights(): number {
+    this.forget();
+    return super.disposeWeights();
+  }
+
   override getConfig(): serialization.ConfigDict {
     const quantizer = savedQuantizer(this.quantizer, this.outputQuantizer);
     return {...super.getConfig(), version: VERSION, quantizer} as serialization.ConfigDict;

@@ -217,6 +217,17 @@ export class QuantizedLayer extends QuantizingWrapper {
     });
   }
 
+  /** Frees what is kept for predictions, until the next one. */
+  forget(): void {
+    for (const weight of this.weightQuantizers) weight.forget();
+    for (const {quantizer} of this.roundings) quantizer.forget();
+  }
+
+  protected override disposeWeights(): number {
+    this.forget();
+    return super.disposeWeights();
+  }
+
   override getConfig(): serialization.ConfigDict {
     const {before = null, between = null, output = null, allOutputs = false, customWeights = null} = this.#args;
     const {states = false, reason, leftOut = []} = this.#args;

@@ -1,9 +1,10 @@
 /** Rounding a weight of a layer, or making it of the levels that a file has in its place. */
 import {add, div, mul, reshape, sub, type Tensor, tensor1d, tidy, type Variable} from '@tensorflow/tfjs-core';
 import type {LayerVariable} from '@tensorflow/tfjs-layers';
-import {foldingGain} from '../../layers/folding';
+import {foldingGain, foldingSources} from '../../layers/folding';
 import {type BatchNorm, setConstraint} from '../../layers/tfjs_internals';
 import type {Slot} from '../../layers/weights';
+import {Derived} from '../../quantizer/derived';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import {channelOf, type WeightLevels} from '../../quantizer/levels';
 import {stepsOf} from '../../quantizer/range';
@@ -18,6 +19,7 @@ export class WeightQuantizer {
   readonly quantizer: FakeQuantizer;
   /** What the output channels were multiplied with before the levels were found that are saved, if they were. */
   gainOfLevels: readonly number[] | undefined;
+  readonly #kept = new Derived();
   #measured: object | undefined;
   #holdsLevels: boolean;
   /** Whether a file is to have levels where the variable has values. */
@@ -53,12 +55,30 @@ export class WeightQuantizer {
     return counted;
   }
 
-  /** The rounded weight, of the weight's shape. */
+  /** The rounded weight, of the weight's shape: rounded once, until the weight, its range or the BatchNormalization changes. */
   quantized(batchNorm?: BatchNorm): Tensor {
+    const {quantizer} = this;
+    // What passes as it is needs no copy, and what measures is to see it.
+    const rounds = quantizer.quantizing && !quantizer.watcher && (quantizer.observing || quantizer.isSet());
+    const value = rounds
+      ? this.#kept.of(
+          () => [this.#variable, ...quantizer.cells, ...(batchNorm ? foldingSources(batchNorm) : [])],
+          () => this.#quantized(batchNorm),
+        )
+      : this.#quantized(batchNorm);
+    return reshape(value, this.#layerVariable.shape as number[]);
+  }
+
+  /** Frees what is kept for predictions. */
+  forget(): void {
+    this.#kept.forget();
+    this.quantizer.forget();
+  }
+
+  #quantized(batchNorm?: BatchNorm): Tensor {
     const gain = batchNorm && this.#gain(batchNorm);
     const rounded = this.#rounded(gain);
-    const {shape} = this.#layerVariable;
-    return reshape(gain ? div(rounded, gain) : rounded, shape as number[]);
+    return gain ? div(rounded, gain) : rounded;
   }
 
   /** What the quantizer gives: the weight in the quantizer's view of it and, if a BatchNormalization is given, folded. */

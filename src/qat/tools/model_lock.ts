@@ -2,6 +2,8 @@
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {allLayers, asContainer} from '../../layers/graph';
 import {withModel} from '../../layers/model';
+import {QuantizedInput} from '../quantized_layers/quantized_input';
+import {QuantizedLayer} from '../quantized_layers/quantized_layer';
 
 /** Layers of models that something passes samples through, and what does. */
 const busy = new WeakMap<object, string>();
@@ -17,6 +19,10 @@ export async function withModelLock<T>(caller: string, model: LayersModel, run: 
   try {
     return await withModel(caller, model, run);
   } finally {
-    for (const layer of layers) busy.delete(layer);
+    for (const layer of layers) {
+      busy.delete(layer);
+      // What the predictions on the way have kept.
+      if (layer instanceof QuantizedLayer || layer instanceof QuantizedInput) layer.forget();
+    }
   }
 }
