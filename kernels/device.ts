@@ -1,6 +1,7 @@
-/** What a backend must be able to do: four passes over a tensor, from which op_table.ts composes every kernel. */
+/** What a backend must be able to do: passes over a tensor and over ranges, from which op_table.ts composes every kernel. */
 import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {Fit, Levels, RoundingMode, Side} from './grid';
+import type {LearnRule} from './learn';
 import type {ObserveRule} from './observe';
 
 /**
@@ -60,6 +61,15 @@ export interface Device {
     scheme: Scheme,
     outputs: readonly GradientPart[],
   ): TensorInfo[];
+  /** The sums of two sides per channel, as one tensor [2, ...rangeShape]. At most two dispatches. */
+  sumPair(
+    dy: TensorInfo,
+    x: TensorInfo,
+    range: Range,
+    view: View,
+    scheme: Scheme,
+    sides: readonly [Side, Side],
+  ): TensorInfo;
   /**
    * The smallest and largest x per channel, as one tensor [2, ...rangeShape]. At most two dispatches. NaN is skipped; or, if
    * `strict`, the largest is infinite where any x is no finite number.
@@ -69,6 +79,13 @@ export interface Device {
   histogram(x: TensorInfo, extremes: TensorInfo): TensorInfo;
   /** The moving range [3, ...rangeShape] (lows, highs, weights) after a measured batch. One dispatch. */
   observe(measured: TensorInfo, moving: TensorInfo, view: View, rule: ObserveRule): TensorInfo;
+  /**
+   * The grid of what is trained, which both have the shape of `last`, the last good grid: the scale of each channel or, of two
+   * free ends, a row of scales and one of low ends. One dispatch.
+   */
+  learn(trained: TensorInfo, last: TensorInfo, rule: LearnRule): TensorInfo;
+  /** The gradient of what is trained, for that of the grid that came of it. One dispatch. */
+  learnGradient(dy: TensorInfo, grid: TensorInfo, rule: LearnRule): TensorInfo;
   /** Frees what `measure` made. */
   dispose(tensor: TensorInfo): void;
 }
@@ -82,6 +99,12 @@ export function gradientOutputs(
   const sides = outputs.filter(({summed}) => summed).map(({side}) => side);
   const sums = sides.length > 0 ? sumsOf(sides) : [];
   return outputs.map(({side, summed}) => (summed ? sums[sides.indexOf(side)]! : termsOf(side)));
+}
+
+/** How many channels a learned grid of this shape has, and how far from its scale the low end of each is: 0 if it has none. */
+export function learnedLayout(shape: readonly number[], {steps}: LearnRule): {channels: number; second: number} {
+  const size = shape.reduce((product, dim) => product * dim, 1);
+  return steps === 0 ? {channels: size, second: 0} : {channels: size / 2, second: size / 2};
 }
 
 /** The view of `shape` per slice of `axis`, or per tensor without one. */

@@ -3,6 +3,7 @@ import {clone, type Tensor, tensor, type TensorInfo, util, zeros} from '@tensorf
 import {type Device, type GradientPart, type Range, type Scheme, type View, viewOf} from './device';
 import {fakeQuantLevels, learnedLevels, quantizeAndDequantizeLevels, type RoundingMode} from './grid';
 import {BINS} from './histogram';
+import type {LearnRule} from './learn';
 import type {ObserveRule} from './observe';
 
 export type KernelInputs = Readonly<Record<string, TensorInfo>>;
@@ -13,8 +14,8 @@ export type KernelInputs = Readonly<Record<string, TensorInfo>>;
  */
 export type Wrt = 'inputs' | 'min' | 'max' | 'minTerms' | 'maxTerms';
 
-/** The same of a learned grid: the gradient of the inputs, of the scale, or of the low end. */
-export type LearnedWrt = 'inputs' | 'scale' | 'offset';
+/** The same of a learned grid: the gradient of the inputs, of the scale, of the low end, or of the grid in one tensor. */
+export type LearnedWrt = 'inputs' | 'scale' | 'offset' | 'grid';
 
 /** The attributes of the FakeQuant kernels. `min` and `max` are Args', `axis` PerChannel's, `wrt` the gradients'. */
 export interface FakeQuantAttrs {
@@ -77,7 +78,7 @@ function isEmpty(x: TensorInfo): boolean {
   return util.sizeFromShape(x.shape) === 0;
 }
 
-const GRADIENT_PARTS: Readonly<Record<Wrt | LearnedWrt, GradientPart>> = {
+const GRADIENT_PARTS: Readonly<Record<Wrt | Exclude<LearnedWrt, 'grid'>, GradientPart>> = {
   inputs: {side: 'inside', summed: false},
   min: {side: 'below', summed: true},
   max: {side: 'above', summed: true},
@@ -95,7 +96,7 @@ function gradient(
   range: Range,
   view: View,
   scheme: Scheme,
-  wrt: readonly (Wrt | LearnedWrt)[],
+  wrt: readonly (keyof typeof GRADIENT_PARTS)[],
 ) {
   const outputs = wrt.map(output => GRADIENT_PARTS[output]);
   if (isEmpty(x)) return outputs.map(({summed}) => zeros(summed ? [...view.rangeShape] : x.shape));
@@ -251,17 +252,26 @@ export const RANGE_OPS: readonly OpRow<RangeAttrs & ObserveRule>[] = [
   },
 ];
 
-/** An op whose grid is learned, and its gradient. Where only the scale is, it stands for the low end too, unread. */
-function learned(name: string, lowEnd: 'scale' | 'offset'): OpRow<LearnedAttrs>[] {
+/** Where the grid of a learned op comes from: a scale, a scale and a low end, or rows of both in one tensor. */
+type LearnedInputs = 'scale' | 'offset' | 'grid';
+
+function learnedRange(inputs: KernelInputs, from: LearnedInputs): Range {
+  // Where only the scale is learned, it stands for the low end too, unread.
+  if (from !== 'grid') return rangeInputs(inputs, 'scale', from);
+  return {kind: 'rows', rows: input(inputs, from)};
+}
+
+/** An op whose grid is learned, and its gradient. */
+function learned(name: string, from: LearnedInputs): OpRow<LearnedAttrs>[] {
   const place = (inputs: KernelInputs, {axis, numBits, narrowRange, symmetric}: LearnedAttrs) => {
     const x = input(inputs, 'inputs');
     const scheme: Scheme = {
-      fit: lowEnd === 'scale' ? 'scaled' : 'anchored',
+      fit: from === 'scale' ? 'scaled' : 'anchored',
       rounding: 'even',
       levels: learnedLevels(numBits, narrowRange, symmetric),
       clamped: true,
     };
-    return [x, rangeInputs(inputs, 'scale', lowEnd), viewOf(x.shape, axis), scheme] as const;
+    return [x, learnedRange(inputs, from), viewOf(x.shape, axis), scheme] as const;
   };
   return [
     {
@@ -273,8 +283,11 @@ function learned(name: string, lowEnd: 'scale' | 'offset'): OpRow<LearnedAttrs>[
     },
     {
       kernelName: `${name}Gradient`,
-      kernel(device, inputs, attrs) {
-        return gradient(device, input(inputs, 'gradients'), ...place(inputs, attrs), [attrs.wrt ?? 'inputs'])[0]!;
+      kernel(device, inputs, {wrt = 'inputs', ...attrs}) {
+        const dy = input(inputs, 'gradients');
+        const placed = place(inputs, attrs);
+        if (wrt !== 'grid') return gradient(device, dy, ...placed, [wrt])[0]!;
+        return isEmpty(dy) ? zeros(input(inputs, wrt).shape) : device.sumPair(dy, ...placed, ['scale', 'outside']);
       },
     },
   ];
@@ -283,4 +296,16 @@ function learned(name: string, lowEnd: 'scale' | 'offset'): OpRow<LearnedAttrs>[
 export const LEARNED_OPS: readonly OpRow<LearnedAttrs>[] = [
   ...learned('FakeQuantWithLearnedScale', 'scale'),
   ...learned('FakeQuantWithLearnedRange', 'offset'),
+  ...learned('FakeQuantWithLearnedGrid', 'grid'),
+];
+
+export const LEARNING_OPS: readonly OpRow<LearnRule>[] = [
+  {
+    kernelName: 'LearnGrid',
+    kernel: (device, inputs, rule) => device.learn(input(inputs, 'trained'), input(inputs, 'last'), rule),
+  },
+  {
+    kernelName: 'LearnGridGradient',
+    kernel: (device, inputs, rule) => device.learnGradient(input(inputs, 'gradients'), input(inputs, 'grid'), rule),
+  },
 ];

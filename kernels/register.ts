@@ -18,6 +18,7 @@ import {
   FAKE_QUANT_OPS,
   type KernelInputs,
   LEARNED_OPS,
+  LEARNING_OPS,
   type OpRow,
   QUANTIZE_AND_DEQUANTIZE_OPS,
   RANGE_OPS,
@@ -42,6 +43,7 @@ const ROWS = [
   ...STATISTICS_OPS,
   ...RANGE_OPS,
   ...LEARNED_OPS,
+  ...LEARNING_OPS,
 ] as readonly OpRow<unknown>[];
 
 /** Registers every op for a backend, unless a copy of this package has done so before. */

@@ -2,9 +2,10 @@
 import {engine, type KernelBackend, type Tensor, tensor1d, type TensorInfo} from '@tensorflow/tfjs-core';
 import type {MathBackendCPU} from '@tensorflow/tfjs-backend-cpu';
 import type {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
-import {type Device, type GradientPart, type Range, type Scheme, type View, viewOf} from '../device';
+import {type Device, type GradientPart, learnedLayout, type Range, type Scheme, type View, viewOf} from '../device';
 import {type Grid, gridOf, unbounded} from '../grid';
 import {BINS, binsOf} from '../histogram';
+import {learn, learnGradient} from '../learn';
 import {loops, type Passes} from './loops';
 import {observe} from '../observe';
 import {type Heap, instantiate, pays} from './simd';
@@ -66,6 +67,21 @@ function overMemory(memory: Memory): Device {
             ),
       );
     },
+    sumPair(dy, x, range, view, scheme, sides) {
+      return memory.make([2, ...view.rangeShape], sums => {
+        const grids = gridsOf(memory, range, view, scheme);
+        sides.forEach((side, row) => {
+          const values = passesOver(memory, view).straightThroughSum(
+            memory.read(dy),
+            memory.read(x),
+            grids,
+            view,
+            side,
+          );
+          sums.set(values, row * view.channels);
+        });
+      });
+    },
     measure(x, view, strict) {
       return memory.make([2, ...view.rangeShape], both => {
         const [values, passes] = [memory.read(x), passesOver(memory, view)];
@@ -90,6 +106,30 @@ function overMemory(memory: Memory): Device {
           next[c] = low;
           next[channels + c] = high;
           next[2 * channels + c] = weight;
+        }
+      });
+    },
+    learn(trained, last, rule) {
+      const {channels, second} = learnedLayout(last.shape, rule);
+      return memory.make(last.shape, grid => {
+        const [logs, before] = [memory.read(trained), memory.read(last)];
+        for (let c = 0; c < channels; ++c) {
+          const ends = {scale: before[c]!, low: before[second + c]!};
+          const {scale, low} = learn([logs[c]!, logs[second + c]!], ends, rule);
+          grid[second + c] = low;
+          grid[c] = scale;
+        }
+      });
+    },
+    learnGradient(dy, grid, rule) {
+      const {channels, second} = learnedLayout(grid.shape, rule);
+      return memory.make(grid.shape, gradients => {
+        const [of, at] = [memory.read(dy), memory.read(grid)];
+        const endsOf = (values: Float32Array, c: number) => ({scale: values[c]!, low: values[second + c]!});
+        for (let c = 0; c < channels; ++c) {
+          const [first, other] = learnGradient(endsOf(of, c), endsOf(at, c), rule);
+          gradients[second + c] = other;
+          gradients[c] = first;
         }
       });
     },

@@ -7,12 +7,14 @@
  */
 import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
-import {type Device, gradientOutputs, type View} from '../device';
 import {host} from '../cpu';
+import {type Device, gradientOutputs, learnedLayout, type Range, type Scheme, type View} from '../device';
+import type {Side} from '../grid';
+import type {LearnRule} from '../learn';
 import {OBSERVERS} from '../observe';
 import {gridsPart} from './grids';
 import {histogram} from './histogram';
-import {type Part, partOf} from './part';
+import {joinParts, type Part, partOf} from './part';
 import {eachTexel, type PartsFor, reduceChannels, type Subject} from './passes';
 import {dispatch} from './program';
 import {matrixOf, type TensorTexture, textureOf, texturesOf} from './textures';
@@ -24,6 +26,39 @@ export function webgl(backend: MathBackendWebGL): Device {
     view,
     textures: texturesOf(backend, {X: x, ...others}),
   });
+  /** Sums of one side or two, in a tensor each or as rows of one. */
+  const sumsOf = (
+    dy: TensorInfo,
+    x: TensorInfo,
+    range: Range,
+    view: View,
+    scheme: Scheme,
+    sides: readonly Side[],
+    tensors: readonly {readonly rows: number; readonly shape: readonly number[]}[],
+  ): TensorInfo[] => {
+    const [first, second] = sides.map(side => side.toUpperCase());
+    const constants = partOf({defines: {FIRST: first!, SECOND: second ?? 'NONE'}});
+    const partsFor: PartsFor = (texelView, raster) => [constants, gridsPart(backend, range, scheme, texelView, raster)];
+    const outputs = tensors.map(({shape}, row) => ({shape, packed: false, part: rowsPart(row, view)}));
+    return reduceChannels(backend, ['sum', 'sumPartials'], subjectOf(x, view, {DY: dy}), partsFor, partOf({}), outputs);
+  };
+  /** A small dispatch over the ends of a learned range, which all tensors are as long as. */
+  const learning = (
+    program: 'learnGrid' | 'learnGradient',
+    tensors: Readonly<Record<string, TensorInfo>>,
+    rule: LearnRule,
+  ): TensorInfo => {
+    const {shape} = Object.values(tensors)[0]!;
+    const {channels, second} = learnedLayout(shape, rule);
+    const part = partOf({
+      uniforms: {
+        ...elementView(channels),
+        second: ['int', [second]],
+        rule: ['vec2', [rule.speed, rule.steps]],
+      },
+    });
+    return dispatch(backend, program, [part, elementsPart(backend, tensors)], {shape, packed: false});
+  };
   return {
     roundToGrid(x, range, view, scheme) {
       const {rounding, clamped} = scheme;
@@ -34,27 +69,28 @@ export function webgl(backend: MathBackendWebGL): Device {
       ]);
     },
     straightThrough(dy, x, range, view, scheme, outputs) {
-      const subject = () => subjectOf(x, view, {DY: dy});
-      const partsFor =
-        (side: string): PartsFor =>
-        (texelView, raster) => [
-          partOf({defines: {SIDE: side.toUpperCase()}}),
-          gridsPart(backend, range, scheme, texelView, raster),
-        ];
+      const one = {rows: 1, shape: view.rangeShape};
       return gradientOutputs(
         outputs,
         sides =>
-          reduceChannels(
-            backend,
-            ['sum', 'sumPartials'],
-            subject(),
-            partsFor(sides.length > 1 ? 'both' : sides[0]!),
-            partOf({}),
-            sides.map((_, row) => ({shape: view.rangeShape, packed: false, part: rowPart(row)})),
+          sumsOf(
+            dy,
+            x,
+            range,
+            view,
+            scheme,
+            sides,
+            sides.map(() => one),
           ),
-        side => eachTexel(backend, 'straightThrough', subject(), partsFor(side)),
+        side =>
+          eachTexel(backend, 'straightThrough', subjectOf(x, view, {DY: dy}), (texelView, raster) => [
+            partOf({defines: {SIDE: side.toUpperCase()}}),
+            gridsPart(backend, range, scheme, texelView, raster),
+          ]),
       );
     },
+    sumPair: (dy, x, range, view, scheme, sides) =>
+      sumsOf(dy, x, range, view, scheme, sides, [{rows: 2, shape: [2, ...view.rangeShape]}])[0]!,
     measure(x, view, strict) {
       const shared = partOf({
         defines: {STRICT: String(strict), ...(view.rangeShape.length === 0 && {PER_TENSOR: ''})},
@@ -66,22 +102,30 @@ export function webgl(backend: MathBackendWebGL): Device {
     },
     histogram: (x, extremes) => histogram(backend, x, extremes) ?? host(backend).histogram(x, extremes),
     observe(measured, moving, {channels, rangeShape}, {observer, rate, debias, ratio}) {
-      const [batch, before] = [textureOf(backend, measured, false), textureOf(backend, moving, false)];
       const part = partOf({
-        inputs: {MEASURED: batch, MOVING: before},
         uniforms: {
-          measuredAt: ['ivec4', elementsAt(batch, measured)],
-          movingAt: ['ivec4', elementsAt(before, moving)],
-          view: ['ivec3', [channels, 1, 0]],
-          matrix: ['ivec2', [1, 1]],
+          ...elementView(channels),
           rule: ['ivec2', [OBSERVERS.indexOf(observer), debias ? 1 : 0]],
           steps: ['vec2', [rate, ratio]],
         },
       });
-      return dispatch(backend, 'observe', [part], {shape: [3, ...rangeShape], packed: false});
+      const inputs = elementsPart(backend, {MEASURED: measured, MOVING: moving});
+      return dispatch(backend, 'observe', [part, inputs], {shape: [3, ...rangeShape], packed: false});
     },
+    learn: (trained, last, rule) => learning('learnGrid', {TRAINED: trained, LAST: last}, rule),
+    learnGradient: (dy, grid, rule) => learning('learnGradient', {DY: dy, GRID: grid}, rule),
     dispose: tensor => backend.disposeIntermediateTensorInfo(tensor),
   };
+}
+
+/** Small tensors, of which a program reads any element: see shaders/webgl/elements.glsl. */
+function elementsPart(backend: MathBackendWebGL, tensors: Readonly<Record<string, TensorInfo>>): Part {
+  const parts = Object.entries(tensors).map(([name, tensor]) => {
+    const texture = textureOf(backend, tensor, false);
+    const at = ['ivec4', elementsAt(texture, tensor)] as const;
+    return {defines: {}, inputs: {[name]: texture}, uniforms: {[`${name.toLowerCase()}At`]: at}};
+  });
+  return joinParts(parts);
 }
 
 /** Where the elements of a small tensor are: its texture's size, its start, its columns if it is packed. */
@@ -89,7 +133,12 @@ function elementsAt({width, height, start, packed}: TensorTexture, {shape}: Tens
   return [width, height, start, packed ? matrixOf(shape).columns : 0];
 }
 
-/** Which of a loop's two sums an output is. */
-function rowPart(row: number): Part {
-  return partOf({uniforms: {row: ['int', [row]]}});
+/** A program that goes through elements, so many to a row. */
+function elementView(columns: number): Part['uniforms'] {
+  return {view: ['ivec3', [columns, 1, 0]], matrix: ['ivec2', [1, 1]]};
+}
+
+/** Which of a loop's two sums an output begins with, and how long a row of it is. */
+function rowsPart(row: number, {channels}: View): Part {
+  return partOf({uniforms: {rowAt: ['ivec2', [row, channels]]}});
 }

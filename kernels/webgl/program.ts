@@ -3,9 +3,13 @@ import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {GPGPUProgram, MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
 import boundsText from '../../shaders/webgl/bounds.glsl';
 import deriveGridsText from '../../shaders/webgl/derive_grids.glsl';
+import elementsText from '../../shaders/webgl/elements.glsl';
 import fragmentText from '../../shaders/webgl/fragment.glsl';
 import gridsText from '../../shaders/webgl/grids.glsl';
 import histogramCodesText from '../../shaders/webgl/histogram_codes.glsl';
+import learnText from '../../shaders/webgl/learn.glsl';
+import learnGradientText from '../../shaders/webgl/learn_gradient.glsl';
+import learnGridText from '../../shaders/webgl/learn_grid.glsl';
 import measureText from '../../shaders/webgl/measure.glsl';
 import measurePartialsText from '../../shaders/webgl/measure_partials.glsl';
 import observeText from '../../shaders/webgl/observe.glsl';
@@ -23,6 +27,7 @@ import {usesVertexGrid, vertexShaderOf} from './vertex_grid';
 
 const GRIDS = [boundsText, gridsText, fragmentText];
 const PARTIALS = [fragmentText, partialsText];
+const LEARNED = [fragmentText, elementsText, learnText];
 
 /** What each program's code is made of, after the arithmetic. */
 const PROGRAMS = {
@@ -34,7 +39,9 @@ const PROGRAMS = {
   measure: [fragmentText, stridedLoopText, measureText],
   measurePartials: [...PARTIALS, measurePartialsText],
   histogramCodes: [fragmentText, histogramCodesText],
-  observe: [fragmentText, observeText],
+  observe: [fragmentText, elementsText, observeText],
+  learnGrid: [...LEARNED, learnGridText],
+  learnGradient: [...LEARNED, learnGradientText],
 };
 
 export type ProgramName = keyof typeof PROGRAMS;

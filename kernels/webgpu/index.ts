@@ -2,16 +2,20 @@
 import {getKernel, type TensorInfo, util} from '@tensorflow/tfjs-core';
 import type {WebGPUBackend} from '@tensorflow/tfjs-backend-webgpu';
 import histogramText from '../../shaders/webgpu/histogram.wgsl';
+import learnText from '../../shaders/webgpu/learn.wgsl';
+import learnGradientText from '../../shaders/webgpu/learn_gradient.wgsl';
+import learnGridText from '../../shaders/webgpu/learn_grid.wgsl';
 import measureText from '../../shaders/webgpu/measure.wgsl';
 import observeText from '../../shaders/webgpu/observe.wgsl';
 import roundToGridText from '../../shaders/webgpu/round_to_grid.wgsl';
 import straightThroughText from '../../shaders/webgpu/straight_through.wgsl';
 import sumText from '../../shaders/webgpu/sum.wgsl';
-import {type Device, gradientOutputs} from '../device';
+import {type Device, gradientOutputs, learnedLayout} from '../device';
 import type {Side} from '../grid';
 import {BINS} from '../histogram';
+import type {LearnRule} from '../learn';
 import {OBSERVERS} from '../observe';
-import {gridsOf} from './grids';
+import {type Grids, gridsOf} from './grids';
 import {widthOf} from './lanes';
 import {eachElement, type Pass, reduceChannels, simplest} from './passes';
 import {run, WORKGROUP_SIZE} from './program';
@@ -38,23 +42,26 @@ export function webgpu(backend: WebGPUBackend): Device {
       const view = simplest(given);
       const width = widthOf(view);
       const grids = gridsOf(range, scheme, width);
-      const passFor = (name: string, body: string, side: Side | 'both'): Pass => ({
-        name,
-        body,
-        constants: {SIDE: side.toUpperCase()},
-        tensors: {dy, x},
-        grids,
-      });
       const sumsOf = (sides: readonly Side[]) => {
         const rows = sides.map(() => ({rows: 1, shape: view.rangeShape}));
-        const together = sides.length > 1 ? 'both' : sides[0]!;
         return reduceChannels(backend, view, 'SUM', rows, row =>
-          passFor('sum', sumText, row === undefined ? together : sides[row]!),
+          sumOf(row === undefined ? sides : [sides[row]!], {dy, x}, grids),
         );
       };
       return gradientOutputs(outputs, sumsOf, side =>
-        eachElement(backend, view, x.shape, width, passFor('straightThrough', straightThroughText, side)),
+        eachElement(backend, view, x.shape, width, {
+          name: 'straightThrough',
+          body: straightThroughText,
+          constants: {SIDE: side.toUpperCase()},
+          tensors: {dy, x},
+          grids,
+        }),
       );
+    },
+    sumPair(dy, x, range, given, scheme, sides) {
+      const view = simplest(given);
+      const pass = sumOf(sides, {dy, x}, gridsOf(range, scheme, widthOf(view)));
+      return reduceChannels(backend, view, 'SUM', [{rows: 2, shape: [2, ...view.rangeShape]}], () => pass)[0]!;
     },
     measure(x, given, strict) {
       const view = simplest(given);
@@ -101,8 +108,42 @@ export function webgpu(backend: WebGPUBackend): Device {
         shape: [3, ...rangeShape],
       });
     },
+    learn: (trained, last, rule) => learning(backend, 'learnGrid', learnGridText, {trained, last}, rule),
+    learnGradient: (dy, grid, rule) => learning(backend, 'learnGradient', learnGradientText, {dy, grid}, rule),
     dispose: ({dataId}) => {
       backend.disposeData(dataId);
     },
   };
+}
+
+/** A pass that sums one side, or two. */
+function sumOf(sides: readonly Side[], tensors: Pass['tensors'], grids: Grids): Pass {
+  const [first, second] = sides.map(side => side.toUpperCase());
+  return {name: 'sum', body: sumText, constants: {FIRST: first!, SECOND: second ?? 'NONE'}, tensors, grids};
+}
+
+/** A small dispatch over the ends of a learned range, which all tensors are as long as. */
+function learning(
+  backend: WebGPUBackend,
+  key: string,
+  text: string,
+  tensors: Readonly<Record<string, TensorInfo>>,
+  rule: LearnRule,
+): TensorInfo {
+  const {shape} = Object.values(tensors)[0]!;
+  const {channels, second} = learnedLayout(shape, rule);
+  return run(backend, {
+    key,
+    code: () => [learnText, text].join('\n'),
+    inputs: Object.entries(tensors).map(([name, tensor]) => ({name, tensor, components: 1})),
+    uniforms: {
+      channels: ['u32', channels],
+      second: ['u32', second],
+      speed: ['f32', rule.speed],
+      steps: ['f32', rule.steps],
+    },
+    threads: channels,
+    components: 1,
+    shape,
+  });
 }

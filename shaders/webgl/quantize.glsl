@@ -37,6 +37,7 @@ const int BELOW = 1;
 const int ABOVE = 2;
 const int OUTSIDE = 3;
 const int SCALE = 4;
+const int NONE = 5;
 
 const float SMALLEST_NORMAL = 1.1754943508222875e-38;
 const float LARGEST_FLOAT = 3.4028234663852886e38;

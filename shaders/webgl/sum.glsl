@@ -1,8 +1,5 @@
-// Partial sums of `straightThrough`: of the even channel and the odd one, and for BOTH sides first those below, then those
-// above. Blocks of 64 keep float32 accurate.
-
-const int BOTH = 5;
-const int FIRST = SIDE == BOTH ? BELOW : SIDE;
+// Partial sums of `straightThrough`: of the even channel and the odd one, first those of the FIRST side, then, unless there is
+// NONE, those of the SECOND. Blocks of 64 keep float32 accurate.
 
 #define GRADIENT(lane, grid) straightThrough(dy.lane, x.lane, grids.grid, side)
 
@@ -29,22 +26,22 @@ void main() {
   StridedLoop strided = stridedLoop(indexOfFragment());
   Grids grids = gridsOf(strided.channel);
   vec4 total = vec4(0.0);
-  vec4 above = vec4(0.0);
+  vec4 others = vec4(0.0);
   for (int block = 0; block < 1024; ++block) {
     int left = strided.steps - 64 * block;
     if (left <= 0) break;
     vec4 part = vec4(0.0);
-    vec4 partAbove = vec4(0.0);
+    vec4 partOthers = vec4(0.0);
     for (int i = 0; i < TIMES(left < 64 ? left : 64, 64); ++i) {
       if (PAST(i, left)) break;
       vec4 x = lanesOf(X_LAYOUT, X, xAt, strided.t, strided.place, matrix);
       vec4 dy = lanesOf(DY_LAYOUT, DY, dyAt, strided.t, strided.place, matrix);
       part += gradients(dy, x, strided, grids, FIRST);
-      if (SIDE == BOTH) partAbove += gradients(dy, x, strided, grids, ABOVE);
+      if (SECOND != NONE) partOthers += gradients(dy, x, strided, grids, SECOND);
       advance(strided);
     }
     total += part;
-    above += partAbove;
+    others += partOthers;
   }
-  setOutput(vec4(reduceLanes(total), reduceLanes(above)));
+  setOutput(vec4(reduceLanes(total), reduceLanes(others)));
 }

@@ -1,7 +1,10 @@
-// The sum of a channel's partial sums, of the first side or, in row 1, of the second.
+// The sum of a channel's partial sums, of the first side or, in row 1, of the second. `rowAt` has the first of the output's rows,
+// and how long they are.
 
 void main() {
-  int channel = indexOfFragment();
+  ivec2 place = placeOf(indexOfFragment(), rowAt.y);
+  int channel = place.x;
+  int row = rowAt.x + place.y;
 #if defined(LANES_SAME)
   int texelChannel = channel;
   bool odd = false;

@@ -45,6 +45,7 @@ const BELOW = 1u;
 const ABOVE = 2u;
 const OUTSIDE = 3u;
 const SCALE = 4u;
+const NONE = 5u;
 
 const SMALLEST_NORMAL = 0x1p-126f;
 const SIGN = 0x80000000u;

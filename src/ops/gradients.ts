@@ -154,6 +154,13 @@ function registerRangeGradients(): void {
   });
 }
 
+/** What has a gradient of the ops whose grid is learned. */
+const LEARNED: readonly (readonly [kernelName: string, names: readonly LearnedWrt[]])[] = [
+  ['FakeQuantWithLearnedScale', ['inputs', 'scale']],
+  ['FakeQuantWithLearnedRange', ['inputs', 'scale', 'offset']],
+  ['FakeQuantWithLearnedGrid', ['inputs', 'grid']],
+];
+
 /** A learned grid's: each of its thunks is one kernel. */
 function registerLearned(kernelName: string, names: readonly LearnedWrt[]): void {
   registerGradient({
@@ -167,6 +174,18 @@ function registerLearned(kernelName: string, names: readonly LearnedWrt[]): void
   });
 }
 
+/** A learned range's, where its logarithms become a grid. The last good grid has none. */
+function registerLearning(): void {
+  registerGradient({
+    kernelName: 'LearnGrid',
+    outputsToSave: [true],
+    gradFunc: (dy, [grid], attrs) => ({
+      trained: () => runKernel<Tensor>('LearnGridGradient', {gradients: dy as Tensor, grid: grid!}, attrs),
+      last: () => zerosLike(grid!),
+    }),
+  });
+}
+
 /** Registers every gradient, unless a copy of this package has done so before. */
 export function registerGradients(): void {
   for (const differentiable of OPS) {
@@ -174,7 +193,6 @@ export function registerGradients(): void {
     if (!getGradient(differentiable.gradientName)) registerSecondOrder(differentiable);
   }
   if (!getGradient('FakeQuantWithRange')) registerRangeGradients();
-  if (getGradient('FakeQuantWithLearnedScale')) return;
-  registerLearned('FakeQuantWithLearnedScale', ['inputs', 'scale']);
-  registerLearned('FakeQuantWithLearnedRange', ['inputs', 'scale', 'offset']);
+  for (const [kernelName, names] of LEARNED) if (!getGradient(kernelName)) registerLearned(kernelName, names);
+  if (!getGradient('LearnGrid')) registerLearning();
 }

@@ -6,10 +6,7 @@ import {
   abs,
   add,
   clone,
-  customGrad,
   div,
-  exp,
-  type GradSaveFunc,
   greater,
   less,
   log,
@@ -21,14 +18,17 @@ import {
   ones,
   scalar,
   stack,
-  sub,
   type Tensor,
   tidy,
+  type Variable,
   where,
 } from '@tensorflow/tfjs-core';
 import {type Grid, gridOf, type Levels} from '../../kernels/grid';
+import {isRange, type LearnRule, LIMIT} from '../../kernels/learn';
+import {checkAxis} from '../check/tensors';
+import {fakeQuantWithLearnedGrid, learnedGrid} from '../ops/learned';
+import {trainTogether} from './adam';
 import {halves} from './ends';
-import {hastened} from './gradients';
 import {endsInSteps, roundLearned, type RoundingOptions} from './learned_rounding';
 import type {QuantizerOptions} from './options';
 import type {Cell, NewCell} from './range';
@@ -36,15 +36,14 @@ import type {Cell, NewCell} from './range';
 /** The options of a grid that is learned. */
 type LearnedGridOptions = RoundingOptions & Pick<QuantizerOptions, 'nonNegative' | 'learningRateScale'>;
 
-/** Logarithms beyond this are no range any more: it has collapsed, or grown without end. */
-const LIMIT = 69;
 /** The logarithm of an end that is 0: no level's width away from it, and with next to no gradient. */
 const AT_ZERO = -60;
 /** Where no level is 0, the share of the widest channel's step that a channel of zeros gets: its values stay as good as 0. */
 const NEXT_TO_NOTHING = 2 ** -40;
 
-function isRange(logs: Tensor): Tensor {
-  return less(abs(logs), LIMIT);
+/** Where values have logarithms of ranges. */
+function areRanges(values: Tensor): Tensor {
+  return less(abs(log(values)), LIMIT);
 }
 
 /** The grid of a learned range: of a tensor, or for each of its channels. */
@@ -56,14 +55,17 @@ export class LearnedGrid {
   readonly #levels: Levels;
   /** Whether an end on either side is learned by itself. */
   readonly #hasTwoEnds: boolean;
+  readonly #rule: LearnRule;
 
   constructor(options: LearnedGridOptions, newCell: NewCell, channels: number | undefined) {
-    const {symmetric, nonNegative} = options;
+    const {symmetric, nonNegative, learningRateScale: speed} = options;
     this.#options = options;
     this.#levels = endsInSteps(options);
     this.#hasTwoEnds = !symmetric && !nonNegative;
+    this.#rule = {speed, steps: this.#hasTwoEnds ? this.#levels.qmax : 0};
     const shape = [...(this.#hasTwoEnds ? [2] : []), ...(channels === undefined ? [] : [channels])];
     this.logs = newCell('log_range', shape, true);
+    trainTogether(this.logs.read() as Variable);
     this.#good = newCell('grid', shape, false);
   }
 
@@ -75,11 +77,11 @@ export class LearnedGrid {
     tidy(() => {
       const ends = this.#hasTwoEnds ? [neg(minimum(low, 0)), maximum(high, 0)] : [this.#scaleOf(low, high)];
       const widest = max(stack(ends));
-      const wide = where(isRange(log(widest)), widest, scalar(this.#hasTwoEnds ? 1 : 1 / this.#levels.qmax));
+      const wide = where(areRanges(widest), widest, scalar(this.#hasTwoEnds ? 1 : 1 / this.#levels.qmax));
       const fallback = this.#options.zeroFree ? mul(wide, NEXT_TO_NOTHING) : wide;
       const extent = ends.reduce((sum, end) => add(sum, end));
       const logs = ends.map(end => {
-        const filled = where(isRange(log(extent)), end, mul(fallback, ones(end.shape)));
+        const filled = where(areRanges(extent), end, mul(fallback, ones(end.shape)));
         return div(maximum(log(filled), AT_ZERO), this.#options.learningRateScale);
       });
       this.logs.write(this.#hasTwoEnds ? stack(logs) : logs[0]!);
@@ -111,39 +113,27 @@ export class LearnedGrid {
     });
   }
 
-  /** The grid as it is now, with its gradient: [scale] or [scale, low end]. Where it is no good, it is the last good one. */
-  current(): Tensor[] {
-    const logs = hastened(this.logs.read(), this.#options.learningRateScale);
-    const grid = customGrad((given, save) => {
-      const value = this.#goodGrid(given as Tensor);
-      (save as GradSaveFunc)([value]);
-      return {value, gradFunc: (dy, [saved]) => mul(this.#endsGradient(dy), this.#endsIn(saved!))};
-    })(logs);
-    return this.#parts(grid);
-  }
-
-  /** The last good grid, of no gradient. */
-  stored(): Tensor[] {
-    return this.#parts(this.good);
+  /**
+   * The grid as it is now, with its gradient: scales or, of two free ends, rows of scales and of low ends. Where it is no good,
+   * it is the last good one.
+   */
+  current(): Tensor {
+    return learnedGrid(this.logs.read(), this.good, this.#rule);
   }
 
   /** Sets what is trained to the last good grid. */
   resume(): void {
-    tidy(() => this.set(...this.#rawEnds(this.stored())));
+    tidy(() => this.set(...this.#endsOf(this.good)));
   }
 
   /** The ends as they are now. */
   ends(): [Tensor, Tensor] {
-    return tidy(() => this.#rawEnds(this.current()));
+    return tidy(() => this.#endsOf(this.current()));
   }
 
   /** What there is to read of it: the grid and what is trained. They are the caller's to dispose. */
   readings(moves: boolean): [grid: Tensor, logs: Tensor] {
-    const grid = tidy(() => {
-      const parts = moves ? this.current() : this.stored();
-      return this.#hasTwoEnds ? stack(parts) : clone(parts[0]!);
-    });
-    return [grid, clone(this.logs.read())];
+    return [moves ? this.current() : clone(this.good), clone(this.logs.read())];
   }
 
   /** The shape of an end. */
@@ -153,21 +143,26 @@ export class LearnedGrid {
   }
 
   /** Remembers a grid as good. */
-  commit(grid: readonly Tensor[]): void {
-    const value = this.#hasTwoEnds ? stack([...grid]) : clone(grid[0]!);
-    this.#good.write(value);
-    value.dispose();
+  commit(grid: Tensor): void {
+    this.#good.write(grid);
   }
 
-  /** Rounds `x` to a grid that {@link current} or {@link stored} gave. */
-  round<T extends Tensor>(x: T, [scale, offset]: readonly Tensor[]): T {
-    return roundLearned(x, scale!, this.#options, offset);
+  /** Rounds `x` to a grid: to the {@link current} one, or to the last {@link good} one. */
+  round<T extends Tensor>(x: T, grid: Tensor): T {
+    const {numBits, symmetric, narrowRange, zeroFree, axis} = this.#options;
+    if (zeroFree) return roundLearned(x, grid, this.#options);
+    const attrs = {
+      numBits,
+      symmetric,
+      narrowRange,
+      ...(axis !== undefined && {axis: checkAxis('FakeQuantizer', x, axis)}),
+    };
+    return fakeQuantWithLearnedGrid(x, grid, this.#hasTwoEnds, attrs);
   }
 
   /** How many numbers that were trained are no logarithms of a range, so that the last good ones serve. */
   countBad(logs: ArrayLike<number>): number {
-    const {learningRateScale} = this.#options;
-    return Array.from(logs).filter(value => !(Math.abs(value * learningRateScale) < LIMIT)).length;
+    return Array.from(logs).filter(each => !isRange(each, this.#rule.speed)).length;
   }
 
   /** The grids that {@link readings} tell, one per channel. */
@@ -183,33 +178,9 @@ export class LearnedGrid {
     return maximum(div(high, qmax), qmin === 0 ? 0 : div(low, qmin));
   }
 
-  /** The grid of logarithms, or the last good one. */
-  #goodGrid(logs: Tensor): Tensor {
-    const ends = where(isRange(logs), exp(logs), this.#endsIn(this.good));
-    if (!this.#hasTwoEnds) return ends;
-    const [below, above] = halves(ends);
-    return stack([div(add(below, above), this.#levels.qmax), neg(below)]);
-  }
-
-  /** What the logarithms are of: the scale, or how far the two ends are from 0. */
-  #endsIn(grid: Tensor): Tensor {
-    return this.#hasTwoEnds ? stack(this.#rawEnds(this.#parts(grid)).map(abs)) : grid;
-  }
-
-  #endsGradient(dy: Tensor): Tensor {
-    if (!this.#hasTwoEnds) return dy;
-    const [scale, low] = halves(dy);
-    const above = div(scale, this.#levels.qmax);
-    return stack([sub(above, low), above]);
-  }
-
-  #parts(grid: Tensor): Tensor[] {
-    return this.#hasTwoEnds ? halves(grid) : [grid];
-  }
-
-  #rawEnds([scale, low]: readonly Tensor[]): [Tensor, Tensor] {
+  #endsOf(grid: Tensor): [Tensor, Tensor] {
     const {qmin, qmax} = this.#levels;
-    const start = low ?? mul(scale!, qmin);
-    return [start, add(start, mul(scale!, qmax - qmin))];
+    const [scale, low] = this.#hasTwoEnds ? halves(grid) : [grid, mul(grid, qmin)];
+    return [low, add(low, mul(scale, qmax - qmin))];
   }
 }

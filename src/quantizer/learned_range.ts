@@ -105,11 +105,11 @@ export class LearnedRange implements QuantizerRange {
     const isSet = this.#isSetOnHost();
     if (isSet === undefined && !training) {
       // As where a moving range may not be set yet.
-      return where<T>(grid.isSet(), grid.round(x, this.#isFrozen ? grid.stored() : grid.current()), x);
+      return where<T>(grid.isSet(), grid.round(x, this.#isFrozen ? grid.good : grid.current()), x);
     }
     if (isSet === undefined) grid.unlessSet(() => this.start(x));
     if (isSet === false) this.start(x);
-    if (this.#isFrozen) return besides(grid.round(x, grid.stored()), this.#trained);
+    if (this.#isFrozen) return besides(grid.round(x, grid.good), this.#trained);
     return grid.round(x, training ? this.#commit() : grid.current());
   }
 
@@ -123,7 +123,7 @@ export class LearnedRange implements QuantizerRange {
   }
 
   /** The grid as it is now, which is remembered as good. */
-  #commit(): Tensor[] {
+  #commit(): Tensor {
     const grid = this.#grid.current();
     this.#grid.commit(grid);
     this.#noteSet();

@@ -8,8 +8,10 @@ import {
   minMax,
   quantizeAndDequantizeV4,
 } from '../../src/entries/index';
+import {fakeQuantWithLearnedGrid, learnedGrid} from '../../src/ops/learned';
 import {fakeQuantWithMovingRange} from '../../src/ops/range';
-import {layers, type LayersModel, sequential} from '@tensorflow/tfjs-layers';
+import {initializers, layers, type LayersModel, sequential} from '@tensorflow/tfjs-layers';
+import {digitClassifier} from '../../lab/digit_classifier';
 import {isQuantizing} from '../../src/qat/quantized_layers/quantizing';
 import {quantizeModel} from '../../src/entries/qat';
 import {type Counts, probe, type Probe} from '../../bench/probe';
@@ -122,6 +124,13 @@ const rowsOf = (shape: readonly number[]): readonly Row[] => [
     quantize: (x, offset, scale) => fakeQuantWithLearnedScale(x, scale, {offset}),
     rangeShape: [],
     trained: [1, 2],
+  },
+  {
+    name: 'a learned grid in one tensor',
+    quantize: (x, _, grid) =>
+      fakeQuantWithLearnedGrid(x, grid, true, {numBits: 8, narrowRange: false, symmetric: false}),
+    rangeShape: [2],
+    trained: [2],
   },
   ...shape.map((channels, axis) => ({
     name: `learned scales along axis ${axis}`,
@@ -244,6 +253,24 @@ function defineProgramSpecs(): void {
       }
     });
 
+    it(`of a learned range's grid, inputs ${residency}: one, and one for its gradient`, async () => {
+      for (const [steps, rangeShape] of [
+        [0, [5]],
+        [15, [2]],
+        [15, [2, 5]],
+      ] as const) {
+        const grid = (trained: tf.Tensor, last: tf.Tensor) => learnedGrid(trained, last, {speed: 10, steps});
+        const row = {...MEASURED, rangeShape, quantize: (_: tf.Tensor, last: tf.Tensor) => grid(last, last)};
+        expect((await rowCost(device, row, residency)).dispatches).toBe(1);
+        const [first, last, dy] = [1, 2, 3].map(value =>
+          tensorAt(residency, new Float32Array(tf.util.sizeFromShape([...rangeShape])).fill(value), rangeShape),
+        ) as [tf.Tensor, tf.Tensor, tf.Tensor];
+        const both = await costOf(device, () => tf.grad(trained => grid(trained, last))(first, dy));
+        expect(both.dispatches).toBe(2);
+        tf.dispose([first, last, dy]);
+      }
+    });
+
     it(`of a step of a moving range, inputs ${residency}: four at most`, async () => {
       expect([3, 4]).toContain((await rowCost(device, MOVING, residency)).dispatches);
     });
@@ -317,6 +344,36 @@ function defineProgramSpecs(): void {
     quantized.dispose();
     optimizer.dispose();
     tf.dispose([x, y]);
+  });
+
+  it('of a step of Adam: with learned ranges six more for each, and for all together as many as for a few variables', async () => {
+    const model = digitClassifier(() => initializers.glorotNormal({seed: 1}));
+    const few = {numBits: 4};
+    const quantized = quantizeModel(model, {weights: few, activations: few});
+    const x = tf.randomNormal([128, 8, 8, 1], 0, 1, 'float32', 1);
+    const y = tf.tidy(() => tf.oneHot(tf.range(0, 128).toInt().mod(10).toInt(), 10).toFloat());
+    const optimizers: tf.Optimizer[] = [];
+    const programsOfStep = async (each: LayersModel) => {
+      const optimizer = tf.train.adam(0.001);
+      optimizers.push(optimizer);
+      each.compile({optimizer, loss: 'categoricalCrossentropy'});
+      // The first step makes what an optimizer keeps of each variable, the second what is the device's from then on.
+      for (let i = 0; i < 2; ++i) await each.trainOnBatch(x, y);
+      return (
+        await device.count(async () => {
+          await each.trainOnBatch(x, y);
+        })
+      ).dispatches;
+    };
+    const roundings = quantized.layers.flatMap(layer => (isQuantizing(layer) ? layer.roundings : []));
+    expect(roundings.length).toBe(11);
+    const [float, ours] = [await programsOfStep(model), await programsOfStep(quantized)];
+    // The grid, rounding, and for gradients: dx, two to sum, one for the logarithm. WebGPU has no slices without a copy.
+    expect(ours - float).toBeLessThanOrEqual(6 * roundings.length + (onWebGPU ? 60 : 35));
+    expect(ours).toBeLessThanOrEqual(660);
+    expect(ours - float).toBeGreaterThan(0);
+    tf.dispose([x, y]);
+    [model, quantized, ...optimizers].forEach(each => each.dispose());
   });
 
   it('are not compiled anew for other ranges and widths', () => {
