@@ -32,7 +32,7 @@ export function binsOf(low: number, high: number): Bins {
 }
 
 /** The bin of a finite value. The last one holds the little that reaches beyond it, too. */
-export function binOf(value: number, {width, below}: Bins): number {
+function binOf(value: number, {width, below}: Bins): number {
   return Math.min(BINS - 1, Math.max(0, Math.floor(value / width) + below));
 }
 

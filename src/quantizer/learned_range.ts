@@ -4,6 +4,7 @@ import {minMax} from '../ops/range';
 import {extremesOf, halves} from './ends';
 import {leastSquaresRange} from './fit_range';
 import {besides} from './gradients';
+import {Derived} from './derived';
 import {Known} from './known';
 import {LearnedGrid} from './learned_grid';
 import {
@@ -26,6 +27,8 @@ export class LearnedRange implements QuantizerRange {
   readonly #channels: number | undefined;
   readonly #grid: LearnedGrid;
   readonly #isSet = new Known<boolean>();
+  /** The grid, for predictions. */
+  readonly #kept = new Derived();
   #isFrozen = false;
 
   constructor(options: RangeOptions, newCell: NewCell, channels: number | undefined) {
@@ -93,7 +96,7 @@ export class LearnedRange implements QuantizerRange {
   }
 
   forget(): void {
-    return;
+    this.#kept.forget();
   }
 
   get #trained(): Variable {
@@ -110,7 +113,16 @@ export class LearnedRange implements QuantizerRange {
     if (isSet === undefined) grid.unlessSet(() => this.start(x));
     if (isSet === false) this.start(x);
     if (this.#isFrozen) return besides(grid.round(x, grid.good), this.#trained);
-    return grid.round(x, training ? this.#commit() : grid.current());
+    return grid.round(x, training ? this.#commit() : this.#now());
+  }
+
+  /** The grid as it is now, found once for predictions. */
+  #now(): Tensor {
+    const grid = this.#grid;
+    return this.#kept.of(
+      () => [grid.logs.read(), grid.good],
+      () => grid.current(),
+    );
   }
 
   /** Undefined where only the device knows: on WebGPU, of weights that another model computed. */

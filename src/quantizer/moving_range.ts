@@ -133,7 +133,12 @@ export class MovingRange implements QuantizerRange {
   /** Rounds to the range as it is. Where that may not be set yet, which the device knows, values may pass. */
   #round<T extends Tensor>(x: T): T {
     const range = this.#cell.read();
-    const used = this.#isRangeUsed ? range : this.#rounded.of(() => [range], () => this.#used(range));
+    const used = this.#isRangeUsed
+      ? range
+      : this.#rounded.of(
+          () => [range],
+          () => this.#used(range),
+        );
     const rounded = fakeQuantWithRange(x, used, this.#attrs(x));
     if (this.#cell.alwaysSet || this.#seenBy(range)) return rounded;
     const weights = unstack(range)[2]!;
