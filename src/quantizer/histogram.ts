@@ -4,6 +4,7 @@
  */
 
 import {BINS, binsOf, countIn} from '../../kernels/histogram';
+import {OrderedValues} from './ordered_values';
 import {doubtOf, type Steps} from './ties';
 
 /** How many distinct values are remembered: those of pixels, with a scaling for each channel. */
@@ -162,9 +163,16 @@ export class Histogram {
 
   #errors(steps: number): (range: Ends) => number {
     const bins = this.#sorted();
-    const values = Float64Array.from(bins, ([bin]) => this.#valueIn(bin));
-    const counts = Float64Array.from(bins, ([, count]) => count);
-    return range => squaredError(values, counts, this.#width, range, steps);
+    const values = new OrderedValues(
+      Float64Array.from(bins, ([bin]) => this.#valueIn(bin)),
+      Float64Array.from(bins, ([, count]) => count),
+    );
+    return range => {
+      const {step, zero} = gridOf(range, steps);
+      // Where bins are as wide as steps, a value lies anywhere between two levels.
+      const isFine = step < 2 * this.#width;
+      return isFine ? values.errorOfFine(step, -zero, steps - zero) : values.error(step, -zero, steps - zero);
+    };
   }
 
   #count(bin: number, count: number): void {
@@ -194,19 +202,4 @@ function offHalf(range: Ends, steps: number): Ends {
 function gridOf([low, high]: Ends, steps: number) {
   const step = (high - low) / steps;
   return {step, zero: Math.round(-low / step)};
-}
-
-function squaredError(values: Float64Array, counts: Float64Array, width: number, range: Ends, steps: number): number {
-  const {step, zero} = gridOf(range, steps);
-  // Where bins are as wide as steps, a value lies anywhere between two levels.
-  const isCoarse = step < 2 * width;
-  let sum = 0;
-  for (let i = 0; i < values.length; ++i) {
-    const value = values[i]!;
-    const nearest = Math.round(value / step);
-    const level = Math.min(steps - zero, Math.max(-zero, nearest));
-    const isInside = level === nearest;
-    sum += counts[i]! * (isCoarse && isInside ? step ** 2 / 12 : (level * step - value) ** 2);
-  }
-  return sum;
 }
