@@ -68,10 +68,11 @@ export class LearnedRange implements QuantizerRange {
   }
 
   async snapshot(): Promise<RangeSnapshot> {
+    // Asked before a program reads the range, after which WebGPU alone knows.
+    if (!this.isSet()) return {values: undefined, missed: 0};
     const [grid, logs] = this.#grid.readings(!this.#isFrozen);
     try {
       const [gridData, logData] = await Promise.all([grid.data(), logs.data()]);
-      if (!this.isSet()) return {values: undefined, missed: 0};
       const learned = this.#grid.gridsFrom(gridData);
       const values = {min: learned.map(({low}) => low), max: learned.map(({high}) => high)};
       return {values, missed: 0, learned, collapsed: this.#isFrozen ? 0 : this.#grid.countBad(logData)};

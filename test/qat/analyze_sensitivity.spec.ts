@@ -163,6 +163,7 @@ describe('agreements', () => {
       'enough',
     );
     expect(passes).toBe(1);
+    for (const layer of quantizingLayers('spec', q)) layer.forget?.();
     expect(tf.memory().numTensors).toBe(before);
     expect(groups.flat().every(({quantizer}) => quantizer.watcher === undefined)).toBeTrue();
   });

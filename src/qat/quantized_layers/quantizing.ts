@@ -71,6 +71,8 @@ export interface Quantizing extends Layer {
   readonly roundings: readonly Rounding[];
   /** Sets the ranges of weights that else only training moves; gives what they were. */
   measureWeights?(): readonly RangeMemory[];
+  /** Frees what is kept for predictions, until the next one. */
+  forget?(): void;
 }
 
 /** Whether a layer rounds. */

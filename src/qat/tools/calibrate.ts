@@ -1,12 +1,12 @@
 /** Ranges of activations from samples, before the first step of training. */
-import {dispose, keep, reshape, slice, type Tensor} from '@tensorflow/tfjs-core';
+import {dispose, keep, type Tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {symmetricRatio} from '../../../kernels/observe';
 import {checkOptions} from '../../check/options';
 import {callback, count, flag, limit, oneOf, percent, type Rules, throwProblems} from '../../check/rules';
-import {extremesOrInfinite, histogramOf} from '../../ops/range';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
-import {type CalibrationMethod, Histogram, LOOKED_AT} from '../../quantizer/histogram';
+import {type CalibrationMethod, Histogram} from '../../quantizer/histogram';
+import {type Measured, measured} from '../../quantizer/measured';
 import type {QuantizerOptions} from '../../quantizer/options';
 import {stepsOf} from '../../quantizer/range';
 import {offTies} from '../../quantizer/ties';
@@ -96,15 +96,6 @@ function activationsOf(layers: readonly Quantizing[]): RoundingOfActivation[] {
   return layers.flatMap(layer => layer.roundings).filter(rounding => rounding.of === 'activations');
 }
 
-/** What is measured of an activation while it passes, on the device. */
-interface Passed {
-  readonly quantizer: FakeQuantizer;
-  readonly extremes: Tensor;
-  readonly counts: Tensor | undefined;
-  /** Some of the values, where they may be few distinct ones. */
-  readonly sample: Tensor | undefined;
-}
-
 /** One forward pass, in which `see` gets every activation before it would be rounded. */
 function passSeen(
   model: LayersModel,
@@ -131,16 +122,15 @@ async function watch(
   seen: ReadonlyMap<FakeQuantizer, Histogram>,
   counting: boolean,
 ): Promise<ReadonlySet<FakeQuantizer>> {
-  const passed: Passed[] = [];
+  const passed: (Measured & {readonly quantizer: FakeQuantizer})[] = [];
   try {
     passSeen(model, batch, activations, (quantizer, x) => {
       const histogram = seen.get(quantizer);
       if (!histogram || x.size === 0) return;
-      const extremes = keep(extremesOrInfinite(x));
-      const counts = counting ? keep(histogramOf(x, extremes)) : undefined;
-      const looksFor = quantizer.options.offTies && histogram.mayBeFew;
-      const sample = looksFor ? keep(slice(reshape(x, [-1]), 0, Math.min(x.size, LOOKED_AT))) : undefined;
-      passed.push({quantizer, extremes, counts, sample});
+      const sampling = quantizer.options.offTies && histogram.mayBeFew;
+      const found = measured(x, {counting, sampling});
+      for (const each of [found.extremes, found.counts, found.sample]) if (each) keep(each);
+      passed.push({quantizer, ...found});
     });
     const notFinite = new Set<FakeQuantizer>();
     await Promise.all(

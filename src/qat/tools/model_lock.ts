@@ -2,8 +2,7 @@
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {allLayers, asContainer} from '../../layers/graph';
 import {withModel} from '../../layers/model';
-import {QuantizedInput} from '../quantized_layers/quantized_input';
-import {QuantizedLayer} from '../quantized_layers/quantized_layer';
+import {isQuantizing} from '../quantized_layers/quantizing';
 
 /** Layers of models that something passes samples through, and what does. */
 const busy = new WeakMap<object, string>();
@@ -22,7 +21,7 @@ export async function withModelLock<T>(caller: string, model: LayersModel, run: 
     for (const layer of layers) {
       busy.delete(layer);
       // What the predictions on the way have kept.
-      if (layer instanceof QuantizedLayer || layer instanceof QuantizedInput) layer.forget();
+      if (isQuantizing(layer)) layer.forget?.();
     }
   }
 }

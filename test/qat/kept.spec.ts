@@ -1,0 +1,95 @@
+/** What predictions keep from one to the next, and what calibration holds at a time. */
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import {calibrate, quantizeModel} from '../../src/entries/qat';
+import {valuesOf} from '../support/environment';
+import {scoped} from '../support/scoped';
+
+const {layers} = tfl;
+
+function network(folds = false): tfl.LayersModel {
+  const kernelInitializer = tfl.initializers.glorotNormal({seed: 1});
+  return tfl.sequential({
+    layers: [
+      layers.conv2d({filters: 8, kernelSize: 3, kernelInitializer, useBias: false, inputShape: [16, 16, 3]}),
+      layers.batchNormalization(),
+      layers.reLU({maxValue: 6}),
+      ...Array.from({length: folds ? 0 : 6}, () => layers.conv2d({filters: 8, kernelSize: 1, activation: 'relu'})),
+      layers.flatten(),
+      layers.dense({units: 2, kernelInitializer}),
+    ],
+  });
+}
+
+/** A model and samples, calibrated. */
+async function calibrated(model: tfl.LayersModel, options = {}): Promise<{q: tfl.LayersModel; x: tf.Tensor}> {
+  const q = quantizeModel(model, options);
+  const x = tf.randomUniform([8, 16, 16, 3], -1, 1, 'float32', 1);
+  await calibrate(q, x);
+  return {q, x};
+}
+
+/** What a prediction gives, and how many kernels round in it. */
+async function predicted(q: tfl.LayersModel, x: tf.Tensor): Promise<{values: number[]; rounds: number}> {
+  let y!: tf.Tensor;
+  const {kernels} = await tf.profile(() => (y = q.predictOnBatch(x) as tf.Tensor));
+  const values = [...(await valuesOf(y))];
+  y.dispose();
+  return {values, rounds: kernels.filter(({name}) => name.startsWith('FakeQuant')).length};
+}
+
+describe('predictions', () => {
+  scoped();
+
+  for (const [name, options] of Object.entries({
+    'measured ranges': {},
+    'learned ranges': {weights: {numBits: 4}, activations: {numBits: 4}},
+    'folded weights': {weights: {perChannel: false}},
+  } as const)) {
+    it(`round weights once, with ${name}, until they change`, async () => {
+      const {q, x} = await calibrated(network(), options);
+      const first = await predicted(q, x);
+      const second = await predicted(q, x);
+      expect(second.values).toEqual(first.values);
+      // Eight weights and the activations are rounded first, then these alone.
+      expect(first.rounds - second.rounds).toBe(8);
+      const weights = q.getWeights().map(each => tf.clone(each));
+      const kernel = q.layers[1]!.getWeights()[0]!;
+      const others = weights.map(each => (tf.util.arraysEqual(each.shape, kernel.shape) ? tf.mul(each, 2) : each));
+      q.setWeights(others);
+      const changed = await predicted(q, x);
+      expect(changed.values).not.toEqual(first.values);
+      q.setWeights(weights);
+      expect((await predicted(q, x)).values).toEqual(first.values);
+    });
+  }
+
+  it('give back what they kept', async () => {
+    const model = network();
+    const before = tf.memory().numTensors;
+    const {q, x} = await calibrated(model);
+    x.dispose();
+    const zeros = tf.zeros([1, 16, 16, 3]);
+    await predicted(q, zeros);
+    zeros.dispose();
+    q.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe('calibrate holds no more than a prediction', () => {
+  scoped();
+
+  for (const method of ['minMax', 'mse', 'percentile'] as const) {
+    it(`by '${method}'`, async () => {
+      const model = network();
+      const q = quantizeModel(model);
+      const x = tf.randomUniform([64, 16, 16, 3], -1, 1, 'float32', 1);
+      await calibrate(q, x, {method, batchSize: 64});
+      const {peakBytes: most} = await tf.profile(() => model.predictOnBatch(x));
+      const {peakBytes} = await tf.profile(() => calibrate(q, x, {method, batchSize: 64}));
+      const held = tf.memory().numBytes;
+      expect(peakBytes - held).toBeLessThan(1.3 * (most - held));
+    });
+  }
+});
