@@ -186,10 +186,10 @@ describe('documents of the site', () => {
 
     it('are read back from its tables', async () => {
       const {plots, markdown} = await speed.speedPage(
-        results('forward, per tensor (yardstick: relu), webgl packed: ANGLE (x), C'),
+        results('forward, per tensor (yardstick: relu), webgl: ANGLE (x), C'),
       );
       expect(plots['composed']!.points).toEqual([
-        {row: 'forward, per tensor', series: 'webgl packed', shape: '4M', median: 10.5, low: 9.5, high: 11.5},
+        {row: 'forward, per tensor', series: 'webgl', shape: '4M', median: 10.5, low: 9.5, high: 11.5},
       ]);
       expect(plots['yardstick']!.points.map(({median}) => median)).toEqual([0.75]);
       expect(markdown).toContain('data-plot="composed"');
