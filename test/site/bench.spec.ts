@@ -97,7 +97,7 @@ describe('The bench', () => {
     expect([run.inputs.length, run.quantized.length, run.float.length]).toEqual([3 * 64, 30, 30]);
     await bench.quantize({...SETTINGS, weights: 4}, nothing);
     await bench.suggestWidths(4, SETTINGS, nothing);
-    expect(tf.memory().numTensors).toBe(numTensors);
+    expect(tf.memory().numTensors).toBeLessThanOrEqual(numTensors);
   });
 
   it('writes sketches that lie in a folder of their name, and models that load', async () => {
@@ -134,7 +134,8 @@ describe('The bench', () => {
     await expectAsync(bench.openSamples({kind: 'files', files: [broken]}, nothing)).toBeRejectedWithError(/m\.zip/);
     const after = await bench.write('tflite', nothing);
     expect(Buffer.from(await after.data.arrayBuffer()).equals(Buffer.from(await before.data.arrayBuffer()))).toBeTrue();
-    expect(tf.memory().numTensors).toBe(numTensors);
+    // What the first prediction kept is forgotten by what came after it.
+    expect(tf.memory().numTensors).toBeLessThanOrEqual(numTensors);
   });
 
   it('does one thing after the other, and cancels what waits', async () => {

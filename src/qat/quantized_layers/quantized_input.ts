@@ -1,7 +1,7 @@
 /** The layer after each input of a quantized model that is rounded. */
 import {serialization, tidy} from '@tensorflow/tfjs-core';
 import {initializers, layers as tfLayers} from '@tensorflow/tfjs-layers';
-import type {Shape} from '../../layers/graph';
+import type {Layer, Shape} from '../../layers/graph';
 import type {Tensors} from '../../layers/layer_wrapper';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import type {NewCell} from '../../quantizer/range';
@@ -46,9 +46,10 @@ export class QuantizedInput extends tfLayers.Layer {
     this.outputQuantizer?.forget();
   }
 
-  protected override disposeWeights(): number {
+  // A layer that is called several times is disposed of as often.
+  override dispose(): ReturnType<Layer['dispose']> {
     this.forget();
-    return super.disposeWeights();
+    return super.dispose();
   }
 
   override getConfig(): serialization.ConfigDict {

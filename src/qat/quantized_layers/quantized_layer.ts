@@ -223,9 +223,10 @@ export class QuantizedLayer extends QuantizingWrapper {
     for (const {quantizer} of this.roundings) quantizer.forget();
   }
 
-  protected override disposeWeights(): number {
+  // A layer that is called several times is disposed of as often.
+  override dispose(): ReturnType<Layer['dispose']> {
     this.forget();
-    return super.disposeWeights();
+    return super.dispose();
   }
 
   override getConfig(): serialization.ConfigDict {

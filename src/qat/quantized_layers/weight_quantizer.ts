@@ -5,7 +5,7 @@ import {foldingGain, foldingSources} from '../../layers/folding';
 import {type BatchNorm, setConstraint} from '../../layers/tfjs_internals';
 import type {Slot} from '../../layers/weights';
 import {Derived} from '../../quantizer/derived';
-import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
+import {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import {channelOf, type WeightLevels} from '../../quantizer/levels';
 import {stepsOf} from '../../quantizer/range';
 import type {Channels} from './layer_quantizer';
@@ -58,8 +58,9 @@ export class WeightQuantizer {
   /** The rounded weight, of the weight's shape: rounded once, until the weight, its range or the BatchNormalization changes. */
   quantized(batchNorm?: BatchNorm): Tensor {
     const {quantizer} = this;
-    // What passes as it is needs no copy, and what measures is to see it.
-    const rounds = quantizer.quantizing && !quantizer.watcher && (quantizer.observing || quantizer.isSet());
+    // What passes as it is needs no copy, and what measures, by a watcher or in the place of `apply`, is to see it.
+    const isSeen = quantizer.watcher !== undefined || quantizer.apply !== FakeQuantizer.prototype.apply;
+    const rounds = quantizer.quantizing && !isSeen && (quantizer.observing || quantizer.isSet());
     const value = rounds
       ? this.#kept.of(
           () => [this.#variable, ...quantizer.cells, ...(batchNorm ? foldingSources(batchNorm) : [])],
