@@ -12,6 +12,23 @@ float powerOfTwo(const int exponent) {
   return intBitsToFloat((exponent + 127) << 23);
 }
 
+struct Bins {
+  // To 1, which is exact, as the width is a power of two.
+  float perUnit;
+  float below;
+};
+
+Bins binsOf(const float low, const float high) {
+  float start = min(low, 0.0);
+  float extent = max(high, 0.0) - start;
+  float perUnit = powerOfTwo(-max(exponentOf(extent) - 11, -126));
+  return Bins(perUnit, -floor(start * perUnit));
+}
+
+vec4 binOf(const vec4 v, const Bins bins) {
+  return clamp(floor(v * bins.perUnit) + bins.below, 0.0, BINS - 1.0);
+}
+
 // Values, by fours: texels of a packed texture, else four neighbours.
 vec4 fourOf(const int i) {
 #if defined(PACKED)
@@ -30,11 +47,9 @@ vec4 fourOf(const int i) {
 void main() {
   vec4 extremes = texelOf(EXTREMES, extremesAt, 0);
   float high = EXTREMES_PACKED ? extremes.g : texelOf(EXTREMES, extremesAt, 1).r;
-  float low = min(extremes.r, 0.0);
-  float perUnit = powerOfTwo(-max(exponentOf(max(high, 0.0) - low) - 11, -126));
-  float below = -floor(low * perUnit);
+  Bins bins = binsOf(extremes.r, high);
   int first = 2 * indexOfFragment();
-  vec4 one = clamp(floor(fourOf(first) * perUnit) + below, 0.0, BINS - 1.0);
-  vec4 two = clamp(floor(fourOf(first + 1) * perUnit) + below, 0.0, BINS - 1.0);
+  vec4 one = binOf(fourOf(first), bins);
+  vec4 two = binOf(fourOf(first + 1), bins);
   setOutput(vec4(one.xz, two.xz) * BINS + vec4(one.yw, two.yw));
 }

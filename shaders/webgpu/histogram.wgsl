@@ -14,13 +14,27 @@ fn powerOfTwo(exponent: i32) -> f32 {
   return bitcast<f32>(u32(exponent + 127) << 23u);
 }
 
+struct Bins {
+  // To 1, which is exact, as the width is a power of two.
+  perUnit: f32,
+  below: f32,
+}
+
+fn binsOf(low: f32, high: f32) -> Bins {
+  let start = min(low, 0.0);
+  let extent = max(high, 0.0) - start;
+  let perUnit = powerOfTwo(-max(exponentOf(extent) - 11, -126));
+  return Bins(perUnit, -floor(start * perUnit));
+}
+
+fn binOf(v: f32, bins: Bins) -> u32 {
+  return u32(clamp(floor(v * bins.perUnit) + bins.below, 0.0, f32(BINS - 1u)));
+}
+
 fn main(index: i32) {
-  let low = min(extremes[0], 0.0);
-  let perUnit = powerOfTwo(-max(exponentOf(max(extremes[1], 0.0) - low) - 11, -126));
-  let below = -floor(low * perUnit);
+  let bins = binsOf(extremes[0], extremes[1]);
   for (var i = u32(index); i < uniforms.count; i += uniforms.threads) {
-    let bin = clamp(floor(f32(x[i]) * perUnit) + below, 0.0, f32(BINS - 1u));
-    atomicAdd(&counts[u32(bin)], 1u);
+    atomicAdd(&counts[binOf(f32(x[i]), bins)], 1u);
   }
   workgroupBarrier();
   for (var bin = u32(index) % WORKGROUP; bin < BINS; bin += WORKGROUP) {
