@@ -1,4 +1,5 @@
 /** The quantizers of layers: their ranges are weights of a layer, what else they are stands in its config. */
+import type {LayerVariable} from '@tensorflow/tfjs-layers';
 import type {Config} from '../../layers/serialization';
 import {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import type {NewCell} from '../../quantizer/range';
@@ -26,6 +27,19 @@ const OF_THE_LAYER: ReadonlySet<string> = new Set([
 export interface Channels {
   readonly axis: number;
   readonly count: number;
+}
+
+/**
+ * A weight of a layer that has the layer forget what it keeps for predictions, once the weight is disposed of: around models that
+ * it calls step by step, TimeDistributed disposes of weights and tells no layer.
+ */
+export function endingWith(weight: LayerVariable, forget: () => void): LayerVariable {
+  const dispose = weight.dispose.bind(weight);
+  weight.dispose = () => {
+    forget();
+    dispose();
+  };
+  return weight;
 }
 
 /** A quantizer as a config has it, whose range is in weights that `newCell` adds to a layer. */

@@ -1,11 +1,11 @@
 /** The layer after each input of a quantized model that is rounded. */
 import {serialization, tidy} from '@tensorflow/tfjs-core';
 import {initializers, layers as tfLayers} from '@tensorflow/tfjs-layers';
-import type {Layer, Shape} from '../../layers/graph';
+import type {Shape} from '../../layers/graph';
 import type {Tensors} from '../../layers/layer_wrapper';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import type {NewCell} from '../../quantizer/range';
-import {quantizerFrom, type SavedQuantizer, savedQuantizer} from './layer_quantizer';
+import {endingWith, quantizerFrom, type SavedQuantizer, savedQuantizer} from './layer_quantizer';
 import {NAME_OF_SITE, type Rounding, roundingOf, roundTensor} from './quantizing';
 import {checkSaved, checkVersion, PACKAGE, VERSION} from './saved_config';
 
@@ -30,7 +30,9 @@ export class QuantizedInput extends tfLayers.Layer {
 
   override build(inputShape: Shape | Shape[]): void {
     const newCell: NewCell = (name, shape, trainable) =>
-      this.addWeight(`output_${name}`, shape, 'float32', initializers.zeros(), undefined, trainable);
+      endingWith(this.addWeight(`output_${name}`, shape, 'float32', initializers.zeros(), undefined, trainable), () =>
+        this.forget(),
+      );
     const config = {...this.quantizer, offTies: !this.quantizer.fixed};
     this.outputQuantizer = quantizerFrom(config, newCell, this.name);
     super.build(inputShape);
@@ -44,12 +46,6 @@ export class QuantizedInput extends tfLayers.Layer {
   /** Frees what is kept for predictions, until the next one. */
   forget(): void {
     this.outputQuantizer?.forget();
-  }
-
-  // A layer that is called several times is disposed of as often.
-  override dispose(): ReturnType<Layer['dispose']> {
-    this.forget();
-    return super.dispose();
   }
 
   override getConfig(): serialization.ConfigDict {

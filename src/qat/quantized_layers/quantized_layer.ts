@@ -25,7 +25,7 @@ import {asBatchNorm, attributesOf, type BatchNorm, weightOf} from '../../layers/
 import {type CustomWeights, type Slot, slotsOf} from '../../layers/weights';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import type {NewCell} from '../../quantizer/range';
-import {quantizerFrom, type SavedQuantizer, savedQuantizer} from './layer_quantizer';
+import {endingWith, quantizerFrom, type SavedQuantizer, savedQuantizer} from './layer_quantizer';
 import {
   NAME_OF_SITE,
   QuantizingWrapper,
@@ -223,12 +223,6 @@ export class QuantizedLayer extends QuantizingWrapper {
     for (const {quantizer} of this.roundings) quantizer.forget();
   }
 
-  // A layer that is called several times is disposed of as often.
-  override dispose(): ReturnType<Layer['dispose']> {
-    this.forget();
-    return super.dispose();
-  }
-
   override getConfig(): serialization.ConfigDict {
     const {before = null, between = null, output = null, allOutputs = false, customWeights = null} = this.#args;
     const {states = false, reason, leftOut = []} = this.#args;
@@ -360,7 +354,10 @@ export class QuantizedLayer extends QuantizingWrapper {
 
   #cellsOf(rounded: string): NewCell {
     return (name, shape, trainable) =>
-      this.addWeight(`${rounded}_${name}`, shape, 'float32', initializers.zeros(), undefined, trainable);
+      endingWith(
+        this.addWeight(`${rounded}_${name}`, shape, 'float32', initializers.zeros(), undefined, trainable),
+        () => this.forget(),
+      );
   }
 
   #callLayer(inputs: Tensors, kwargs: Kwargs): Tensors {
