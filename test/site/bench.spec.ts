@@ -136,6 +136,7 @@ describe('The bench', () => {
     await expectAsync(bench.openSamples({kind: 'files', files: [broken]}, nothing)).toBeRejectedWithError(/m\.zip/);
     const after = await bench.write('tflite', nothing);
     expect(Buffer.from(await after.data.arrayBuffer()).equals(Buffer.from(await before.data.arrayBuffer()))).toBeTrue();
+    await bench.analyze(nothing);
     expect(tf.memory().numTensors).toBe(numTensors);
   });
 
