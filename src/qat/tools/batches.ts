@@ -91,8 +91,5 @@ export async function* batchesOf(
 
 /** Passes a batch through a model, for what its layers see of it. Activations are freed as in a prediction: once they have served. */
 export function pass(model: LayersModel, batch: readonly Tensor[]): void {
-  const given = batch.length === 1 ? batch[0]! : [...batch];
-  // A prediction casts the others, by which tfjs's WebGPU backend leaves integers what they are.
-  const isAsAsked = model.inputs.every(({dtype}, i) => dtype === batch[i]!.dtype);
-  tidy(() => void (isAsAsked ? model.predictOnBatch(given) : model.apply(given)));
+  tidy(() => void model.predictOnBatch(batch.length === 1 ? batch[0]! : [...batch]));
 }
