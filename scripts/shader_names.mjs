@@ -67,7 +67,13 @@ export function shortNames(backend) {
   const counts = new Map();
   for (const [word] of text.matchAll(WORD)) counts.set(word, (counts.get(word) ?? 0) + 1);
   const said = filesIn(`kernels/${backend}`).flatMap(saidIn);
-  const kept = new Set([...TFJS, ...said, ...[...said, ...saidIn(GRID)].map(word => word.toUpperCase())]);
+  const kept = new Set([
+    ...TFJS,
+    ...said,
+    // Constants, and where inputs begin: TypeScript composes these names.
+    ...[...said, ...saidIn(GRID)].map(word => word.toUpperCase()),
+    ...said.map(word => `${word.toLowerCase()}At`),
+  ]);
   const names = [...new Set(DECLARED[backend](text))]
     .filter(name => name.length > 2 && !kept.has(name) && !SWIZZLE.test(name))
     .sort((a, b) => counts.get(b) - counts.get(a));

@@ -1,5 +1,5 @@
 /** What the layers have in common that round: what they round, and how others reach it. */
-import {cast, type Tensor} from '@tensorflow/tfjs-core';
+import {cast, mul, type Tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {allLayers, asContainer, type Layer} from '../../layers/graph';
 import {LayerWrapper} from '../../layers/layer_wrapper';
@@ -88,10 +88,14 @@ export function quantizingLayers(caller: string, model: LayersModel): Quantizing
   throw new Error(`${caller}: model ${model.name} is not quantized. Give it the model that quantizeModel returned.`);
 }
 
+/** Integers and booleans as floats. A cast alone leaves integers what they are on tfjs's WebGPU backend, whose transpose takes floats only. */
+export function asFloats(x: Tensor): Tensor {
+  return x.dtype === 'int32' || x.dtype === 'bool' ? mul(cast(x, 'float32'), 1) : x;
+}
+
 /** Rounds what a layer is given or gives; integers and booleans as the floats that other layers would make of them. */
 export function roundTensor(quantizer: FakeQuantizer, x: Tensor, training = false): Tensor {
-  const isCountable = x.dtype === 'int32' || x.dtype === 'bool';
-  return quantizer.apply(isCountable ? cast(x, 'float32') : x, {training});
+  return quantizer.apply(asFloats(x), {training});
 }
 
 /** Sets fixed ranges, from when on they round. */
