@@ -10,7 +10,7 @@ import {
   setFakeQuant,
 } from '../../src/entries/qat';
 import {onWebGL, onWebGPU, valuesOf} from '../support/environment';
-import {needsTraining, scoped} from '../support/scoped';
+import {needsManySteps, needsTraining, scoped} from '../support/scoped';
 
 const {layers} = tfl;
 
@@ -64,6 +64,7 @@ describe('distil', () => {
   const seeds = onWebGL || onWebGPU ? [1] : [1, 2, 3];
   for (const activation of ['softmax', 'sigmoid', 'linear'] as const) {
     it(`brings a network of ${activation} outputs near its teacher`, async () => {
+      if (activation !== 'softmax') needsManySteps();
       for (const seed of seeds) {
         const {model, x} = reestimated(seed, activation);
         const q = quantizeModel(model, FEW_BITS);
@@ -105,6 +106,7 @@ describe('distil', () => {
   });
 
   it('takes batches, a generator, a dataset and a function', async () => {
+    needsManySteps();
     const {model, x} = network(1);
     const batches = tf.split(x, 4);
     const dataset = () => {
@@ -127,6 +129,7 @@ describe('distil', () => {
   });
 
   it('trains no frozen layer, and leaves noise and regularizers out', async () => {
+    needsManySteps();
     const {model, x} = network(1);
     const noisy = tfl.sequential({
       layers: [...model.layers.slice(0, 3), layers.dropout({rate: 0.9}), model.layers[3]!],
@@ -144,6 +147,7 @@ describe('distil', () => {
   });
 
   it('teaches several outputs, each by its kind', async () => {
+    needsManySteps();
     const input = tfl.input({shape: [6]});
     const kernel = (seed: number) => tfl.initializers.randomNormal({stddev: 0.7, seed});
     const hidden = layers.dense({units: 8, activation: 'relu', kernelInitializer: kernel(3)}).apply(input);
@@ -250,6 +254,7 @@ describe('distil', () => {
   });
 
   it('leaves nothing behind whatever goes wrong while it trains', async () => {
+    needsManySteps();
     const {model, x} = network(1);
     const mine = new Error('mine');
     const fails = () => {
