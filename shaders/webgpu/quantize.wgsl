@@ -178,13 +178,13 @@ fn gridOf(fit: u32, low: Channels, high: Channels, levels: Levels) -> Grid {
   return raw(low, high);
 }
 
-fn clamp(x: Lanes, grid: Grid) -> Lanes {
+fn clampTo(x: Lanes, grid: Grid) -> Lanes {
   let c = select(x, Lanes(grid.high), x > Lanes(grid.high));
   return select(select(c, Lanes(grid.low), c < Lanes(grid.low)), x, isNaN(x));
 }
 
 fn fakeQuantize(x: Lanes, grid: Grid, rounding: u32) -> Lanes {
-  let s = clamp(x, grid) - Lanes(grid.low);
+  let s = clampTo(x, grid) - Lanes(grid.low);
   var steps: Lanes;
   if (rounding == DIVIDE) {
     steps = s / Lanes(grid.scale);
@@ -196,7 +196,7 @@ fn fakeQuantize(x: Lanes, grid: Grid, rounding: u32) -> Lanes {
 }
 
 fn quantizeDequantize(x: Lanes, grid: Grid, rounding: u32) -> Lanes {
-  let steps = rounded(clamp(flush(x), grid) * Lanes(grid.inverse));
+  let steps = rounded(clampTo(flush(x), grid) * Lanes(grid.inverse));
   if (rounding == EVEN) {
     return roundHalfEven(steps) * Lanes(grid.scale);
   }
@@ -219,7 +219,7 @@ fn isOn(side: u32, x: Lanes, grid: Grid) -> LaneMask {
 }
 
 fn slope(x: Lanes, grid: Grid) -> Lanes {
-  let steps = rounded(clamp(x, grid) * Lanes(grid.inverse));
+  let steps = rounded(clampTo(x, grid) * Lanes(grid.inverse));
   return roundHalfEven(steps) - select(Lanes(grid.zero), steps, isOn(INSIDE, x, grid));
 }
 

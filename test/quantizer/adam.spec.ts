@@ -82,7 +82,8 @@ describe('ranges that Adam trains together', () => {
     train(first, all, 2);
     train(second, twins, 2);
     const [found, wanted] = [await read(twins), await read(all)];
-    found.forEach((values, i) => values.forEach((value, k) => expect(value).toBeCloseTo(wanted[i]![k]!, 6)));
+    // Nearly: tfjs's Adam multiplies powers of its betas up step by step, and computes them by pow where it is loaded.
+    found.forEach((values, i) => values.forEach((value, k) => expect(value).toBeCloseTo(wanted[i]![k]!, 5)));
     [first, second].forEach(each => each.dispose());
   });
 
