@@ -39,6 +39,8 @@ export class Histogram {
   /** A power of two, so that two bins make one of twice the width; none before the first values. */
   #width = 0;
   #distinct: Set<number> | undefined = new Set();
+  /** The counts in order, and sums of them; until values are added. */
+  #values: OrderedValues | undefined;
 
   /** Adds what is finite. */
   add(values: ArrayLike<number>): void {
@@ -60,12 +62,14 @@ export class Histogram {
 
   /** Adds the extremes of a batch. */
   addExtremes(low: number, high: number): void {
+    this.#values = undefined;
     this.min = Math.min(this.min, low);
     this.max = Math.max(this.max, high);
   }
 
   /** Adds the counts of a batch's bins about its extremes. */
   addCounts(low: number, high: number, counts: ArrayLike<number>): void {
+    this.#values = undefined;
     const {width, below} = binsOf(low, high);
     if (width > this.#width) {
       const before = this.#counts;
@@ -162,11 +166,7 @@ export class Histogram {
   }
 
   #errors(steps: number): (range: Ends) => number {
-    const bins = this.#sorted();
-    const values = new OrderedValues(
-      Float64Array.from(bins, ([bin]) => this.#valueIn(bin)),
-      Float64Array.from(bins, ([, count]) => count),
-    );
+    const values = (this.#values ??= this.#ordered());
     return range => {
       const {step, zero} = gridOf(range, steps);
       // Where bins are as wide as steps, a value lies anywhere between two levels.
@@ -179,8 +179,17 @@ export class Histogram {
     this.#counts.set(bin, (this.#counts.get(bin) ?? 0) + count);
   }
 
+  #ordered(): OrderedValues {
+    const bins = this.#sorted();
+    return new OrderedValues(
+      Float64Array.from(bins, ([bin]) => this.#valueIn(bin)),
+      Float64Array.from(bins, ([, count]) => count),
+    );
+  }
+
   #sorted(): [bin: number, count: number][] {
-    return [...this.#counts].sort(([a], [b]) => a - b);
+    const bins = Float64Array.from(this.#counts.keys()).sort();
+    return Array.from(bins, bin => [bin, this.#counts.get(bin)!]);
   }
 
   /** What stands for the values of a bin: 0 where it is among them, as often it comes most; else the middle. */
