@@ -1,5 +1,5 @@
 /** Ranges of activations from samples, before the first step of training. */
-import {dispose, keep, type Tensor} from '@tensorflow/tfjs-core';
+import {concat, dispose, keep, type Tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {symmetricRatio} from '../../../kernels/observe';
 import {checkOptions} from '../../check/options';
@@ -132,11 +132,12 @@ async function watch(
       for (const each of [found.extremes, found.counts, found.sample]) if (each) keep(each);
       passed.push({quantizer, ...found});
     });
+    const ends = await valuesOfAll(passed.map(({extremes}) => extremes));
     const notFinite = new Set<FakeQuantizer>();
     await Promise.all(
-      passed.map(async ({quantizer, extremes, counts, sample}) => {
-        const [ends, bins, values] = await Promise.all([extremes.data(), counts?.data(), sample?.data()]);
-        const [low, high] = [ends[0]!, ends[1]!];
+      passed.map(async ({quantizer, counts, sample}, i) => {
+        const [low, high] = [ends[2 * i]!, ends[2 * i + 1]!];
+        const [bins, values] = await Promise.all([counts?.data(), sample?.data()]);
         const histogram = seen.get(quantizer)!;
         if (high === Infinity) return void notFinite.add(quantizer);
         histogram.addExtremes(low, high);
@@ -147,6 +148,17 @@ async function watch(
     return notFinite.size > 0 ? await watchFinite(model, batch, activations, notFinite, seen) : notFinite;
   } finally {
     dispose(passed.flatMap(({extremes, counts, sample}) => [extremes, counts ?? [], sample ?? []].flat()));
+  }
+}
+
+/** What vectors hold, one after the other; read in one go, as a read of a GPU takes its time. */
+async function valuesOfAll(vectors: readonly Tensor[]): Promise<ArrayLike<number>> {
+  if (vectors.length === 0) return [];
+  const joined = concat([...vectors]);
+  try {
+    return await joined.data();
+  } finally {
+    joined.dispose();
   }
 }
 
