@@ -89,7 +89,7 @@ export function quantizingLayers(caller: string, model: LayersModel): Quantizing
 }
 
 /** Integers and booleans as floats. A cast alone leaves integers what they are on tfjs's WebGPU backend, whose transpose takes floats only. */
-export function asFloats(x: Tensor): Tensor {
+function asFloats(x: Tensor): Tensor {
   return x.dtype === 'int32' || x.dtype === 'bool' ? mul(cast(x, 'float32'), 1) : x;
 }
 
