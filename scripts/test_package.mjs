@@ -47,7 +47,7 @@ async function buildAndInstall() {
   await run('npm', ['run', 'build'], ROOT);
   await run('npm', ['pack', '--ignore-scripts', '--pack-destination', PROJECT], ROOT);
   writeFileSync(`${PROJECT}/package.json`, JSON.stringify({name: 'user', private: true}));
-  await run('npm', ['install', '--offline', '--legacy-peer-deps', '--no-audit', '--no-fund', tarball()]);
+  await run('npm', ['install', '--prefer-offline', '--legacy-peer-deps', '--no-audit', '--no-fund', tarball()]);
 }
 
 function tarball() {
