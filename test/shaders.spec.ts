@@ -54,9 +54,9 @@ describe('Minified shaders', () => {
       const texts = files.map(file => minified(file, readFileSync(file, 'utf8'))).join('\n');
       const kept = {
         webgl:
-          'main setOutput gl_FragCoord clipSpacePos resultUV NUDGE MULTIPLY INSIDE OVERLAID X_LAYOUT gridSteps stridePlaces PACKED texelFetch',
+          'main setOutput gridAt gl_FragCoord clipSpacePos resultUV NUDGE MULTIPLY INSIDE OVERLAID X_LAYOUT gridSteps stridePlaces PACKED texelFetch',
         webgpu:
-          'main uniforms result NUDGE MULTIPLY INSIDE OF WIDTH gridAt gridOf Channels Levels together partials bitcast select',
+          'main uniforms result NUDGE MULTIPLY INSIDE OF WIDTH gridAt gridOf Channels Levels together partials bitcast select clamp',
       }[backend]!;
       for (const name of kept.split(' ')) expect(texts).toMatch(new RegExp(`\\b${name}\\b`));
       for (const name of ['roundHalfEven', 'nearest', 'lowest', 'SMALLEST_NORMAL']) expect(texts).not.toContain(name);
