@@ -75,7 +75,15 @@ export interface Device {
    * `strict`, the largest is infinite where any x is no finite number.
    */
   measure(x: TensorInfo, view: View, strict: boolean): TensorInfo;
-  /** How many x, all finite, lie in each bin about their extremes [2]: int32, [BINS] of histogram.ts. */
+  /**
+   * The extremes of parts that make up x, as `measure` finds them if it is strict: [rows, 2 * parts], in each row a low one and a
+   * high one in turn. One dispatch.
+   */
+  measureParts(x: TensorInfo): TensorInfo;
+  /**
+   * How many x, all finite, lie in each bin about their extremes [2]: int32, [BINS] of histogram.ts; or, where nothing counts, the
+   * bins themselves, as `countsOf` there takes them.
+   */
   histogram(x: TensorInfo, extremes: TensorInfo): TensorInfo;
   /** The moving range [3, ...rangeShape] (lows, highs, weights) after a measured batch. One dispatch. */
   observe(measured: TensorInfo, moving: TensorInfo, view: View, rule: ObserveRule): TensorInfo;

@@ -40,3 +40,26 @@ function binOf(value: number, {width, below}: Bins): number {
 export function countIn(counts: Int32Array, values: ArrayLike<number>, bins: Bins): void {
   for (let i = 0; i < values.length; ++i) counts[binOf(values[i]!, bins)]!++;
 }
+
+/** How many bins a number of those tells that `countsOf` takes: as many as float32 holds to the bit. */
+export const CODES_EACH = 2;
+
+/**
+ * How often each bin comes, where a device tells the bin of each of `size` values, two in a number: the first one times BINS, and
+ * the second. It may tell more than there are values, the last one being such.
+ */
+export function countsOf(codes: readonly ArrayLike<number>[], size: number): Int32Array {
+  const counts = new Int32Array(BINS);
+  let [last, told] = [0, 0];
+  for (const row of codes) {
+    for (let i = 0; i < row.length; ++i) {
+      const code = row[i]!;
+      last = code % BINS;
+      counts[(code / BINS) | 0]!++;
+      counts[last]!++;
+    }
+    told += CODES_EACH * row.length;
+  }
+  counts[last]! -= told - size;
+  return counts;
+}

@@ -1,5 +1,5 @@
 /** The ops, one row each: TensorFlow's kernel name, and how the passes of a device make up the kernel. */
-import {clone, type Tensor, tensor, type TensorInfo, util, zeros} from '@tensorflow/tfjs-core';
+import {clone, type Tensor, tensor, tensor2d, type TensorInfo, util, zeros} from '@tensorflow/tfjs-core';
 import {type Device, type GradientPart, type Range, type Scheme, type View, viewOf} from './device';
 import {fakeQuantLevels, learnedLevels, quantizeAndDequantizeLevels, type RoundingMode} from './grid';
 import {BINS} from './histogram';
@@ -206,6 +206,13 @@ export const STATISTICS_OPS: readonly OpRow<{axis?: number; strict?: boolean}>[]
       if (!isEmpty(x)) return device.measure(x, view, strict);
       const nothing = [Infinity, -Infinity].flatMap(bound => new Array<number>(view.channels).fill(bound));
       return tensor(nothing, [2, ...view.rangeShape]);
+    },
+  },
+  {
+    kernelName: 'MinMaxOfParts',
+    kernel(device, inputs) {
+      const x = input(inputs, 'x');
+      return isEmpty(x) ? tensor2d([[Infinity, -Infinity]]) : device.measureParts(x);
     },
   },
   {

@@ -40,6 +40,16 @@ const DX_AND_SUMS: readonly GradientPart[] = [
   {side: 'above', summed: true},
 ];
 
+/** The extremes of each channel: the smallest of all, then the largest. */
+function measure(memory: Memory, x: TensorInfo, view: View, strict: boolean, shape: number[]): TensorInfo {
+  return memory.make(shape, both => {
+    const [values, passes] = [memory.read(x), passesOver(memory, view)];
+    both.set(passes.measure(values, view));
+    const highs = both.subarray(view.channels);
+    if (strict && (passes.hasNaN(values) || !both.every(Number.isFinite))) highs.fill(Infinity);
+  });
+}
+
 function overMemory(memory: Memory): Device {
   return {
     roundToGrid(x, range, view, scheme) {
@@ -82,14 +92,8 @@ function overMemory(memory: Memory): Device {
         });
       });
     },
-    measure(x, view, strict) {
-      return memory.make([2, ...view.rangeShape], both => {
-        const [values, passes] = [memory.read(x), passesOver(memory, view)];
-        both.set(passes.measure(values, view));
-        const highs = both.subarray(view.channels);
-        if (strict && (passes.hasNaN(values) || !both.every(Number.isFinite))) highs.fill(Infinity);
-      });
-    },
+    measure: (x, view, strict) => measure(memory, x, view, strict, [2, ...view.rangeShape]),
+    measureParts: x => measure(memory, x, viewOf(x.shape), true, [1, 2]),
     histogram(x, extremes) {
       const [low, high] = memory.read(extremes);
       const counts = new Int32Array(BINS);

@@ -1,17 +1,13 @@
-/**
- * Histograms. Nothing in WebGL counts: a program tells each value's bin, and those, which are less to read than the values, are
- * counted here.
- */
-import {env, type TensorInfo, tensor1d, util} from '@tensorflow/tfjs-core';
+/** Histograms. Nothing in WebGL counts: a program tells each value's bin, and those are less to read than the values. */
+import {env, type TensorInfo, util} from '@tensorflow/tfjs-core';
 import type {MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
-import {BINS} from '../histogram';
+import {CODES_EACH} from '../histogram';
 import {partOf} from './part';
 import {dispatch} from './program';
 import {matrixOf, type TensorTexture, textureOf} from './textures';
-import {texelsRead} from './tfjs_internals';
 
 /** Values in a texel of bins. */
-const VALUES = 8;
+const VALUES = 4 * CODES_EACH;
 
 /** Undefined where float32 cannot be drawn, read or taken apart: in WebGL 1, and on some phones. */
 export function histogram(backend: MathBackendWebGL, x: TensorInfo, extremes: TensorInfo): TensorInfo | undefined {
@@ -22,7 +18,6 @@ export function histogram(backend: MathBackendWebGL, x: TensorInfo, extremes: Te
   const {rows, columns} = matrixOf(x.shape);
   const texels = (size / (rows * columns)) * Math.ceil(rows / 2) * Math.ceil(columns / 2);
   const fours = values.packed ? texels : Math.ceil(size / 4);
-  const [height, width] = util.sizeToSquarishShape(Math.ceil((4 * fours) / VALUES));
   const part = partOf({
     defines: {...(values.packed && {PACKED: ''}), EXTREMES_PACKED: String(ends.packed)},
     inputs: {X: values, EXTREMES: ends},
@@ -33,27 +28,10 @@ export function histogram(backend: MathBackendWebGL, x: TensorInfo, extremes: Te
       count: ['int', [values.packed ? fours : size]],
     },
   });
-  const out = {shape: [2 * height, 2 * width], packed: true, intermediate: true};
-  const made = dispatch(backend, 'histogramCodes', [part], out);
-  const codes = texelsRead(backend, made);
-  backend.disposeIntermediateTensorInfo(made);
-  return tensor1d(countsOf(codes, size), 'int32');
+  const out = {shape: [2, 2 * Math.ceil((4 * fours) / VALUES)], packed: true, intermediate: true};
+  return dispatch(backend, 'histogramCodes', [part], out);
 }
 
 function placeOf({width, height, start}: TensorTexture): number[] {
   return [width, height, start];
-}
-
-/** How often each bin comes. If there are lanes without a value, the last one is such. */
-function countsOf(codes: Float32Array, size: number): Int32Array {
-  const counts = new Int32Array(BINS);
-  let last = 0;
-  for (let i = 0; i < codes.length; ++i) {
-    const code = codes[i]!;
-    last = code % BINS;
-    counts[(code / BINS) | 0]!++;
-    counts[last]!++;
-  }
-  counts[last]! -= 2 * codes.length - size;
-  return counts;
 }

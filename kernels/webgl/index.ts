@@ -8,14 +8,14 @@
 import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
 import {host} from '../cpu';
-import {type Device, gradientOutputs, learnedLayout, type Range, type Scheme, type View} from '../device';
+import {type Device, gradientOutputs, learnedLayout, type Range, type Scheme, type View, viewOf} from '../device';
 import type {Side} from '../grid';
 import type {LearnRule} from '../learn';
 import {OBSERVERS} from '../observe';
 import {gridsPart} from './grids';
 import {histogram} from './histogram';
 import {joinParts, type Part, partOf} from './part';
-import {eachTexel, type PartsFor, reduceChannels, type Subject} from './passes';
+import {eachTexel, type PartsFor, reduceChannels, reduceParts, type Subject} from './passes';
 import {dispatch} from './program';
 import {matrixOf, type TensorTexture, textureOf, texturesOf} from './textures';
 
@@ -92,13 +92,13 @@ export function webgl(backend: MathBackendWebGL): Device {
     sumPair: (dy, x, range, view, scheme, sides) =>
       sumsOf(dy, x, range, view, scheme, sides, [{rows: 2, shape: [2, ...view.rangeShape]}])[0]!,
     measure(x, view, strict) {
-      const shared = partOf({
-        defines: {STRICT: String(strict), ...(view.rangeShape.length === 0 && {PER_TENSOR: ''})},
-        uniforms: {infinity: ['float', [Infinity]]},
-      });
       const out = {shape: [2, ...view.rangeShape], packed: true, intermediate: true};
       const programs = ['measure', 'measurePartials'] as const;
-      return reduceChannels(backend, programs, subjectOf(x, view), () => [], shared, [out])[0]!;
+      return reduceChannels(backend, programs, subjectOf(x, view), () => [], measuringPart(strict, view), [out])[0]!;
+    },
+    measureParts(x) {
+      const view = viewOf(x.shape);
+      return reduceParts(backend, 'measure', subjectOf(x, view), measuringPart(true, view));
     },
     histogram: (x, extremes) => histogram(backend, x, extremes) ?? host(backend).histogram(x, extremes),
     observe(measured, moving, {channels, rangeShape}, {observer, rate, debias, ratio}) {
@@ -116,6 +116,13 @@ export function webgl(backend: MathBackendWebGL): Device {
     learnGradient: (dy, grid, rule) => learning('learnGradient', {DY: dy, GRID: grid}, rule),
     dispose: tensor => backend.disposeIntermediateTensorInfo(tensor),
   };
+}
+
+function measuringPart(strict: boolean, {rangeShape}: View): Part {
+  return partOf({
+    defines: {STRICT: String(strict), ...(rangeShape.length === 0 && {PER_TENSOR: ''})},
+    uniforms: {infinity: ['float', [Infinity]]},
+  });
 }
 
 /** Small tensors, of which a program reads any element: see shaders/webgl/elements.glsl. */

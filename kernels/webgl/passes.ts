@@ -83,6 +83,32 @@ export function eachTexel(
   return {...made, shape: [...subject.shape]};
 }
 
+/** The first pass of a reduction, and what the second one has to know of it. */
+function loopOverChannels(
+  backend: MathBackendWebGL,
+  program: ProgramName,
+  subject: Subject,
+  partsFor: PartsFor,
+  shared: Part,
+  outFor: (texels: number) => Output,
+): {made: TensorInfo; common: readonly Part[]} {
+  const lead = leadOf(subject);
+  const {width, height} = lead;
+  const texelView = texelViewOf(lead.packed, subject.shape, subject.view);
+  const plan = planOf(texelView);
+  const raster = {width, height, drawn: false};
+  const common = [texelViewPart(texelView, width), planPart(plan), shared];
+  const parts = [
+    ...common,
+    loopPart(plan, texelView, width),
+    // Lanes in a channel that nobody asks for do no harm.
+    raggedPart(texelView, texelView.lanes),
+    ...dataParts(subject, texelView, raster),
+    ...partsFor(texelView, raster),
+  ];
+  return {made: dispatch(backend, program, parts, outFor(plan.chunks * texelView.channels)), common};
+}
+
 /** Reduces every channel in one strided loop, and a second pass for each output. `shared` is a part of both passes. */
 export function reduceChannels(
   backend: MathBackendWebGL,
@@ -92,33 +118,24 @@ export function reduceChannels(
   shared: Part,
   outputs: readonly (Output & {part?: Part})[],
 ): TensorInfo[] {
-  const lead = leadOf(subject);
-  const {width: leadWidth, height: leadHeight} = lead;
-  const texelView = texelViewOf(lead.packed, subject.shape, subject.view);
-  const plan = planOf(texelView);
-  const raster = {width: leadWidth, height: leadHeight, drawn: false};
-  const common = [texelViewPart(texelView, leadWidth), planPart(plan), shared];
-  const [height, width] = util.sizeToSquarishShape(plan.chunks * texelView.channels);
-  const partials = dispatch(
-    backend,
-    first,
-    [
-      ...common,
-      loopPart(plan, texelView, leadWidth),
-      // Lanes in a channel that nobody asks for do no harm.
-      raggedPart(texelView, texelView.lanes),
-      ...dataParts(subject, texelView, raster),
-      ...partsFor(texelView, raster),
-    ],
-    {shape: [2 * height, 2 * width], packed: true, intermediate: true},
-  );
+  const {made: partials, common} = loopOverChannels(backend, first, subject, partsFor, shared, texels => {
+    const [height, width] = util.sizeToSquarishShape(texels);
+    return {shape: [2 * height, 2 * width], packed: true, intermediate: true};
+  });
+  const texture = textureOf(backend, partials, true);
   const partialsPart = partOf({
-    inputs: {PARTIALS: textureOf(backend, partials, true)},
-    uniforms: {partialsAt: ['ivec2', [width, height]]},
+    inputs: {PARTIALS: texture},
+    uniforms: {partialsAt: ['ivec2', [texture.width, texture.height]]},
   });
   const made = outputs.map(({part, ...out}) =>
     dispatch(backend, second, [...common, partialsPart, ...(part ? [part] : [])], out),
   );
   backend.disposeIntermediateTensorInfo(partials);
   return made;
+}
+
+/** The first pass alone over a single channel: its partial results, [2, 2 * texels]. */
+export function reduceParts(backend: MathBackendWebGL, program: ProgramName, subject: Subject, part: Part): TensorInfo {
+  const outFor = (texels: number) => ({shape: [2, 2 * texels], packed: true, intermediate: true});
+  return loopOverChannels(backend, program, subject, () => [], part, outFor).made;
 }

@@ -99,10 +99,3 @@ export function withVertexShader<T>(gpgpu: object, shader: WebGLShader, work: ()
     context.vertexShader = vertexShader;
   }
 }
-
-/** The texels of a packed tensor on the GPU, four numbers each, row by row: getMatrixFromPackedTexture's part that reads, in gpgpu_context.js. */
-export function texelsRead({gpgpu, texData}: MathBackendWebGL, {dataId}: TensorInfo): Float32Array {
-  const {texture, texShape} = texData.get(dataId);
-  const [height, width] = texShape!.map(side => Math.ceil(side / 2));
-  return gpgpu.downloadMatrixFromPackedTexture(texture!.texture, height!, width!);
-}

@@ -10,14 +10,14 @@ import observeText from '../../shaders/webgpu/observe.wgsl';
 import roundToGridText from '../../shaders/webgpu/round_to_grid.wgsl';
 import straightThroughText from '../../shaders/webgpu/straight_through.wgsl';
 import sumText from '../../shaders/webgpu/sum.wgsl';
-import {type Device, gradientOutputs, learnedLayout} from '../device';
+import {type Device, gradientOutputs, learnedLayout, viewOf} from '../device';
 import type {Side} from '../grid';
 import {BINS} from '../histogram';
 import type {LearnRule} from '../learn';
 import {OBSERVERS} from '../observe';
 import {type Grids, gridsOf} from './grids';
 import {widthOf} from './lanes';
-import {eachElement, type Pass, reduceChannels, simplest} from './passes';
+import {eachElement, type Pass, reduceChannels, reduceParts, simplest} from './passes';
 import {run, WORKGROUP_SIZE} from './program';
 
 /** A workgroup that counts values has bins of its own, which it adds up in the end: it has to take many. */
@@ -65,9 +65,10 @@ export function webgpu(backend: WebGPUBackend): Device {
     },
     measure(x, given, strict) {
       const view = simplest(given);
-      const pass = {name: 'measure', body: measureText, constants: {STRICT: String(strict)}, tensors: {x}};
-      return reduceChannels(backend, view, 'EXTREMES', [{rows: 2, shape: [2, ...view.rangeShape]}], () => pass)[0]!;
+      const shape = [2, ...view.rangeShape];
+      return reduceChannels(backend, view, 'EXTREMES', [{rows: 2, shape}], () => measuring(x, strict, false))[0]!;
     },
+    measureParts: x => reduceParts(backend, viewOf(x.shape), measuring(x, true, true)),
     histogram(x, extremes) {
       const zeros = {inputs: {}, backend, attrs: {shape: [BINS], value: 0, dtype: 'int32'}};
       const counts = getKernel('Fill', 'webgpu').kernelFunc(zeros) as TensorInfo;
@@ -114,6 +115,12 @@ export function webgpu(backend: WebGPUBackend): Device {
       backend.disposeData(dataId);
     },
   };
+}
+
+/** A pass that finds extremes: each thread's, or, of a single channel, each workgroup's. */
+function measuring(x: TensorInfo, strict: boolean, together: boolean): Pass {
+  const constants = {STRICT: String(strict), TOGETHER: String(together)};
+  return {name: 'measure', body: measureText, constants, tensors: {x}};
 }
 
 /** A pass that sums one side, or two. */

@@ -58,6 +58,14 @@ export function eachElement(
   return run(backend, {...dispatchOf(pass, width, loop), components: width.lanes, shape});
 }
 
+/** A pass over a single channel of which each workgroup leaves two results: [1, 2 * workgroups]. */
+export function reduceParts(backend: WebGPUBackend, view: View, pass: Pass): TensorInfo {
+  const width = widthOf(view);
+  const loop = stridedLoop(view, width, threadsToReduce(view, width));
+  const groups = Math.ceil(loop.threads / WORKGROUP_SIZE);
+  return run(backend, {...dispatchOf(pass, width, loop), components: width.channels, shape: [1, 2 * groups]});
+}
+
 /** Up to this many partial results are combined by one thread, more by a workgroup. */
 const FEW = 64;
 

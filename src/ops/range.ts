@@ -1,5 +1,5 @@
 /** Ranges that stay on the GPU: measured, moved from batch to batch and used, without a value being read back. */
-import {op, type Tensor, type TensorLike, zeros} from '@tensorflow/tfjs-core';
+import {op, type Tensor, type Tensor2D, type TensorLike, zeros} from '@tensorflow/tfjs-core';
 import {type MovingObserver, symmetricRatio} from '../../kernels/observe';
 import {runKernel} from '../../kernels/register';
 import {checkAxis, floatTensor} from '../check/tensors';
@@ -56,7 +56,17 @@ export function extremesOrInfinite(x: Tensor): Tensor {
   return runKernel('MinMax', {x}, {strict: true});
 }
 
-/** How many values of `x`, all finite, lie in each bin about their extremes: int32, [4096], as kernels/histogram.ts has it. */
+/**
+ * The same of parts that make up `x`, in one dispatch: [rows, 2 * parts], in each row a smallest and a largest value in turn.
+ */
+export function extremesOfParts(x: Tensor): Tensor2D {
+  return runKernel('MinMaxOfParts', {x}, {});
+}
+
+/**
+ * How many values of `x`, all finite, lie in each bin about their extremes: int32, [4096]; or, in float32, the bins of all, to be
+ * counted on the host: kernels/histogram.ts has both.
+ */
 export function histogramOf(x: Tensor, extremes: Tensor): Tensor {
   return runKernel('HistogramOfExtremes', {x, extremes}, {});
 }

@@ -34,10 +34,7 @@ type Ends = readonly [low: number, high: number];
 export class Histogram {
   min = Infinity;
   max = -Infinity;
-  /** How many values there are in each bin; bin k begins at k times the width. */
-  #counts = new Map<number, number>();
-  /** A power of two, so that two bins make one of twice the width; none before the first values. */
-  #width = 0;
+  #bins: Counted = {width: 0, from: 0, counts: []};
   #distinct: Set<number> | undefined = new Set();
   /** The counts in order, and sums of them; until values are added. */
   #values: OrderedValues | undefined;
@@ -71,16 +68,7 @@ export class Histogram {
   addCounts(low: number, high: number, counts: ArrayLike<number>): void {
     this.#values = undefined;
     const {width, below} = binsOf(low, high);
-    if (width > this.#width) {
-      const before = this.#counts;
-      const times = width / this.#width;
-      this.#width = width;
-      this.#counts = new Map();
-      for (const [bin, count] of before) this.#count(Math.floor(bin / times), count);
-    }
-    const times = this.#width / width;
-    for (let i = 0; i < counts.length; ++i)
-      if (counts[i]! > 0) this.#count(Math.floor((i - below) / times), counts[i]!);
+    this.#bins = sumOf(this.#bins, {width, from: -below, counts});
   }
 
   /** Looks at values for what is distinct among them. */
@@ -108,14 +96,15 @@ export class Histogram {
 
   /** The range that leaves out as much on either side, `percent` of all values staying in. */
   percentileRange(percent: number): [number, number] {
-    const bins = this.#sorted();
-    const cut = (bins.reduce((sum, [, count]) => sum + count, 0) * (100 - percent)) / 200;
-    const edge = (order: readonly (readonly [bin: number, count: number])[]) => {
+    const {width, from, counts} = this.#bins;
+    const filled = filledOf(counts);
+    const cut = (filled.reduce((sum, i) => sum + counts[i]!, 0) * (100 - percent)) / 200;
+    const edge = (order: readonly number[]) => {
       let passed = 0;
-      return (order.find(([, count]) => (passed += count) > cut) ?? order.at(-1)!)[0];
+      return from + (order.find(i => (passed += counts[i]!) > cut) ?? order.at(-1)!);
     };
-    const [low, high] = [edge(bins), edge([...bins].reverse())];
-    return [Math.max(this.min, low * this.#width), Math.min(this.max, (high + 1) * this.#width)];
+    const [low, high] = [edge(filled), edge([...filled].reverse())];
+    return [Math.max(this.min, low * width), Math.min(this.max, (high + 1) * width)];
   }
 
   /**
@@ -128,8 +117,8 @@ export class Histogram {
     let [best, least] = [all, errorOf(all)];
     const tryAll = (candidates: readonly Ends[]) => {
       for (const each of candidates) {
-        if (each[1] - each[0] < ENOUGH_BINS * this.#width) continue;
-        const error = errorOf(each);
+        if (each[1] - each[0] < ENOUGH_BINS * this.#bins.width) continue;
+        const error = errorOf(each, least);
         if (error < least) [best, least] = [each, error];
       }
     };
@@ -151,13 +140,14 @@ export class Histogram {
 
   /** The counts of no more than so many bins of one width, from the lowest value to the highest. */
   bins(atMost: number): {from: number; width: number; counts: number[]} {
-    const bins = this.#sorted();
-    if (bins.length === 0) return {from: 0, width: 0, counts: []};
-    const [first, last] = [bins[0]![0], bins.at(-1)![0]];
+    const {width, from, counts} = this.#bins;
+    const filled = filledOf(counts);
+    if (filled.length === 0) return {from: 0, width: 0, counts: []};
+    const [first, last] = [filled[0]!, filled.at(-1)!];
     const joined = Math.ceil((last - first + 1) / atMost);
-    const counts = new Array<number>(Math.ceil((last - first + 1) / joined)).fill(0);
-    for (const [bin, count] of bins) counts[Math.floor((bin - first) / joined)]! += count;
-    return {from: first * this.#width, width: joined * this.#width, counts};
+    const sums = new Array<number>(Math.ceil((last - first + 1) / joined)).fill(0);
+    for (const i of filled) sums[Math.floor((i - first) / joined)]! += counts[i]!;
+    return {from: (from + first) * width, width: joined * width, counts: sums};
   }
 
   /** By how much a grid of so many steps on a range moves the values: the sum of the squares. */
@@ -165,37 +155,56 @@ export class Histogram {
     return this.#errors(steps)(range);
   }
 
-  #errors(steps: number): (range: Ends) => number {
+  /** Less than all of an error may be told where it is `enough` or more. */
+  #errors(steps: number): (range: Ends, enough?: number) => number {
     const values = (this.#values ??= this.#ordered());
-    return range => {
+    return (range, enough) => {
       const {step, zero} = gridOf(range, steps);
       // Where bins are as wide as steps, a value lies anywhere between two levels.
-      const isFine = step < 2 * this.#width;
-      return isFine ? values.errorOfFine(step, -zero, steps - zero) : values.error(step, -zero, steps - zero);
+      const isFine = step < 2 * this.#bins.width;
+      return isFine ? values.errorOfFine(step, -zero, steps - zero) : values.error(step, -zero, steps - zero, enough);
     };
   }
 
-  #count(bin: number, count: number): void {
-    this.#counts.set(bin, (this.#counts.get(bin) ?? 0) + count);
-  }
-
   #ordered(): OrderedValues {
-    const bins = this.#sorted();
-    return new OrderedValues(
-      Float64Array.from(bins, ([bin]) => this.#valueIn(bin)),
-      Float64Array.from(bins, ([, count]) => count),
-    );
+    const {width, from, counts} = this.#bins;
+    // What stands for the values of a bin: 0 where it is among them, as often it comes most; else the middle.
+    const valueIn = (bin: number) => (bin === 0 ? 0 : Math.min(this.max, Math.max(this.min, (bin + 0.5) * width)));
+    const filled = filledOf(counts);
+    const [values, times] = [new Float64Array(filled.length), new Float64Array(filled.length)];
+    for (let k = 0; k < filled.length; ++k) {
+      values[k] = valueIn(from + filled[k]!);
+      times[k] = counts[filled[k]!]!;
+    }
+    return new OrderedValues(values, times);
   }
+}
 
-  #sorted(): [bin: number, count: number][] {
-    const bins = Float64Array.from(this.#counts.keys()).sort();
-    return Array.from(bins, bin => [bin, this.#counts.get(bin)!]);
-  }
+/** How many values there are in each of some bins, whose width is a power of two, so that two make one of twice the width. */
+interface Counted {
+  readonly width: number;
+  /** The first bin begins at so many times the width. */
+  readonly from: number;
+  readonly counts: ArrayLike<number>;
+}
 
-  /** What stands for the values of a bin: 0 where it is among them, as often it comes most; else the middle. */
-  #valueIn(bin: number): number {
-    return bin === 0 ? 0 : Math.min(this.max, Math.max(this.min, (bin + 0.5) * this.#width));
-  }
+function sumOf(...parts: readonly Counted[]): Counted {
+  const width = Math.max(...parts.map(part => part.width));
+  const filled = parts.filter(({counts}) => counts.length > 0);
+  const binAt = (part: Counted, i: number) => Math.floor((part.from + i) * (part.width / width));
+  const from = Math.min(...filled.map(part => binAt(part, 0)));
+  const last = Math.max(...filled.map(part => binAt(part, part.counts.length - 1)));
+  const counts = new Float64Array(last - from + 1);
+  for (const part of filled)
+    for (let i = 0; i < part.counts.length; ++i) counts[binAt(part, i) - from]! += part.counts[i]!;
+  return {width, from, counts};
+}
+
+/** The places of bins that are not empty. */
+function filledOf(counts: ArrayLike<number>): number[] {
+  const filled: number[] = [];
+  for (let i = 0; i < counts.length; ++i) if (counts[i]! > 0) filled.push(i);
+  return filled;
 }
 
 /** Shares of a range that are tried. */

@@ -1,23 +1,148 @@
-/** What is measured of a tensor on the device, for a histogram that is added up on the host. */
-import {clone, reshape, slice, type Tensor} from '@tensorflow/tfjs-core';
-import {extremesOrInfinite, histogramOf} from '../ops/range';
-import {LOOKED_AT} from './histogram';
+/** What is measured of activations on the device, for histograms that are added up on the host. */
+import {clone, concat, dispose, keep, reshape, slice, type Tensor, type Tensor2D} from '@tensorflow/tfjs-core';
+import {countsOf} from '../../kernels/histogram';
+import {extremesOfParts, extremesOrInfinite, histogramOf} from '../ops/range';
+import {type Histogram, LOOKED_AT} from './histogram';
 
-/** Tensors of a batch; they are the caller's to keep or to dispose. */
-export interface Measured {
-  /** The largest is infinite where a value is no finite number. */
-  readonly extremes: Tensor;
-  /** In the bins of kernels/histogram.ts. */
-  readonly counts: Tensor | undefined;
+/** What is asked for, beside the extremes. */
+export interface Asked {
+  /** Counts, in the bins of kernels/histogram.ts. */
+  readonly counting: boolean;
   /** Some of the values. */
+  readonly sampling: boolean;
+}
+
+/** An activation that passed. */
+interface Passed {
+  readonly histogram: Histogram;
+  readonly size: number;
+  /** Low ones and high ones in turn, in each row; a high one is infinite where a value is no finite number. */
+  readonly extremes: Tensor2D;
+  /** Counts; or bins, until they are counted. */
+  counts: Tensor | Int32Array | undefined;
   readonly sample: Tensor | undefined;
 }
 
-/** Measures `x`, which is not empty; counts it and takes some of its values where that is asked for. */
-export function measured(x: Tensor, {counting, sampling}: {counting: boolean; sampling: boolean}): Measured {
+type Bins = Passed & {counts: Tensor2D};
+
+/** So many numbers that tell bins are kept, 8 MB of them: to read each tensor's at once would have the device wait for each. */
+const MOST_BINS = 2 ** 21;
+
+/** A batch on its way through a model. It keeps what was measured, and no activation. */
+export class MeasuredBatch {
+  readonly #passed: Passed[] = [];
+  #waiting = 0;
+
+  /** Measures `x`, which is not empty. */
+  add(histogram: Histogram, x: Tensor, {counting, sampling}: Asked): void {
+    const found = counting ? counted(x) : {extremes: extremesOfParts(x), counts: undefined};
+    const sample = sampling ? someOf(x) : undefined;
+    for (const each of [found.extremes, found.counts, sample]) if (each) keep(each);
+    this.#passed.push({histogram, size: x.size, ...found, sample});
+    if (found.counts?.dtype === 'float32') this.#waiting += found.counts.size;
+    if (this.#waiting > MOST_BINS) this.#countNow();
+  }
+
+  /** Adds all to the histograms. Gives those that nothing was added to, as there was a value that is no finite number. */
+  async read(): Promise<ReadonlySet<Histogram>> {
+    const bins = this.#bins();
+    const [ends, rows] = await Promise.all([
+      read(this.#passed.map(({extremes}) => extremes)),
+      read(bins.map(({counts}) => counts)),
+    ]);
+    this.#count(bins, rows);
+    const notFinite = new Set<Histogram>();
+    await Promise.all(
+      this.#passed.map(async ({histogram, counts, sample}, i) => {
+        const [low, high] = extremesIn(ends[i]!);
+        const given = counts instanceof Int32Array ? counts : counts?.data();
+        const [numbers, values] = await Promise.all([given, sample?.data()]);
+        if (high === Infinity) return void notFinite.add(histogram);
+        histogram.addExtremes(low, high);
+        if (numbers) histogram.addCounts(low, high, numbers);
+        if (values) histogram.note(values);
+      }),
+    );
+    return notFinite;
+  }
+
+  dispose(): void {
+    for (const {extremes, counts, sample} of this.#passed) {
+      dispose([extremes, counts instanceof Int32Array ? [] : (counts ?? []), sample ?? []].flat());
+    }
+  }
+
+  #bins(): Bins[] {
+    return this.#passed.filter(({counts}) => !(counts instanceof Int32Array) && counts?.dtype === 'float32') as Bins[];
+  }
+
+  /** Of a backend that tells bins, which is one that can be read at once. */
+  #countNow(): void {
+    const bins = this.#bins();
+    this.#count(bins, readSync(bins.map(({counts}) => counts)));
+  }
+
+  #count(bins: readonly Bins[], rows: readonly Rows[]): void {
+    bins.forEach((passed: Passed, i) => {
+      dispose(passed.counts as Tensor);
+      passed.counts = countsOf(rows[i]!, passed.size);
+    });
+    this.#waiting = 0;
+  }
+}
+
+function counted(x: Tensor): {extremes: Tensor2D; counts: Tensor} {
   const extremes = extremesOrInfinite(x);
-  const counts = counting ? histogramOf(x, extremes) : undefined;
-  // Not sliced for nothing: tfjs's WebGPU backend cannot slice what were integers.
-  const some = () => (x.size <= LOOKED_AT ? clone(x) : slice(reshape(x, [-1]), 0, LOOKED_AT));
-  return {extremes, counts, sample: sampling ? some() : undefined};
+  return {extremes: reshape(extremes, [1, 2]), counts: histogramOf(x, extremes)};
+}
+
+/** Not sliced for nothing: tfjs's WebGPU backend cannot slice what were integers. */
+function someOf(x: Tensor): Tensor {
+  return x.size <= LOOKED_AT ? clone(x) : slice(reshape(x, [-1]), 0, LOOKED_AT);
+}
+
+type Rows = readonly ArrayLike<number>[];
+
+/** What matrices of as many rows hold, read in one go, as a read of a GPU takes its time. */
+async function read(matrices: readonly Tensor2D[]): Promise<Rows[]> {
+  if (matrices.length === 0) return [];
+  const all = concat([...matrices], 1);
+  try {
+    return rowsOf(matrices, await all.data<'float32'>());
+  } finally {
+    all.dispose();
+  }
+}
+
+function readSync(matrices: readonly Tensor2D[]): Rows[] {
+  const all = concat([...matrices], 1);
+  try {
+    return rowsOf(matrices, all.dataSync<'float32'>());
+  } finally {
+    all.dispose();
+  }
+}
+
+/** The rows of each of some matrices that stand side by side. */
+function rowsOf(matrices: readonly Tensor2D[], values: Float32Array): Rows[] {
+  const width = matrices.reduce((sum, {shape}) => sum + shape[1], 0);
+  let end = 0;
+  return matrices.map(({shape: [height, columns]}) => {
+    const start = end;
+    end += columns;
+    return Array.from({length: height}, (_, row) =>
+      values.subarray(row * width + start, row * width + start + columns),
+    );
+  });
+}
+
+function extremesIn(rows: Rows): [low: number, high: number] {
+  let [low, high] = [Infinity, -Infinity];
+  for (const row of rows) {
+    for (let i = 0; i < row.length; i += 2) {
+      low = Math.min(low, row[i]!);
+      high = Math.max(high, row[i + 1]!);
+    }
+  }
+  return [low, high];
 }

@@ -32,12 +32,12 @@ function binned(values: Float32Array, low: number, high: number): {means: Float6
 function bestOf(
   first: HostRange,
   tried: (share: number) => HostRange,
-  errorOf: (ends: HostRange) => number,
+  errorOf: (ends: HostRange, enough?: number) => number,
 ): HostRange {
   let [best, least] = [first, errorOf(first)];
   for (const share of SHARES) {
     const ends = tried(share);
-    const error = errorOf(ends);
+    const error = errorOf(ends, least);
     if (error < least) [best, least] = [ends, error];
   }
   return best;
@@ -59,10 +59,10 @@ export function mseRangeOnHost(values: Float32Array, grid: Omit<RoundingOptions,
   if (!Number.isFinite(squares) || all[0] === all[1]) return all;
   const {means, counts} = values.length > MOST ? binned(values, low, high) : {means: new Float64Array(values).sort()};
   const ordered = new OrderedValues(means, counts);
-  const errorOf = ([from, to]: HostRange) => {
+  const errorOf = ([from, to]: HostRange, enough?: number) => {
     const scale = (to - from) / (qmax - qmin);
     const lowest = symmetric ? qmin : Math.max(qmin - qmax, Math.min(0, Math.round(from / scale)));
-    return ordered.error(scale, lowest, lowest + qmax - qmin);
+    return ordered.error(scale, lowest, lowest + qmax - qmin, enough);
   };
   const both = bestOf(all, share => [all[0] * share, all[1] * share], errorOf);
   if (symmetric) return both;

@@ -11,27 +11,35 @@ export class OrderedValues {
 
   /** `values` ascend, and are finite; `counts` says how often each is there, once each if it is left out. */
   constructor(values: Float64Array, counts?: Float64Array) {
-    this.#values = values;
-    this.#counts = new Float64Array(values.length + 1);
-    this.#sums = new Float64Array(values.length + 1);
-    this.#squares = new Float64Array(values.length + 1);
+    const sumsBefore = () => new Float64Array(values.length + 1);
+    const [before, sums, squares] = [sumsBefore(), sumsBefore(), sumsBefore()];
     for (let i = 0; i < values.length; ++i) {
       const [value, count] = [values[i]!, counts?.[i] ?? 1];
-      this.#counts[i + 1] = this.#counts[i]! + count;
-      this.#sums[i + 1] = this.#sums[i]! + value * count;
-      this.#squares[i + 1] = this.#squares[i]! + value * value * count;
+      before[i + 1] = before[i]! + count;
+      sums[i + 1] = sums[i]! + value * count;
+      squares[i + 1] = squares[i]! + value * value * count;
     }
+    this.#values = values;
+    this.#counts = before;
+    this.#sums = sums;
+    this.#squares = squares;
   }
 
-  /** By how much the levels from `lowest` to `highest` of a scale, one apart each, move the values: the sum of the squares. */
-  error(scale: number, lowest: number, highest: number): number {
+  /**
+   * By how much the levels from `lowest` to `highest` of a scale, one apart each, move the values: the sum of the squares. Where it
+   * is `enough` or more, less of it may be told.
+   */
+  error(scale: number, lowest: number, highest: number, enough = Infinity): number {
     const values = this.#values;
     // Of a grid without a level at 0.
     const half = lowest - Math.floor(lowest);
-    let error = 0;
-    for (let from = 0; from < values.length;) {
+    const first = this.#firstFrom((lowest + 0.5) * scale, 0);
+    const last = this.#firstFrom((highest - 0.5) * scale, first);
+    // What lies beyond the ends before the rest: of a range that is too narrow it is enough by itself.
+    let error = this.#errorAt(lowest * scale, 0, first) + this.#errorAt(highest * scale, last, values.length);
+    for (let from = first; from < last && error < enough;) {
       const level = Math.min(highest, Math.max(lowest, Math.round(values[from]! / scale - half) + half));
-      const to = level === highest ? values.length : this.#firstFrom((level + 0.5) * scale, from + 1);
+      const to = Math.min(last, this.#firstFrom((level + 0.5) * scale, from + 1));
       error += this.#errorAt(level * scale, from, to);
       from = to;
     }

@@ -4,7 +4,7 @@ import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {checkCount, checkedInputs, checkStates, type Inputs, type Samples, warnOfFew} from '../tools/samples';
 import {BATCH_SIZE, type DistilOptions, type SampleFunction, STEPS} from './options';
 import {batchesByChance} from './order';
-import {Rest} from './rest';
+import {Rest} from '../tools/rest';
 import {SamplePool} from './sample_pool';
 import type {Teacher} from './teacher';
 

@@ -2,7 +2,7 @@
 import {dispose, type Tensor} from '@tensorflow/tfjs-core';
 import {cosine} from './learning_rate';
 import type {Lesson} from './lessons';
-import {Rest} from './rest';
+import {Rest} from '../tools/rest';
 import type {Memory, Student} from './student';
 
 export interface TrainingOptions {

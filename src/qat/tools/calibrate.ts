@@ -1,12 +1,12 @@
 /** Ranges of activations from samples, before the first step of training. */
-import {concat, dispose, keep, type Tensor} from '@tensorflow/tfjs-core';
+import {dispose, keep, type Tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {symmetricRatio} from '../../../kernels/observe';
 import {checkOptions} from '../../check/options';
 import {callback, count, flag, limit, oneOf, percent, type Rules, throwProblems} from '../../check/rules';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import {type CalibrationMethod, Histogram} from '../../quantizer/histogram';
-import {type Measured, measured} from '../../quantizer/measured';
+import {MeasuredBatch} from '../../quantizer/measured';
 import type {QuantizerOptions} from '../../quantizer/options';
 import {stepsOf} from '../../quantizer/range';
 import {offTies} from '../../quantizer/ties';
@@ -20,6 +20,7 @@ import {
 import {rememberStatistics, remeasure} from './batch_norm';
 import {batchesOf, pass, sampleCount} from './batches';
 import {withModelLock} from './model_lock';
+import {Rest} from './rest';
 import {checkSamples, passOnce, type Samples} from './samples';
 import {restartWeights, startWeights} from './weights_start';
 
@@ -122,43 +123,18 @@ async function watch(
   seen: ReadonlyMap<FakeQuantizer, Histogram>,
   counting: boolean,
 ): Promise<ReadonlySet<FakeQuantizer>> {
-  const passed: (Measured & {readonly quantizer: FakeQuantizer})[] = [];
+  const measured = new MeasuredBatch();
   try {
     passSeen(model, batch, activations, (quantizer, x) => {
       const histogram = seen.get(quantizer);
       if (!histogram || x.size === 0) return;
-      const sampling = quantizer.options.offTies && histogram.mayBeFew;
-      const found = measured(x, {counting, sampling});
-      for (const each of [found.extremes, found.counts, found.sample]) if (each) keep(each);
-      passed.push({quantizer, ...found});
+      measured.add(histogram, x, {counting, sampling: quantizer.options.offTies && histogram.mayBeFew});
     });
-    const ends = await valuesOfAll(passed.map(({extremes}) => extremes));
-    const notFinite = new Set<FakeQuantizer>();
-    await Promise.all(
-      passed.map(async ({quantizer, counts, sample}, i) => {
-        const [low, high] = [ends[2 * i]!, ends[2 * i + 1]!];
-        const [bins, values] = await Promise.all([counts?.data(), sample?.data()]);
-        const histogram = seen.get(quantizer)!;
-        if (high === Infinity) return void notFinite.add(quantizer);
-        histogram.addExtremes(low, high);
-        if (bins) histogram.addCounts(low, high, bins);
-        if (values) histogram.note(values);
-      }),
-    );
+    const left = await measured.read();
+    const notFinite = new Set(activations.filter(quantizer => left.has(seen.get(quantizer)!)));
     return notFinite.size > 0 ? await watchFinite(model, batch, activations, notFinite, seen) : notFinite;
   } finally {
-    dispose(passed.flatMap(({extremes, counts, sample}) => [extremes, counts ?? [], sample ?? []].flat()));
-  }
-}
-
-/** What vectors hold, one after the other; read in one go, as a read of a GPU takes its time. */
-async function valuesOfAll(vectors: readonly Tensor[]): Promise<ArrayLike<number>> {
-  if (vectors.length === 0) return [];
-  const joined = concat([...vectors]);
-  try {
-    return await joined.data();
-  } finally {
-    joined.dispose();
+    measured.dispose();
   }
 }
 
@@ -323,10 +299,10 @@ async function measure(
     onProgress?.({done, total});
   }
   const ranges = new Map<FakeQuantizer, readonly [number, number]>();
+  const rest = new Rest();
   for (const [quantizer, histogram] of seen) {
     if (histogram.max >= histogram.min) ranges.set(quantizer, fitted(histogram, quantizer, options));
-    // A search for the least error takes some milliseconds, and there may be a hundred.
-    await new Promise(resolve => setTimeout(resolve));
+    await rest.take();
   }
   for (const [quantizer, range] of ranges) quantizer.setRange(...range, WEIGHT);
   settle(roundings);
