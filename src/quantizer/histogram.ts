@@ -68,7 +68,7 @@ export class Histogram {
   addCounts(low: number, high: number, counts: ArrayLike<number>): void {
     this.#values = undefined;
     const {width, below} = binsOf(low, high);
-    this.#bins = sumOf(this.#bins, {width, from: -below, counts});
+    this.#bins = sumOf({width, from: -below, counts}, this.#bins);
   }
 
   /** Looks at values for what is distinct among them. */
@@ -188,16 +188,24 @@ interface Counted {
   readonly counts: ArrayLike<number>;
 }
 
-function sumOf(...parts: readonly Counted[]): Counted {
-  const width = Math.max(...parts.map(part => part.width));
-  const filled = parts.filter(({counts}) => counts.length > 0);
-  const binAt = (part: Counted, i: number) => Math.floor((part.from + i) * (part.width / width));
-  const from = Math.min(...filled.map(part => binAt(part, 0)));
-  const last = Math.max(...filled.map(part => binAt(part, part.counts.length - 1)));
-  const counts = new Float64Array(last - from + 1);
-  for (const part of filled)
-    for (let i = 0; i < part.counts.length; ++i) counts[binAt(part, i) - from]! += part.counts[i]!;
-  return {width, from, counts};
+/** Where bins come to lie once they are as wide as `width`: from the first of those, up to the last. */
+function spanAt(width: number, {width: narrow, from, counts}: Counted): [from: number, to: number] {
+  const bins = narrow / width;
+  return [Math.floor(from * bins), Math.ceil((from + counts.length) * bins)];
+}
+
+/** Of both, the second of which may be empty. */
+function sumOf(one: Counted, other: Counted): Counted {
+  if (other.counts.length === 0) return one;
+  const width = Math.max(one.width, other.width);
+  const [[from, to], [otherFrom, otherTo]] = [spanAt(width, one), spanAt(width, other)];
+  const start = Math.min(from, otherFrom);
+  const sums = new Float64Array(Math.max(to, otherTo) - start);
+  for (const part of [one, other]) {
+    const bins = part.width / width;
+    for (let i = 0; i < part.counts.length; ++i) sums[Math.floor((part.from + i) * bins) - start]! += part.counts[i]!;
+  }
+  return {width, from: start, counts: sums};
 }
 
 /** The places of bins that are not empty. */

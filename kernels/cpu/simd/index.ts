@@ -238,7 +238,9 @@ class Simd implements Passes {
     this.#forEachWhole(x, at =>
       this.#module.histogram(at.x, at.count, 1 / bins.width, bins.below, BINS, counted.byteOffset),
     );
-    counted.forEach((count, i) => (counts[i % BINS]! += count));
+    for (let lane = 0; lane < LANES; ++lane) {
+      for (let bin = 0; bin < BINS; ++bin) counts[bin]! += counted[lane * BINS + bin]!;
+    }
     countIn(counts, x.subarray(x.length - (x.length % LANES)), bins);
   }
 
