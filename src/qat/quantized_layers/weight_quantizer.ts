@@ -61,13 +61,10 @@ export class WeightQuantizer {
     // What passes as it is needs no copy, and what measures, by a watcher or in the place of `apply`, is to see it.
     const isSeen = quantizer.watcher !== undefined || quantizer.apply !== FakeQuantizer.prototype.apply;
     const rounds = quantizer.quantizing && !isSeen && (quantizer.observing || quantizer.isSet());
-    const value = rounds
-      ? this.#kept.of(
-          () => [this.#variable, ...quantizer.cells, ...(batchNorm ? foldingSources(batchNorm) : [])],
-          () => this.#quantized(batchNorm),
-        )
-      : this.#quantized(batchNorm);
-    return reshape(value, this.#layerVariable.shape as number[]);
+    const value = () => reshape(this.#quantized(batchNorm), this.#layerVariable.shape as number[]);
+    if (!rounds) return value();
+    const sources = () => [this.#variable, ...quantizer.cells, ...(batchNorm ? foldingSources(batchNorm) : [])];
+    return this.#kept.of(sources, value);
   }
 
   /** Frees what is kept for predictions. */
