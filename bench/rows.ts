@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type {Wrt} from '../kernels/op_table';
 import * as ops from '../src/entries/index';
-import {fakeQuantWithMovingRange, type MovingRangeOptions} from '../src/ops/range';
+import {fakeQuantWithMovingRange, type MovingRangeOptions} from '../src/ops/training';
 import {type Agreement, checkAgreement, type Nearness} from './agreement';
 import {type Case, isModelRow, type ModelRowName, type RowName} from './catalogue';
 import * as composed from './composed';

@@ -75,6 +75,12 @@ export interface Device {
    * `strict`, the largest is infinite where any x is no finite number.
    */
   measure(x: TensorInfo, view: View, strict: boolean): TensorInfo;
+  /** Frees what `measure` made. */
+  dispose(tensor: TensorInfo): void;
+}
+
+/** What training needs besides: ranges that are measured, follow the batches, or are learned. */
+export interface TrainingDevice extends Device {
   /**
    * The extremes of parts that make up x, as `measure` finds them if it is strict: [rows, 2 * parts], in each row a low one and a
    * high one in turn. One dispatch.
@@ -85,17 +91,15 @@ export interface Device {
    * bins themselves, as `countsOf` there takes them.
    */
   histogram(x: TensorInfo, extremes: TensorInfo): TensorInfo;
-  /** The moving range [3, ...rangeShape] (lows, highs, weights) after a measured batch. One dispatch. */
-  observe(measured: TensorInfo, moving: TensorInfo, view: View, rule: ObserveRule): TensorInfo;
+  /** The moving range [3, ...rangeShape] (lows, highs, weights) after a batch x. At most three dispatches. */
+  observe(x: TensorInfo, moving: TensorInfo, view: View, rule: ObserveRule): TensorInfo;
   /**
-   * The grid of what is trained, which both have the shape of `last`, the last good grid: the scale of each channel or, of two
-   * free ends, a row of scales and one of low ends. One dispatch.
+   * The grid of what is trained, which both have the shape of `last`, the last good grid: the scale of each channel or, of two free
+   * ends, a row of scales and one of low ends. One dispatch.
    */
   learn(trained: TensorInfo, last: TensorInfo, rule: LearnRule): TensorInfo;
   /** The gradient of what is trained, for that of the grid that came of it. One dispatch. */
   learnGradient(dy: TensorInfo, grid: TensorInfo, rule: LearnRule): TensorInfo;
-  /** Frees what `measure` made. */
-  dispose(tensor: TensorInfo): void;
 }
 
 /** A gradient's outputs, in order: sums of all sides together from `sumsOf`, each of the others from `termsOf`. */
@@ -107,12 +111,6 @@ export function gradientOutputs(
   const sides = outputs.filter(({summed}) => summed).map(({side}) => side);
   const sums = sides.length > 0 ? sumsOf(sides) : [];
   return outputs.map(({side, summed}) => (summed ? sums[sides.indexOf(side)]! : termsOf(side)));
-}
-
-/** How many channels a learned grid of this shape has, and how far from its scale the low end of each is: 0 if it has none. */
-export function learnedLayout(shape: readonly number[], {steps}: LearnRule): {channels: number; second: number} {
-  const size = shape.reduce((product, dim) => product * dim, 1);
-  return steps === 0 ? {channels: size, second: 0} : {channels: size / 2, second: size / 2};
 }
 
 /** The view of `shape` per slice of `axis`, or per tensor without one. */

@@ -55,3 +55,9 @@ export function learnGradient(
   const share = f32(gradient.scale / steps);
   return [f32(f32(share - gradient.low) * Math.abs(grid.low)), f32(share * above(grid, steps))];
 }
+
+/** How many channels a learned grid of this shape has, and how far from its scale the low end of each is: 0 if it has none. */
+export function learnedLayout(shape: readonly number[], {steps}: LearnRule): {channels: number; second: number} {
+  const size = shape.reduce((product, dim) => product * dim, 1);
+  return steps === 0 ? {channels: size, second: 0} : {channels: size / 2, second: size / 2};
+}

@@ -1,10 +1,7 @@
 /** The ops, one row each: TensorFlow's kernel name, and how the passes of a device make up the kernel. */
-import {clone, type Tensor, tensor, tensor2d, type TensorInfo, util, zeros} from '@tensorflow/tfjs-core';
+import {tensor, type TensorInfo, util, zeros} from '@tensorflow/tfjs-core';
 import {type Device, type GradientPart, type Range, type Scheme, type View, viewOf} from './device';
 import {fakeQuantLevels, learnedLevels, quantizeAndDequantizeLevels, type RoundingMode} from './grid';
-import {BINS} from './histogram';
-import type {LearnRule} from './learn';
-import type {ObserveRule} from './observe';
 
 export type KernelInputs = Readonly<Record<string, TensorInfo>>;
 
@@ -38,14 +35,6 @@ export interface QuantizeAndDequantizeAttrs {
   wrt?: readonly Wrt[];
 }
 
-/** The attributes of the kernels beyond TensorFlow, whose range is one tensor: rows of lows, of highs, and of weights. */
-export interface RangeAttrs {
-  /** Counted from 0; left out for one range per tensor. */
-  axis?: number;
-  numBits: number;
-  narrowRange: boolean;
-}
-
 /** The attributes of the kernels with a learned scale. */
 export interface LearnedAttrs {
   /** Counted from 0; left out for one scale per tensor. */
@@ -57,14 +46,14 @@ export interface LearnedAttrs {
   wrt?: LearnedWrt;
 }
 
-export interface OpRow<Attrs> {
+export interface OpRow<Attrs, Needs = Device> {
   readonly kernelName: string;
-  readonly kernel: (device: Device, inputs: KernelInputs, attrs: Attrs) => TensorInfo | TensorInfo[];
+  readonly kernel: (device: Needs, inputs: KernelInputs, attrs: Attrs) => TensorInfo | TensorInfo[];
 }
 
 const ALL: readonly Wrt[] = ['inputs', 'min', 'max'];
 
-function input(inputs: KernelInputs, name: string): TensorInfo {
+export function input(inputs: KernelInputs, name: string): TensorInfo {
   const tensor = inputs[name];
   if (tensor === undefined) throw new Error(`Kernel input '${name}' is missing.`);
   return tensor;
@@ -74,7 +63,7 @@ function rangeInputs(inputs: KernelInputs, min: string, max: string): Range {
   return {kind: 'tensors', min: input(inputs, min), max: input(inputs, max)};
 }
 
-function isEmpty(x: TensorInfo): boolean {
+export function isEmpty(x: TensorInfo): boolean {
   return util.sizeFromShape(x.shape) === 0;
 }
 
@@ -89,7 +78,7 @@ const GRADIENT_PARTS: Readonly<Record<Wrt | Exclude<LearnedWrt, 'grid'>, Gradien
 };
 
 /** The outputs of a gradient kernel that `wrt` names. */
-function gradient(
+export function gradient(
   device: Device,
   dy: TensorInfo,
   x: TensorInfo,
@@ -191,12 +180,6 @@ export const QUANTIZE_AND_DEQUANTIZE_OPS: readonly OpRow<QuantizeAndDequantizeAt
   },
 ];
 
-/** Per tensor as Vars computes, per channel as PerChannel does. */
-function rangeScheme({axis, numBits, narrowRange}: RangeAttrs): Scheme {
-  const rounding = axis === undefined ? 'divide' : 'multiply';
-  return {fit: 'nudge', rounding, levels: fakeQuantLevels(numBits, narrowRange), clamped: true};
-}
-
 export const STATISTICS_OPS: readonly OpRow<{axis?: number; strict?: boolean}>[] = [
   {
     kernelName: 'MinMax',
@@ -206,55 +189,6 @@ export const STATISTICS_OPS: readonly OpRow<{axis?: number; strict?: boolean}>[]
       if (!isEmpty(x)) return device.measure(x, view, strict);
       const nothing = [Infinity, -Infinity].flatMap(bound => new Array<number>(view.channels).fill(bound));
       return tensor(nothing, [2, ...view.rangeShape]);
-    },
-  },
-  {
-    kernelName: 'MinMaxOfParts',
-    kernel(device, inputs) {
-      const x = input(inputs, 'x');
-      return isEmpty(x) ? tensor2d([[Infinity, -Infinity]]) : device.measureParts(x);
-    },
-  },
-  {
-    kernelName: 'HistogramOfExtremes',
-    kernel(device, inputs) {
-      const x = input(inputs, 'x');
-      return isEmpty(x) ? zeros([BINS], 'int32') : device.histogram(x, input(inputs, 'extremes'));
-    },
-  },
-];
-
-export const RANGE_OPS: readonly OpRow<RangeAttrs & ObserveRule>[] = [
-  {
-    kernelName: 'FakeQuantWithRange',
-    kernel(device, inputs, attrs) {
-      const x = input(inputs, 'inputs');
-      const range: Range = {kind: 'rows', rows: input(inputs, 'range')};
-      return isEmpty(x)
-        ? zeros(x.shape)
-        : device.roundToGrid(x, range, viewOf(x.shape, attrs.axis), rangeScheme(attrs));
-    },
-  },
-  {
-    kernelName: 'FakeQuantWithRangeGradient',
-    kernel(device, inputs, attrs) {
-      const x = input(inputs, 'inputs');
-      const range: Range = {kind: 'rows', rows: input(inputs, 'range')};
-      const view = viewOf(x.shape, attrs.axis);
-      return gradient(device, input(inputs, 'gradients'), x, range, view, rangeScheme(attrs), ['inputs'])[0]!;
-    },
-  },
-  {
-    // Measures, moves the range and rounds with the moved one: [y, range].
-    kernelName: 'FakeQuantWithMovingRange',
-    kernel(device, inputs, attrs) {
-      const [x, before] = [input(inputs, 'inputs'), input(inputs, 'range')];
-      if (isEmpty(x)) return [zeros(x.shape), clone(before as Tensor)];
-      const view = viewOf(x.shape, attrs.axis);
-      const measured = device.measure(x, view, false);
-      const rows = device.observe(measured, before, view, attrs);
-      device.dispose(measured);
-      return [device.roundToGrid(x, {kind: 'rows', rows}, view, rangeScheme(attrs)), rows];
     },
   },
 ];
@@ -269,7 +203,7 @@ function learnedRange(inputs: KernelInputs, from: LearnedInputs): Range {
 }
 
 /** An op whose grid is learned, and its gradient. */
-function learned(name: string, from: LearnedInputs): OpRow<LearnedAttrs>[] {
+export function learned(name: string, from: LearnedInputs): OpRow<LearnedAttrs>[] {
   const place = (inputs: KernelInputs, {axis, numBits, narrowRange, symmetric}: LearnedAttrs) => {
     const x = input(inputs, 'inputs');
     const scheme: Scheme = {
@@ -303,16 +237,4 @@ function learned(name: string, from: LearnedInputs): OpRow<LearnedAttrs>[] {
 export const LEARNED_OPS: readonly OpRow<LearnedAttrs>[] = [
   ...learned('FakeQuantWithLearnedScale', 'scale'),
   ...learned('FakeQuantWithLearnedRange', 'offset'),
-  ...learned('FakeQuantWithLearnedGrid', 'grid'),
-];
-
-export const LEARNING_OPS: readonly OpRow<LearnRule>[] = [
-  {
-    kernelName: 'LearnGrid',
-    kernel: (device, inputs, rule) => device.learn(input(inputs, 'trained'), input(inputs, 'last'), rule),
-  },
-  {
-    kernelName: 'LearnGridGradient',
-    kernel: (device, inputs, rule) => device.learnGradient(input(inputs, 'gradients'), input(inputs, 'grid'), rule),
-  },
 ];

@@ -12,49 +12,47 @@ import type {MathBackendCPU} from '@tensorflow/tfjs-backend-cpu';
 import type {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
 import type {MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
 import type {WebGPUBackend} from '@tensorflow/tfjs-backend-webgpu';
-import {cpu, host, wasm} from './cpu';
+import {cpuMemory, hostMemory, overMemory, wasmMemory} from './cpu';
 import type {Device} from './device';
 import {
   FAKE_QUANT_OPS,
   type KernelInputs,
   LEARNED_OPS,
-  LEARNING_OPS,
   type OpRow,
   QUANTIZE_AND_DEQUANTIZE_OPS,
-  RANGE_OPS,
   STATISTICS_OPS,
 } from './op_table';
 import {webgl} from './webgl';
 import {webgpu} from './webgpu';
 
-type DeviceOf = (backend: KernelBackend) => Device;
+/** Of the backends known by name, which need not be installed, and of any other. */
+export interface Devices<Made> {
+  readonly cpu: (backend: MathBackendCPU) => Made;
+  readonly webgl: (backend: MathBackendWebGL) => Made;
+  readonly webgpu: (backend: WebGPUBackend) => Made;
+  readonly wasm: (backend: BackendWasm) => Made;
+  readonly host: (backend: KernelBackend) => Made;
+}
 
-const DEVICES: Readonly<Record<string, DeviceOf>> = {
-  cpu: backend => cpu(backend as MathBackendCPU),
-  webgl: backend => webgl(backend as MathBackendWebGL),
-  webgpu: backend => webgpu(backend as unknown as WebGPUBackend),
-  wasm: backend => wasm(backend as BackendWasm),
-  tensorflow: host,
-};
+type DeviceOf = (backend: KernelBackend) => unknown;
 
-const ROWS = [
-  ...FAKE_QUANT_OPS,
-  ...QUANTIZE_AND_DEQUANTIZE_OPS,
-  ...STATISTICS_OPS,
-  ...RANGE_OPS,
-  ...LEARNED_OPS,
-  ...LEARNING_OPS,
-] as readonly OpRow<unknown>[];
+/** Rows that were registered, and how their device is made for a backend. */
+interface Registered {
+  readonly rows: readonly OpRow<unknown, unknown>[];
+  readonly devices: Readonly<Record<string, DeviceOf>>;
+}
 
-/** Registers every op for a backend, unless a copy of this package has done so before. */
-function registerOps(backendName: string, make: DeviceOf): void {
-  const devices = new WeakMap<object, Device>();
+const registered: Registered[] = [];
+
+/** Registers rows for a backend, unless a copy of this package has done so before. */
+function registerFor(backendName: string, {rows, devices}: Registered): void {
+  const make = devices[backendName] ?? devices['host']!;
+  const made = new WeakMap<object, unknown>();
   const deviceOf = (backend: KernelBackend) => {
-    let device = devices.get(backend);
-    if (!device) devices.set(backend, (device = make(backend)));
-    return device;
+    if (!made.has(backend)) made.set(backend, make(backend));
+    return made.get(backend);
   };
-  for (const {kernelName, kernel} of ROWS) {
+  for (const {kernelName, kernel} of rows) {
     if (getKernel(kernelName, backendName)) continue;
     registerKernel({
       kernelName,
@@ -65,9 +63,23 @@ function registerOps(backendName: string, make: DeviceOf): void {
   }
 }
 
-/** Registers every op for the backends known by name. They need not be installed. */
+/** Registers rows for the backends known by name, and for any other once it runs one. */
+export function registerRows<Made>(rows: readonly OpRow<never, Made>[], devices: Devices<Made>): void {
+  const all = {rows, devices} as unknown as Registered;
+  registered.push(all);
+  for (const backendName of ['cpu', 'webgl', 'webgpu', 'wasm', 'tensorflow']) registerFor(backendName, all);
+}
+
+/** Registers every op of the entry of the ops. */
 export function registerKernels(): void {
-  for (const [backendName, deviceOf] of Object.entries(DEVICES)) registerOps(backendName, deviceOf);
+  const rows = [...FAKE_QUANT_OPS, ...QUANTIZE_AND_DEQUANTIZE_OPS, ...STATISTICS_OPS, ...LEARNED_OPS];
+  registerRows<Device>(rows, {
+    cpu: backend => overMemory(cpuMemory(backend)),
+    wasm: backend => overMemory(wasmMemory(backend)),
+    host: backend => overMemory(hostMemory(backend)),
+    webgl,
+    webgpu,
+  });
 }
 
 /** Its name. Asking for the backend initializes it, or throws what to await. */
@@ -83,6 +95,6 @@ export function runKernel<Output extends Tensor | Tensor[]>(
   attrs: object,
 ): Output {
   const backendName = currentBackend();
-  if (!getKernel(kernelName, backendName)) registerOps(backendName, DEVICES[backendName] ?? host);
+  if (!getKernel(kernelName, backendName)) for (const each of registered) registerFor(backendName, each);
   return engine().runKernel<Output>(kernelName, inputs, attrs as NamedAttrMap);
 }

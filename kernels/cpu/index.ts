@@ -1,18 +1,15 @@
 /** The passes on a CPU, over the memory of the cpu backend, of wasm's, or of any other backend that can be read. */
-import {engine, type KernelBackend, type Tensor, tensor1d, type TensorInfo} from '@tensorflow/tfjs-core';
+import {engine, type KernelBackend, type Tensor, type TensorInfo} from '@tensorflow/tfjs-core';
 import type {MathBackendCPU} from '@tensorflow/tfjs-backend-cpu';
 import type {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
-import {type Device, type GradientPart, learnedLayout, type Range, type Scheme, type View, viewOf} from '../device';
+import type {Device, GradientPart, Range, Scheme, View} from '../device';
 import {type Grid, gridOf, unbounded} from '../grid';
-import {BINS, binsOf} from '../histogram';
-import {learn, learnGradient} from '../learn';
 import {loops, type Passes} from './loops';
-import {observe} from '../observe';
 import {type Heap, instantiate, pays} from './simd';
 import {heapOf, valuesInPlace} from './tfjs_internals';
 
 /** How a device reaches its memory. */
-interface Memory {
+export interface Memory {
   read(tensor: TensorInfo): Float32Array;
   /** A new tensor of values that `fill` computes. Only `fill` reads tensors: making one may move the others. */
   make(shape: number[], fill: (values: Float32Array) => void): TensorInfo;
@@ -21,7 +18,7 @@ interface Memory {
   simd(): Passes | undefined;
 }
 
-function passesOver(memory: Memory, view: View): Passes {
+export function passesOver(memory: Memory, view: View): Passes {
   return (pays(view) ? memory.simd() : undefined) ?? loops;
 }
 
@@ -41,7 +38,7 @@ const DX_AND_SUMS: readonly GradientPart[] = [
 ];
 
 /** The extremes of each channel: the smallest of all, then the largest. */
-function measure(memory: Memory, x: TensorInfo, view: View, strict: boolean, shape: number[]): TensorInfo {
+export function measure(memory: Memory, x: TensorInfo, view: View, strict: boolean, shape: number[]): TensorInfo {
   return memory.make(shape, both => {
     const [values, passes] = [memory.read(x), passesOver(memory, view)];
     both.set(passes.measure(values, view));
@@ -50,7 +47,7 @@ function measure(memory: Memory, x: TensorInfo, view: View, strict: boolean, sha
   });
 }
 
-function overMemory(memory: Memory): Device {
+export function overMemory(memory: Memory): Device {
   return {
     roundToGrid(x, range, view, scheme) {
       return memory.make(x.shape, y => {
@@ -93,50 +90,6 @@ function overMemory(memory: Memory): Device {
       });
     },
     measure: (x, view, strict) => measure(memory, x, view, strict, [2, ...view.rangeShape]),
-    measureParts: x => measure(memory, x, viewOf(x.shape), true, [1, 2]),
-    histogram(x, extremes) {
-      const [low, high] = memory.read(extremes);
-      const counts = new Int32Array(BINS);
-      const values = memory.read(x);
-      passesOver(memory, viewOf([values.length])).histogram(values, binsOf(low!, high!), counts);
-      return tensor1d(counts, 'int32');
-    },
-    observe(measured, moving, {channels, rangeShape}, rule) {
-      return memory.make([3, ...rangeShape], next => {
-        const [batch, before] = [memory.read(measured), memory.read(moving)];
-        for (let c = 0; c < channels; ++c) {
-          const range = {low: before[c]!, high: before[channels + c]!, weight: before[2 * channels + c]!};
-          const {low, high, weight} = observe(range, batch[c]!, batch[channels + c]!, rule);
-          next[c] = low;
-          next[channels + c] = high;
-          next[2 * channels + c] = weight;
-        }
-      });
-    },
-    learn(trained, last, rule) {
-      const {channels, second} = learnedLayout(last.shape, rule);
-      return memory.make(last.shape, grid => {
-        const [logs, before] = [memory.read(trained), memory.read(last)];
-        for (let c = 0; c < channels; ++c) {
-          const ends = {scale: before[c]!, low: before[second + c]!};
-          const {scale, low} = learn([logs[c]!, logs[second + c]!], ends, rule);
-          grid[second + c] = low;
-          grid[c] = scale;
-        }
-      });
-    },
-    learnGradient(dy, grid, rule) {
-      const {channels, second} = learnedLayout(grid.shape, rule);
-      return memory.make(grid.shape, gradients => {
-        const [of, at] = [memory.read(dy), memory.read(grid)];
-        const endsOf = (values: Float32Array, c: number) => ({scale: values[c]!, low: values[second + c]!});
-        for (let c = 0; c < channels; ++c) {
-          const [first, other] = learnGradient(endsOf(of, c), endsOf(at, c), rule);
-          gradients[second + c] = other;
-          gradients[c] = first;
-        }
-      });
-    },
     dispose: tensor => memory.dispose(tensor),
   };
 }
@@ -157,20 +110,20 @@ function filled(shape: readonly number[], fill: (values: Float32Array) => void):
 }
 
 /** tfjs's cpu backend: its arrays are used in place. */
-export function cpu(backend: MathBackendCPU): Device {
-  return overMemory({
+export function cpuMemory(backend: MathBackendCPU): Memory {
+  return {
     read: tensor => valuesInPlace(backend, tensor),
     make: (shape, fill) => backend.makeTensorInfo(shape, 'float32', filled(shape, fill)),
     dispose: tensor => backend.disposeIntermediateTensorInfo(tensor),
     simd: () => simdOf(backend),
-  });
+  };
 }
 
 /** tfjs's wasm backend: its heap is used in place. It may move when it grows, so the views are taken after that. */
-export function wasm(backend: BackendWasm): Device {
+export function wasmMemory(backend: BackendWasm): Memory {
   const simd = simdOf(backend, heapOf(backend));
   const view = (tensor: TensorInfo) => backend.typedArrayFromHeap(tensor) as Float32Array;
-  return overMemory({
+  return {
     read: view,
     make(shape, fill) {
       const made = backend.makeOutput(shape, 'float32');
@@ -179,15 +132,15 @@ export function wasm(backend: BackendWasm): Device {
     },
     dispose: tensor => void backend.disposeData(tensor.dataId),
     simd: () => simd,
-  });
+  };
 }
 
 /** Any other backend: its tensors are read, computed here and put back. Right everywhere, fast where reading is cheap. */
-export function host(backend: KernelBackend): Device {
-  return overMemory({
+export function hostMemory(backend: KernelBackend): Memory {
+  return {
     read: ({dataId}) => backend.readSync(dataId) as Float32Array,
     make: (shape, fill) => engine().makeTensor(filled(shape, fill), shape, 'float32'),
     dispose: tensor => engine().disposeTensor(tensor as Tensor),
     simd: () => simdOf(backend),
-  });
+  };
 }

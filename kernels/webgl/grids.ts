@@ -6,6 +6,7 @@ import {gridOf} from '../grid';
 import {isPerChannel, type Raster, type TexelView, texelViewPart} from './layout';
 import {type Part, partOf} from './part';
 import {dispatch} from './program';
+import {DERIVE_GRIDS} from './programs';
 import {type TensorTexture, textureOf} from './textures';
 import {valueOnCpu} from './tfjs_internals';
 import {vertexGridDefines} from './vertex_grid';
@@ -77,7 +78,7 @@ function derivedPart(
   const grids = {packed: false, lanes: 'same', channels: row, inner: 1, texels: row, rows: 1, columns: row} as const;
   const parts = [texelViewPart(grids, row), boundsPart(backend, range, scheme, grids)];
   const out = {shape: [2, 2 * row], packed: true, texelShape: [1, row], intermediate: true} as const;
-  const made = dispatch(backend, 'deriveGrids', parts, out);
+  const made = dispatch(backend, DERIVE_GRIDS, parts, out);
   return {
     defines: {DERIVED: '', FIT: scheme.fit.toUpperCase()},
     inputs: {GRIDS: {...textureOf(backend, made, true), temporary: made}},

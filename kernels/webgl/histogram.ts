@@ -1,10 +1,14 @@
 /** Histograms. Nothing in WebGL counts: a program tells each value's bin, and those are less to read than the values. */
 import {env, type TensorInfo, util} from '@tensorflow/tfjs-core';
 import type {MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
+import fragmentText from '../../shaders/webgl/fragment.glsl';
+import histogramCodesText from '../../shaders/webgl/histogram_codes.glsl';
 import {CODES_EACH} from '../histogram';
 import {partOf} from './part';
-import {dispatch} from './program';
+import {dispatch, type Program} from './program';
 import {matrixOf, type TensorTexture, textureOf} from './textures';
+
+const HISTOGRAM_CODES: Program = {name: 'histogramCodes', texts: [fragmentText, histogramCodesText]};
 
 /** Values in a texel of bins. */
 const VALUES = 4 * CODES_EACH;
@@ -29,7 +33,7 @@ export function histogram(backend: MathBackendWebGL, x: TensorInfo, extremes: Te
     },
   });
   const out = {shape: [2, 2 * Math.ceil((4 * fours) / VALUES)], packed: true, intermediate: true};
-  return dispatch(backend, 'histogramCodes', [part], out);
+  return dispatch(backend, HISTOGRAM_CODES, [part], out);
 }
 
 function placeOf({width, height, start}: TensorTexture): number[] {

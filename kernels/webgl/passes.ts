@@ -4,7 +4,7 @@ import type {MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
 import type {View} from '../device';
 import {dataPart, outputLike, raggedPart, type Raster, type TexelView, texelViewOf, texelViewPart} from './layout';
 import {joinParts, type Part, partOf} from './part';
-import {dispatch, type Output, type ProgramName} from './program';
+import {dispatch, type Output, type Program} from './program';
 import {loopPart, planOf, planPart} from './reductions';
 import {type TensorTexture, textureOf} from './textures';
 
@@ -73,7 +73,7 @@ function newPlacement(subject: Subject): Placement {
 /** Runs a program over every texel, into the same layout. */
 export function eachTexel(
   backend: MathBackendWebGL,
-  program: ProgramName,
+  program: Program,
   subject: Subject,
   partsFor: PartsFor,
 ): TensorInfo {
@@ -86,7 +86,7 @@ export function eachTexel(
 /** The first pass of a reduction, and what the second one has to know of it. */
 function loopOverChannels(
   backend: MathBackendWebGL,
-  program: ProgramName,
+  program: Program,
   subject: Subject,
   partsFor: PartsFor,
   shared: Part,
@@ -112,7 +112,7 @@ function loopOverChannels(
 /** Reduces every channel in one strided loop, and a second pass for each output. `shared` is a part of both passes. */
 export function reduceChannels(
   backend: MathBackendWebGL,
-  [first, second]: readonly [ProgramName, ProgramName],
+  [first, second]: readonly [Program, Program],
   subject: Subject,
   partsFor: PartsFor,
   shared: Part,
@@ -135,7 +135,7 @@ export function reduceChannels(
 }
 
 /** The first pass alone over a single channel: its partial results, [2, 2 * texels]. */
-export function reduceParts(backend: MathBackendWebGL, program: ProgramName, subject: Subject, part: Part): TensorInfo {
+export function reduceParts(backend: MathBackendWebGL, program: Program, subject: Subject, part: Part): TensorInfo {
   const outFor = (texels: number) => ({shape: [2, 2 * texels], packed: true, intermediate: true});
   return loopOverChannels(backend, program, subject, () => [], part, outFor).made;
 }

@@ -1,23 +1,5 @@
 // The extremes of two neighbouring channels' partial extremes, as a texel of the packed matrix [2, channels]; or of the row [2].
 
-vec4 widen(vec4 extremes, vec4 partial) {
-  return vec4(
-    partial.x < extremes.x ? partial.x : extremes.x,
-    partial.y > extremes.y ? partial.y : extremes.y,
-    partial.z < extremes.z ? partial.z : extremes.z,
-    partial.w > extremes.w ? partial.w : extremes.w
-  );
-}
-
-vec4 extremesOf(int channel) {
-  vec4 extremes = vec4(infinity, -infinity, infinity, -infinity);
-  for (int chunk = 0; chunk < 65536; ++chunk) {
-    if (chunk >= plan.x) break;
-    extremes = widen(extremes, partialOf(channel, chunk));
-  }
-  return extremes;
-}
-
 // What stands for a channel that is not there is 0, as tfjs's packed products need it.
 vec4 paired(const vec4 extremes, const bool isPair) {
   return isPair ? extremes : vec4(extremes.x, 0, extremes.z, 0);

@@ -34,16 +34,27 @@ MovingRange observe(MovingRange range, float low, float high, ObserveRule rule) 
   return MovingRange(approach(range.low, batchLow, step), approach(range.high, batchHigh, step), weight);
 }
 
+// The extremes of a channel's partial ones.
+vec2 extremesOfChannel(const int channel) {
+#if defined(LANES_SAME)
+  vec4 halves = extremesOf(channel);
+  return widen(halves, halves.zwzw).xy;
+#else
+  int pair = channel / 2;
+  vec4 both = extremesOf(pair);
+  return channel == 2 * pair ? both.xy : both.zw;
+#endif
+}
+
 // One element of [3, channels] per fragment.
 void main() {
-  ivec2 place = placeOf(indexOfFragment(), view.x);
+  ivec2 place = placeOf(indexOfFragment(), channelCount);
   MovingRange before = MovingRange(
     elementOf(MOVING, movingAt, place.x),
-    elementOf(MOVING, movingAt, view.x + place.x),
-    elementOf(MOVING, movingAt, 2 * view.x + place.x)
+    elementOf(MOVING, movingAt, channelCount + place.x),
+    elementOf(MOVING, movingAt, 2 * channelCount + place.x)
   );
-  float low = elementOf(MEASURED, measuredAt, place.x);
-  float high = elementOf(MEASURED, measuredAt, view.x + place.x);
-  MovingRange after = observe(before, low, high, ObserveRule(rule.x, steps.x, rule.y == 1, steps.y));
+  vec2 extremes = extremesOfChannel(place.x);
+  MovingRange after = observe(before, extremes.x, extremes.y, ObserveRule(rule.x, steps.x, rule.y == 1, steps.y));
   setOutput(place.y == 0 ? after.low : place.y == 1 ? after.high : after.weight);
 }

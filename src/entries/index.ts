@@ -10,4 +10,4 @@ import '../ops/register';
 
 export * from '../ops/ops';
 export {fakeQuantWithLearnedScale, type LearnedScaleOptions} from '../ops/learned';
-export {minMax} from '../ops/range';
+export {minMax} from '../ops/min_max';

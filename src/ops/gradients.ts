@@ -3,7 +3,6 @@ import {
   add,
   broadcastTo,
   getGradient,
-  type NamedAttrMap,
   type NamedTensorMap,
   registerGradient,
   reshape,
@@ -122,47 +121,15 @@ function registerSecondOrder({gradientName, names, trainsRange}: Differentiable)
   });
 }
 
-/** Ranges that are measured are not trained: dx is the mask of the range that the forward pass used. */
-function registerRangeGradients(): void {
-  const pass = (dy: Tensor, x: Tensor, range: Tensor, attrs: NamedAttrMap) =>
-    runKernel<Tensor>('FakeQuantWithRangeGradient', {gradients: dy, inputs: x, range}, attrs);
-  registerGradient({
-    kernelName: 'FakeQuantWithRange',
-    inputsToSave: ['inputs', 'range'],
-    gradFunc: (dy, [x, range], attrs) => ({
-      inputs: () => pass(dy as Tensor, x!, range!, attrs),
-      range: () => zerosLike(range!),
-    }),
-  });
-  registerGradient({
-    kernelName: 'FakeQuantWithMovingRange',
-    inputsToSave: ['inputs'],
-    outputsToSave: [false, true],
-    gradFunc: (dys, [x, range], attrs) => ({
-      inputs: () => pass((dys as Tensor[])[0]!, x!, range!, attrs),
-      range: () => zerosLike(range!),
-    }),
-  });
-  registerGradient({
-    kernelName: 'FakeQuantWithRangeGradient',
-    inputsToSave: ['inputs', 'range'],
-    gradFunc: (dy, [x, range], attrs) => ({
-      gradients: () => pass(dy as Tensor, x!, range!, attrs),
-      inputs: () => zerosLike(x!),
-      range: () => zerosLike(range!),
-    }),
-  });
-}
-
 /** What has a gradient of the ops whose grid is learned. */
 const LEARNED: readonly (readonly [kernelName: string, names: readonly LearnedWrt[]])[] = [
   ['FakeQuantWithLearnedScale', ['inputs', 'scale']],
   ['FakeQuantWithLearnedRange', ['inputs', 'scale', 'offset']],
-  ['FakeQuantWithLearnedGrid', ['inputs', 'grid']],
 ];
 
 /** A learned grid's: each of its thunks is one kernel. */
-function registerLearned(kernelName: string, names: readonly LearnedWrt[]): void {
+export function registerLearned(kernelName: string, names: readonly LearnedWrt[]): void {
+  if (getGradient(kernelName)) return;
   registerGradient({
     kernelName,
     inputsToSave: [...names],
@@ -174,25 +141,11 @@ function registerLearned(kernelName: string, names: readonly LearnedWrt[]): void
   });
 }
 
-/** A learned range's, where its logarithms become a grid. The last good grid has none. */
-function registerLearning(): void {
-  registerGradient({
-    kernelName: 'LearnGrid',
-    outputsToSave: [true],
-    gradFunc: (dy, [grid], attrs) => ({
-      trained: () => runKernel<Tensor>('LearnGridGradient', {gradients: dy as Tensor, grid: grid!}, attrs),
-      last: () => zerosLike(grid!),
-    }),
-  });
-}
-
-/** Registers every gradient, unless a copy of this package has done so before. */
+/** Registers the gradients of the ops, unless a copy of this package has done so before. */
 export function registerGradients(): void {
   for (const differentiable of OPS) {
     if (!getGradient(differentiable.kernelName)) registerForward(differentiable);
     if (!getGradient(differentiable.gradientName)) registerSecondOrder(differentiable);
   }
-  if (!getGradient('FakeQuantWithRange')) registerRangeGradients();
-  for (const [kernelName, names] of LEARNED) if (!getGradient(kernelName)) registerLearned(kernelName, names);
-  if (!getGradient('LearnGrid')) registerLearning();
+  for (const [kernelName, names] of LEARNED) registerLearned(kernelName, names);
 }

@@ -1,6 +1,5 @@
 /** Fake quantization whose scale is learned by gradient descent. */
 import {op, type Tensor, type TensorLike} from '@tensorflow/tfjs-core';
-import type {LearnRule} from '../../kernels/learn';
 import type {LearnedAttrs} from '../../kernels/op_table';
 import {runKernel} from '../../kernels/register';
 import {givenOptions} from '../check/options';
@@ -43,30 +42,6 @@ const RULES: Rules<LearnedScaleOptions> = {
 };
 
 const NAME = 'fakeQuantWithLearnedScale';
-
-/** The attributes of the kernels: the options with their defaults. */
-export type LearnedGridOptions = Required<Omit<LearnedScaleOptions, 'offset' | 'axis'>> &
-  Pick<LearnedScaleOptions, 'axis'>;
-
-/**
- * The grid of what is trained, the logarithms of a learned range, in one dispatch: a scale for each channel or, of two free ends,
- * rows of scales and of low ends. What is no logarithm leaves the end of the last good grid. `trained` alone has a gradient.
- */
-export function learnedGrid(trained: Tensor, last: Tensor, rule: LearnRule): Tensor {
-  return runKernel('LearnGrid', {trained, last}, rule);
-}
-
-/** {@link fakeQuantWithLearnedScale} of what {@link learnedGrid} gives, unchecked. */
-export function fakeQuantWithLearnedGrid<T extends Tensor>(
-  inputs: T,
-  grid: Tensor,
-  hasTwoEnds: boolean,
-  attrs: LearnedGridOptions,
-): T {
-  return hasTwoEnds
-    ? runKernel<T>('FakeQuantWithLearnedGrid', {inputs, grid}, attrs)
-    : runKernel<T>('FakeQuantWithLearnedScale', {inputs, scale: grid}, attrs);
-}
 
 function fakeQuantWithLearnedScale_<T extends Tensor>(
   x: T | TensorLike,

@@ -1,6 +1,6 @@
 /** The ends of ranges, on the device. */
 import {maximum, minimum, reshape, type Tensor, unstack} from '@tensorflow/tfjs-core';
-import {minMax} from '../ops/range';
+import {minMax} from '../ops/min_max';
 
 /** A range's ends: scalars, or one of each for a channel. */
 export type Ends = readonly [low: Tensor, high: Tensor];

@@ -4,7 +4,6 @@ import {checkOptions} from '../check/options';
 import {flag, invalid, isFinite32, must, type Rule, type Rules, shownAll, throwProblems} from '../check/rules';
 import {checkAxis, floatTensor} from '../check/tensors';
 // Wherever something rounds, the ops and their gradients are there.
-import '../ops/register';
 import {besides} from './gradients';
 import {LearnedRange} from './learned_range';
 import {MovingRange} from './moving_range';

@@ -26,7 +26,7 @@ import {
 import {type Grid, gridOf, type Levels} from '../../kernels/grid';
 import {isRange, type LearnRule, LIMIT} from '../../kernels/learn';
 import {checkAxis} from '../check/tensors';
-import {fakeQuantWithLearnedGrid, learnedGrid} from '../ops/learned';
+import {fakeQuantWithLearnedGrid, learnedGrid} from '../ops/training';
 import {trainTogether} from './adam';
 import {halves} from './ends';
 import {endsInSteps, roundLearned, type RoundingOptions} from './learned_rounding';

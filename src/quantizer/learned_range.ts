@@ -1,6 +1,6 @@
 /** A range that gradient descent learns (LSQ: Esser et al. 2020), from that of a first batch on. */
 import {dispose, fill, stack, tensor, type Tensor, tidy, type Variable, where} from '@tensorflow/tfjs-core';
-import {minMax} from '../ops/range';
+import {minMax} from '../ops/min_max';
 import {extremesOf, halves} from './ends';
 import {leastSquaresRange} from './fit_range';
 import {besides} from './gradients';

@@ -1,7 +1,8 @@
 /** What is measured of activations on the device, for histograms that are added up on the host. */
 import {clone, concat, dispose, keep, reshape, slice, type Tensor, type Tensor2D} from '@tensorflow/tfjs-core';
 import {countsOf} from '../../kernels/histogram';
-import {extremesOfParts, extremesOrInfinite, histogramOf} from '../ops/range';
+import {extremesOrInfinite} from '../ops/min_max';
+import {extremesOfParts, histogramOf} from '../ops/training';
 import {type Histogram, LOOKED_AT} from './histogram';
 
 /** What is asked for, beside the extremes. */
@@ -84,7 +85,7 @@ export class MeasuredBatch {
 
   #count(bins: readonly Bins[], rows: readonly Rows[]): void {
     bins.forEach((passed: Passed, i) => {
-      dispose(passed.counts as Tensor);
+      dispose(passed.counts);
       passed.counts = countsOf(rows[i]!, passed.size);
     });
     this.#waiting = 0;

@@ -14,7 +14,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type {MovingObserver} from '../../kernels/observe';
 import {checkAxis} from '../check/tensors';
-import {fakeQuantWithMovingRange, fakeQuantWithRange, type MovingRangeOptions} from '../ops/range';
+import {fakeQuantWithMovingRange, fakeQuantWithRange, type MovingRangeOptions} from '../ops/training';
 import {Derived} from './derived';
 import {Known} from './known';
 import {

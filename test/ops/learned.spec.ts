@@ -1,7 +1,7 @@
 /** What a learned scale does beside its numbers, which the golden specs hold: refuse what is no scale, and learn. */
 import * as tf from '@tensorflow/tfjs-core';
 import {fakeQuantWithLearnedScale, type LearnedScaleOptions} from '../../src/entries/index';
-import {fakeQuantWithLearnedGrid, learnedGrid} from '../../src/ops/learned';
+import {fakeQuantWithLearnedGrid, learnedGrid} from '../../src/ops/training';
 import {valuesOf} from '../support/environment';
 import {RESIDENCIES, tensorAt} from '../support/residency';
 

@@ -8,8 +8,7 @@ import {
   minMax,
   quantizeAndDequantizeV4,
 } from '../../src/entries/index';
-import {fakeQuantWithLearnedGrid, learnedGrid} from '../../src/ops/learned';
-import {fakeQuantWithMovingRange} from '../../src/ops/range';
+import {fakeQuantWithLearnedGrid, fakeQuantWithMovingRange, learnedGrid} from '../../src/ops/training';
 import {initializers, layers, type LayersModel, sequential} from '@tensorflow/tfjs-layers';
 import {digitClassifier} from '../../lab/digit_classifier';
 import {isQuantizing} from '../../src/qat/quantized_layers/quantizing';

@@ -1,7 +1,7 @@
 /** A packed texture has room beside a matrix of odd sides, which tfjs's products multiply too: it has to hold zeros. */
 import * as tf from '@tensorflow/tfjs-core';
 import {minMax} from '../../src/entries/index';
-import {fakeQuantWithMovingRange, fakeQuantWithRange, initialRange} from '../../src/ops/range';
+import {fakeQuantWithMovingRange, fakeQuantWithRange, initialRange} from '../../src/ops/training';
 import {valuesOf} from '../support/environment';
 import {RESIDENCIES, tensorAt} from '../support/residency';
 

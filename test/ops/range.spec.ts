@@ -1,7 +1,12 @@
 /** Extremes, and ranges that follow batches: on every backend, from every residency, as TensorFlow computes them. */
 import * as tf from '@tensorflow/tfjs-core';
 import {fakeQuantWithMinMaxVars, fakeQuantWithMinMaxVarsPerChannel, minMax} from '../../src/entries/index';
-import {fakeQuantWithMovingRange, fakeQuantWithRange, initialRange, type MovingRangeOptions} from '../../src/ops/range';
+import {
+  fakeQuantWithMovingRange,
+  fakeQuantWithRange,
+  initialRange,
+  type MovingRangeOptions,
+} from '../../src/ops/training';
 import {readFile, valuesOf} from '../support/environment';
 import {RESIDENCIES, tensorAt} from '../support/residency';
 

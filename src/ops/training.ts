@@ -1,8 +1,10 @@
-/** Ranges that stay on the GPU: measured, moved from batch to batch and used, without a value being read back. */
-import {op, type Tensor, type Tensor2D, type TensorLike, zeros} from '@tensorflow/tfjs-core';
+/** Ops that only training needs: ranges that stay on the GPU, measured, moved from batch to batch, or learned. */
+import {type Tensor, type Tensor2D, zeros} from '@tensorflow/tfjs-core';
+import type {LearnRule} from '../../kernels/learn';
 import {type MovingObserver, symmetricRatio} from '../../kernels/observe';
 import {runKernel} from '../../kernels/register';
-import {checkAxis, floatTensor} from '../check/tensors';
+import type {LearnedScaleOptions} from './learned';
+import './register_training';
 
 /** How a moving range follows the batches, and the grid that it is for. */
 export interface MovingRangeOptions {
@@ -49,15 +51,7 @@ export function fakeQuantWithRange<T extends Tensor>(
 }
 
 /**
- * The smallest and the largest value of `x`, [2]; the largest is infinite where any is no finite number. The first step of
- * {@link histogramOf}.
- */
-export function extremesOrInfinite(x: Tensor): Tensor {
-  return runKernel('MinMax', {x}, {strict: true});
-}
-
-/**
- * The same of parts that make up `x`, in one dispatch: [rows, 2 * parts], in each row a smallest and a largest value in turn.
+ * The smallest and the largest value of parts that make up `x`, the largest infinite where any is no finite number, in one dispatch: [rows, 2 * parts], in each row a smallest and a largest value in turn.
  */
 export function extremesOfParts(x: Tensor): Tensor2D {
   return runKernel('MinMaxOfParts', {x}, {});
@@ -71,31 +65,26 @@ export function histogramOf(x: Tensor, extremes: Tensor): Tensor {
   return runKernel('HistogramOfExtremes', {x, extremes}, {});
 }
 
-function minMax_(x: Tensor | TensorLike, axis?: number): Tensor {
-  const tensor = floatTensor('minMax', 'x', x);
-  return runKernel('MinMax', {x: tensor}, axis === undefined ? {} : {axis: checkAxis('minMax', tensor, axis)});
-}
+/** The attributes of the kernels: the options with their defaults. */
+export type LearnedGridOptions = Required<Omit<LearnedScaleOptions, 'offset' | 'axis'>> &
+  Pick<LearnedScaleOptions, 'axis'>;
 
 /**
- * The smallest and the largest value of `x` in one pass over it, at most two dispatches; nothing is read back.
- *
- * NaN is skipped; of nothing but NaN, or of nothing at all, it is Infinity and -Infinity. `tf.unstack` takes the two apart.
- *
- * @param x - float32 tensor, or numbers.
- * @param axis - the dimension with extremes for each of its slices; left out for the extremes of all.
- * @returns a tensor [2], or [2, d] with an axis of size d: the minima, then the maxima. It has no gradient.
- * @throws if the axis is out of range.
- *
- * @example
- * ```js
- * import * as tf from '@tensorflow/tfjs';
- * import {minMax} from 'tfjs-quantization';
- *
- * const [min, max] = tf.unstack(minMax([[3, -1], [0.5, 2]], 1)); // of each column
- * min.print(); // [0.5, -1]
- * max.print(); // [3, 2]
- * ```
- *
- * @function
+ * The grid of what is trained, the logarithms of a learned range, in one dispatch: a scale for each channel or, of two free ends,
+ * rows of scales and of low ends. What is no logarithm leaves the end of the last good grid. `trained` alone has a gradient.
  */
-export const minMax = /*#__PURE__*/ op({minMax_});
+export function learnedGrid(trained: Tensor, last: Tensor, rule: LearnRule): Tensor {
+  return runKernel('LearnGrid', {trained, last}, rule);
+}
+
+/** {@link fakeQuantWithLearnedScale} of what {@link learnedGrid} gives, unchecked. */
+export function fakeQuantWithLearnedGrid<T extends Tensor>(
+  inputs: T,
+  grid: Tensor,
+  hasTwoEnds: boolean,
+  attrs: LearnedGridOptions,
+): T {
+  return hasTwoEnds
+    ? runKernel<T>('FakeQuantWithLearnedGrid', {inputs, grid}, attrs)
+    : runKernel<T>('FakeQuantWithLearnedScale', {inputs, scale: grid}, attrs);
+}

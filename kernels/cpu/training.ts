@@ -1,0 +1,62 @@
+/** What training needs, on a CPU. */
+import {tensor1d} from '@tensorflow/tfjs-core';
+import {type TrainingDevice, viewOf} from '../device';
+import {BINS, binsOf} from '../histogram';
+import {learn, learnedLayout, learnGradient} from '../learn';
+import {observe} from '../observe';
+import {measure, type Memory, overMemory, passesOver} from '.';
+
+export function trainingOverMemory(memory: Memory): TrainingDevice {
+  const device = overMemory(memory);
+  return {
+    ...device,
+    measureParts: x => measure(memory, x, viewOf(x.shape), true, [1, 2]),
+    histogram(x, extremes) {
+      const [low, high] = memory.read(extremes);
+      const counts = new Int32Array(BINS);
+      const values = memory.read(x);
+      passesOver(memory, viewOf([values.length])).histogram(values, binsOf(low!, high!), counts);
+      return tensor1d(counts, 'int32');
+    },
+    observe(x, moving, view, rule) {
+      const {channels, rangeShape} = view;
+      const measured = device.measure(x, view, false);
+      const next = memory.make([3, ...rangeShape], rows => {
+        const [batch, before] = [memory.read(measured), memory.read(moving)];
+        for (let c = 0; c < channels; ++c) {
+          const range = {low: before[c]!, high: before[channels + c]!, weight: before[2 * channels + c]!};
+          const {low, high, weight} = observe(range, batch[c]!, batch[channels + c]!, rule);
+          rows[c] = low;
+          rows[channels + c] = high;
+          rows[2 * channels + c] = weight;
+        }
+      });
+      memory.dispose(measured);
+      return next;
+    },
+    learn(trained, last, rule) {
+      const {channels, second} = learnedLayout(last.shape, rule);
+      return memory.make(last.shape, grid => {
+        const [logs, before] = [memory.read(trained), memory.read(last)];
+        for (let c = 0; c < channels; ++c) {
+          const ends = {scale: before[c]!, low: before[second + c]!};
+          const {scale, low} = learn([logs[c]!, logs[second + c]!], ends, rule);
+          grid[second + c] = low;
+          grid[c] = scale;
+        }
+      });
+    },
+    learnGradient(dy, grid, rule) {
+      const {channels, second} = learnedLayout(grid.shape, rule);
+      return memory.make(grid.shape, gradients => {
+        const [of, at] = [memory.read(dy), memory.read(grid)];
+        const endsOf = (values: Float32Array, c: number) => ({scale: values[c]!, low: values[second + c]!});
+        for (let c = 0; c < channels; ++c) {
+          const [first, other] = learnGradient(endsOf(of, c), endsOf(at, c), rule);
+          gradients[second + c] = other;
+          gradients[c] = first;
+        }
+      });
+    },
+  };
+}
