@@ -87,9 +87,9 @@ async function measureCase(plan: Plan, each: Case, probe: Probe): Promise<Result
 const LONG_ENOUGH = 10;
 const MANY = 1000;
 
-/** Rounds of every case, and of compositions, whose ratios are large; and those of either once a case has taken its time. */
-const ROUNDS = {least: 5, composed: 5, composedLate: 3};
-const LATE = 4000;
+/** Rounds of every case, and at most of compositions, whose ratios are large; and those of both once a case has taken its time. */
+const ROUNDS = {least: 5, composed: 5, late: 3};
+const LATE = 2000;
 
 interface Runner {
   readonly run: Contestant;
@@ -123,8 +123,9 @@ async function race(runners: Readonly<Record<string, Runner>>, rounds: number, p
   const isLate = () => performance.now() - start > LATE;
   const over = () => ratios(times['ours']!, times['yardstick']!);
   for (let round = 0; round < rounds; ++round) {
-    if (round >= ROUNDS.least && (isLate() || isSettled(over()))) break;
-    const isOver = round >= (isLate() ? ROUNDS.composedLate : ROUNDS.composed);
+    if (round >= ROUNDS.late && isLate()) break;
+    if (round >= ROUNDS.least && isSettled(over())) break;
+    const isOver = round >= ROUNDS.composed;
     const racing = names.filter(name => !isOver || name === 'ours' || name === 'yardstick');
     // Another one begins each round, so that nobody always follows the same one.
     for (let turn = 0; turn < racing.length; ++turn) {

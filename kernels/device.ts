@@ -61,15 +61,6 @@ export interface Device {
     scheme: Scheme,
     outputs: readonly GradientPart[],
   ): TensorInfo[];
-  /** The sums of two sides per channel, as one tensor [2, ...rangeShape]. At most two dispatches. */
-  sumPair(
-    dy: TensorInfo,
-    x: TensorInfo,
-    range: Range,
-    view: View,
-    scheme: Scheme,
-    sides: readonly [Side, Side],
-  ): TensorInfo;
   /**
    * The smallest and largest x per channel, as one tensor [2, ...rangeShape]. At most two dispatches. NaN is skipped; or, if
    * `strict`, the largest is infinite where any x is no finite number.
@@ -81,6 +72,15 @@ export interface Device {
 
 /** What training needs besides: ranges that are measured, follow the batches, or are learned. */
 export interface TrainingDevice extends Device {
+  /** The sums of two sides per channel, as one tensor [2, ...rangeShape]. At most two dispatches. */
+  sumPair(
+    dy: TensorInfo,
+    x: TensorInfo,
+    range: Range,
+    view: View,
+    scheme: Scheme,
+    sides: readonly [Side, Side],
+  ): TensorInfo;
   /**
    * The extremes of parts that make up x, as `measure` finds them if it is strict: [rows, 2 * parts], in each row a low one and a
    * high one in turn. One dispatch.

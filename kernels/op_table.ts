@@ -1,7 +1,7 @@
 /** The ops, one row each: TensorFlow's kernel name, and how the passes of a device make up the kernel. */
 import {tensor, type TensorInfo, util, zeros} from '@tensorflow/tfjs-core';
 import {type Device, type GradientPart, type Range, type Scheme, type View, viewOf} from './device';
-import {fakeQuantLevels, learnedLevels, quantizeAndDequantizeLevels, type RoundingMode} from './grid';
+import {type Fit, fakeQuantLevels, learnedLevels, quantizeAndDequantizeLevels, type RoundingMode} from './grid';
 
 export type KernelInputs = Readonly<Record<string, TensorInfo>>;
 
@@ -36,14 +36,14 @@ export interface QuantizeAndDequantizeAttrs {
 }
 
 /** The attributes of the kernels with a learned scale. */
-export interface LearnedAttrs {
+export interface LearnedAttrs<Of = LearnedWrt> {
   /** Counted from 0; left out for one scale per tensor. */
   axis?: number;
   numBits: number;
   narrowRange: boolean;
   symmetric: boolean;
-  /** Of the gradient: the one gradient asked for. */
-  wrt?: LearnedWrt;
+  /** Of the gradient, which is always told: the one asked for. */
+  wrt?: Of;
 }
 
 export interface OpRow<Attrs, Needs = Device> {
@@ -193,26 +193,17 @@ export const STATISTICS_OPS: readonly OpRow<{axis?: number; strict?: boolean}>[]
   },
 ];
 
-/** Where the grid of a learned op comes from: a scale, a scale and a low end, or rows of both in one tensor. */
-type LearnedInputs = 'scale' | 'offset' | 'grid';
-
-function learnedRange(inputs: KernelInputs, from: LearnedInputs): Range {
-  // Where only the scale is learned, it stands for the low end too, unread.
-  if (from !== 'grid') return rangeInputs(inputs, 'scale', from);
-  return {kind: 'rows', rows: input(inputs, from)};
-}
-
-/** An op whose grid is learned, and its gradient. */
-export function learned(name: string, from: LearnedInputs): OpRow<LearnedAttrs>[] {
-  const place = (inputs: KernelInputs, {axis, numBits, narrowRange, symmetric}: LearnedAttrs) => {
+/** An op whose grid is learned, and its gradient, which is `gradientOf` what both are placed on. */
+export function learned<Needs extends Device, Of extends LearnedWrt>(
+  name: string,
+  fit: Fit,
+  rangeOf: (inputs: KernelInputs) => Range,
+  gradientOf: (device: Needs, dy: TensorInfo, placed: Placed, wrt: Of) => TensorInfo,
+): OpRow<LearnedAttrs<Of>, Needs>[] {
+  const place = (inputs: KernelInputs, {axis, numBits, narrowRange, symmetric}: LearnedAttrs<Of>): Placed => {
     const x = input(inputs, 'inputs');
-    const scheme: Scheme = {
-      fit: from === 'scale' ? 'scaled' : 'anchored',
-      rounding: 'even',
-      levels: learnedLevels(numBits, narrowRange, symmetric),
-      clamped: true,
-    };
-    return [x, learnedRange(inputs, from), viewOf(x.shape, axis), scheme] as const;
+    const levels = learnedLevels(numBits, narrowRange, symmetric);
+    return [x, rangeOf(inputs), viewOf(x.shape, axis), {fit, rounding: 'even', levels, clamped: true}];
   };
   return [
     {
@@ -224,17 +215,31 @@ export function learned(name: string, from: LearnedInputs): OpRow<LearnedAttrs>[
     },
     {
       kernelName: `${name}Gradient`,
-      kernel(device, inputs, {wrt = 'inputs', ...attrs}) {
-        const dy = input(inputs, 'gradients');
-        const placed = place(inputs, attrs);
-        if (wrt !== 'grid') return gradient(device, dy, ...placed, [wrt])[0]!;
-        return isEmpty(dy) ? zeros(input(inputs, wrt).shape) : device.sumPair(dy, ...placed, ['scale', 'outside']);
-      },
+      kernel: (device, inputs, attrs) =>
+        gradientOf(device, input(inputs, 'gradients'), place(inputs, attrs), attrs.wrt!),
     },
   ];
 }
 
-export const LEARNED_OPS: readonly OpRow<LearnedAttrs>[] = [
-  ...learned('FakeQuantWithLearnedScale', 'scale'),
-  ...learned('FakeQuantWithLearnedRange', 'offset'),
+/** x, and what says on which grid it is to be rounded. */
+type Placed = readonly [x: TensorInfo, range: Range, view: View, scheme: Scheme];
+
+export function learnedGradient(
+  device: Device,
+  dy: TensorInfo,
+  placed: Placed,
+  wrt: Exclude<LearnedWrt, 'grid'>,
+): TensorInfo {
+  return gradient(device, dy, ...placed, [wrt])[0]!;
+}
+
+export const LEARNED_OPS: readonly OpRow<LearnedAttrs<'inputs' | 'scale' | 'offset'>>[] = [
+  // Where only the scale is learned, it stands for the low end too, unread.
+  ...learned('FakeQuantWithLearnedScale', 'scaled', inputs => rangeInputs(inputs, 'scale', 'scale'), learnedGradient),
+  ...learned(
+    'FakeQuantWithLearnedRange',
+    'anchored',
+    inputs => rangeInputs(inputs, 'scale', 'offset'),
+    learnedGradient,
+  ),
 ];

@@ -5,7 +5,16 @@ import {fakeQuantLevels} from './grid';
 import {BINS} from './histogram';
 import type {LearnRule} from './learn';
 import type {ObserveRule} from './observe';
-import {gradient, input, isEmpty, learned, type LearnedAttrs, type OpRow} from './op_table';
+import {
+  gradient,
+  input,
+  isEmpty,
+  learned,
+  type LearnedAttrs,
+  learnedGradient,
+  type LearnedWrt,
+  type OpRow,
+} from './op_table';
 
 /** The attributes of the kernels beyond TensorFlow, whose range is one tensor: rows of lows, of highs, and of weights. */
 export interface RangeAttrs {
@@ -71,7 +80,17 @@ export const RANGE_OPS: readonly OpRow<RangeAttrs & ObserveRule, TrainingDevice>
   },
 ];
 
-export const LEARNED_GRID_OPS: readonly OpRow<LearnedAttrs>[] = learned('FakeQuantWithLearnedGrid', 'grid');
+/** Scales and low ends are rows of one tensor, and so are their gradients. */
+export const LEARNED_GRID_OPS: readonly OpRow<LearnedAttrs, TrainingDevice>[] = learned<TrainingDevice, LearnedWrt>(
+  'FakeQuantWithLearnedGrid',
+  'anchored',
+  inputs => ({kind: 'rows', rows: input(inputs, 'grid')}),
+  (device, dy, placed, wrt) => {
+    if (wrt !== 'grid') return learnedGradient(device, dy, placed, wrt);
+    const [, , {rangeShape}] = placed;
+    return isEmpty(dy) ? zeros([2, ...rangeShape]) : device.sumPair(dy, ...placed, ['scale', 'outside']);
+  },
+);
 
 export const LEARNING_OPS: readonly OpRow<LearnRule, TrainingDevice>[] = [
   {

@@ -22,7 +22,7 @@ export function passesOver(memory: Memory, view: View): Passes {
   return (pays(view) ? memory.simd() : undefined) ?? loops;
 }
 
-function gridsOf(memory: Memory, range: Range, {channels}: View, {fit, levels}: Scheme): Grid[] {
+export function gridsOf(memory: Memory, range: Range, {channels}: View, {fit, levels}: Scheme): Grid[] {
   if (range.kind === 'numbers') return [gridOf(fit, range.min, range.max, levels)];
   const rows = range.kind === 'rows' ? memory.read(range.rows) : undefined;
   const mins = range.kind === 'tensors' ? memory.read(range.min) : rows!.subarray(0, channels);
@@ -73,21 +73,6 @@ export function overMemory(memory: Memory): Device {
               passes.straightThrough(memory.read(dy), memory.read(x), into, grids(), view, side),
             ),
       );
-    },
-    sumPair(dy, x, range, view, scheme, sides) {
-      return memory.make([2, ...view.rangeShape], sums => {
-        const grids = gridsOf(memory, range, view, scheme);
-        sides.forEach((side, row) => {
-          const values = passesOver(memory, view).straightThroughSum(
-            memory.read(dy),
-            memory.read(x),
-            grids,
-            view,
-            side,
-          );
-          sums.set(values, row * view.channels);
-        });
-      });
     },
     measure: (x, view, strict) => measure(memory, x, view, strict, [2, ...view.rangeShape]),
     dispose: tensor => memory.dispose(tensor),

@@ -4,12 +4,27 @@ import {type TrainingDevice, viewOf} from '../device';
 import {BINS, binsOf} from '../histogram';
 import {learn, learnedLayout, learnGradient} from '../learn';
 import {observe} from '../observe';
-import {measure, type Memory, overMemory, passesOver} from '.';
+import {gridsOf, measure, type Memory, overMemory, passesOver} from '.';
 
 export function trainingOverMemory(memory: Memory): TrainingDevice {
   const device = overMemory(memory);
   return {
     ...device,
+    sumPair(dy, x, range, view, scheme, sides) {
+      return memory.make([2, ...view.rangeShape], sums => {
+        const grids = gridsOf(memory, range, view, scheme);
+        sides.forEach((side, row) => {
+          const values = passesOver(memory, view).straightThroughSum(
+            memory.read(dy),
+            memory.read(x),
+            grids,
+            view,
+            side,
+          );
+          sums.set(values, row * view.channels);
+        });
+      });
+    },
     measureParts: x => measure(memory, x, viewOf(x.shape), true, [1, 2]),
     histogram(x, extremes) {
       const [low, high] = memory.read(extremes);

@@ -16,67 +16,46 @@ import {MEASURE, MEASURE_PARTIALS, ROUND_TO_GRID, STRAIGHT_THROUGH, SUM, SUM_PAR
 import {texturesOf} from './textures';
 
 /** x, and others of its shape. */
-export function subject(backend: MathBackendWebGL, x: TensorInfo, view: View, others = {}): Subject {
+export function subjectOf(backend: MathBackendWebGL, x: TensorInfo, view: View, others = {}): Subject {
   return {shape: x.shape, view, textures: texturesOf(backend, {X: x, ...others})};
 }
 
 /** tfjs's WebGL backend. */
 export function webgl(backend: MathBackendWebGL): Device {
-  const subjectOf = (x: TensorInfo, view: View, others = {}) => subject(backend, x, view, others);
-  /** Sums of one side or two, in a tensor each or as rows of one. */
-  const sumsOf = (
-    dy: TensorInfo,
-    x: TensorInfo,
-    range: Range,
-    view: View,
-    scheme: Scheme,
-    sides: readonly Side[],
-    tensors: readonly {readonly rows: number; readonly shape: readonly number[]}[],
-  ): TensorInfo[] => {
-    const [first, second] = sides.map(side => side.toUpperCase());
-    const constants = partOf({defines: {FIRST: first!, SECOND: second ?? 'NONE'}});
-    const partsFor: PartsFor = (texelView, raster) => [constants, gridsPart(backend, range, scheme, texelView, raster)];
-    const outputs = tensors.map(({shape}, row) => ({shape, packed: false, part: rowsPart(row, view)}));
-    return reduceChannels(backend, [SUM, SUM_PARTIALS], subjectOf(x, view, {DY: dy}), partsFor, partOf({}), outputs);
-  };
   return {
     roundToGrid(x, range, view, scheme) {
       const {rounding, clamped} = scheme;
       const constants = partOf({defines: {ROUNDING: rounding.toUpperCase(), CLAMPED: String(clamped)}});
-      return eachTexel(backend, ROUND_TO_GRID, subjectOf(x, view), (texelView, raster) => [
+      return eachTexel(backend, ROUND_TO_GRID, subjectOf(backend, x, view), (texelView, raster) => [
         constants,
         gridsPart(backend, range, scheme, texelView, raster),
       ]);
     },
     straightThrough(dy, x, range, view, scheme, outputs) {
-      const one = {rows: 1, shape: view.rangeShape};
       return gradientOutputs(
         outputs,
         sides =>
           sumsOf(
-            dy,
-            x,
+            backend,
+            subjectOf(backend, x, view, {DY: dy}),
             range,
-            view,
             scheme,
             sides,
-            sides.map(() => one),
+            sides.map(() => view.rangeShape),
           ),
         side =>
-          eachTexel(backend, STRAIGHT_THROUGH, subjectOf(x, view, {DY: dy}), (texelView, raster) => [
+          eachTexel(backend, STRAIGHT_THROUGH, subjectOf(backend, x, view, {DY: dy}), (texelView, raster) => [
             partOf({defines: {SIDE: side.toUpperCase()}}),
             gridsPart(backend, range, scheme, texelView, raster),
           ]),
       );
     },
-    sumPair: (dy, x, range, view, scheme, sides) =>
-      sumsOf(dy, x, range, view, scheme, sides, [{rows: 2, shape: [2, ...view.rangeShape]}])[0]!,
     measure(x, view, strict) {
       const out = {shape: [2, ...view.rangeShape], packed: true, intermediate: true};
       return reduceChannels(
         backend,
         [MEASURE, MEASURE_PARTIALS],
-        subjectOf(x, view),
+        subjectOf(backend, x, view),
         () => [],
         measuringPart(strict, view),
         [out],
@@ -84,6 +63,22 @@ export function webgl(backend: MathBackendWebGL): Device {
     },
     dispose: tensor => backend.disposeIntermediateTensorInfo(tensor),
   };
+}
+
+/** Sums of one side or two, in a tensor of each shape: one for each side, or one whose rows they are. */
+export function sumsOf(
+  backend: MathBackendWebGL,
+  subject: Subject,
+  range: Range,
+  scheme: Scheme,
+  sides: readonly Side[],
+  shapes: readonly (readonly number[])[],
+): TensorInfo[] {
+  const [first, second] = sides.map(side => side.toUpperCase());
+  const constants = partOf({defines: {FIRST: first!, SECOND: second ?? 'NONE'}});
+  const partsFor: PartsFor = (texelView, raster) => [constants, gridsPart(backend, range, scheme, texelView, raster)];
+  const outputs = shapes.map((shape, row) => ({shape, packed: false, part: rowsPart(row, subject.view)}));
+  return reduceChannels(backend, [SUM, SUM_PARTIALS], subject, partsFor, partOf({}), outputs);
 }
 
 export function measuringPart(strict: boolean, {rangeShape}: View): Part {

@@ -19,7 +19,7 @@ import {reduceChannels, reduceParts} from './passes';
 import {dispatch, type Program} from './program';
 import {MEASURE, PARTIALS} from './programs';
 import {matrixOf, type TensorTexture, textureOf} from './textures';
-import {measuringPart, subject, webgl} from '.';
+import {measuringPart, subjectOf, sumsOf, webgl} from '.';
 
 const OBSERVE: Program = {name: 'observe', texts: [...PARTIALS, extremesText, elementsText, observeText]};
 
@@ -30,9 +30,13 @@ const LEARN_GRADIENT: Program = {name: 'learnGradient', texts: [...LEARNED, lear
 export function webglTraining(backend: MathBackendWebGL): TrainingDevice {
   return {
     ...webgl(backend),
+    sumPair(dy, x, range, view, scheme, sides) {
+      const shapes = [[2, ...view.rangeShape]];
+      return sumsOf(backend, subjectOf(backend, x, view, {DY: dy}), range, scheme, sides, shapes)[0]!;
+    },
     measureParts(x) {
       const view = viewOf(x.shape);
-      return reduceParts(backend, MEASURE, subject(backend, x, view), measuringPart(true, view));
+      return reduceParts(backend, MEASURE, subjectOf(backend, x, view), measuringPart(true, view));
     },
     histogram: (x, extremes) =>
       histogram(backend, x, extremes) ?? trainingOverMemory(hostMemory(backend)).histogram(x, extremes),
@@ -50,7 +54,7 @@ export function webglTraining(backend: MathBackendWebGL): TrainingDevice {
         part: joinParts([part, elementsPart(backend, {MOVING: moving})]),
       };
       const programs = [MEASURE, OBSERVE] as const;
-      return reduceChannels(backend, programs, subject(backend, x, view), () => [], measuringPart(false, view), [
+      return reduceChannels(backend, programs, subjectOf(backend, x, view), () => [], measuringPart(false, view), [
         out,
       ])[0]!;
     },

@@ -45,11 +45,6 @@ export function webgpu(backend: WebGPUBackend): Device {
         }),
       );
     },
-    sumPair(dy, x, range, given, scheme, sides) {
-      const view = simplest(given);
-      const pass = sumOf(sides, {dy, x}, gridsOf(range, scheme, widthOf(view)));
-      return reduceChannels(backend, view, 'SUM', [{rows: 2, shape: [2, ...view.rangeShape]}], () => pass)[0]!;
-    },
     measure(x, given, strict) {
       const view = simplest(given);
       const shape = [2, ...view.rangeShape];
@@ -68,7 +63,7 @@ export function measuring(x: TensorInfo, strict: boolean, together: boolean): Pa
 }
 
 /** A pass that sums one side, or two. */
-function sumOf(sides: readonly Side[], tensors: Pass['tensors'], grids: Grids): Pass {
+export function sumOf(sides: readonly Side[], tensors: Pass['tensors'], grids: Grids): Pass {
   const [first, second] = sides.map(side => side.toUpperCase());
   return {name: 'sum', body: sumText, constants: {FIRST: first!, SECOND: second ?? 'NONE'}, tensors, grids};
 }

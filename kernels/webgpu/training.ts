@@ -10,9 +10,11 @@ import {type TrainingDevice, viewOf} from '../device';
 import {BINS} from '../histogram';
 import {learnedLayout, type LearnRule} from '../learn';
 import {OBSERVERS} from '../observe';
-import {reduceParts} from './passes';
+import {gridsOf} from './grids';
+import {widthOf} from './lanes';
+import {reduceChannels, reduceParts, simplest} from './passes';
 import {run, WORKGROUP_SIZE} from './program';
-import {measuring, webgpu} from '.';
+import {measuring, sumOf, webgpu} from '.';
 
 /** A workgroup that counts values has bins of its own, which it adds up in the end: it has to take many. */
 const VALUES_EACH = 256;
@@ -22,6 +24,11 @@ export function webgpuTraining(backend: WebGPUBackend): TrainingDevice {
   const device = webgpu(backend);
   return {
     ...device,
+    sumPair(dy, x, range, given, scheme, sides) {
+      const view = simplest(given);
+      const pass = sumOf(sides, {dy, x}, gridsOf(range, scheme, widthOf(view)));
+      return reduceChannels(backend, view, 'SUM', [{rows: 2, shape: [2, ...view.rangeShape]}], () => pass)[0]!;
+    },
     measureParts: x => reduceParts(backend, viewOf(x.shape), measuring(x, true, true)),
     histogram(x, extremes) {
       const zeros = {inputs: {}, backend, attrs: {shape: [BINS], value: 0, dtype: 'int32'}};
