@@ -293,3 +293,46 @@ describe('calibrate measures statistics first', () => {
     optimizer.dispose();
   });
 });
+
+describe('calibrate reads little from a device', () => {
+  scoped();
+
+  /** A model of so many dense layers, quantized. */
+  function dense(count: number): tfl.LayersModel {
+    const each = () => layers.dense({units: 3, activation: 'relu', inputShape: [3]});
+    return quantizeModel(tfl.sequential({layers: Array.from({length: count}, each)}));
+  }
+
+  it('as often for many layers as for few', async () => {
+    const x = tf.randomUniform([12, 3], -1, 1, 'float32', 1);
+    const [few, many] = [dense(1), dense(9)];
+    const read = spyOn(tf.engine(), 'read').and.callThrough();
+    await calibrate(few, x, {method: 'minMax', batchSize: 4});
+    const once = read.calls.count();
+    expect(once).toBeGreaterThanOrEqual(3);
+    await calibrate(many, x, {method: 'minMax', batchSize: 4});
+    expect(read.calls.count() - once).toBe(once);
+  });
+
+  it('and counts large activations as it counts small ones', async () => {
+    const size = 600_000;
+    const model = tfl.sequential({
+      layers: [
+        layers.activation({activation: 'relu', inputShape: [size]}),
+        layers.leakyReLU({alpha: 0.5}),
+        layers.elu(),
+      ],
+    });
+    const q = quantizeModel(model);
+    // Each sample reaches as far as all, so that bins are as wide.
+    const values = Float32Array.from({length: 3 * size}, (_, i) => ((i * 7919) % 1021) / 1021);
+    const x = tf.tensor2d(values, [3, size]);
+    const rangesBy = async (batchSize: number) => {
+      await calibrate(q, x, {method: 'percentile', percentile: 90, batchSize});
+      return (await describeQuantization(q).read()).map(({layer, min, max}) => [layer, min, max]);
+    };
+    const bySmall = await rangesBy(1);
+    expect(bySmall.length).toBe(4);
+    expect(await rangesBy(3)).toEqual(bySmall);
+  });
+});
