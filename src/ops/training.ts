@@ -51,7 +51,8 @@ export function fakeQuantWithRange<T extends Tensor>(
 }
 
 /**
- * The smallest and the largest value of parts that make up `x`, the largest infinite where any is no finite number, in one dispatch: [rows, 2 * parts], in each row a smallest and a largest value in turn.
+ * The smallest and the largest value of each of some parts that make up `x`, in turn in each row: [rows, 2 * parts], in one
+ * dispatch. Where any is no finite number, a largest one is infinite.
  */
 export function extremesOfParts(x: Tensor): Tensor2D {
   return runKernel('MinMaxOfParts', {x}, {});
