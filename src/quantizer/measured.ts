@@ -1,6 +1,6 @@
 /** What is measured of activations on the device, for histograms that are added up on the host. */
 import {clone, concat, dispose, keep, reshape, slice, type Tensor, type Tensor2D} from '@tensorflow/tfjs-core';
-import {countsOf} from '../../kernels/histogram';
+import {CODES_EACH, countsOf} from '../../kernels/histogram';
 import {extremesOrInfinite} from '../ops/min_max';
 import {extremesOfParts, histogramOf} from '../ops/training';
 import {type Histogram, LOOKED_AT} from './histogram';
@@ -26,22 +26,30 @@ interface Passed {
 
 type Bins = Passed & {counts: Tensor2D};
 
-/** So many numbers that tell bins are kept, 8 MB of them: to read each tensor's at once would have the device wait for each. */
-const MOST_BINS = 2 ** 21;
+/**
+ * Numbers that tell bins are kept up to this share of the largest activation, as a prediction holds two such, and so many at
+ * least: to read each tensor's at once would have the device wait for each.
+ */
+const KEPT_BINS = {share: 1 / 4, least: 2 ** 14};
 
 /** A batch on its way through a model. It keeps what was measured, and no activation. */
 export class MeasuredBatch {
   readonly #passed: Passed[] = [];
   #waiting = 0;
+  #largest = 0;
 
   /** Measures `x`, which is not empty. */
   add(histogram: Histogram, x: Tensor, {counting, sampling}: Asked): void {
+    this.#largest = Math.max(this.#largest, x.size);
+    const most = Math.max(KEPT_BINS.least, KEPT_BINS.share * this.#largest);
+    // What waits is read before more comes, as joining takes as much again; what is much is read alone.
+    if (this.#waiting > 0 && this.#waiting + x.size / CODES_EACH > most) this.#countNow();
     const found = counting ? counted(x) : {extremes: extremesOfParts(x), counts: undefined};
     const sample = sampling ? someOf(x) : undefined;
     for (const each of [found.extremes, found.counts, sample]) if (each) keep(each);
     this.#passed.push({histogram, size: x.size, ...found, sample});
     if (found.counts?.dtype === 'float32') this.#waiting += found.counts.size;
-    if (this.#waiting > MOST_BINS) this.#countNow();
+    if (this.#waiting > most) this.#countNow();
   }
 
   /** Adds all to the histograms. Gives those that nothing was added to, as there was a value that is no finite number. */
@@ -107,6 +115,7 @@ type Rows = readonly ArrayLike<number>[];
 /** What matrices of as many rows hold, read in one go, as a read of a GPU takes its time. */
 async function read(matrices: readonly Tensor2D[]): Promise<Rows[]> {
   if (matrices.length === 0) return [];
+  if (matrices.length === 1) return rowsOf(matrices, await matrices[0]!.data<'float32'>());
   const all = concat([...matrices], 1);
   try {
     return rowsOf(matrices, await all.data<'float32'>());
@@ -116,6 +125,7 @@ async function read(matrices: readonly Tensor2D[]): Promise<Rows[]> {
 }
 
 function readSync(matrices: readonly Tensor2D[]): Rows[] {
+  if (matrices.length === 1) return rowsOf(matrices, matrices[0]!.dataSync<'float32'>());
   const all = concat([...matrices], 1);
   try {
     return rowsOf(matrices, all.dataSync<'float32'>());

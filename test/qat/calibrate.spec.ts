@@ -64,8 +64,10 @@ describe('calibrate finds the least squared error', () => {
   scoped();
 
   it('and never moves values further than on the range of their extremes', async () => {
-    const value = fc.double({min: -1000, max: 1000, noNaN: true}).map(Math.fround);
-    const small = fc.double({min: -1, max: 1, noNaN: true}).map(Math.fround);
+    // GPUs take denormal numbers for 0, some of them everywhere, some where they compute.
+    const rounded = (each: number) => (Math.abs(each) < 2 ** -126 ? 0 : Math.fround(each));
+    const value = fc.double({min: -1000, max: 1000, noNaN: true}).map(rounded);
+    const small = fc.double({min: -1, max: 1, noNaN: true}).map(rounded);
     const given = fc.record({
       values: fc
         .tuple(fc.array(value, {minLength: 1, maxLength: 8}), fc.array(small, {maxLength: 60}))

@@ -80,6 +80,10 @@ export async function* batchesOf(
   for (let start = 0; start < total; start += batchSize) {
     const size = Math.min(batchSize, total - start);
     const tensors = checkedInputs(caller, model, samples);
+    if (size === tensors[0]!.shape[0]) {
+      yield tensors;
+      return;
+    }
     const slices = tidy(() => tensors.map(each => slice(each, start, size)));
     try {
       yield slices;

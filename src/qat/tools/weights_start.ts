@@ -2,12 +2,10 @@
 import {tidy} from '@tensorflow/tfjs-core';
 import type {Layer} from '../../layers/graph';
 import {QuantizingWrapper, type RoundedWeight} from '../quantized_layers/quantizing';
-import {Rest} from './rest';
 
 /** Finds those that are not set, with time for a page between them. Gives the weights that they are of. */
 export async function startWeights(layers: readonly Layer[], onEach: () => void): Promise<readonly RoundedWeight[]> {
   const started: RoundedWeight[] = [];
-  const rest = new Rest();
   for (const layer of layers) {
     for (const weight of layer instanceof QuantizingWrapper ? layer.roundedWeights() : []) {
       const {quantizer, rounded} = weight;
@@ -15,7 +13,7 @@ export async function startWeights(layers: readonly Layer[], onEach: () => void)
       tidy(() => void rounded());
       started.push(weight);
       onEach();
-      await rest.take();
+      await new Promise(resolve => setTimeout(resolve));
     }
   }
   return started;
