@@ -3,14 +3,6 @@ import {op, type Tensor, type TensorLike} from '@tensorflow/tfjs-core';
 import {runKernel} from '../../kernels/register';
 import {checkAxis, floatTensor} from '../check/tensors';
 
-/**
- * The smallest and the largest value of `x`, [2]; the largest is infinite where any is no finite number. The first step of
- * `histogramOf` in training.ts.
- */
-export function extremesOrInfinite(x: Tensor): Tensor {
-  return runKernel('MinMax', {x}, {strict: true});
-}
-
 function minMax_(x: Tensor | TensorLike, axis?: number): Tensor {
   const tensor = floatTensor('minMax', 'x', x);
   return runKernel('MinMax', {x: tensor}, axis === undefined ? {} : {axis: checkAxis('minMax', tensor, axis)});

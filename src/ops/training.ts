@@ -50,6 +50,11 @@ export function fakeQuantWithRange<T extends Tensor>(
   return runKernel<T>('FakeQuantWithRange', {inputs: x, range}, attrs);
 }
 
+/** The smallest and the largest value of `x`, [2]; the largest is infinite where any is no finite number. */
+export function extremesOrInfinite(x: Tensor): Tensor {
+  return runKernel('MinMax', {x}, {strict: true});
+}
+
 /**
  * The smallest and the largest value of each of some parts that make up `x`, in turn in each row: [rows, 2 * parts], in one
  * dispatch. Where any is no finite number, a largest one is infinite.

@@ -1,8 +1,7 @@
 /** What is measured of activations on the device, for histograms that are added up on the host. */
 import {clone, concat, dispose, keep, reshape, slice, type Tensor, type Tensor2D} from '@tensorflow/tfjs-core';
 import {CODES_EACH, countsOf} from '../../kernels/histogram';
-import {extremesOrInfinite} from '../ops/min_max';
-import {extremesOfParts, histogramOf} from '../ops/training';
+import {extremesOfParts, extremesOrInfinite, histogramOf} from '../ops/training';
 import {type Histogram, LOOKED_AT} from './histogram';
 
 /** What is asked for, beside the extremes. */

@@ -1,8 +1,7 @@
 /** Counts of values about their extremes: on every backend, from every residency, each bin as division and floor have it. */
 import * as tf from '@tensorflow/tfjs-core';
 import {countsOf} from '../../kernels/histogram';
-import {extremesOrInfinite} from '../../src/ops/min_max';
-import {extremesOfParts, histogramOf} from '../../src/ops/training';
+import {extremesOfParts, extremesOrInfinite, histogramOf} from '../../src/ops/training';
 import {valuesOf} from '../support/environment';
 import {RESIDENCIES, tensorAt} from '../support/residency';
 

@@ -336,5 +336,11 @@ describe('calibrate reads little from a device', () => {
     const bySmall = await rangesBy(1);
     expect(bySmall.length).toBe(4);
     expect(await rangesBy(3)).toEqual(bySmall);
+    // As often as one another from 0 to 1, so that a twentieth lies above 0.95; the inputs' range is up to 2 % wider.
+    for (const [, min, max] of bySmall) {
+      expect(min).toBe(0);
+      expect(max).toBeGreaterThan(0.949);
+      expect(max).toBeLessThan(0.97);
+    }
   });
 });
