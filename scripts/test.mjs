@@ -167,7 +167,7 @@ function summarize(name, specs, seconds) {
 /** The beginning of what a spec says; all of it is in the results' file. */
 function describeFailure(spec, log) {
   const lines = log.join('\n').split('\n');
-  const shown = lines.slice(0, DESCRIBED.lines).map(line => `\n    ${line.slice(0, 300)}`);
+  const shown = lines.slice(0, DESCRIBED.lines).map(line => `\n    ${line.slice(0, 600)}`);
   return `  FAILED: ${spec}${shown.join('')}`;
 }
 

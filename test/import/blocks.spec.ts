@@ -2,7 +2,7 @@
 import {type io, type ShapeMap, tensor} from '@tensorflow/tfjs-core';
 import {importModel} from '../../src/import/import_model';
 import {readFile, setup} from '../support/environment';
-import {scoped} from '../support/scoped';
+import {needsSpeed, scoped} from '../support/scoped';
 import {classesOf, CLOSE, difference} from './graphs';
 
 interface Block {
@@ -39,6 +39,7 @@ describe('Blocks of Keras, from the converter', () => {
   scoped();
 
   it('predict what Keras does, and are layers', async () => {
+    needsSpeed();
     const blocks = Object.entries(await readBlocks());
     expect(blocks.length).toBeGreaterThan(25);
     for (const [name, {topology, weights, data, input, output}] of blocks) {

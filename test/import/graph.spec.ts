@@ -16,7 +16,7 @@ import {type LayersModel, loadLayersModel} from '@tensorflow/tfjs-layers';
 import {describeImport, importModel} from '../../src/entries/import';
 import {readModels, tensorOf, unpack} from '../graph_model/control_flow_models';
 import {onWebGPU, setup} from '../support/environment';
-import {needsTraining, scoped, skip} from '../support/scoped';
+import {needsSpeed, needsTraining, scoped, skip} from '../support/scoped';
 import {classesOf, CLOSE, difference, executed, flag, GraphBuilder, int, ints, text, type, valuesFor} from './graphs';
 
 /** Those of a spec, to be disposed of. */
@@ -341,6 +341,7 @@ describe('importModel of a graph', () => {
     ['other nodes', (graph: GraphBuilder, last: string) => graph.op('Abs', [last])],
   ] as const) {
     it(`imports 20,000 nodes in a row, of ${what}`, async () => {
+      needsSpeed();
       const graph = new GraphBuilder();
       const x = graph.input('x', [null, 2]);
       let last = x;

@@ -13,16 +13,15 @@ import {toTFLite} from '../../src/entries/tflite';
 import {PUBLISHED, scaled} from '../models/published';
 import {onWebGL, onWebGPU, readFile, setup} from '../support/environment';
 import {reloaded} from '../support/saved';
-import {needsTraining, scoped, skip} from '../support/scoped';
+import {needsSpeed, needsTraining, scoped, skip} from '../support/scoped';
 import {waves} from '../../lab/mobilenet';
 import {run, stopRuntimes} from '../tflite/runtimes';
 
 /** GPUs add in another order in every program: their own runs of a graph differ as much. */
 const TOLERANCE = onWebGL || onWebGPU ? 1e-3 : 1e-5;
 
-/** Those that are quantized and trained on software renderers too, where all take minutes: a graph, and a model of Keras. */
+/** Those that predict on renderers in software too, where all take minutes: a graph, which trains there, and a model of Keras. */
 const SMALL = ['emotion', 'fer'];
-const isSlow = (onWebGL || onWebGPU) && !setup.gpu;
 
 interface Case {
   /** How far the file's predictions may be from the quantized model's: LiteRT rounds what it computes on its own. */
@@ -103,6 +102,7 @@ describe('published models', () => {
     const isGraph = name !== 'fer';
 
     it(`${name} predicts as ${isGraph ? 'the graph' : 'Keras'} does, saved and loaded too`, async () => {
+      if (!SMALL.includes(name)) needsSpeed();
       const artifacts = await artifactsOf(name);
       const model = await importModel(artifacts);
       const x = isGraph ? imageOf(name, model) : rings();
@@ -115,9 +115,8 @@ describe('published models', () => {
       for (const each of [model, loaded]) each.dispose();
     });
 
-    if (isSlow && !SMALL.includes(name)) continue;
-
     it(`${name} is quantized, and written as a file that predicts alike`, async () => {
+      if (name !== 'emotion') needsSpeed();
       const model = await importModel(await artifactsOf(name));
       const x = imageOf(name, model);
       const q = quantizeModel(model);
@@ -135,6 +134,7 @@ describe('published models', () => {
 
     it(`${name} trains quantized`, async () => {
       needsTraining();
+      if (name !== 'emotion') needsSpeed();
       // Of which the gradients of convolutions take most, where they are tfjs's.
       if (setup.backend === 'cpu') restore = hastenCpu();
       const float = await importModel(await artifactsOf(name));

@@ -6,7 +6,7 @@ import type {Layer} from '../../src/layers/graph';
 import {SPECS} from '../../src/layers/specs';
 import type {LayerSpec} from '../../src/layers/specs/layer_spec';
 import {slotsOf} from '../../src/layers/weights';
-import {scoped} from '../support/scoped';
+import {needsSpeed, scoped} from '../support/scoped';
 
 /** The layer classes that tfjs-layers registers when it is imported, and has a function for: specs register others. */
 function classesOfTfjs(): string[] {
@@ -59,6 +59,7 @@ describe('The table of layer classes', () => {
   });
 
   it('names all weights of a class but its bias', () => {
+    needsSpeed();
     const rows = Object.entries<LayerSpec>(SPECS).filter(([, {weights}]) => weights);
     expect(Object.keys(WITH_WEIGHTS).sort()).toEqual(rows.map(([name]) => name).sort());
     for (const [name] of rows) {

@@ -14,7 +14,7 @@ import {digitClassifier} from '../../lab/digit_classifier';
 import {isQuantizing} from '../../src/qat/quantized_layers/quantizing';
 import {quantizeModel} from '../../src/entries/qat';
 import {type Counts, probe, type Probe} from '../../bench/probe';
-import {onWebGL, onWebGPU, valuesOf} from '../support/environment';
+import {onSecondWebGL, onWebGL, onWebGPU, valuesOf} from '../support/environment';
 import {RESIDENCIES, type Residency, tensorAt} from '../support/residency';
 
 function held() {
@@ -405,4 +405,4 @@ function defineProgramSpecs(): void {
 }
 
 // The other backends run no programs on a device.
-if (onWebGL || onWebGPU) describe('device programs', defineProgramSpecs);
+if ((onWebGL && !onSecondWebGL) || onWebGPU) describe('device programs', defineProgramSpecs);

@@ -19,7 +19,7 @@ import {
 } from '../../src/entries/qat';
 import {quantizingLayers} from '../../src/qat/quantized_layers/quantizing';
 import {valuesOf} from '../support/environment';
-import {needsTraining, scoped} from '../support/scoped';
+import {needsSpeed, needsTraining, scoped} from '../support/scoped';
 
 const {layers} = tfl;
 type Symbolic = tfl.SymbolicTensor;
@@ -276,6 +276,7 @@ describe('samples', () => {
 
   it('go to a model that keeps states as many at a time as it keeps them of, or are refused', async () => {
     needsTraining();
+    needsSpeed();
     const rnn = layers.gru({
       units: 3,
       stateful: true,

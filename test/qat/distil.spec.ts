@@ -9,8 +9,8 @@ import {
   quantizeModel,
   setFakeQuant,
 } from '../../src/entries/qat';
-import {onWebGL, onWebGPU, valuesOf} from '../support/environment';
-import {needsManySteps, needsTraining, scoped} from '../support/scoped';
+import {valuesOf} from '../support/environment';
+import {needsSpeed, needsTraining, scoped} from '../support/scoped';
 
 const {layers} = tfl;
 
@@ -60,12 +60,10 @@ describe('distil', () => {
   scoped();
   beforeEach(() => needsTraining());
 
-  // A network trained on a renderer takes a minute; the other seeds tell of the training, which is the same everywhere.
-  const seeds = onWebGL || onWebGPU ? [1] : [1, 2, 3];
   for (const activation of ['softmax', 'sigmoid', 'linear'] as const) {
     it(`brings a network of ${activation} outputs near its teacher`, async () => {
-      if (activation !== 'softmax') needsManySteps();
-      for (const seed of seeds) {
+      needsSpeed();
+      for (const seed of [1, 2, 3]) {
         const {model, x} = reestimated(seed, activation);
         const q = quantizeModel(model, FEW_BITS);
         await calibrate(q, x, {method: 'minMax'});
@@ -81,6 +79,7 @@ describe('distil', () => {
   }
 
   it('leaves the teacher and what it holds as they are, and no tensor', async () => {
+    needsSpeed();
     const {model, x} = network(1);
     const q = quantizeModel(model, FEW_BITS);
     const before = await states(model);
@@ -106,7 +105,7 @@ describe('distil', () => {
   });
 
   it('takes batches, a generator, a dataset and a function', async () => {
-    needsManySteps();
+    needsSpeed();
     const {model, x} = network(1);
     const batches = tf.split(x, 4);
     const dataset = () => {
@@ -129,7 +128,7 @@ describe('distil', () => {
   });
 
   it('trains no frozen layer, and leaves noise and regularizers out', async () => {
-    needsManySteps();
+    needsSpeed();
     const {model, x} = network(1);
     const noisy = tfl.sequential({
       layers: [...model.layers.slice(0, 3), layers.dropout({rate: 0.9}), model.layers[3]!],
@@ -147,7 +146,7 @@ describe('distil', () => {
   });
 
   it('teaches several outputs, each by its kind', async () => {
-    needsManySteps();
+    needsSpeed();
     const input = tfl.input({shape: [6]});
     const kernel = (seed: number) => tfl.initializers.randomNormal({stddev: 0.7, seed});
     const hidden = layers.dense({units: 8, activation: 'relu', kernelInitializer: kernel(3)}).apply(input);
@@ -163,6 +162,7 @@ describe('distil', () => {
   });
 
   it('stops at a signal with the best so far, and rejects with its reason', async () => {
+    needsSpeed();
     const {model, x} = network(1);
     const q = quantizeModel(model, FEW_BITS);
     const reason = new Error('enough');
@@ -192,8 +192,8 @@ describe('distil', () => {
     const {model, x} = network(1);
     const q = quantizeModel(model, FEW_BITS);
     let calls = 0;
-    const samples = () => (++calls % 20 === 0 ? tf.fill([64, 6], NaN) : x.slice(0, 64));
-    const {loss, undone} = await distil(q, model, samples, QUICK);
+    const samples = () => (++calls % 8 === 0 ? tf.fill([64, 6], NaN) : x.slice(0, 64));
+    const {loss, undone} = await distil(q, model, samples, {...QUICK, steps: 24});
     expect(undone).toBeGreaterThan(1);
     expect(loss.after).toBeLessThan(loss.before);
     expect(warnings().filter(text => text.includes('undone')).length).toBe(1);
@@ -201,6 +201,7 @@ describe('distil', () => {
   });
 
   it('leaves the model as it was before where training made it worse', async () => {
+    needsSpeed();
     const {model, x} = network(1, 'linear');
     const q = quantizeModel(model, {weights: {numBits: 8}, activations: {numBits: 8}});
     const {numTensors} = tf.memory();
@@ -213,6 +214,7 @@ describe('distil', () => {
   });
 
   it('leaves frozen statistics to normalize', async () => {
+    needsSpeed();
     const {model, x} = network(1);
     const q = quantizeModel(model, FEW_BITS);
     freezeBatchNorm(q);
@@ -254,7 +256,7 @@ describe('distil', () => {
   });
 
   it('leaves nothing behind whatever goes wrong while it trains', async () => {
-    needsManySteps();
+    needsSpeed();
     const {model, x} = network(1);
     const mine = new Error('mine');
     const fails = () => {
@@ -298,6 +300,7 @@ describe('distil', () => {
   });
 
   it('takes samples as they were at calibration, also where few bits cut off many of them', async () => {
+    needsSpeed();
     const {model, x} = network(1);
     const q = quantizeModel(model, {weights: {numBits: 2}, activations: {numBits: 2}});
     await calibrate(q, x);

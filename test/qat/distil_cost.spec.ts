@@ -4,7 +4,7 @@ import {initializers} from '@tensorflow/tfjs-layers';
 import {digitClassifier} from '../../lab/digit_classifier';
 import {distil, quantizeModel} from '../../src/entries/qat';
 import {onWebGL, onWebGPU} from '../support/environment';
-import {needsManySteps, needsTraining, scoped} from '../support/scoped';
+import {needsSpeed, needsTraining, scoped} from '../support/scoped';
 
 /** Kernels that hand on what they are given, without a pass over it. */
 const FREE = new Set(['Identity', 'Reshape', 'Cast']);
@@ -42,7 +42,7 @@ describe('A step of distil', () => {
   });
 
   it('takes three quarters of the kernels of a step of fit, at most', async () => {
-    needsManySteps();
+    needsSpeed();
     const {float, q, x} = setting();
     const y = tf.oneHot(tf.zeros([64], 'int32'), 10);
     q.compile({optimizer: tf.train.adam(1e-3), loss: 'categoricalCrossentropy'});

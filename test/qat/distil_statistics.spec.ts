@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {distil, quantizeModel} from '../../src/entries/qat';
-import {needsTraining, scoped} from '../support/scoped';
+import {needsSpeed, needsTraining, scoped} from '../support/scoped';
 
 const {layers} = tfl;
 
@@ -36,6 +36,7 @@ describe("distil and BatchNormalization's statistics", () => {
   }
 
   it('keeps them where it is told so, in training too, and learns', async () => {
+    needsSpeed();
     const [model, x] = [network(), samples()];
     const q = quantizeModel(model, {weights: {numBits: 2}});
     const warn = console.warn as jasmine.Spy;

@@ -10,7 +10,7 @@ import {
 } from '../../src/entries/qat';
 import {onWebGL, onWebGPU, valuesOf} from '../support/environment';
 import {reloaded} from '../support/saved';
-import {needsTraining, scoped, skip} from '../support/scoped';
+import {needsSpeed, needsTraining, scoped, skip} from '../support/scoped';
 
 type Model = tfl.LayersModel;
 type Symbolic = tfl.SymbolicTensor;
@@ -204,6 +204,9 @@ async function step(model: Model, inputs: tf.Tensor[], epochs = 1): Promise<numb
 
 const PASSES: QuantizeOptions = {weights: false};
 
+/** Several recurrent layers, whose steps take hundreds of dispatches: the masked network is one of them. */
+const LONG: readonly string[] = ['recurrent layers', 'an encoder whose states a decoder starts from'];
+
 describe('quantizeModel', () => {
   scoped();
 
@@ -245,6 +248,7 @@ describe('quantizeModel', () => {
       });
 
       it('trains, is saved and loaded with its ranges, and trains on', async () => {
+        if (LONG.includes(name)) needsSpeed();
         const model = seedWeights(make());
         const inputs = inputsOf(model);
         const q = quantizeModel(model, {weights: {numBits: 4}});
@@ -281,6 +285,7 @@ describe('quantizeModel', () => {
 
       it('leaks nothing in training, and gives everything back', async () => {
         needsTraining();
+        if (LONG.includes(name)) needsSpeed();
         const model = seedWeights(make());
         const inputs = inputsOf(model);
         const {numTensors} = tf.memory();

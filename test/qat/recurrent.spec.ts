@@ -11,7 +11,7 @@ import {
 } from '../../src/entries/qat';
 import {valuesOf} from '../support/environment';
 import {artifactsOf, reloaded} from '../support/saved';
-import {needsManySteps, needsTraining, scoped} from '../support/scoped';
+import {needsSpeed, needsTraining, scoped} from '../support/scoped';
 
 type Model = tfl.LayersModel;
 type Symbolic = tfl.SymbolicTensor;
@@ -209,7 +209,7 @@ describe('a recurrent layer with rounded states', () => {
   });
 
   it('is in files what it was', async () => {
-    needsManySteps();
+    needsSpeed();
     const stack = [layers.lstmCell({units: 3, recurrentActivation: 'sigmoid'}), layers.gruCell({units: 2})];
     const q = quantizeModel(modelOf(layers.rnn({cell: stack, returnState: true, name: 'l'})));
     await calibrate(q, samples());

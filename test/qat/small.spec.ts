@@ -14,7 +14,7 @@ import {
 } from '../../src/entries/qat';
 import {onWebGL, onWebGPU, valuesOf} from '../support/environment';
 import {artifactsOf, reloaded} from '../support/saved';
-import {scoped} from '../support/scoped';
+import {needsSpeed, scoped} from '../support/scoped';
 
 const {layers} = tfl;
 
@@ -200,6 +200,7 @@ describe('quantizedSaveHandler', () => {
 
   for (const options of [...WIDTHS, {weights: {numBits: 4, symmetric: false}}, {weights: {perChannel: false}}]) {
     it(`keeps the rounding if asked, and the bits: ${JSON.stringify(options)}`, async () => {
+      needsSpeed();
       const q = await calibrated(options);
       const expected = await predicted(q);
       const artifacts = await artifactsOf(q, {fakeQuant: true});

@@ -11,7 +11,7 @@ import {
 } from '../../src/entries/qat';
 import {onWebGL, onWebGPU, valuesOf} from '../support/environment';
 import {reloaded} from '../support/saved';
-import {needsTraining, scoped} from '../support/scoped';
+import {needsSpeed, needsTraining, scoped} from '../support/scoped';
 
 const {layers} = tfl;
 const he = (seed: number) => tfl.initializers.heNormal({seed});
@@ -78,6 +78,7 @@ describe('a small model', () => {
   for (const numBits of onWebGL || onWebGPU ? [4] : [8, 4]) {
     it(`trains on about as fast as the model that it came from: ${numBits} bits`, async () => {
       needsTraining();
+      needsSpeed();
       const [x, y] = samples();
       const q = quantizeModel(float(), {weights: {numBits}});
       await calibrate(q, x);

@@ -24,6 +24,15 @@ export const setup: Setup = karma?.config.setup ?? (JSON.parse(process.env['TEST
 export const onWebGL = setup.backend === 'webgl1' || setup.backend === 'webgl2';
 export const onWebGPU = setup.backend === 'webgpu';
 
+/**
+ * WebGL 1 and Firefox run the programs that WebGL 2 runs in Chromium: what those are is asked there, what they compute
+ * everywhere.
+ */
+export const onSecondWebGL = onWebGL && (setup.backend === 'webgl1' || navigator.userAgent.includes('Firefox'));
+
+/** Where a dispatch takes one or two milliseconds: a renderer that is no GPU. */
+export const isSlow = (onWebGL || onWebGPU) && !setup.gpu;
+
 export function webgl(): MathBackendWebGL {
   return tf.backend() as MathBackendWebGL;
 }

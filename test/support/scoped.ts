@@ -1,6 +1,6 @@
 /** For specs that make models: what they do not give back themselves is disposed of after each. */
 import * as tf from '@tensorflow/tfjs-core';
-import {onWebGPU, setup} from './environment';
+import {isSlow, setup} from './environment';
 
 /** Call it in a `describe`: each of its specs runs in a scope of its own, with console.warn watched. */
 export function scoped(): void {
@@ -20,10 +20,9 @@ export function needsTraining(): void {
   if (setup.backend === 'wasm') skip("tfjs's wasm backend does not train: gradients' kernels are missing, others leak");
 }
 
-/** For specs of hundreds of steps, of which a dispatch each takes over a millisecond where WebGPU has no GPU. */
-export function needsManySteps(): void {
-  if (onWebGPU)
-    skip('takes a minute or more on a renderer that is no GPU; the same runs on webgl2 and cpu, a like one here');
+/** For specs of hundreds of steps, or of what is the same on every backend. */
+export function needsSpeed(): void {
+  if (isSlow) skip('takes long on a renderer that is no GPU; the same runs in Node, and here with --gpu');
 }
 
 /** Leaves a spec out, and has the summary say why. */

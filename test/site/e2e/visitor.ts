@@ -137,7 +137,7 @@ export class Visitor {
         within,
       )
       .catch(async () => {
-        throw new Error(`${String(text)} did not come; there is: ${await this.text(within)}`);
+        throw new Error(`${String(text)} did not come; there is: ${await this.#line(within)}`);
       });
     return (await found.jsonValue())!;
   }
@@ -148,6 +148,11 @@ export class Visitor {
       selector => document.querySelector<HTMLElement>(selector)?.innerText ?? `no ${selector}`,
       within,
     );
+  }
+
+  /** The same, as a failure's first line tells it. */
+  async #line(within: string): Promise<string> {
+    return (await this.text(within)).replace(/\s*\n\s*/g, ' | ');
   }
 
   /** Of what is said beside controls: an alert. */
@@ -177,15 +182,24 @@ export class Visitor {
         within,
       )
       .catch(async () => {
-        throw new Error(`“${named}” did not come; there is: ${await this.text(within)}`);
+        throw new Error(`“${named}” did not come; there is: ${await this.#line(within)}`);
       });
     return found as ElementHandle<HTMLElement>;
   }
 
   /** Presses what has this name. */
   async press(named: string, within?: string): Promise<void> {
-    // Waits until it has come to rest: what is above it may come and go.
-    await (await this.find('button, a, summary', named, within)).asLocator().click();
+    const found = await this.find('button, a, summary', named, within);
+    const seen = await found.evaluateHandle(element => {
+      const clicks = {any: false};
+      element.addEventListener('click', () => (clicks.any = true), {capture: true, once: true});
+      return clicks;
+    });
+    // The locator waits until it has come to rest, but what is above may come while the mouse is on its way, which then
+    // misses. A page that was left has been pressed.
+    const isPressed = () => seen.evaluate(({any}) => any).catch(() => true);
+    do await found.asLocator().click();
+    while (!(await isPressed()));
   }
 
   /** Presses it in the moment in which it comes: a click of the mouse takes longer. */
