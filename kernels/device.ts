@@ -32,6 +32,8 @@ export interface Scheme {
   readonly levels: Levels;
   /** Whether x is held inside the bounds first: all but QuantizeAndDequantize with a measured range do. */
   readonly clamped: boolean;
+  /** The highest value of a ReLU that x has yet to pass, on its way: no pass of its own then. */
+  readonly relu?: number;
 }
 
 /** Which part of a gradient, and whether its sum. */

@@ -173,6 +173,12 @@ function clamp(x: number, grid: Grid): number {
   return c < grid.low ? grid.low : c;
 }
 
+/** x as a ReLU gives it, whose highest value may be infinite. NaN stays. */
+export function relu(x: number, highest: number): number {
+  const c = x > highest ? highest : x;
+  return c <= 0 ? 0 : c;
+}
+
 /** FakeQuant's value of x: the level nearest to x, times the scale. One multiplication, so the level is recoverable. */
 export function fakeQuantize(x: number, grid: Grid, rounding: 'multiply' | 'divide'): number {
   if (grid.empty) return 0;

@@ -44,6 +44,8 @@ export interface LearnedAttrs<Of = LearnedWrt> {
   symmetric: boolean;
   /** Of the gradient, which is always told: the one asked for. */
   wrt?: Of;
+  /** The highest value of a ReLU that the inputs are to pass first. It has no part in gradients. */
+  relu?: number;
 }
 
 export interface OpRow<Attrs, Needs = Device> {
@@ -200,10 +202,11 @@ export function learned<Needs extends Device, Of extends LearnedWrt>(
   rangeOf: (inputs: KernelInputs) => Range,
   gradientOf: (device: Needs, dy: TensorInfo, placed: Placed, wrt: Of) => TensorInfo,
 ): OpRow<LearnedAttrs<Of>, Needs>[] {
-  const place = (inputs: KernelInputs, {axis, numBits, narrowRange, symmetric}: LearnedAttrs<Of>): Placed => {
+  const place = (inputs: KernelInputs, {axis, numBits, narrowRange, symmetric, relu}: LearnedAttrs<Of>): Placed => {
     const x = input(inputs, 'inputs');
     const levels = learnedLevels(numBits, narrowRange, symmetric);
-    return [x, rangeOf(inputs), viewOf(x.shape, axis), {fit, rounding: 'even', levels, clamped: true}];
+    const scheme: Scheme = {fit, rounding: 'even', levels, clamped: true, ...(relu !== undefined && {relu})};
+    return [x, rangeOf(inputs), viewOf(x.shape, axis), scheme];
   };
   return [
     {

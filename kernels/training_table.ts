@@ -10,6 +10,7 @@ import {
   input,
   isEmpty,
   learned,
+  LEARNED_OPS,
   type LearnedAttrs,
   learnedGradient,
   type LearnedWrt,
@@ -22,12 +23,15 @@ export interface RangeAttrs {
   axis?: number;
   numBits: number;
   narrowRange: boolean;
+  /** See {@link RELU_OPS}. */
+  relu?: number;
 }
 
 /** Per tensor as Vars computes, per channel as PerChannel does. */
-function rangeScheme({axis, numBits, narrowRange}: RangeAttrs): Scheme {
+function rangeScheme({axis, numBits, narrowRange, relu}: RangeAttrs): Scheme {
   const rounding = axis === undefined ? 'divide' : 'multiply';
-  return {fit: 'nudge', rounding, levels: fakeQuantLevels(numBits, narrowRange), clamped: true};
+  const levels = fakeQuantLevels(numBits, narrowRange);
+  return {fit: 'nudge', rounding, levels, clamped: true, ...(relu !== undefined && {relu})};
 }
 
 export const MEASURING_OPS: readonly OpRow<unknown, TrainingDevice>[] = [
@@ -91,6 +95,11 @@ export const LEARNED_GRID_OPS: readonly OpRow<LearnedAttrs, TrainingDevice>[] = 
     return isEmpty(dy) ? zeros([2, ...rangeShape]) : device.sumPair(dy, ...placed, ['scale', 'outside']);
   },
 );
+
+/** Rounding what a ReLU gives, whose highest value is an attribute, in one pass: for predictions, as they have no gradients. */
+export const RELU_OPS: readonly OpRow<never, TrainingDevice>[] = [...RANGE_OPS, ...LEARNED_OPS]
+  .filter(({kernelName}) => kernelName === 'FakeQuantWithRange' || kernelName === 'FakeQuantWithLearnedScale')
+  .map(({kernelName, kernel}) => ({kernelName: `${kernelName}OfRelu`, kernel: kernel as OpRow<never>['kernel']}));
 
 export const LEARNING_OPS: readonly OpRow<LearnRule, TrainingDevice>[] = [
   {

@@ -52,7 +52,7 @@ export function overMemory(memory: Memory): Device {
     roundToGrid(x, range, view, scheme) {
       return memory.make(x.shape, y => {
         const grids = gridsOf(memory, range, view, scheme).map(grid => (scheme.clamped ? grid : unbounded(grid)));
-        passesOver(memory, view).roundToGrid(memory.read(x), y, grids, view, scheme.rounding);
+        passesOver(memory, view).roundToGrid(memory.read(x), y, grids, view, scheme.rounding, scheme.relu);
       });
     },
     straightThrough(dy, x, range, view, scheme, outputs) {

@@ -1,11 +1,19 @@
 /** The specification in loops: what every CPU can run. */
 import type {View} from '../device';
-import {fakeQuantize, type Grid, quantizeDequantize, type RoundingMode, type Side, straightThrough} from '../grid';
+import {fakeQuantize, type Grid, quantizeDequantize, relu, type RoundingMode, type Side, straightThrough} from '../grid';
 import {type Bins, countIn} from '../histogram';
 
 /** A device's passes, over arrays. Grids are one per channel; `into` is as long as x. */
 export interface Passes {
-  roundToGrid(x: Float32Array, into: Float32Array, grids: readonly Grid[], view: View, rounding: RoundingMode): void;
+  /** If `highest` is given, x passes a ReLU first. */
+  roundToGrid(
+    x: Float32Array,
+    into: Float32Array,
+    grids: readonly Grid[],
+    view: View,
+    rounding: RoundingMode,
+    highest?: number,
+  ): void;
   straightThrough(
     dy: Float32Array,
     x: Float32Array,
@@ -40,7 +48,8 @@ function forEachRun({outer, channels, inner}: View, pass: (channel: number, from
 }
 
 export const loops: Passes = {
-  roundToGrid(x, into, grids, view, rounding) {
+  roundToGrid(given, into, grids, view, rounding, highest) {
+    const x = highest === undefined ? given : given.map(each => relu(each, highest));
     forEachRun(view, (c, from, to) => {
       const grid = grids[c]!;
       if (rounding === 'multiply' || rounding === 'divide') {

@@ -24,8 +24,11 @@ export function subjectOf(backend: MathBackendWebGL, x: TensorInfo, view: View, 
 export function webgl(backend: MathBackendWebGL): Device {
   return {
     roundToGrid(x, range, view, scheme) {
-      const {rounding, clamped} = scheme;
-      const constants = partOf({defines: {ROUNDING: rounding.toUpperCase(), CLAMPED: String(clamped)}});
+      const {rounding, clamped, relu} = scheme;
+      const constants = partOf({
+        defines: {ROUNDING: rounding.toUpperCase(), CLAMPED: String(clamped), ...(relu !== undefined && {RELU: ''})},
+        uniforms: relu === undefined ? {} : {highest: ['float', [relu]]},
+      });
       return eachTexel(backend, ROUND_TO_GRID, subjectOf(backend, x, view), (texelView, raster) => [
         constants,
         gridsPart(backend, range, scheme, texelView, raster),

@@ -20,7 +20,12 @@ export function webgpu(backend: WebGPUBackend): Device {
       return eachElement(backend, view, x.shape, width, {
         name: 'roundToGrid',
         body: roundToGridText,
-        constants: {ROUNDING: scheme.rounding.toUpperCase(), CLAMPED: String(scheme.clamped)},
+        constants: {
+          ROUNDING: scheme.rounding.toUpperCase(),
+          CLAMPED: String(scheme.clamped),
+          RELU: String(scheme.relu !== undefined),
+        },
+        uniforms: {highest: ['f32', scheme.relu ?? Infinity]},
         tensors: {x},
         grids: gridsOf(range, scheme, width),
       });

@@ -8,7 +8,7 @@ import stridedLoopText from '../../shaders/webgpu/strided_loop.wgsl';
 import type {View} from '../device';
 import type {Grids} from './grids';
 import {arithmetic, type Width, widthOf} from './lanes';
-import {type Dispatch, run, WORKGROUP_SIZE} from './program';
+import {type Dispatch, run, type Uniforms, WORKGROUP_SIZE} from './program';
 import {loopUniforms, type StridedLoop, stridedLoop, threadsToMap, threadsToReduce} from './strided_loop';
 
 /** A pass in which each thread loops over some elements of `tensors` and writes its results. */
@@ -17,12 +17,13 @@ export interface Pass {
   readonly body: string;
   /** What the body is specialised by: constants of quantize.wgsl by name. */
   readonly constants?: Readonly<Record<string, string>>;
+  readonly uniforms?: Uniforms;
   readonly tensors: Readonly<Record<string, TensorInfo>>;
   readonly grids?: Grids;
 }
 
 function dispatchOf(
-  {name, body, constants = {}, tensors, grids}: Pass,
+  {name, body, constants = {}, uniforms, tensors, grids}: Pass,
   width: Width,
   loop: StridedLoop,
 ): Omit<Dispatch, 'components' | 'shape'> {
@@ -36,7 +37,7 @@ function dispatchOf(
     key: [name, width.lanes, width.channels, ...Object.values(constants), grids?.key].join('_'),
     code,
     inputs: [...inputs, ...(grids?.inputs ?? [])],
-    uniforms: {...loopUniforms(loop), ...grids?.uniforms},
+    uniforms: {...loopUniforms(loop), ...grids?.uniforms, ...uniforms},
     threads: loop.threads,
   };
 }

@@ -173,6 +173,12 @@ float clampTo(const float x, const Grid grid) {
   return unordered ? x : c < grid.low && grid.bounded ? low : c;
 }
 
+float relu(const float x, const float highest) {
+  bool unordered = isNaN(x);
+  float c = x > highest ? highest : x;
+  return unordered ? x : c > 0.0 ? c : 0.0;
+}
+
 // The sign of a zero is lost here anyway, and NaN comes back at the end: so min and max will do.
 float fakeQuantize(const float x, const Grid grid, const int rounding) {
   bool unordered = isNaN(x);

@@ -1,6 +1,11 @@
 // x on its grid.
 
-float valueOf(const float x, const Grid grid) {
+float valueOf(const float given, const Grid grid) {
+#if defined(RELU)
+  float x = relu(given, highest);
+#else
+  float x = given;
+#endif
   if (ROUNDING == MULTIPLY || ROUNDING == DIVIDE) return fakeQuantize(x, grid, ROUNDING);
   if (CLAMPED) return quantizeDequantize(x, grid, ROUNDING);
   return quantizeDequantize(x, unbounded(grid), ROUNDING);

@@ -183,6 +183,11 @@ fn clampTo(x: Lanes, grid: Grid) -> Lanes {
   return select(select(c, Lanes(grid.low), c < Lanes(grid.low)), x, isNaN(x));
 }
 
+fn relu(x: Lanes, highest: f32) -> Lanes {
+  let c = select(x, Lanes(highest), x > Lanes(highest));
+  return select(select(Lanes(0.0), c, c > Lanes(0.0)), x, isNaN(x));
+}
+
 fn fakeQuantize(x: Lanes, grid: Grid, rounding: u32) -> Lanes {
   let s = clampTo(x, grid) - Lanes(grid.low);
   var steps: Lanes;

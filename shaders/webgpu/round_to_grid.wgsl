@@ -8,10 +8,14 @@ fn main(index: i32) {
     grid = unbounded(grid, uniforms.INFINITY);
   }
   for (var i = strided.first; i < strided.end; i += uniforms.step) {
+    var v = Lanes(x[i]);
+    if (RELU) {
+      v = relu(v, uniforms.highest);
+    }
     if (ROUNDING == MULTIPLY || ROUNDING == DIVIDE) {
-      result[i] = fakeQuantize(Lanes(x[i]), grid, ROUNDING);
+      result[i] = fakeQuantize(v, grid, ROUNDING);
     } else {
-      result[i] = quantizeDequantize(Lanes(x[i]), grid, ROUNDING);
+      result[i] = quantizeDequantize(v, grid, ROUNDING);
     }
   }
 }

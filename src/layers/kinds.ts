@@ -26,6 +26,15 @@ export function activationOf(layer: Layer): string {
   return attributesOf(layer).activation?.getClassName() ?? 'linear';
 }
 
+/** The highest value, which may be infinite, of a layer that is nothing but a ReLU; undefined of others. */
+export function reluOf(layer: Layer): number | undefined {
+  const {maxValue, activation} = attributesOf(layer);
+  const className = layer.getClassName();
+  if (className === 'ReLU') return maxValue ?? Infinity;
+  if (className !== 'Activation') return undefined;
+  return {relu: Infinity, relu6: 6}[activation!.getClassName()];
+}
+
 /** Activations that a runtime computes as a clamp of what it accumulated. */
 export function isClamp(activation: string): boolean {
   return activation === 'linear' || activation === 'relu' || activation === 'relu6';

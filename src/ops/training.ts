@@ -50,6 +50,24 @@ export function fakeQuantWithRange<T extends Tensor>(
   return runKernel<T>('FakeQuantWithRange', {inputs: x, range}, attrs);
 }
 
+/** {@link fakeQuantWithRange} of what a ReLU gives, whose highest value is `relu`, in one pass. No tensor has a gradient. */
+export function reluWithRange<T extends Tensor>(
+  x: T,
+  range: Tensor,
+  attrs: {numBits: number; narrowRange: boolean; relu: number},
+): T {
+  return runKernel<T>('FakeQuantWithRangeOfRelu', {inputs: x, range}, attrs);
+}
+
+/** The same on the grid of a learned scale. */
+export function reluWithLearnedScale<T extends Tensor>(
+  x: T,
+  scale: Tensor,
+  attrs: LearnedGridOptions & {relu: number},
+): T {
+  return runKernel<T>('FakeQuantWithLearnedScaleOfRelu', {inputs: x, scale}, attrs);
+}
+
 /** The smallest and the largest value of `x`, [2]; the largest is infinite where any is no finite number. */
 export function extremesOrInfinite(x: Tensor): Tensor {
   return runKernel('MinMax', {x}, {strict: true});

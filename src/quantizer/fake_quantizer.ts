@@ -174,6 +174,15 @@ export class FakeQuantizer {
     return this.#rangeFor(x).apply(x, {training, quantizing: this.quantizing});
   }
 
+  /**
+   * @internal Rounds, in a prediction, what a ReLU gives of `x`, whose highest value is `relu`, in one pass. Undefined where that
+   * is not what becomes of it, or where something else stands in the place of {@link apply}.
+   */
+  roundRelu<T extends Tensor>(x: T, relu: number): T | undefined {
+    const isPlain = this.quantizing && !this.watcher && this.apply === FakeQuantizer.prototype.apply;
+    return isPlain ? this.#range?.roundRelu(x, relu) : undefined;
+  }
+
   /** Whether there is a range: given, or of at least one batch. Of one on the GPU, assigned from outside, it is assumed. */
   isSet(): boolean {
     return this.#range ? this.#range.isSet() : this.#initial !== undefined;

@@ -26,7 +26,7 @@ import {
 import {type Grid, gridOf, type Levels} from '../../kernels/grid';
 import {isRange, type LearnRule, LIMIT} from '../../kernels/learn';
 import {checkAxis} from '../check/tensors';
-import {fakeQuantWithLearnedGrid, learnedGrid} from '../ops/training';
+import {fakeQuantWithLearnedGrid, learnedGrid, reluWithLearnedScale} from '../ops/training';
 import {trainTogether} from './adam';
 import {halves} from './ends';
 import {endsInSteps, roundLearned, type RoundingOptions} from './learned_rounding';
@@ -158,6 +158,13 @@ export class LearnedGrid {
       ...(axis !== undefined && {axis: checkAxis('FakeQuantizer', x, axis)}),
     };
     return fakeQuantWithLearnedGrid(x, grid, this.#hasTwoEnds, attrs);
+  }
+
+  /** Rounds what a ReLU gives of `x`; undefined where an end on either side is learned, as a ReLU's is not. */
+  roundRelu<T extends Tensor>(x: T, grid: Tensor, relu: number): T | undefined {
+    const {numBits, symmetric, narrowRange, zeroFree} = this.#options;
+    if (this.#hasTwoEnds || zeroFree) return undefined;
+    return reluWithLearnedScale(x, grid, {numBits, symmetric, narrowRange, relu});
   }
 
   /** How many numbers that were trained are no logarithms of a range, so that the last good ones serve. */

@@ -54,6 +54,12 @@ export class LearnedRange implements QuantizerRange {
     });
   }
 
+  roundRelu<T extends Tensor>(x: T, relu: number): T | undefined {
+    if (this.#channels !== undefined || this.#isSetOnHost() !== true) return undefined;
+    const grid = this.#grid;
+    return tidy(() => grid.roundRelu(x, this.#isFrozen ? grid.good : this.#now(), relu));
+  }
+
   start(x: Tensor): void {
     tidy(() => this.#grid.set(...this.#firstRange(x)));
     this.#noteSet();

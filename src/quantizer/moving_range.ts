@@ -14,7 +14,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type {MovingObserver} from '../../kernels/observe';
 import {checkAxis} from '../check/tensors';
-import {fakeQuantWithMovingRange, fakeQuantWithRange, type MovingRangeOptions} from '../ops/training';
+import {fakeQuantWithMovingRange, fakeQuantWithRange, type MovingRangeOptions, reluWithRange} from '../ops/training';
 import {Derived} from './derived';
 import {Known} from './known';
 import {
@@ -61,6 +61,12 @@ export class MovingRange implements QuantizerRange {
       return quantizing ? rounded : x;
     }
     return this.isSet() ? this.#round(x) : x;
+  }
+
+  roundRelu<T extends Tensor>(x: T, relu: number): T | undefined {
+    const {numBits, narrowRange, axis} = this.#options;
+    if (axis !== undefined || !this.#isKnownSet || !this.isSet()) return undefined;
+    return reluWithRange(x, this.#rangeToUse(), {numBits, narrowRange, relu});
   }
 
   start(x: Tensor): void {
@@ -132,17 +138,25 @@ export class MovingRange implements QuantizerRange {
 
   /** Rounds to the range as it is. Where that may not be set yet, which the device knows, values may pass. */
   #round<T extends Tensor>(x: T): T {
-    const range = this.#cell.read();
-    const used = this.#isRangeUsed
-      ? range
-      : this.#rounded.of(
-          () => [range],
-          () => this.#used(range),
-        );
-    const rounded = fakeQuantWithRange(x, used, this.#attrs(x));
-    if (this.#cell.alwaysSet || this.#seenBy(range)) return rounded;
-    const weights = unstack(range)[2]!;
+    const rounded = fakeQuantWithRange(x, this.#rangeToUse(), this.#attrs(x));
+    if (this.#isKnownSet) return rounded;
+    const weights = unstack(this.#cell.read())[2]!;
     return where<T>(greater(max(weights), 0), rounded, x);
+  }
+
+  /** Whether {@link isSet} is sure. */
+  get #isKnownSet(): boolean {
+    return this.#cell.alwaysSet === true || this.#seenBy(this.#cell.read()) !== undefined;
+  }
+
+  /** The range that is rounded to, found once for predictions. */
+  #rangeToUse(): Tensor {
+    const range = this.#cell.read();
+    if (this.#isRangeUsed) return range;
+    return this.#rounded.of(
+      () => [range],
+      () => this.#used(range),
+    );
   }
 
   #attrs(x: Tensor): MovingRangeOptions {

@@ -69,6 +69,11 @@ export interface QuantizerRange {
    * rounded it is called in training alone, and not while the range is frozen.
    */
   apply<T extends Tensor>(x: T, mode: RangeMode): T;
+  /**
+   * Rounds, in a prediction, what a ReLU gives of x, whose highest value is `relu`, in one pass and without a gradient. Undefined
+   * where there is no one grid for all values, or where it is not sure that there is a range.
+   */
+  roundRelu<T extends Tensor>(x: T, relu: number): T | undefined;
   /** Sets the range as if `x` were the first batch, whatever it was before, frozen or not. */
   start(x: Tensor): void;
   /** Whether there is a range; what only the device knows is assumed. */

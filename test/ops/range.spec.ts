@@ -1,11 +1,18 @@
 /** Extremes, and ranges that follow batches: on every backend, from every residency, as TensorFlow computes them. */
 import * as tf from '@tensorflow/tfjs-core';
-import {fakeQuantWithMinMaxVars, fakeQuantWithMinMaxVarsPerChannel, minMax} from '../../src/entries/index';
+import {
+  fakeQuantWithLearnedScale,
+  fakeQuantWithMinMaxVars,
+  fakeQuantWithMinMaxVarsPerChannel,
+  minMax,
+} from '../../src/entries/index';
 import {
   fakeQuantWithMovingRange,
   fakeQuantWithRange,
   initialRange,
   type MovingRangeOptions,
+  reluWithLearnedScale,
+  reluWithRange,
 } from '../../src/ops/training';
 import {readFile, valuesOf} from '../support/environment';
 import {RESIDENCIES, tensorAt} from '../support/residency';
@@ -87,6 +94,71 @@ describe('minMax', () => {
   it('names an axis that is out of range', () => {
     expect(() => minMax([1, 2], 1)).toThrowError(/minMax: axis must be an integer in \[-1, 1\).*was 1/);
   });
+});
+
+describe('rounding what a ReLU gives, in one pass,', () => {
+  const SIZES = [0, 1, 3, 4, 5, 257, 70001];
+  const RANGES = [
+    [0, 4],
+    [0, 6],
+    [0, 7.3],
+    [-1, 9],
+    [-4, -1],
+    [0, 0],
+  ];
+  const SPECIAL = [-0, 0, NaN, Infinity, -Infinity, 6, 1e-30, -1e-30];
+
+  /** Values on both sides of all ends, and what has no side. */
+  function given(size: number): Float32Array {
+    return Float32Array.from({length: size}, (_, i) =>
+      i % 11 === 10 ? SPECIAL[((i - 10) / 11) % SPECIAL.length]! : ((i * 7919) % 2003) / 100 - 8,
+    );
+  }
+
+  function relu(values: Float32Array, highest: number): Float32Array {
+    return values.map(each => (each <= 0 ? 0 : each > highest ? highest : each));
+  }
+
+  for (const residency of RESIDENCIES) {
+    for (const highest of [Infinity, 6]) {
+      it(`is as rounding after ${highest === 6 ? 'ReLU6' : 'ReLU'}, inputs ${residency}`, async () => {
+        const answers: [found: tf.Tensor, expected: tf.Tensor][] = [];
+        for (const size of SIZES) {
+          const x = tensorAt(residency, given(size), [size]);
+          const after = tf.tensor(relu(given(size), highest));
+          for (const numBits of [2, 4, 8, 16]) {
+            const attrs = {numBits, narrowRange: false};
+            for (const ends of RANGES) {
+              const range = tf.tensor([...ends, 1]);
+              answers.push([
+                reluWithRange(x, range, {...attrs, relu: highest}),
+                fakeQuantWithRange(after, range, attrs),
+              ]);
+              tf.dispose(range);
+            }
+            for (const scale of [0.02, 0.7]) {
+              const learned = {...attrs, symmetric: false};
+              const step = tf.scalar(scale);
+              answers.push([
+                reluWithLearnedScale(x, step, {...learned, relu: highest}),
+                fakeQuantWithLearnedScale(after, step, learned),
+              ]);
+              tf.dispose(step);
+            }
+          }
+          tf.dispose([x, after]);
+        }
+        // All at once, as a GPU answers late.
+        const read = await Promise.all(answers.map(each => Promise.all(each.map(valuesOf))));
+        expect(read.length).toBe(SIZES.length * 4 * (RANGES.length + 2));
+        read.forEach(([found, expected], i) => {
+          const wrong = found!.findIndex((value, at) => !Object.is(value, expected![at]));
+          if (wrong >= 0) fail(`case ${i}, element ${wrong}: ${found![wrong]}, not ${expected![wrong]}`);
+        });
+        tf.dispose(answers);
+      });
+    }
+  }
 });
 
 describe('a moving range', () => {

@@ -1,7 +1,7 @@
 /** What predictions keep from one to the next, and what calibration holds at a time. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import {calibrate, quantizeModel} from '../../src/entries/qat';
+import {calibrate, type FakeQuantizer, quantizeModel} from '../../src/entries/qat';
 import {valuesOf} from '../support/environment';
 import {scoped} from '../support/scoped';
 
@@ -40,6 +40,32 @@ async function predicted(q: tfl.LayersModel, x: tf.Tensor): Promise<{values: num
 
 describe('predictions', () => {
   scoped();
+
+  for (const [name, options] of Object.entries({
+    measured: {},
+    learned: {weights: {numBits: 4}, activations: {numBits: 4}},
+  } as const)) {
+    it(`round what a ReLU gives in one pass with it, on ${name} ranges, to the bit as in two`, async () => {
+      const {q, x} = await calibrated(network(), options);
+      const namesOf = async (work: () => tf.Tensor) => {
+        let y!: tf.Tensor;
+        const {kernels} = await tf.profile(() => (y = work()));
+        return {values: [...(await valuesOf(y))], names: kernels.map(({name}) => name)};
+      };
+      const one = await namesOf(() => q.predictOnBatch(x) as tf.Tensor);
+      expect(one.names.filter(name => name.endsWith('OfRelu')).length).toBe(1);
+      expect(one.names).not.toContain('ClipByValue');
+      const {outputQuantizer} = q.layers.find(({name}) => name.startsWith('re_lu')) as unknown as {
+        outputQuantizer: FakeQuantizer;
+      };
+      // What stands in the place of `apply` is to see what a ReLU gave.
+      const apply = spyOn(outputQuantizer, 'apply').and.callThrough();
+      const two = await namesOf(() => q.predictOnBatch(x) as tf.Tensor);
+      expect(apply).toHaveBeenCalledTimes(1);
+      expect(two.names).toContain('ClipByValue');
+      expect(one.values).toEqual(two.values);
+    });
+  }
 
   for (const [name, options] of Object.entries({
     'measured ranges': {},

@@ -7,7 +7,16 @@ import {WASM_HEX} from './binary';
 
 /** What quantize.ts exports. */
 interface Module {
-  roundToGrid(x: number, y: number, count: number, grids: number, period: number, rounding: number): void;
+  roundToGrid(
+    x: number,
+    y: number,
+    count: number,
+    grids: number,
+    period: number,
+    rounding: number,
+    lowest: number,
+    highest: number,
+  ): void;
   straightThrough(dy: number, x: number, y: number, count: number, grids: number, period: number, side: number): void;
   straightThroughSum(
     dy: number,
@@ -166,11 +175,20 @@ class Simd implements Passes {
     this.#views = new Scratch(memory.buffer, start);
   }
 
-  roundToGrid(x: Float32Array, into: Float32Array, grids: readonly Grid[], view: View, rounding: RoundingMode): void {
+  roundToGrid(
+    x: Float32Array,
+    into: Float32Array,
+    grids: readonly Grid[],
+    view: View,
+    rounding: RoundingMode,
+    highest?: number,
+  ): void {
+    const mode = ROUNDINGS.indexOf(rounding);
+    const ends = highest === undefined ? ([-Infinity, Infinity] as const) : ([0, highest] as const);
     for (const stretch of stretchesOf(view)!) {
       const [address, period] = this.#setGrids(grids, stretch);
       this.#forEachPiece(stretch, {x, into}, at =>
-        this.#module.roundToGrid(at.x, at.y, at.count, address, period, ROUNDINGS.indexOf(rounding)),
+        this.#module.roundToGrid(at.x, at.y, at.count, address, period, mode, ...ends),
       );
     }
   }

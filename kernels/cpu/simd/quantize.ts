@@ -130,22 +130,40 @@ function endOf(grids: usize, period: usize): usize {
   return grids + (period / 4) * RECORD;
 }
 
-/** x on its grid, by fakeQuantize or quantizeDequantize. */
-export function roundToGrid(x: usize, y: usize, count: usize, grids: usize, period: usize, rounding: i32): void {
+/** Held between two ends, those of a ReLU, or infinite ones; NaN stays. */
+// @ts-expect-error: a decorator of AssemblyScript
+@inline
+function held(v: v128, lowest: v128, highest: v128): v128 {
+  return f32x4.max(f32x4.min(v, highest), lowest);
+}
+
+/** x, held between two ends first, on its grid, by fakeQuantize or quantizeDequantize. */
+export function roundToGrid(
+  x: usize,
+  y: usize,
+  count: usize,
+  grids: usize,
+  period: usize,
+  rounding: i32,
+  lowest: f32,
+  highest: f32,
+): void {
   const end = x + count * 4;
   const last = endOf(grids, period);
+  const from = f32x4.splat(lowest);
+  const to = f32x4.splat(highest);
   let grid = grids;
   if (rounding == MULTIPLY) {
     for (; x < end; x += 16, y += 16, grid = next(grid, grids, last)) {
-      v128.store(y, fakeQuantizeLanes(v128.load(x), grid, MULTIPLY));
+      v128.store(y, fakeQuantizeLanes(held(v128.load(x), from, to), grid, MULTIPLY));
     }
   } else if (rounding == DIVIDE) {
     for (; x < end; x += 16, y += 16, grid = next(grid, grids, last)) {
-      v128.store(y, fakeQuantizeLanes(v128.load(x), grid, DIVIDE));
+      v128.store(y, fakeQuantizeLanes(held(v128.load(x), from, to), grid, DIVIDE));
     }
   } else {
     for (; x < end; x += 16, y += 16, grid = next(grid, grids, last)) {
-      v128.store(y, quantizeDequantizeLanes(v128.load(x), grid, rounding));
+      v128.store(y, quantizeDequantizeLanes(held(v128.load(x), from, to), grid, rounding));
     }
   }
 }

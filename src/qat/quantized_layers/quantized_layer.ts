@@ -1,7 +1,9 @@
 /** The layer that a quantized model has around each layer with something to round. */
 import {
   cast,
+  clipByValue,
   customGrad,
+  engine,
   expandDims,
   mul,
   type serialization,
@@ -13,7 +15,7 @@ import {initializers} from '@tensorflow/tfjs-layers';
 import {assign} from '../../layers/assign';
 import {isBatchNorm, normalizesChannels} from '../../layers/folding';
 import {type Layer, type Shape, steppedLayer} from '../../layers/graph';
-import {makesMask} from '../../layers/kinds';
+import {makesMask, reluOf} from '../../layers/kinds';
 import {isMarked, type Tensors, unwrapped} from '../../layers/layer_wrapper';
 import {cellStatesOf, gridsOfOutputs, nameOfGrid, nameOfOutput} from '../../layers/outputs';
 import {separableConvolution} from '../../layers/separable';
@@ -201,10 +203,16 @@ export class QuantizedLayer extends QuantizingWrapper {
   override call(inputs: Tensors, kwargs: Kwargs): Tensors {
     return tidy(() => {
       const training = kwargs['training'] === true;
+      const [x] = [inputs].flat();
+      const relu = this.#reluInPrediction(x!, training);
+      const rounded = relu === undefined ? undefined : this.outputQuantizer?.roundRelu(x!, relu);
+      if (rounded) return rounded;
       const states = new RoundedStates(training);
       try {
         const swaps = [...this.#weightSwaps(), ...this.#activationSwaps(training), ...states.swaps(this.#cells)];
-        const outputs = swapped(swaps, () => this.#callLayer(inputs, kwargs));
+        // tfjs's layer would clip in a pass of its own.
+        const clipped = relu === undefined || relu === Infinity ? undefined : clipByValue(x!, 0, relu);
+        const outputs = clipped ?? swapped(swaps, () => this.#callLayer(inputs, kwargs));
         if (!this.outputQuantizer) return outputs;
         states.observe();
         // A fixed range too is set by the first batch: until then nothing is rounded.
@@ -332,6 +340,12 @@ export class QuantizedLayer extends QuantizingWrapper {
     if (i > 0 && !allOutputs) return OF_FIRST_FORMAT;
     if (states || typeof grid === 'string' || !('state' in grid)) return grid;
     return grid.state.endsWith('hidden state') ? 'own' : NOT_ON_STEPS;
+  }
+
+  /** The highest value of a layer that is nothing but a ReLU, in a prediction; undefined of others, and where gradients pass. */
+  #reluInPrediction(x: Tensor, training: boolean): number | undefined {
+    if (training || this.beforeQuantizer || x.dtype !== 'float32' || engine().state.gradientDepth > 0) return undefined;
+    return reluOf(this.layer);
   }
 
   #roundedOutput(x: Tensor, i: number, training: boolean, states: RoundedStates): Tensor {
