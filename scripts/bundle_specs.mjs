@@ -14,21 +14,26 @@ const IN_NODE_ONLY = /^((docs|inference|onnx|site|tflite)\/|rooms|shaders)/;
 
 /**
  * The parts in which specs run in browsers, by names of files. Those of layers, and of whole models that train, take minutes
- * of a software renderer, and Firefox's lets tfjs's own products round now one way, now another. What is in files is the same
- * wherever it is computed, as is what is decided on the host by what many models predict. The kernels' run everywhere.
+ * of a software renderer each, and Firefox's lets tfjs's own products round now one way, now another. What is in files is the
+ * same wherever it is computed, as is what is decided on the host by what many models predict. The kernels' run everywhere.
  */
 const PARTS = Object.entries({
-  models: /^(qat\/(learned|mobilenet|model|small|tfmot)|import\/published)/,
+  models: /^(qat\/(learned|mobilenet|model|recurrent|small|tfmot|wrapping|zero_free)|import\/published)/,
   files: /^(import\/(bad_input|hostile|sources)|qat\/(analyze_(channels|faults)|choose_bits|distil_models))/,
   layers: /^(import|layers|qat)\//,
   kernels: /./,
 });
 
+/** These ask what a device does in ways of its own, and are in both parts that need layers. */
+const IN_BOTH = /^qat\/(calibrate|kept)\./;
+
 const partOf = file => PARTS.find(([, names]) => names.test(file))[0];
 
 /** Node runs all specs; a browser those of one part, or of all. */
 function isLeftOut(file, part) {
-  return IN_NODE_ONLY.test(file) || (part && part !== partOf(file));
+  if (IN_NODE_ONLY.test(file)) return true;
+  if (!part || part === partOf(file)) return false;
+  return !(IN_BOTH.test(file) && part === 'models');
 }
 
 /**
