@@ -63,11 +63,8 @@ export interface Device {
     scheme: Scheme,
     outputs: readonly GradientPart[],
   ): TensorInfo[];
-  /**
-   * The smallest and largest x per channel, as one tensor [2, ...rangeShape]. At most two dispatches. NaN is skipped; or, if
-   * `strict`, the largest is infinite where any x is no finite number.
-   */
-  measure(x: TensorInfo, view: View, strict: boolean): TensorInfo;
+  /** The smallest and largest x per channel, NaN skipped, as one tensor [2, ...rangeShape]. At most two dispatches. */
+  measure(x: TensorInfo, view: View): TensorInfo;
   /** Frees what `measure` made. */
   dispose(tensor: TensorInfo): void;
 }
@@ -84,15 +81,15 @@ export interface TrainingDevice extends Device {
     sides: readonly [Side, Side],
   ): TensorInfo;
   /**
-   * The extremes of parts that make up x, as `measure` finds them if it is strict: [rows, 2 * parts], in each row a low one and a
-   * high one in turn. One dispatch.
+   * The extremes of parts that make up x: [rows, 2 * parts], in each row a low one and a high one in turn. Where any x is no
+   * finite number, a high one is infinite. One dispatch.
    */
   measureParts(x: TensorInfo): TensorInfo;
   /**
-   * How many x, all finite, lie in each bin about their extremes [2]: int32, [BINS] of histogram.ts; or, where nothing counts, the
-   * bins themselves, as `countsOf` there takes them.
+   * How many x, all finite, lie in each bin about their extremes, of which `parts` are those of `measureParts`: int32, [BINS] of
+   * histogram.ts; or, where nothing counts, the bins themselves, as `countsOf` there takes them. One dispatch.
    */
-  histogram(x: TensorInfo, extremes: TensorInfo): TensorInfo;
+  histogram(x: TensorInfo, parts: TensorInfo): TensorInfo;
   /** The moving range [3, ...rangeShape] (lows, highs, weights) after a batch x. At most three dispatches. */
   observe(x: TensorInfo, moving: TensorInfo, view: View, rule: ObserveRule): TensorInfo;
   /**

@@ -1,6 +1,7 @@
 /**
  * The specification of a histogram: bins of one width, a power of two, from the lowest value, or 0, upwards. So those of
- * different batches add up: two narrow bins make one wide one. The twins are histogram.wgsl and histogram_codes.glsl in shaders/.
+ * different batches add up: two narrow bins make one wide one. The twins are histogram.wgsl, histogram_vertex.glsl and
+ * histogram_codes.glsl in shaders/.
  */
 
 /** How many bins there are: as many as a workgroup of WebGPU has room for, and a pair of them to a float32. */
@@ -29,6 +30,18 @@ export function binsOf(low: number, high: number): Bins {
   // No denormal number, which GPUs take for 0.
   const width = 2 ** Math.max(exponentOf(extent) - 11, -126);
   return {width, below: -Math.floor(from / width)};
+}
+
+/** The extremes of parts, of which there are low ones and high ones in turn, in one row or several. */
+export function extremesIn(rows: readonly ArrayLike<number>[]): [low: number, high: number] {
+  let [low, high] = [Infinity, -Infinity];
+  for (const row of rows) {
+    for (let i = 0; i < row.length; i += 2) {
+      low = Math.min(low, row[i]!);
+      high = Math.max(high, row[i + 1]!);
+    }
+  }
+  return [low, high];
 }
 
 /** The bin of a finite value. The last one holds the little that reaches beyond it, too. */

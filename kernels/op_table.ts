@@ -158,7 +158,7 @@ export const QUANTIZE_AND_DEQUANTIZE_OPS: readonly OpRow<QuantizeAndDequantizeAt
         clamped: rangeGiven,
       };
       if (rangeGiven) return device.roundToGrid(x, rangeInputs(inputs, 'inputMin', 'inputMax'), view, scheme);
-      const rows = device.measure(x, view, false);
+      const rows = device.measure(x, view);
       const y = device.roundToGrid(x, {kind: 'rows', rows}, view, scheme);
       device.dispose(rows);
       return y;
@@ -182,13 +182,13 @@ export const QUANTIZE_AND_DEQUANTIZE_OPS: readonly OpRow<QuantizeAndDequantizeAt
   },
 ];
 
-export const STATISTICS_OPS: readonly OpRow<{axis?: number; strict?: boolean}>[] = [
+export const STATISTICS_OPS: readonly OpRow<{axis?: number}>[] = [
   {
     kernelName: 'MinMax',
-    kernel(device, inputs, {axis, strict = false}) {
+    kernel(device, inputs, {axis}) {
       const x = input(inputs, 'x');
       const view = viewOf(x.shape, axis);
-      if (!isEmpty(x)) return device.measure(x, view, strict);
+      if (!isEmpty(x)) return device.measure(x, view);
       const nothing = [Infinity, -Infinity].flatMap(bound => new Array<number>(view.channels).fill(bound));
       return tensor(nothing, [2, ...view.rangeShape]);
     },

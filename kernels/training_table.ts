@@ -43,10 +43,10 @@ export const MEASURING_OPS: readonly OpRow<unknown, TrainingDevice>[] = [
     },
   },
   {
-    kernelName: 'HistogramOfExtremes',
+    kernelName: 'HistogramAboutParts',
     kernel(device, inputs) {
       const x = input(inputs, 'x');
-      return isEmpty(x) ? zeros([BINS], 'int32') : device.histogram(x, input(inputs, 'extremes'));
+      return isEmpty(x) ? zeros([BINS], 'int32') : device.histogram(x, input(inputs, 'parts'));
     },
   },
 ];

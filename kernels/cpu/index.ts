@@ -37,16 +37,6 @@ const DX_AND_SUMS: readonly GradientPart[] = [
   {side: 'above', summed: true},
 ];
 
-/** The extremes of each channel: the smallest of all, then the largest. */
-export function measure(memory: Memory, x: TensorInfo, view: View, strict: boolean, shape: number[]): TensorInfo {
-  return memory.make(shape, both => {
-    const [values, passes] = [memory.read(x), passesOver(memory, view)];
-    both.set(passes.measure(values, view));
-    const highs = both.subarray(view.channels);
-    if (strict && (passes.hasNaN(values) || !both.every(Number.isFinite))) highs.fill(Infinity);
-  });
-}
-
 export function overMemory(memory: Memory): Device {
   return {
     roundToGrid(x, range, view, scheme) {
@@ -74,7 +64,11 @@ export function overMemory(memory: Memory): Device {
             ),
       );
     },
-    measure: (x, view, strict) => measure(memory, x, view, strict, [2, ...view.rangeShape]),
+    measure(x, view) {
+      return memory.make([2, ...view.rangeShape], both =>
+        both.set(passesOver(memory, view).measure(memory.read(x), view)),
+      );
+    },
     dispose: tensor => memory.dispose(tensor),
   };
 }

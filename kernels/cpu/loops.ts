@@ -1,6 +1,14 @@
 /** The specification in loops: what every CPU can run. */
 import type {View} from '../device';
-import {fakeQuantize, type Grid, quantizeDequantize, relu, type RoundingMode, type Side, straightThrough} from '../grid';
+import {
+  fakeQuantize,
+  type Grid,
+  quantizeDequantize,
+  relu,
+  type RoundingMode,
+  type Side,
+  straightThrough,
+} from '../grid';
 import {type Bins, countIn} from '../histogram';
 
 /** A device's passes, over arrays. Grids are one per channel; `into` is as long as x. */

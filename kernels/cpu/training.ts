@@ -1,10 +1,10 @@
 /** What training needs, on a CPU. */
 import {tensor1d} from '@tensorflow/tfjs-core';
 import {type TrainingDevice, viewOf} from '../device';
-import {BINS, binsOf} from '../histogram';
+import {BINS, binsOf, extremesIn} from '../histogram';
 import {learn, learnedLayout, learnGradient} from '../learn';
 import {observe} from '../observe';
-import {gridsOf, measure, type Memory, overMemory, passesOver} from '.';
+import {gridsOf, type Memory, overMemory, passesOver} from '.';
 
 export function trainingOverMemory(memory: Memory): TrainingDevice {
   const device = overMemory(memory);
@@ -25,17 +25,24 @@ export function trainingOverMemory(memory: Memory): TrainingDevice {
         });
       });
     },
-    measureParts: x => measure(memory, x, viewOf(x.shape), true, [1, 2]),
-    histogram(x, extremes) {
-      const [low, high] = memory.read(extremes);
+    measureParts(x) {
+      const view = viewOf(x.shape);
+      return memory.make([1, 2], ends => {
+        const [values, passes] = [memory.read(x), passesOver(memory, view)];
+        ends.set(passes.measure(values, view));
+        if (passes.hasNaN(values) || !ends.every(Number.isFinite)) ends[1] = Infinity;
+      });
+    },
+    histogram(x, parts) {
+      const [low, high] = extremesIn([memory.read(parts)]);
       const counts = new Int32Array(BINS);
       const values = memory.read(x);
-      passesOver(memory, viewOf([values.length])).histogram(values, binsOf(low!, high!), counts);
+      passesOver(memory, viewOf([values.length])).histogram(values, binsOf(low, high), counts);
       return tensor1d(counts, 'int32');
     },
     observe(x, moving, view, rule) {
       const {channels, rangeShape} = view;
-      const measured = device.measure(x, view, false);
+      const measured = device.measure(x, view);
       const next = memory.make([3, ...rangeShape], rows => {
         const [batch, before] = [memory.read(measured), memory.read(moving)];
         for (let c = 0; c < channels; ++c) {

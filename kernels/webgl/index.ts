@@ -53,14 +53,14 @@ export function webgl(backend: MathBackendWebGL): Device {
           ]),
       );
     },
-    measure(x, view, strict) {
+    measure(x, view) {
       const out = {shape: [2, ...view.rangeShape], packed: true, intermediate: true};
       return reduceChannels(
         backend,
         [MEASURE, MEASURE_PARTIALS],
         subjectOf(backend, x, view),
         () => [],
-        measuringPart(strict, view),
+        measuringPart(false, view),
         [out],
       )[0]!;
     },
@@ -84,9 +84,10 @@ export function sumsOf(
   return reduceChannels(backend, [SUM, SUM_PARTIALS], subject, partsFor, partOf({}), outputs);
 }
 
-export function measuringPart(strict: boolean, {rangeShape}: View): Part {
+/** Of passes that find extremes: those of parts, or of each channel. */
+export function measuringPart(inParts: boolean, {rangeShape}: View): Part {
   return partOf({
-    defines: {STRICT: String(strict), ...(rangeShape.length === 0 && {PER_TENSOR: ''})},
+    defines: {IN_PARTS: String(inParts), ...(rangeShape.length === 0 && {PER_TENSOR: ''})},
     uniforms: {infinity: ['float', [Infinity]]},
   });
 }

@@ -80,7 +80,10 @@ export function eachTexel(
   const {texelView, raster, out, part} = placementOf(subject);
   const inputs = partOf({inputs: subject.textures});
   const made = dispatch(backend, program, [part, inputs, ...partsFor(texelView, raster)], out);
-  return {...made, shape: [...subject.shape]};
+  const shape = [...subject.shape];
+  // Drawn as matrices, which lie as in `shape`. By another one tfjs's pointwise convolutions would move the texels.
+  if (out.packed) backend.texData.get(made.dataId).shape = shape;
+  return {...made, shape};
 }
 
 /** The first pass of a reduction, and what the second one has to know of it. */

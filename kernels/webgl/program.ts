@@ -5,12 +5,15 @@ import quantizeText from '../../shaders/webgl/quantize.glsl';
 import texelsText from '../../shaders/webgl/texels.glsl';
 import {directivesOf, joinParts, type Part, partOf, type Uniform} from './part';
 import {DENSE, namedCode, withRawTextures, withVertexShader} from './tfjs_internals';
-import {usesVertexGrid, vertexShaderOf} from './vertex_grid';
+import {GRID_VERTEX, usesVertexGrid} from './vertex_grid';
+import {vertexShaderOf} from './vertex_shader';
 
 /** A program by its name, and what its code is made of after the arithmetic. */
 export interface Program {
   readonly name: string;
   readonly texts: readonly string[];
+  /** Of the vertex shader, where it is not tfjs's, nor one that derives a grid. */
+  readonly vertex?: readonly string[];
 }
 
 /** What a program draws. */
@@ -32,10 +35,10 @@ class QuantizationProgram implements GPGPUProgram {
   readonly outPackingScheme?: NonNullable<GPGPUProgram['outPackingScheme']>;
   /** tfjs's cache then tells programs apart by rank, not by shape. */
   readonly enableShapeUniforms = true;
-  /** In place of tfjs's, if it is to derive the grid. */
+  /** In place of tfjs's. */
   readonly vertexShader: WebGLShader | undefined;
 
-  constructor(gl: WebGLRenderingContext, key: string, texts: readonly string[], part: Part, out: Output) {
+  constructor(gl: WebGLRenderingContext, key: string, {texts, vertex}: Program, part: Part, out: Output) {
     const {defines, inputs, uniforms} = part;
     const directives = directivesOf({...defines, ...(out.packed && {PACKED_OUTPUT: ''})});
     this.userCode = namedCode(key, () => [...directives, quantizeText, texelsText, ...texts].join('\n'));
@@ -43,23 +46,24 @@ class QuantizationProgram implements GPGPUProgram {
     this.customUniforms = Object.entries(uniforms).map(([name, [type]]) => ({name, type}));
     this.packedOutput = out.packed;
     if (out.texelShape) this.outPackingScheme = DENSE;
-    if (usesVertexGrid(part)) this.vertexShader = vertexShaderOf(gl, part);
+    const own = usesVertexGrid(part) ? GRID_VERTEX : vertex;
+    if (own) this.vertexShader = vertexShaderOf(gl, part, own);
   }
 }
 
 const programsOf = new WeakMap<WebGLRenderingContext, Map<string, QuantizationProgram>>();
 
 /** Made once, as to put its code's name together at every run would take as long as the rest of a small tensor's run. */
-function programOf(gl: WebGLRenderingContext, {name, texts}: Program, part: Part, out: Output): QuantizationProgram {
-  let key: string = out.texelShape ? `${name},dense` : name;
+function programOf(gl: WebGLRenderingContext, program: Program, part: Part, out: Output): QuantizationProgram {
+  let key: string = out.texelShape ? `${program.name},dense` : program.name;
   for (const define in part.defines) key += `,${define} ${part.defines[define]!}`;
   if (out.packed) key += ',PACKED_OUTPUT';
   let programs = programsOf.get(gl);
   if (!programs) programsOf.set(gl, (programs = new Map<string, QuantizationProgram>()));
-  let program = programs.get(key);
-  if (!program) programs.set(key, (program = new QuantizationProgram(gl, key, texts, part, out)));
-  program.outputShape = [...out.shape];
-  return program;
+  let made = programs.get(key);
+  if (!made) programs.set(key, (made = new QuantizationProgram(gl, key, program, part, out)));
+  made.outputShape = [...out.shape];
+  return made;
 }
 
 /** A 0 that no compiler knows: see `rounded` in shaders/webgl/quantize.glsl. */

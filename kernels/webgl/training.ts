@@ -38,8 +38,8 @@ export function webglTraining(backend: MathBackendWebGL): TrainingDevice {
       const view = viewOf(x.shape);
       return reduceParts(backend, MEASURE, subjectOf(backend, x, view), measuringPart(true, view));
     },
-    histogram: (x, extremes) =>
-      histogram(backend, x, extremes) ?? trainingOverMemory(hostMemory(backend)).histogram(x, extremes),
+    histogram: (x, parts) =>
+      histogram(backend, x, parts) ?? trainingOverMemory(hostMemory(backend)).histogram(x, parts),
     observe(x, moving, view, {observer, rate, debias, ratio}) {
       const part = partOf({
         uniforms: {

@@ -50,10 +50,10 @@ export function webgpu(backend: WebGPUBackend): Device {
         }),
       );
     },
-    measure(x, given, strict) {
+    measure(x, given) {
       const view = simplest(given);
       const shape = [2, ...view.rangeShape];
-      return reduceChannels(backend, view, 'EXTREMES', [{rows: 2, shape}], () => measuring(x, strict, false))[0]!;
+      return reduceChannels(backend, view, 'EXTREMES', [{rows: 2, shape}], () => measuring(x, false))[0]!;
     },
     dispose: ({dataId}) => {
       backend.disposeData(dataId);
@@ -61,9 +61,9 @@ export function webgpu(backend: WebGPUBackend): Device {
   };
 }
 
-/** A pass that finds extremes: each thread's, or, of a single channel, each workgroup's. */
-export function measuring(x: TensorInfo, strict: boolean, together: boolean): Pass {
-  const constants = {STRICT: String(strict), TOGETHER: String(together)};
+/** A pass that finds extremes: each thread's, or those of each workgroup's part, as `measureParts` has them. */
+export function measuring(x: TensorInfo, inParts: boolean): Pass {
+  const constants = {IN_PARTS: String(inParts)};
   return {name: 'measure', body: measureText, constants, tensors: {x}};
 }
 

@@ -29,8 +29,8 @@ export function webgpuTraining(backend: WebGPUBackend): TrainingDevice {
       const pass = sumOf(sides, {dy, x}, gridsOf(range, scheme, widthOf(view)));
       return reduceChannels(backend, view, 'SUM', [{rows: 2, shape: [2, ...view.rangeShape]}], () => pass)[0]!;
     },
-    measureParts: x => reduceParts(backend, viewOf(x.shape), measuring(x, true, true)),
-    histogram(x, extremes) {
+    measureParts: x => reduceParts(backend, viewOf(x.shape), measuring(x, true)),
+    histogram(x, parts) {
       const zeros = {inputs: {}, backend, attrs: {shape: [BINS], value: 0, dtype: 'int32'}};
       const counts = getKernel('Fill', 'webgpu').kernelFunc(zeros) as TensorInfo;
       const count = util.sizeFromShape(x.shape);
@@ -41,9 +41,13 @@ export function webgpuTraining(backend: WebGPUBackend): TrainingDevice {
         code: () => histogramText,
         inputs: [
           {name: 'x', tensor: x, components: 1},
-          {name: 'extremes', tensor: extremes, components: 1},
+          {name: 'parts', tensor: parts, components: 1},
         ],
-        uniforms: {count: ['u32', count], threads: ['u32', threads]},
+        uniforms: {
+          count: ['u32', count],
+          threads: ['u32', threads],
+          partCount: ['u32', util.sizeFromShape(parts.shape) / 2],
+        },
         threads,
         components: 1,
         shape: [BINS],
@@ -52,7 +56,7 @@ export function webgpuTraining(backend: WebGPUBackend): TrainingDevice {
     },
     observe(x, moving, view, {observer, rate, debias, ratio}) {
       const {channels, rangeShape} = view;
-      const measured = device.measure(x, view, false);
+      const measured = device.measure(x, view);
       const next = run(backend, {
         key: 'observe',
         code: () => observeText,

@@ -1,8 +1,8 @@
-// Partial extremes: (lowest, highest) of the even channel, then of the odd one. NaN compares false, so it is skipped; if STRICT,
+// Partial extremes: (lowest, highest) of the even channel, then of the odd one. NaN compares false, so it is skipped; if IN_PARTS,
 // what is no finite number makes the highest infinite.
 
 vec2 widen(vec2 extremes, float x) {
-  if (STRICT && !(abs(x) <= LARGEST_FLOAT)) return vec2(extremes.x, infinity);
+  if (IN_PARTS && !(abs(x) <= LARGEST_FLOAT)) return vec2(extremes.x, infinity);
   return vec2(x < extremes.x ? x : extremes.x, x > extremes.y ? x : extremes.y);
 }
 

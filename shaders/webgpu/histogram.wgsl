@@ -4,6 +4,8 @@ const BINS = 4096u;
 const WORKGROUP = 64u;
 
 var<workgroup> counts: array<atomic<u32>, BINS>;
+var<workgroup> lows: array<f32, WORKGROUP>;
+var<workgroup> highs: array<f32, WORKGROUP>;
 
 // Of a number that is not negative.
 fn exponentOf(v: f32) -> i32 {
@@ -31,8 +33,26 @@ fn binOf(v: f32, bins: Bins) -> u32 {
   return u32(clamp(floor(v * bins.perUnit) + bins.below, 0.0, f32(BINS - 1u)));
 }
 
+// The bins about the extremes of all parts, which the workgroup goes through together.
+fn binsOfParts(thread: u32) -> Bins {
+  var low = 0.0;
+  var high = 0.0;
+  for (var i = thread; i < uniforms.partCount; i += WORKGROUP) {
+    low = min(low, f32(parts[2 * i]));
+    high = max(high, f32(parts[2 * i + 1]));
+  }
+  lows[thread] = low;
+  highs[thread] = high;
+  workgroupBarrier();
+  for (var i = 0u; i < WORKGROUP; i++) {
+    low = min(low, lows[i]);
+    high = max(high, highs[i]);
+  }
+  return binsOf(low, high);
+}
+
 fn main(index: i32) {
-  let bins = binsOf(extremes[0], extremes[1]);
+  let bins = binsOfParts(u32(index) % WORKGROUP);
   for (var i = u32(index); i < uniforms.count; i += uniforms.threads) {
     atomicAdd(&counts[binOf(f32(x[i]), bins)], 1u);
   }

@@ -1,10 +1,10 @@
 // The smallest and the largest x that each thread visits: all smallest first, then all largest. NaN fails both tests. If
-// STRICT, what is no finite number makes the largest infinite. If TOGETHER, a workgroup leaves one pair, of the only channel.
+// IN_PARTS, a workgroup leaves one pair, of the only channel, and what is no finite number makes the largest infinite.
 
 const THREADS = 64u;
 
-var<workgroup> lows: array<Channels, select(1u, THREADS, TOGETHER)>;
-var<workgroup> highs: array<Channels, select(1u, THREADS, TOGETHER)>;
+var<workgroup> lows: array<Channels, select(1u, THREADS, IN_PARTS)>;
+var<workgroup> highs: array<Channels, select(1u, THREADS, IN_PARTS)>;
 
 fn main(index: i32) {
   let thread = u32(index);
@@ -15,13 +15,13 @@ fn main(index: i32) {
     let v = Lanes(x[i]);
     low = select(low, v, v < low);
     high = select(high, v, v > high);
-    if (STRICT) {
+    if (IN_PARTS) {
       high = select(Lanes(uniforms.INFINITY), high, abs(v) <= Lanes(LARGEST_FLOAT));
     }
   }
   let lowest = laneMin(low);
   let highest = laneMax(high);
-  if (!TOGETHER) {
+  if (!IN_PARTS) {
     if (thread < uniforms.threads) {
       result[thread] = lowest;
       result[uniforms.threads + thread] = highest;

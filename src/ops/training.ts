@@ -68,11 +68,6 @@ export function reluWithLearnedScale<T extends Tensor>(
   return runKernel<T>('FakeQuantWithLearnedScaleOfRelu', {inputs: x, scale}, attrs);
 }
 
-/** The smallest and the largest value of `x`, [2]; the largest is infinite where any is no finite number. */
-export function extremesOrInfinite(x: Tensor): Tensor {
-  return runKernel('MinMax', {x}, {strict: true});
-}
-
 /**
  * The smallest and the largest value of each of some parts that make up `x`, in turn in each row: [rows, 2 * parts], in one
  * dispatch. Where any is no finite number, a largest one is infinite.
@@ -82,11 +77,11 @@ export function extremesOfParts(x: Tensor): Tensor2D {
 }
 
 /**
- * How many values of `x`, all finite, lie in each bin about their extremes: int32, [4096]; or, in float32, the bins of all, to be
- * counted on the host: kernels/histogram.ts has both.
+ * How many values of `x`, all finite, lie in each bin about their extremes, of which `parts` are the {@link extremesOfParts}: int32,
+ * [4096]; or, in float32, the bins of all, to be counted on the host: kernels/histogram.ts has both.
  */
-export function histogramOf(x: Tensor, extremes: Tensor): Tensor {
-  return runKernel('HistogramOfExtremes', {x, extremes}, {});
+export function histogramOf(x: Tensor, parts: Tensor2D): Tensor {
+  return runKernel('HistogramAboutParts', {x, parts}, {});
 }
 
 /** The attributes of the kernels: the options with their defaults. */

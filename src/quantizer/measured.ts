@@ -1,7 +1,7 @@
 /** What is measured of activations on the device, for histograms that are added up on the host. */
 import {clone, concat, dispose, keep, reshape, slice, type Tensor, type Tensor2D} from '@tensorflow/tfjs-core';
-import {CODES_EACH, countsOf} from '../../kernels/histogram';
-import {extremesOfParts, extremesOrInfinite, histogramOf} from '../ops/training';
+import {CODES_EACH, countsOf, extremesIn} from '../../kernels/histogram';
+import {extremesOfParts, histogramOf} from '../ops/training';
 import {type Histogram, LOOKED_AT} from './histogram';
 
 /** What is asked for, beside the extremes. */
@@ -29,7 +29,7 @@ type Bins = Passed & {counts: Tensor2D};
  * Numbers that tell bins are kept up to this share of the largest activation, as a prediction holds two such, and so many at
  * least: to read each tensor's at once would have the device wait for each.
  */
-const KEPT_BINS = {share: 1 / 4, least: 2 ** 14};
+const KEPT_BINS = {share: 1 / 2, least: 2 ** 14};
 
 /** A batch on its way through a model. It keeps what was measured, and no activation. */
 export class MeasuredBatch {
@@ -43,11 +43,12 @@ export class MeasuredBatch {
     const most = Math.max(KEPT_BINS.least, KEPT_BINS.share * this.#largest);
     // What waits is read before more comes, as joining takes as much again; what is much is read alone.
     if (this.#waiting > 0 && this.#waiting + x.size / CODES_EACH > most) this.#countNow();
-    const found = counting ? counted(x) : {extremes: extremesOfParts(x), counts: undefined};
+    const extremes = extremesOfParts(x);
+    const counts = counting ? histogramOf(x, extremes) : undefined;
     const sample = sampling ? someOf(x) : undefined;
-    for (const each of [found.extremes, found.counts, sample]) if (each) keep(each);
-    this.#passed.push({histogram, size: x.size, ...found, sample});
-    if (found.counts?.dtype === 'float32') this.#waiting += found.counts.size;
+    for (const each of [extremes, counts, sample]) if (each) keep(each);
+    this.#passed.push({histogram, size: x.size, extremes, counts, sample});
+    if (counts?.dtype === 'float32') this.#waiting += counts.size;
     if (this.#waiting > most) this.#countNow();
   }
 
@@ -99,11 +100,6 @@ export class MeasuredBatch {
   }
 }
 
-function counted(x: Tensor): {extremes: Tensor2D; counts: Tensor} {
-  const extremes = extremesOrInfinite(x);
-  return {extremes: reshape(extremes, [1, 2]), counts: histogramOf(x, extremes)};
-}
-
 /** Not sliced for nothing: tfjs's WebGPU backend cannot slice what were integers. */
 function someOf(x: Tensor): Tensor {
   return x.size <= LOOKED_AT ? clone(x) : slice(reshape(x, [-1]), 0, LOOKED_AT);
@@ -144,15 +140,4 @@ function rowsOf(matrices: readonly Tensor2D[], values: Float32Array): Rows[] {
       values.subarray(row * width + start, row * width + start + columns),
     );
   });
-}
-
-function extremesIn(rows: Rows): [low: number, high: number] {
-  let [low, high] = [Infinity, -Infinity];
-  for (const row of rows) {
-    for (let i = 0; i < row.length; i += 2) {
-      low = Math.min(low, row[i]!);
-      high = Math.max(high, row[i + 1]!);
-    }
-  }
-  return [low, high];
 }
