@@ -87,9 +87,11 @@ export interface TrainingDevice extends Device {
   measureParts(x: TensorInfo): TensorInfo;
   /**
    * How many x, all finite, lie in each bin about their extremes, of which `parts` are those of `measureParts`: int32, [BINS] of
-   * histogram.ts; or, where nothing counts, the bins themselves, as `countsOf` there takes them. One dispatch.
+   * histogram.ts; or, where nothing counts, the bins themselves in float32, for `countBins`. One dispatch.
    */
   histogram(x: TensorInfo, parts: TensorInfo): TensorInfo;
+  /** What {@link histogram} would have counted, of the bins that it told of so many values each: waits until they are there. */
+  countBins?(bins: readonly TensorInfo[], sizes: readonly number[]): TensorInfo[];
   /** The moving range [3, ...rangeShape] (lows, highs, weights) after a batch x. At most three dispatches. */
   observe(x: TensorInfo, moving: TensorInfo, view: View, rule: ObserveRule): TensorInfo;
   /**

@@ -61,18 +61,15 @@ export const CODES_EACH = 2;
  * How often each bin comes, where a device tells the bin of each of `size` values, two in a number: the first one times BINS, and
  * the second. It may tell more than there are values, the last one being such.
  */
-export function countsOf(codes: readonly ArrayLike<number>[], size: number): Int32Array {
+export function countsOf(codes: ArrayLike<number>, size: number): Int32Array {
   const counts = new Int32Array(BINS);
-  let [last, told] = [0, 0];
-  for (const row of codes) {
-    for (let i = 0; i < row.length; ++i) {
-      const code = row[i]!;
-      last = code % BINS;
-      counts[(code / BINS) | 0]!++;
-      counts[last]!++;
-    }
-    told += CODES_EACH * row.length;
+  let last = 0;
+  for (let i = 0; i < codes.length; ++i) {
+    const code = codes[i]!;
+    last = code % BINS;
+    counts[(code / BINS) | 0]!++;
+    counts[last]!++;
   }
-  counts[last]! -= told - size;
+  counts[last]! -= CODES_EACH * codes.length - size;
   return counts;
 }

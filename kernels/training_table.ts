@@ -51,6 +51,13 @@ export const MEASURING_OPS: readonly OpRow<unknown, TrainingDevice>[] = [
   },
 ];
 
+export const COUNTING_OPS: readonly OpRow<{sizes: readonly number[]}, TrainingDevice>[] = [
+  {
+    kernelName: 'CountBins',
+    kernel: (device, inputs, {sizes}) => device.countBins!(Object.values(inputs), sizes),
+  },
+];
+
 export const RANGE_OPS: readonly OpRow<RangeAttrs & ObserveRule, TrainingDevice>[] = [
   {
     kernelName: 'FakeQuantWithRange',

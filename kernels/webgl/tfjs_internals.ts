@@ -42,6 +42,24 @@ export function uploaded(backend: MathBackendWebGL, {dataId, shape}: TensorInfo,
   return data;
 }
 
+/**
+ * What packed textures of float32 hold, texel by texel, in whatever order tfjs has elements there: read as readSync in
+ * backend_webgl.js does it, but once all are on their way, and with no program before that puts elements in order.
+ */
+export function texelsOf(backend: MathBackendWebGL, tensors: readonly TensorInfo[]): Float32Array[] {
+  const {gpgpu} = backend;
+  const buffers = tensors.map(({dataId}) => {
+    const {texture, texShape} = backend.texData.get(dataId);
+    const [rows, columns] = texShape!.map(side => side / 2) as [number, number];
+    return {buffer: gpgpu.createBufferFromTexture(texture!.texture, rows, columns), size: 4 * rows * columns};
+  });
+  return buffers.map(({buffer, size}) => {
+    const values = gpgpu.downloadFloat32MatrixFromBuffer(buffer, size);
+    gpgpu.gl.deleteBuffer(buffer);
+    return values;
+  });
+}
+
 /** The first value of a tensor that has not left the CPU. */
 export function valueOnCpu(backend: MathBackendWebGL, {dataId}: TensorInfo): number | undefined {
   const {texture, values} = backend.texData.get(dataId);

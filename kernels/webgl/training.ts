@@ -13,7 +13,7 @@ import {trainingOverMemory} from '../cpu/training';
 import {type TrainingDevice, viewOf} from '../device';
 import {learnedLayout, type LearnRule} from '../learn';
 import {OBSERVERS} from '../observe';
-import {histogram} from './histogram';
+import {countBins, histogram} from './histogram';
 import {joinParts, type Part, partOf} from './part';
 import {reduceChannels, reduceParts} from './passes';
 import {dispatch, type Program} from './program';
@@ -40,6 +40,7 @@ export function webglTraining(backend: MathBackendWebGL): TrainingDevice {
     },
     histogram: (x, parts) =>
       histogram(backend, x, parts) ?? trainingOverMemory(hostMemory(backend)).histogram(x, parts),
+    countBins: (bins, sizes) => countBins(backend, bins, sizes),
     observe(x, moving, view, {observer, rate, debias, ratio}) {
       const part = partOf({
         uniforms: {

@@ -78,10 +78,15 @@ export function extremesOfParts(x: Tensor): Tensor2D {
 
 /**
  * How many values of `x`, all finite, lie in each bin about their extremes, of which `parts` are the {@link extremesOfParts}: int32,
- * [4096]; or, in float32, the bins of all, to be counted on the host: kernels/histogram.ts has both.
+ * [4096]; or, in float32, the bins of all, for {@link countBins}.
  */
 export function histogramOf(x: Tensor, parts: Tensor2D): Tensor {
   return runKernel('HistogramAboutParts', {x, parts}, {});
+}
+
+/** What {@link histogramOf} would have counted of so many values each, where it told bins: waits until these are there. */
+export function countBins(bins: readonly Tensor[], sizes: readonly number[]): Tensor[] {
+  return runKernel('CountBins', Object.fromEntries(bins.entries()), {sizes});
 }
 
 /** The attributes of the kernels: the options with their defaults. */

@@ -1,7 +1,7 @@
 /** What is measured of activations on the device, for histograms that are added up on the host. */
 import {clone, concat, dispose, keep, reshape, slice, type Tensor, type Tensor2D} from '@tensorflow/tfjs-core';
-import {CODES_EACH, countsOf, extremesIn} from '../../kernels/histogram';
-import {extremesOfParts, histogramOf} from '../ops/training';
+import {CODES_EACH, extremesIn} from '../../kernels/histogram';
+import {countBins, extremesOfParts, histogramOf} from '../ops/training';
 import {type Histogram, LOOKED_AT} from './histogram';
 
 /** What is asked for, beside the extremes. */
@@ -18,12 +18,10 @@ interface Passed {
   readonly size: number;
   /** Low ones and high ones in turn, in each row; a high one is infinite where a value is no finite number. */
   readonly extremes: Tensor2D;
-  /** Counts; or bins, until they are counted. */
-  counts: Tensor | Int32Array | undefined;
+  /** Counts; or bins, in float32, until they are counted. */
+  counts: Tensor | undefined;
   readonly sample: Tensor | undefined;
 }
-
-type Bins = Passed & {counts: Tensor2D};
 
 /**
  * Numbers that tell bins are kept up to this share of the largest activation, as a prediction holds two such, and so many at
@@ -41,7 +39,7 @@ export class MeasuredBatch {
   add(histogram: Histogram, x: Tensor, {counting, sampling}: Asked): void {
     this.#largest = Math.max(this.#largest, x.size);
     const most = Math.max(KEPT_BINS.least, KEPT_BINS.share * this.#largest);
-    // What waits is read before more comes, as joining takes as much again; what is much is read alone.
+    // Reading takes as much again: what waits is read before more comes, and what is much is read alone.
     if (this.#waiting > 0 && this.#waiting + x.size / CODES_EACH > most) this.#countNow();
     const extremes = extremesOfParts(x);
     const counts = counting ? histogramOf(x, extremes) : undefined;
@@ -54,18 +52,14 @@ export class MeasuredBatch {
 
   /** Adds all to the histograms. Gives those that nothing was added to, as there was a value that is no finite number. */
   async read(): Promise<ReadonlySet<Histogram>> {
-    const bins = this.#bins();
-    const [ends, rows] = await Promise.all([
-      read(this.#passed.map(({extremes}) => extremes)),
-      read(bins.map(({counts}) => counts)),
-    ]);
-    this.#count(bins, rows);
+    const ends = await read(this.#passed.map(({extremes}) => extremes));
+    // What was told before them is there as well.
+    this.#countNow();
     const notFinite = new Set<Histogram>();
     await Promise.all(
       this.#passed.map(async ({histogram, counts, sample}, i) => {
         const [low, high] = extremesIn(ends[i]!);
-        const given = counts instanceof Int32Array ? counts : counts?.data();
-        const [numbers, values] = await Promise.all([given, sample?.data()]);
+        const [numbers, values] = await Promise.all([counts?.data<'int32'>(), sample?.data()]);
         if (high === Infinity) return void notFinite.add(histogram);
         histogram.addExtremes(low, high);
         if (numbers) histogram.addCounts(low, high, numbers);
@@ -77,26 +71,22 @@ export class MeasuredBatch {
 
   dispose(): void {
     for (const {extremes, counts, sample} of this.#passed) {
-      dispose([extremes, counts instanceof Int32Array ? [] : (counts ?? []), sample ?? []].flat());
+      for (const each of [extremes, counts, sample]) each?.dispose();
     }
-  }
-
-  #bins(): Bins[] {
-    return this.#passed.filter(({counts}) => !(counts instanceof Int32Array) && counts?.dtype === 'float32') as Bins[];
   }
 
   /** Of a backend that tells bins, which is one that can be read at once. */
   #countNow(): void {
-    const bins = this.#bins();
-    this.#count(bins, readSync(bins.map(({counts}) => counts)));
-  }
-
-  #count(bins: readonly Bins[], rows: readonly Rows[]): void {
-    bins.forEach((passed: Passed, i) => {
-      dispose(passed.counts);
-      passed.counts = countsOf(rows[i]!, passed.size);
-    });
+    const told = this.#passed.filter(({counts}) => counts?.dtype === 'float32');
     this.#waiting = 0;
+    if (told.length === 0) return;
+    const bins = told.map(({counts}) => counts!);
+    const counted = countBins(
+      bins,
+      told.map(({size}) => size),
+    );
+    dispose(bins);
+    told.forEach((passed, i) => (passed.counts = keep(counted[i]!)));
   }
 }
 
@@ -114,16 +104,6 @@ async function read(matrices: readonly Tensor2D[]): Promise<Rows[]> {
   const all = concat([...matrices], 1);
   try {
     return rowsOf(matrices, await all.data<'float32'>());
-  } finally {
-    all.dispose();
-  }
-}
-
-function readSync(matrices: readonly Tensor2D[]): Rows[] {
-  if (matrices.length === 1) return rowsOf(matrices, matrices[0]!.dataSync<'float32'>());
-  const all = concat([...matrices], 1);
-  try {
-    return rowsOf(matrices, all.dataSync<'float32'>());
   } finally {
     all.dispose();
   }

@@ -1,7 +1,6 @@
 /** Counts of values about their extremes: on every backend, from every residency, each bin as division and floor have it. */
 import * as tf from '@tensorflow/tfjs-core';
-import {countsOf} from '../../kernels/histogram';
-import {extremesOfParts, histogramOf} from '../../src/ops/training';
+import {countBins, extremesOfParts, histogramOf} from '../../src/ops/training';
 import {valuesOf} from '../support/environment';
 import {RESIDENCIES, tensorAt} from '../support/residency';
 
@@ -31,9 +30,9 @@ async function counted(x: tf.Tensor): Promise<Map<number, number>> {
   const isCounted = found.dtype === 'int32';
   if (isCounted) expect(found.shape).toEqual([4096]);
   else expect(tf.getBackend()).toBe('webgl');
-  const values = await valuesOf(found);
-  const counts = isCounted ? values : countsOf([values], x.size);
-  found.dispose();
+  const counted = isCounted ? found : countBins([found], [x.size])[0]!;
+  const counts = await counted.data<'int32'>();
+  tf.dispose([found, counted]);
   return new Map([...counts].flatMap((count, bin) => (count === 0 ? [] : [[bin, count]])));
 }
 
