@@ -42,8 +42,8 @@ export interface Passes {
   ): {below: Float64Array; above: Float64Array};
   /** The lowest x of each channel, then the highest, NaN skipped. */
   measure(x: Float32Array, view: View): Float32Array;
-  /** Whether any x is NaN. */
-  hasNaN(x: Float32Array): boolean;
+  /** The lowest and the highest x; NaN where any is. */
+  extremes(x: Float32Array): [low: number, high: number];
   /** Adds the x in each bin to its count. */
   histogram(x: Float32Array, bins: Bins, counts: Int32Array): void;
 }
@@ -103,6 +103,13 @@ export const loops: Passes = {
     both.set(highs, view.channels);
     return both;
   },
-  hasNaN: x => x.some(Number.isNaN),
+  extremes(x) {
+    let [low, high] = [Infinity, -Infinity];
+    for (let i = 0; i < x.length; ++i) {
+      low = Math.min(low, x[i]!);
+      high = Math.max(high, x[i]!);
+    }
+    return [low, high];
+  },
   histogram: (x, bins, counts) => countIn(counts, x, bins),
 };

@@ -28,9 +28,8 @@ export function trainingOverMemory(memory: Memory): TrainingDevice {
     measureParts(x) {
       const view = viewOf(x.shape);
       return memory.make([1, 2], ends => {
-        const [values, passes] = [memory.read(x), passesOver(memory, view)];
-        ends.set(passes.measure(values, view));
-        if (passes.hasNaN(values) || !ends.every(Number.isFinite)) ends[1] = Infinity;
+        ends.set(passesOver(memory, view).extremes(memory.read(x)));
+        if (!ends.every(Number.isFinite)) ends[1] = Infinity;
       });
     },
     histogram(x, parts) {

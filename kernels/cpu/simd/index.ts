@@ -37,7 +37,7 @@ interface Module {
     sums: number,
   ): void;
   measure(x: number, count: number, extremes: number, period: number): void;
-  hasNaN(x: number, count: number): number;
+  extremes(x: number, count: number, into: number): void;
   histogram(x: number, count: number, perUnit: number, below: number, bins: number, counts: number): void;
 }
 
@@ -188,7 +188,7 @@ class Simd implements Passes {
     for (const stretch of stretchesOf(view)!) {
       const [address, period] = this.#setGrids(grids, stretch);
       this.#forEachPiece(stretch, {x, into}, at =>
-        this.#module.roundToGrid(at.x, at.y, at.count, address, period, mode, ...ends),
+        this.#module.roundToGrid(at.x, at.y, at.count, address, view.channels === 1 ? LANES : period, mode, ...ends),
       );
     }
   }
@@ -244,10 +244,16 @@ class Simd implements Passes {
     return rows;
   }
 
-  hasNaN(x: Float32Array): boolean {
-    let found = x.subarray(x.length - (x.length % LANES)).some(Number.isNaN);
-    this.#forEachWhole(x, at => (found ||= this.#module.hasNaN(at.x, at.count) !== 0));
-    return found;
+  extremes(x: Float32Array): [number, number] {
+    const rest = x.subarray(x.length - (x.length % LANES));
+    let [low, high] = [Math.min(...rest), Math.max(...rest)];
+    this.#forEachWhole(x, at => {
+      const {extremes} = this.#scratch;
+      this.#module.extremes(at.x, at.count, extremes.byteOffset);
+      low = Math.min(low, ...extremes.subarray(0, LANES));
+      high = Math.max(high, ...extremes.subarray(LANES, 2 * LANES));
+    });
+    return [low, high];
   }
 
   histogram(x: Float32Array, bins: Bins, counts: Int32Array): void {

@@ -78,11 +78,33 @@ function floored(steps: v128): v128 {
 
 // @ts-expect-error: a decorator of AssemblyScript
 @inline
+function fakeQuantizeOn(
+  v: v128,
+  factor: v128,
+  scale: v128,
+  zero: v128,
+  low: v128,
+  high: v128,
+  empty: v128,
+  rounding: i32,
+): v128 {
+  const s = f32x4.sub(f32x4.pmax(f32x4.pmin(v, high), low), low);
+  const steps = rounding == DIVIDE ? f32x4.div(s, factor) : f32x4.mul(s, factor);
+  return v128.andnot(f32x4.mul(floored(f32x4.sub(steps, zero)), scale), empty);
+}
+
+/** What s is divided by, or multiplied with. */
+// @ts-expect-error: a decorator of AssemblyScript
+@inline
+function factorOf(grid: usize, rounding: i32): v128 {
+  return rounding == DIVIDE ? scale(grid) : inverse(grid);
+}
+
+// @ts-expect-error: a decorator of AssemblyScript
+@inline
 function fakeQuantizeLanes(v: v128, grid: usize, rounding: i32): v128 {
-  const s = f32x4.sub(clamp(v, grid), low(grid));
-  const steps = rounding == DIVIDE ? f32x4.div(s, scale(grid)) : f32x4.mul(s, inverse(grid));
-  const y = f32x4.mul(floored(f32x4.sub(steps, zero(grid))), scale(grid));
-  return v128.andnot(y, empty(grid));
+  const factor = factorOf(grid, rounding);
+  return fakeQuantizeOn(v, factor, scale(grid), zero(grid), low(grid), high(grid), empty(grid), rounding);
 }
 
 // @ts-expect-error: a decorator of AssemblyScript
@@ -153,7 +175,18 @@ export function roundToGrid(
   const from = f32x4.splat(lowest);
   const to = f32x4.splat(highest);
   let grid = grids;
-  if (rounding == MULTIPLY) {
+  if (rounding == DIVIDE && period == 4) {
+    // The one grid of a tensor stays at hand.
+    const step = scale(grid);
+    const origin = zero(grid);
+    const bottom = low(grid);
+    const top = high(grid);
+    const none = empty(grid);
+    for (; x < end; x += 16, y += 16) {
+      const v = held(v128.load(x), from, to);
+      v128.store(y, fakeQuantizeOn(v, step, step, origin, bottom, top, none, DIVIDE));
+    }
+  } else if (rounding == MULTIPLY) {
     for (; x < end; x += 16, y += 16, grid = next(grid, grids, last)) {
       v128.store(y, fakeQuantizeLanes(held(v128.load(x), from, to), grid, MULTIPLY));
     }
@@ -270,15 +303,18 @@ export function measure(x: usize, count: usize, extremes: usize, period: usize):
   }
 }
 
-/** Whether any x is NaN. */
-export function hasNaN(x: usize, count: usize): bool {
+/** The lowest and the highest x of each lane: four lows, then four highs. NaN where any is NaN. */
+export function extremes(x: usize, count: usize, into: usize): void {
   const end = x + count * 4;
-  let found = i32x4.splat(0);
+  let low = f32x4.splat(Infinity);
+  let high = f32x4.splat(-Infinity);
   for (; x < end; x += 16) {
     const v = v128.load(x);
-    found = v128.or(found, f32x4.ne(v, v));
+    low = f32x4.min(low, v);
+    high = f32x4.max(high, v);
   }
-  return v128.any_true(found);
+  v128.store(into, low);
+  v128.store(into, high, 16);
 }
 
 /** Adds one to a count. */
