@@ -188,7 +188,7 @@ class Simd implements Passes {
     for (const stretch of stretchesOf(view)!) {
       const [address, period] = this.#setGrids(grids, stretch);
       this.#forEachPiece(stretch, {x, into}, at =>
-        this.#module.roundToGrid(at.x, at.y, at.count, address, view.channels === 1 ? LANES : period, mode, ...ends),
+        this.#module.roundToGrid(at.x, at.y, at.count, address, period, mode, ...ends),
       );
     }
   }

@@ -78,33 +78,11 @@ function floored(steps: v128): v128 {
 
 // @ts-expect-error: a decorator of AssemblyScript
 @inline
-function fakeQuantizeOn(
-  v: v128,
-  factor: v128,
-  scale: v128,
-  zero: v128,
-  low: v128,
-  high: v128,
-  empty: v128,
-  rounding: i32,
-): v128 {
-  const s = f32x4.sub(f32x4.pmax(f32x4.pmin(v, high), low), low);
-  const steps = rounding == DIVIDE ? f32x4.div(s, factor) : f32x4.mul(s, factor);
-  return v128.andnot(f32x4.mul(floored(f32x4.sub(steps, zero)), scale), empty);
-}
-
-/** What s is divided by, or multiplied with. */
-// @ts-expect-error: a decorator of AssemblyScript
-@inline
-function factorOf(grid: usize, rounding: i32): v128 {
-  return rounding == DIVIDE ? scale(grid) : inverse(grid);
-}
-
-// @ts-expect-error: a decorator of AssemblyScript
-@inline
 function fakeQuantizeLanes(v: v128, grid: usize, rounding: i32): v128 {
-  const factor = factorOf(grid, rounding);
-  return fakeQuantizeOn(v, factor, scale(grid), zero(grid), low(grid), high(grid), empty(grid), rounding);
+  const s = f32x4.sub(clamp(v, grid), low(grid));
+  const steps = rounding == DIVIDE ? f32x4.div(s, scale(grid)) : f32x4.mul(s, inverse(grid));
+  const y = f32x4.mul(floored(f32x4.sub(steps, zero(grid))), scale(grid));
+  return v128.andnot(y, empty(grid));
 }
 
 // @ts-expect-error: a decorator of AssemblyScript
@@ -175,18 +153,7 @@ export function roundToGrid(
   const from = f32x4.splat(lowest);
   const to = f32x4.splat(highest);
   let grid = grids;
-  if (rounding == DIVIDE && period == 4) {
-    // The one grid of a tensor stays at hand.
-    const step = scale(grid);
-    const origin = zero(grid);
-    const bottom = low(grid);
-    const top = high(grid);
-    const none = empty(grid);
-    for (; x < end; x += 16, y += 16) {
-      const v = held(v128.load(x), from, to);
-      v128.store(y, fakeQuantizeOn(v, step, step, origin, bottom, top, none, DIVIDE));
-    }
-  } else if (rounding == MULTIPLY) {
+  if (rounding == MULTIPLY) {
     for (; x < end; x += 16, y += 16, grid = next(grid, grids, last)) {
       v128.store(y, fakeQuantizeLanes(held(v128.load(x), from, to), grid, MULTIPLY));
     }
