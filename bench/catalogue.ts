@@ -84,7 +84,7 @@ function onAxes(shape: readonly number[], axes: readonly number[]): Case[] {
 
 const channels: readonly Case[] = [
   columns32,
-  ...onAxes(SQUARES, [0, 1, 2, 3]),
+  ...onAxes(SQUARES, [0, 1, 3]),
   ...activations.map(({shape}) => ({shape, axis: shape.length - 1})),
   // Weights of a convolution, and of a depthwise one.
   ...onAxes([3, 3, 256, 256], [3]),
@@ -92,8 +92,8 @@ const channels: readonly Case[] = [
 ];
 
 const sums: readonly Case[] = [
-  ...[1, 4, 32, 256, 4096].map(count => ({shape: [M / count, count], axis: 1})),
-  ...onAxes(SQUARES, [0, 1]),
+  ...[1, 32, 4096].map(count => ({shape: [M / count, count], axis: 1})),
+  ...onAxes(SQUARES, [1]),
 ];
 
 const learnedScales: readonly Case[] = [...flat(4 * M), columns32, ...onAxes(SQUARES, [1])];
@@ -103,7 +103,7 @@ const OP_ROWS: readonly Row[] = [
     name: 'forward',
     title: 'forward, per tensor',
     yardstick: 'relu',
-    cases: [...flat(K, 16 * K, 256 * K, 4 * M, ODD), ...activations],
+    cases: [...flat(K, 256 * K, 4 * M, ODD), ...activations],
   },
   {
     name: 'forward-lean',
@@ -122,7 +122,7 @@ const OP_ROWS: readonly Row[] = [
     name: 'gradient',
     title: 'dx + dmin + dmax',
     yardstick: 'gradient of relu',
-    cases: flat(K, 256 * K, 4 * M, ODD),
+    cases: flat(K, 4 * M, ODD),
   },
   {
     name: 'gradient-per-channel',
@@ -140,7 +140,7 @@ const OP_ROWS: readonly Row[] = [
     name: 'v4-measured',
     title: 'QuantizeAndDequantizeV4, range measured',
     yardstick: 'relu',
-    cases: [...flat(K, 256 * K, 4 * M, ODD), ...activations.slice(1)],
+    cases: [...flat(K, 4 * M, ODD), ...activations.slice(2)],
   },
   {
     name: 'v4-given',
@@ -153,7 +153,7 @@ const OP_ROWS: readonly Row[] = [
     name: 'min-max',
     title: 'smallest and largest x',
     yardstick: 'max',
-    cases: [...flat(K, 256 * K, 4 * M), columns32, ...onAxes(SQUARES, [1, 3])],
+    cases: [...flat(K, 4 * M), columns32, ...onAxes(SQUARES, [1])],
   },
   {
     name: 'moving-range',

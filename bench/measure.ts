@@ -89,7 +89,7 @@ const MANY = 1000;
 
 /** Rounds of every case, and at most of compositions, whose ratios are large; and those of both once a case has taken its time. */
 const ROUNDS = {least: 5, composed: 5, late: 3};
-const LATE = 2000;
+const LATE = 1500;
 
 interface Runner {
   readonly run: Contestant;

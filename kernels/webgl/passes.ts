@@ -7,6 +7,7 @@ import {joinParts, type Part, partOf} from './part';
 import {dispatch, type Output, type Program} from './program';
 import {loopPart, planOf, planPart} from './reductions';
 import {type TensorTexture, textureOf} from './textures';
+import {tellShape} from './tfjs_internals';
 
 /** Tensors of one shape, by the name of their sampler. */
 export interface Subject {
@@ -80,10 +81,9 @@ export function eachTexel(
   const {texelView, raster, out, part} = placementOf(subject);
   const inputs = partOf({inputs: subject.textures});
   const made = dispatch(backend, program, [part, inputs, ...partsFor(texelView, raster)], out);
-  const shape = [...subject.shape];
-  // Drawn as matrices, which lie as in `shape`. By another one tfjs's pointwise convolutions would move the texels.
-  if (out.packed) backend.texData.get(made.dataId).shape = shape;
-  return {...made, shape};
+  const whole = {...made, shape: [...subject.shape]};
+  if (out.packed) tellShape(backend, whole);
+  return whole;
 }
 
 /** The first pass of a reduction, and what the second one has to know of it. */

@@ -60,6 +60,14 @@ export function texelsOf(backend: MathBackendWebGL, tensors: readonly TensorInfo
   });
 }
 
+/**
+ * Has a packed texture that was drawn as a stack of matrices be of the tensor's shape, which lies alike. By another shape of as
+ * many rows and columns conv2dByMatMul in kernels/Conv2D_impl.js would move the texels of images whose width is odd.
+ */
+export function tellShape(backend: MathBackendWebGL, {dataId, shape}: TensorInfo): void {
+  backend.texData.get(dataId).shape = shape;
+}
+
 /** The first value of a tensor that has not left the CPU. */
 export function valueOnCpu(backend: MathBackendWebGL, {dataId}: TensorInfo): number | undefined {
   const {texture, values} = backend.texData.get(dataId);

@@ -29,10 +29,9 @@ export function activationOf(layer: Layer): string {
 /** The highest value, which may be infinite, of a layer that is nothing but a ReLU; undefined of others. */
 export function reluOf(layer: Layer): number | undefined {
   const {maxValue, activation} = attributesOf(layer);
-  const className = layer.getClassName();
-  if (className === 'ReLU') return maxValue ?? Infinity;
-  if (className !== 'Activation') return undefined;
-  return {relu: Infinity, relu6: 6}[activation!.getClassName()];
+  if (layer.getClassName() === 'ReLU') return maxValue ?? Infinity;
+  const name = layer.getClassName() === 'Activation' ? activation?.getClassName() : undefined;
+  return name === 'relu' ? Infinity : name === 'relu6' ? 6 : undefined;
 }
 
 /** Activations that a runtime computes as a clamp of what it accumulated. */

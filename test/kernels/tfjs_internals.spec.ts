@@ -8,6 +8,7 @@ import {
   DENSE,
   namedCode,
   rowTexture,
+  texelsOf,
   uploaded,
   valueOnCpu,
   withRawTextures,
@@ -210,6 +211,34 @@ if (onWebGL) {
       const keys = Object.keys(binaryCache).filter(key => key.includes('roundToGrid'));
       expect(keys.length).toBeGreaterThan(0);
       for (const key of keys) expect(key).not.toContain('main');
+    });
+
+    it('texels are read as they lie', () => {
+      if (!isNew) skip('WebGL 1 has no buffers to read into');
+      const x = tf.tensor2d([1, 2, 3, 4, 5, 6, 7, 8, 9], [3, 3]);
+      uploaded(webgl(), x, true);
+      const [once, again] = texelsOf(webgl(), [x, x]);
+      expect(once!.length).toBe(16);
+      // What lies outside of the matrix may be anything.
+      expect([0, 1, 2, 3, 4, 6, 8, 9, 12].map(i => once![i])).toEqual([1, 2, 4, 5, 3, 6, 7, 8, 9]);
+      expect(again).toEqual(once!);
+      x.dispose();
+    });
+
+    it('images of odd width, once they are rounded, pass a pointwise convolution without being moved', async () => {
+      const backend = webgl();
+      const x = tf.tidy(() => tf.relu(tf.range(0, 72).reshape([2, 3, 3, 4]) as tf.Tensor4D));
+      expect(backend.texData.get(x.dataId).isPacked).toBeTrue();
+      const rounded = fakeQuant(x, 0, 255);
+      const filter = tf.ones<tf.Rank.R4>([1, 1, 4, 2]);
+      const run = spyOn(backend, 'runWebGLProgram').and.callThrough();
+      const y = tf.conv2d(rounded, filter, 1, 'valid');
+      const names = run.calls.allArgs().map(([{constructor}]) => constructor.name);
+      expect(names.filter(name => name.includes('Reshape'))).toEqual([]);
+      expect(names.filter(name => name.includes('MatMul')).length).toBe(1);
+      const sums = Array.from({length: 18}, (_, i) => 4 * (4 * i) + 6);
+      expect([...(await valuesOf(y))]).toEqual(sums.flatMap(sum => [sum, sum]));
+      tf.dispose([x, rounded, filter, y]);
     });
 
     it('a row has the texture that is expected', () => {
