@@ -64,7 +64,7 @@ describe('toONNX of a layer alone', () => {
         }
       });
       await fc.assert(runs, {numRuns: RUNS, seed: 1, endOnFailure: true});
-    }, 120_000);
+    });
 
     if (each.isFloat) continue;
     it(`quantized: ${name}`, async () => {
@@ -88,6 +88,6 @@ describe('toONNX of a layer alone', () => {
         }
       });
       await fc.assert(runs, {numRuns: RUNS, seed: 1, endOnFailure: true});
-    }, 120_000);
+    });
   }
 });

@@ -38,7 +38,7 @@ describe('toONNX of a recurrent layer', () => {
         }
       });
       await fc.assert(runs, {numRuns: RUNS, seed: 3, endOnFailure: true});
-    }, 120_000);
+    });
 
     it(`quantized: ${name}`, async () => {
       const runs = fc.asyncProperty(RANDOM, async random => {
@@ -62,6 +62,6 @@ describe('toONNX of a recurrent layer', () => {
         }
       });
       await fc.assert(runs, {numRuns: RUNS, seed: 3, endOnFailure: true});
-    }, 120_000);
+    });
   }
 });

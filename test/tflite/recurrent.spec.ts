@@ -58,7 +58,7 @@ describe('toTFLite of a float recurrent layer', () => {
         }
       });
       await fc.assert(runs, {numRuns: RUNS, seed: 3, endOnFailure: true});
-    }, 120_000);
+    });
   }
 });
 
@@ -104,7 +104,7 @@ describe('toTFLite of a quantized recurrent layer', () => {
         }
       });
       await fc.assert(runs, {numRuns: RUNS, seed: 4, endOnFailure: true});
-    }, 120_000);
+    });
   }
 });
 
@@ -153,7 +153,7 @@ describe('toTFLite of a whole LSTM in integers', () => {
         .withContext(runtime)
         .toBeGreaterThanOrEqual(0.9);
     }
-  }, 60_000);
+  });
 
   it('has an inner state of any size, or is unrolled where runtimes have none so large', async () => {
     for (const [size, isWhole] of [
@@ -352,7 +352,7 @@ describe('toTFLite of a recurrent layer', () => {
         .withContext(runtime)
         .toBeLessThanOrEqual(0.005);
     }
-  }, 120_000);
+  });
 });
 
 describe('toTFLite refuses a recurrent layer', () => {
