@@ -2,6 +2,7 @@
 import type {TensorInfo} from '@tensorflow/tfjs-core';
 import type {WebGPUBackend} from '@tensorflow/tfjs-backend-webgpu';
 import measureText from '../../shaders/webgpu/measure.wgsl';
+import measureChannelsText from '../../shaders/webgpu/measure_channels.wgsl';
 import roundToGridText from '../../shaders/webgpu/round_to_grid.wgsl';
 import straightThroughText from '../../shaders/webgpu/straight_through.wgsl';
 import sumText from '../../shaders/webgpu/sum.wgsl';
@@ -53,7 +54,9 @@ export function webgpu(backend: WebGPUBackend): Device {
     measure(x, given) {
       const view = simplest(given);
       const shape = [2, ...view.rangeShape];
-      return reduceChannels(backend, view, 'EXTREMES', [{rows: 2, shape}], () => measuring(x, false))[0]!;
+      return reduceChannels(backend, view, 'EXTREMES', [{rows: 2, shape}], () =>
+        measuring(x, false, measureChannelsText),
+      )[0]!;
     },
     dispose: ({dataId}) => {
       backend.disposeData(dataId);
@@ -61,10 +64,10 @@ export function webgpu(backend: WebGPUBackend): Device {
   };
 }
 
-/** A pass that finds extremes: each thread's, or those of each workgroup's part, as `measureParts` has them. */
-export function measuring(x: TensorInfo, inParts: boolean): Pass {
+/** A pass that finds extremes, and leaves them as `leaving` says: of channels, or in parts, as `measureParts` has them. */
+export function measuring(x: TensorInfo, inParts: boolean, leaving: string): Pass {
   const constants = {IN_PARTS: String(inParts)};
-  return {name: 'measure', body: measureText, constants, tensors: {x}};
+  return {name: 'measure', body: measureText + leaving, constants, tensors: {x}};
 }
 
 /** A pass that sums one side, or two. */

@@ -5,6 +5,7 @@ import histogramText from '../../shaders/webgpu/histogram.wgsl';
 import learnText from '../../shaders/webgpu/learn.wgsl';
 import learnGradientText from '../../shaders/webgpu/learn_gradient.wgsl';
 import learnGridText from '../../shaders/webgpu/learn_grid.wgsl';
+import measurePartsText from '../../shaders/webgpu/measure_parts.wgsl';
 import observeText from '../../shaders/webgpu/observe.wgsl';
 import {type TrainingDevice, viewOf} from '../device';
 import {BINS} from '../histogram';
@@ -29,7 +30,7 @@ export function webgpuTraining(backend: WebGPUBackend): TrainingDevice {
       const pass = sumOf(sides, {dy, x}, gridsOf(range, scheme, widthOf(view)));
       return reduceChannels(backend, view, 'SUM', [{rows: 2, shape: [2, ...view.rangeShape]}], () => pass)[0]!;
     },
-    measureParts: x => reduceParts(backend, viewOf(x.shape), measuring(x, true)),
+    measureParts: x => reduceParts(backend, viewOf(x.shape), measuring(x, true, measurePartsText)),
     histogram(x, parts) {
       const zeros = {inputs: {}, backend, attrs: {shape: [BINS], value: 0, dtype: 'int32'}};
       const counts = getKernel('Fill', 'webgpu').kernelFunc(zeros) as TensorInfo;
