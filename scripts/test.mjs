@@ -49,7 +49,7 @@ const CONFIGURATIONS = [
   {place: 'chromium', backend: 'cpu', part: 'files'},
 ];
 
-/** The other half of layers and models on the two backends of GPUs: with --all. */
+/** The other half of layers and models on the two backends of GPUs: with --all, or where few specs are asked for. */
 const OTHERS = [
   {place: 'chromium', backend: 'webgl2', part: 'layers'},
   {place: 'chromium', backend: 'webgpu', part: 'models'},
@@ -208,7 +208,7 @@ async function main() {
     if (options[option] && !known.includes(options[option]))
       throw new Error(`--${option} ${options[option]} is none of: ${known.join(', ')}`);
   }
-  const queue = [...CONFIGURATIONS, ...(options.all ? OTHERS : [])].filter(isAsked);
+  const queue = [...CONFIGURATIONS, ...(options.all || narrows ? OTHERS : [])].filter(isAsked);
   if (queue.length === 0) throw new Error(`No configuration is ${options.only} with ${options.backend}.`);
   setUp();
   fetchPublished();
