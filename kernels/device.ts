@@ -90,8 +90,8 @@ export interface TrainingDevice extends Device {
    * histogram.ts; or, where nothing counts, the bins themselves in float32, for `countBins`. One dispatch.
    */
   histogram(x: TensorInfo, parts: TensorInfo): TensorInfo;
-  /** What {@link histogram} would have counted, of the bins that it told of so many values each: waits until they are there. */
-  countBins?(bins: readonly TensorInfo[], sizes: readonly number[]): TensorInfo[];
+  /** What {@link histogram} would have counted, of the bins that it told of so many values: waits until they are there. Once. */
+  countBins?(bins: TensorInfo, size: number): TensorInfo;
   /** The moving range [3, ...rangeShape] (lows, highs, weights) after a batch x. At most three dispatches. */
   observe(x: TensorInfo, moving: TensorInfo, view: View, rule: ObserveRule): TensorInfo;
   /**

@@ -65,9 +65,9 @@ export function countsOf(codes: ArrayLike<number>, size: number): Int32Array {
   const counts = new Int32Array(BINS);
   let last = 0;
   for (let i = 0; i < codes.length; ++i) {
-    const code = codes[i]!;
-    last = code % BINS;
-    counts[(code / BINS) | 0]!++;
+    const code = codes[i]! | 0;
+    last = code & (BINS - 1);
+    counts[(code - last) / BINS]!++;
     counts[last]!++;
   }
   counts[last]! -= CODES_EACH * codes.length - size;

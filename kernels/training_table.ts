@@ -51,10 +51,10 @@ export const MEASURING_OPS: readonly OpRow<unknown, TrainingDevice>[] = [
   },
 ];
 
-export const COUNTING_OPS: readonly OpRow<{sizes: readonly number[]}, TrainingDevice>[] = [
+export const COUNTING_OPS: readonly OpRow<{size: number}, TrainingDevice>[] = [
   {
     kernelName: 'CountBins',
-    kernel: (device, inputs, {sizes}) => device.countBins!(Object.values(inputs), sizes),
+    kernel: (device, inputs, {size}) => device.countBins!(input(inputs, 'bins'), size),
   },
 ];
 

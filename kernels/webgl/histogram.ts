@@ -1,5 +1,5 @@
 /** Histograms. Nothing in WebGL counts: a program tells each value's bin, and those are less to read than the values. */
-import {env, tensor1d, type TensorInfo, util} from '@tensorflow/tfjs-core';
+import {type DataId, env, tensor1d, type TensorInfo, util} from '@tensorflow/tfjs-core';
 import type {MathBackendWebGL} from '@tensorflow/tfjs-backend-webgl';
 import fragmentText from '../../shaders/webgl/fragment.glsl';
 import histogramCodesText from '../../shaders/webgl/histogram_codes.glsl';
@@ -8,7 +8,7 @@ import {CODES_EACH, countsOf} from '../histogram';
 import {partOf} from './part';
 import {dispatch, type Program} from './program';
 import {matrixOf, type TensorTexture, textureOf} from './textures';
-import {texelsOf} from './tfjs_internals';
+import {type Download, download, downloaded} from './tfjs_internals';
 
 const HISTOGRAM_CODES: Program = {
   name: 'histogramCodes',
@@ -18,6 +18,9 @@ const HISTOGRAM_CODES: Program = {
 
 /** Values in a texel of bins. */
 const VALUES = 4 * CODES_EACH;
+
+/** Bins on their way to the host, by a tensor that stands for them. */
+const downloads = new WeakMap<DataId, Download>();
 
 /** Undefined where float32 cannot be drawn, read or taken apart: in WebGL 1, and on some phones. */
 export function histogram(backend: MathBackendWebGL, x: TensorInfo, parts: TensorInfo): TensorInfo | undefined {
@@ -47,16 +50,18 @@ export function histogram(backend: MathBackendWebGL, x: TensorInfo, parts: Tenso
   // Where something is told beside values, it has to be told last. Before a slice there are others'.
   const texelShape = [height + (values.start > 0 ? 1 : 0), Math.ceil(width / each)] as const;
   const out = {shape: [2, 2 * texelShape[0] * texelShape[1]], packed: true, texelShape, intermediate: true};
-  return dispatch(backend, HISTOGRAM_CODES, [part], out);
+  const told = dispatch(backend, HISTOGRAM_CODES, [part], out);
+  const bins = backend.makeTensorInfo(told.shape, 'float32');
+  downloads.set(bins.dataId, download(backend, told));
+  backend.disposeIntermediateTensorInfo(told);
+  return bins;
 }
 
 /** Counts, on the host, bins that {@link histogram} told. */
-export function countBins(
-  backend: MathBackendWebGL,
-  bins: readonly TensorInfo[],
-  sizes: readonly number[],
-): TensorInfo[] {
-  return texelsOf(backend, bins).map((codes, i) => tensor1d(countsOf(codes, sizes[i]!), 'int32'));
+export function countBins(backend: MathBackendWebGL, {dataId}: TensorInfo, size: number): TensorInfo {
+  const told = downloads.get(dataId)!;
+  downloads.delete(dataId);
+  return tensor1d(countsOf(downloaded(backend, told), size), 'int32');
 }
 
 function placeOf({width, height, start}: TensorTexture): number[] {

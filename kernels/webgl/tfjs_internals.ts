@@ -42,22 +42,30 @@ export function uploaded(backend: MathBackendWebGL, {dataId, shape}: TensorInfo,
   return data;
 }
 
+/** What a packed texture of float32 holds, on its way to the host. */
+export interface Download {
+  readonly buffer: WebGLBuffer;
+  readonly size: number;
+}
+
 /**
- * What packed textures of float32 hold, texel by texel, in whatever order tfjs has elements there: read as readSync in
- * backend_webgl.js does it, but once all are on their way, and with no program before that puts elements in order.
+ * Has the device send what a packed texture of float32 holds, texel by texel, in whatever order tfjs has elements there: as
+ * readSync in backend_webgl.js does it, but without waiting, and with no program before that puts elements in order.
  */
-export function texelsOf(backend: MathBackendWebGL, tensors: readonly TensorInfo[]): Float32Array[] {
+export function download(backend: MathBackendWebGL, {dataId}: TensorInfo): Download {
+  const {texture, texShape} = backend.texData.get(dataId);
+  const [rows, columns] = texShape!.map(side => side / 2) as [number, number];
   const {gpgpu} = backend;
-  const buffers = tensors.map(({dataId}) => {
-    const {texture, texShape} = backend.texData.get(dataId);
-    const [rows, columns] = texShape!.map(side => side / 2) as [number, number];
-    return {buffer: gpgpu.createBufferFromTexture(texture!.texture, rows, columns), size: 4 * rows * columns};
-  });
-  return buffers.map(({buffer, size}) => {
-    const values = gpgpu.downloadFloat32MatrixFromBuffer(buffer, size);
-    gpgpu.gl.deleteBuffer(buffer);
-    return values;
-  });
+  const buffer = gpgpu.createBufferFromTexture(texture!.texture, rows, columns);
+  gpgpu.gl.flush();
+  return {buffer, size: 4 * rows * columns};
+}
+
+/** Waits until it is there. */
+export function downloaded({gpgpu}: MathBackendWebGL, {buffer, size}: Download): Float32Array {
+  const values = gpgpu.downloadFloat32MatrixFromBuffer(buffer, size);
+  gpgpu.gl.deleteBuffer(buffer);
+  return values;
 }
 
 /**

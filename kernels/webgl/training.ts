@@ -40,7 +40,7 @@ export function webglTraining(backend: MathBackendWebGL): TrainingDevice {
     },
     histogram: (x, parts) =>
       histogram(backend, x, parts) ?? trainingOverMemory(hostMemory(backend)).histogram(x, parts),
-    countBins: (bins, sizes) => countBins(backend, bins, sizes),
+    countBins: (bins, size) => countBins(backend, bins, size),
     observe(x, moving, view, {observer, rate, debias, ratio}) {
       const part = partOf({
         uniforms: {

@@ -84,9 +84,9 @@ export function histogramOf(x: Tensor, parts: Tensor2D): Tensor {
   return runKernel('HistogramAboutParts', {x, parts}, {});
 }
 
-/** What {@link histogramOf} would have counted of so many values each, where it told bins: waits until these are there. */
-export function countBins(bins: readonly Tensor[], sizes: readonly number[]): Tensor[] {
-  return runKernel('CountBins', Object.fromEntries(bins.entries()), {sizes});
+/** What {@link histogramOf} would have counted of so many values, where it told bins: waits until these are there. Once for each. */
+export function countBins(bins: Tensor, size: number): Tensor {
+  return runKernel('CountBins', {bins}, {size});
 }
 
 /** The attributes of the kernels: the options with their defaults. */

@@ -34,7 +34,7 @@ type Ends = readonly [low: number, high: number];
 export class Histogram {
   min = Infinity;
   max = -Infinity;
-  #bins: Counted = {width: 0, from: 0, counts: []};
+  #bins: Summed = {width: 0, from: 0, counts: new Float64Array()};
   #distinct: Set<number> | undefined = new Set();
   /** The counts in order, and sums of them; until values are added. */
   #values: OrderedValues | undefined;
@@ -68,7 +68,7 @@ export class Histogram {
   addCounts(low: number, high: number, counts: ArrayLike<number>): void {
     this.#values = undefined;
     const {width, below} = binsOf(low, high);
-    this.#bins = sumOf({width, from: -below, counts}, this.#bins);
+    this.#bins = withCounts(this.#bins, {width, from: -below, counts});
   }
 
   /** Looks at values for what is distinct among them. */
@@ -194,18 +194,32 @@ function spanAt(width: number, {width: narrow, from, counts}: Counted): [from: n
   return [Math.floor(from * bins), Math.ceil((from + counts.length) * bins)];
 }
 
-/** Of both, the second of which may be empty. */
-function sumOf(one: Counted, other: Counted): Counted {
-  if (other.counts.length === 0) return one;
-  const width = Math.max(one.width, other.width);
-  const [[from, to], [otherFrom, otherTo]] = [spanAt(width, one), spanAt(width, other)];
-  const start = Math.min(from, otherFrom);
-  const sums = new Float64Array(Math.max(to, otherTo) - start);
-  for (const part of [one, other]) {
-    const bins = part.width / width;
-    for (let i = 0; i < part.counts.length; ++i) sums[Math.floor((part.from + i) * bins) - start]! += part.counts[i]!;
+/** Counts that more can be added to. */
+interface Summed extends Counted {
+  readonly counts: Float64Array;
+}
+
+/** The sums, which may be empty, and more: in place, if there is room. */
+function withCounts(sums: Summed, more: Counted): Summed {
+  const isEmpty = sums.counts.length === 0;
+  const width = isEmpty ? more.width : Math.max(sums.width, more.width);
+  const [moreFrom, moreTo] = spanAt(width, more);
+  const [from, to] = isEmpty ? [moreFrom, moreTo] : spanAt(width, sums);
+  const [start, end] = [Math.min(from, moreFrom), Math.max(to, moreTo)];
+  const hasRoom = sums.width === width && start === from && end === to;
+  const all = hasRoom ? sums : {width, from: start, counts: new Float64Array(end - start)};
+  if (!hasRoom) addTo(all, sums);
+  addTo(all, more);
+  return all;
+}
+
+/** Adds counts to those of bins that hold them. */
+function addTo(all: Summed, {width, from, counts}: Counted): void {
+  const bins = width / all.width;
+  for (let i = 0; i < counts.length; ++i) {
+    const count = counts[i]!;
+    if (count > 0) all.counts[Math.floor((from + i) * bins) - all.from]! += count;
   }
-  return {width, from: start, counts: sums};
 }
 
 /** The places of bins that are not empty. */

@@ -1,5 +1,5 @@
 /** What is measured of activations on the device, for histograms that are added up on the host. */
-import {clone, concat, dispose, keep, reshape, slice, type Tensor, type Tensor2D} from '@tensorflow/tfjs-core';
+import {clone, concat, keep, reshape, slice, type Tensor, type Tensor2D} from '@tensorflow/tfjs-core';
 import {CODES_EACH, extremesIn} from '../../kernels/histogram';
 import {countBins, extremesOfParts, histogramOf} from '../ops/training';
 import {type Histogram, LOOKED_AT} from './histogram';
@@ -24,48 +24,94 @@ interface Passed {
 }
 
 /**
- * Numbers that tell bins are kept up to this share of the largest activation, as a prediction holds two such, and so many at
- * least: to read each tensor's at once would have the device wait for each.
+ * Numbers that tell bins wait, on their way to the host, up to this share of the largest activation, as a prediction holds two
+ * such, and so many at least: while the first ones are counted the device is at work on what came after.
  */
 const KEPT_BINS = {share: 1 / 2, least: 2 ** 14};
 
+/** Bins that a device told, on their way to the host to be counted: those of a batch that passes, and of the one before it. */
+export class ToldBins {
+  readonly #told: Passed[] = [];
+  #waiting = 0;
+
+  add(passed: Passed): void {
+    if (!isTold(passed.counts)) return;
+    this.#told.push(passed);
+    this.#waiting += passed.counts.size;
+  }
+
+  /** Counts, those told first, until no more than so many numbers wait. */
+  countUntil(most: number): void {
+    while (this.#told.length > 0 && this.#waiting > most) this.#countFirst();
+  }
+
+  countAllOf(batch: readonly Passed[]): void {
+    while (batch.some(({counts}) => isTold(counts))) this.#countFirst();
+  }
+
+  #countFirst(): void {
+    const passed = this.#told.shift()!;
+    const bins = passed.counts!;
+    passed.counts = keep(countBins(bins, passed.size));
+    this.#waiting -= bins.size;
+    bins.dispose();
+  }
+}
+
+/** Whether a device told bins, and did not count them. */
+function isTold(counts: Tensor | undefined): counts is Tensor & {dtype: 'float32'} {
+  return counts?.dtype === 'float32';
+}
+
 /** A batch on its way through a model. It keeps what was measured, and no activation. */
 export class MeasuredBatch {
+  readonly #told: ToldBins;
   readonly #passed: Passed[] = [];
-  #waiting = 0;
   #largest = 0;
+
+  constructor(told: ToldBins) {
+    this.#told = told;
+  }
 
   /** Measures `x`, which is not empty. */
   add(histogram: Histogram, x: Tensor, {counting, sampling}: Asked): void {
     this.#largest = Math.max(this.#largest, x.size);
     const most = Math.max(KEPT_BINS.least, KEPT_BINS.share * this.#largest);
-    // Reading takes as much again: what waits is read before more comes, and what is much is read alone.
-    if (this.#waiting > 0 && this.#waiting + x.size / CODES_EACH > most) this.#countNow();
+    this.#told.countUntil(most - x.size / CODES_EACH);
     const extremes = extremesOfParts(x);
     const counts = counting ? histogramOf(x, extremes) : undefined;
     const sample = sampling ? someOf(x) : undefined;
     for (const each of [extremes, counts, sample]) if (each) keep(each);
-    this.#passed.push({histogram, size: x.size, extremes, counts, sample});
-    if (counts?.dtype === 'float32') this.#waiting += counts.size;
-    if (this.#waiting > most) this.#countNow();
+    const passed: Passed = {histogram, size: x.size, extremes, counts, sample};
+    this.#passed.push(passed);
+    this.#told.add(passed);
+    this.#told.countUntil(most);
   }
 
-  /** Adds all to the histograms. Gives those that nothing was added to, as there was a value that is no finite number. */
+  /**
+   * Adds all to the histograms. Gives those that nothing was added to, as there was a value that is no finite number. What the
+   * device is asked for meanwhile may be another batch.
+   */
   async read(): Promise<ReadonlySet<Histogram>> {
-    const ends = await read(this.#passed.map(({extremes}) => extremes));
-    // What was told before them is there as well.
-    this.#countNow();
     const notFinite = new Set<Histogram>();
-    await Promise.all(
-      this.#passed.map(async ({histogram, counts, sample}, i) => {
-        const [low, high] = extremesIn(ends[i]!);
-        const [numbers, values] = await Promise.all([counts?.data<'int32'>(), sample?.data()]);
-        if (high === Infinity) return void notFinite.add(histogram);
-        histogram.addExtremes(low, high);
-        if (numbers) histogram.addCounts(low, high, numbers);
-        if (values) histogram.note(values);
-      }),
-    );
+    const [ends, counted, samples] = await Promise.all([
+      read(this.#passed.map(({extremes}) => extremes)),
+      Promise.all(this.#passed.map(({counts}) => (isTold(counts) ? undefined : counts?.data<'int32'>()))),
+      Promise.all(this.#passed.map(({sample}) => sample?.data())),
+    ]);
+    // What was told before the extremes were read is there as well.
+    this.#told.countAllOf(this.#passed);
+    for (const [i, {histogram, counts}] of this.#passed.entries()) {
+      const [low, high] = extremesIn(ends[i]!);
+      if (high === Infinity) {
+        notFinite.add(histogram);
+        continue;
+      }
+      histogram.addExtremes(low, high);
+      const numbers = counted[i] ?? (await counts?.data<'int32'>());
+      if (numbers) histogram.addCounts(low, high, numbers);
+      if (samples[i]) histogram.note(samples[i]);
+    }
     return notFinite;
   }
 
@@ -73,20 +119,6 @@ export class MeasuredBatch {
     for (const {extremes, counts, sample} of this.#passed) {
       for (const each of [extremes, counts, sample]) each?.dispose();
     }
-  }
-
-  /** Of a backend that tells bins, which is one that can be read at once. */
-  #countNow(): void {
-    const told = this.#passed.filter(({counts}) => counts?.dtype === 'float32');
-    this.#waiting = 0;
-    if (told.length === 0) return;
-    const bins = told.map(({counts}) => counts!);
-    const counted = countBins(
-      bins,
-      told.map(({size}) => size),
-    );
-    dispose(bins);
-    told.forEach((passed, i) => (passed.counts = keep(counted[i]!)));
   }
 }
 

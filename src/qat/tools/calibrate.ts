@@ -1,12 +1,12 @@
 /** Ranges of activations from samples, before the first step of training. */
-import {dispose, keep, type Tensor} from '@tensorflow/tfjs-core';
+import {clone, dispose, keep, type Tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {symmetricRatio} from '../../../kernels/observe';
 import {checkOptions} from '../../check/options';
 import {callback, count, flag, limit, oneOf, percent, type Rules, throwProblems} from '../../check/rules';
 import type {FakeQuantizer} from '../../quantizer/fake_quantizer';
 import {type CalibrationMethod, Histogram} from '../../quantizer/histogram';
-import {MeasuredBatch} from '../../quantizer/measured';
+import {MeasuredBatch, ToldBins} from '../../quantizer/measured';
 import type {QuantizerOptions} from '../../quantizer/options';
 import {stepsOf} from '../../quantizer/range';
 import {offTies} from '../../quantizer/ties';
@@ -122,18 +122,22 @@ async function watch(
   activations: readonly FakeQuantizer[],
   seen: ReadonlyMap<FakeQuantizer, Histogram>,
   counting: boolean,
+  told: ToldBins,
 ): Promise<ReadonlySet<FakeQuantizer>> {
-  const measured = new MeasuredBatch();
+  const measured = new MeasuredBatch(told);
+  // The caller's may be gone by the time that there is NaN among what is read.
+  const kept = batch.map(x => clone(x));
   try {
-    passSeen(model, batch, activations, (quantizer, x) => {
+    passSeen(model, kept, activations, (quantizer, x) => {
       const histogram = seen.get(quantizer);
       if (!histogram || x.size === 0) return;
       measured.add(histogram, x, {counting, sampling: quantizer.options.offTies && histogram.mayBeFew});
     });
     const left = await measured.read();
     const notFinite = new Set(activations.filter(quantizer => left.has(seen.get(quantizer)!)));
-    return notFinite.size > 0 ? await watchFinite(model, batch, activations, notFinite, seen) : notFinite;
+    return notFinite.size > 0 ? await watchFinite(model, kept, activations, notFinite, seen) : notFinite;
   } finally {
+    dispose(kept);
     measured.dispose();
   }
 }
@@ -292,11 +296,26 @@ async function measure(
     await remeasure(caller, model, samples, {...statistics, isCalibrated: () => true, onBatch: onNone});
     restartWeights(started);
   }
-  for await (const batch of batchesOf(caller, model, samples, passing)) {
-    if (done === 0) await startWeights(layers, onNone);
-    for (const {name} of await watch(model, batch, activations, seen, options.method !== 'minMax')) bad.add(name);
+  const told = new ToldBins();
+  const watchBatch = async (batch: readonly Tensor[]) => {
+    const left = await watch(model, batch, activations, seen, options.method !== 'minMax', told);
+    for (const {name} of left) bad.add(name);
     done += batch[0]!.shape[0];
     onProgress?.({done, total});
+  };
+  // A batch is read while the next one passes: neither does the device wait for the host, nor that for it.
+  let reading: Promise<void> | undefined;
+  try {
+    for await (const batch of batchesOf(caller, model, samples, passing)) {
+      if (!reading) await startWeights(layers, onNone);
+      const before = reading;
+      reading = watchBatch(batch);
+      reading.catch(() => undefined);
+      await before;
+    }
+    await reading;
+  } finally {
+    await Promise.allSettled([reading]);
   }
   const ranges = new Map<FakeQuantizer, readonly [number, number]>();
   const rest = new Rest();
