@@ -345,3 +345,39 @@ describe('calibrate reads little from a device', () => {
     }
   });
 });
+
+describe('a batch that is read while the next one passes', () => {
+  scoped();
+  const model = () => quantizeModel(tfl.sequential({layers: [layers.dense({units: 2, inputShape: [4]})]}));
+
+  it('may be gone by the time that NaN is found in it', async () => {
+    const q = model();
+    await calibrate(q, tf.ones([2, 4]));
+    const {numTensors} = tf.memory();
+    function* batches() {
+      for (const first of [NaN, 8, 5]) {
+        const x = tf.tensor2d([first, 1, 2, -3], [1, 4]);
+        yield x;
+        x.dispose();
+      }
+    }
+    await expectAsync(calibrate(q, batches(), {method: 'minMax'})).toBeRejectedWithError(/NaN or infinite in dense/);
+    const {min, max} = (await describeQuantization(q).read())[0]!;
+    expect([min, max].map(end => Math.round(Number(end)))).toEqual([-3, 8]);
+    expect(tf.memory().numTensors).toBe(numTensors);
+  });
+
+  it('is freed where the next one fails', async () => {
+    const q = model();
+    const x = tf.randomNormal([8, 4], 0, 1, 'float32', 7);
+    await calibrate(q, x);
+    const [ranges, {numTensors}] = [await describeQuantization(q).read(), tf.memory()];
+    function* batches() {
+      yield x;
+      throw new Error('no more');
+    }
+    await expectAsync(calibrate(q, batches())).toBeRejectedWithError('no more');
+    expect(await describeQuantization(q).read()).toEqual(ranges);
+    expect(tf.memory().numTensors).toBe(numTensors);
+  });
+});

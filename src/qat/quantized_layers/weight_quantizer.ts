@@ -138,8 +138,7 @@ export class WeightQuantizer {
 
   #alongOutputs(values: Tensor): Tensor {
     const {axis} = this.slot;
-    if (axis === 'depthwise') return reshape(values, [1, -1]);
-    if (axis === 'gates') return reshape(values, [1, -1, 1]);
+    if (axis === 'depthwise' || axis === 'gates') return reshape(values, [1, -1, 1]);
     const {rank} = this.#variable;
     const outputs = axis ?? rank - 1;
     return reshape(
@@ -151,7 +150,8 @@ export class WeightQuantizer {
 
 function depthwiseView(kernel: Tensor): Tensor {
   const [height, width, channels, multiplier] = kernel.shape as [number, number, number, number];
-  return reshape(kernel, [height * width, channels * multiplier]);
+  // The last dimension costs nothing: a packed texture of one input each stays as it is.
+  return reshape(kernel, [height * width, channels * multiplier, 1]);
 }
 
 function gatesView(kernel: Tensor): Tensor {
