@@ -44,14 +44,14 @@ export function extremesIn(rows: readonly ArrayLike<number>[]): [low: number, hi
   return [low, high];
 }
 
-/** The bin of a finite value. The last one holds the little that reaches beyond it, too. */
-function binOf(value: number, {width, below}: Bins): number {
-  return Math.min(BINS - 1, Math.max(0, Math.floor(value / width) + below));
-}
-
-/** Adds the finite values in each bin to its count. */
-export function countIn(counts: Int32Array, values: ArrayLike<number>, bins: Bins): void {
-  for (let i = 0; i < values.length; ++i) counts[binOf(values[i]!, bins)]!++;
+/** Adds the finite values in each bin to its count. The last one holds the little that reaches beyond it, too. */
+export function countIn(counts: Int32Array, values: ArrayLike<number>, {width, below}: Bins): void {
+  const perUnit = 1 / width;
+  for (let i = 0; i < values.length; ++i) {
+    // Not negative, and exact, so that to cut it off is to round it down.
+    const bin = (values[i]! * perUnit + below) | 0;
+    counts[bin < BINS ? bin : BINS - 1]!++;
+  }
 }
 
 /** How many bins a number of those tells that `countsOf` takes: as many as float32 holds to the bit. */

@@ -136,7 +136,7 @@ class Scratch {
     this.empty = new Int32Array(buffer, this.grids.byteOffset, RECORD * CHUNK);
     this.sums = new Float64Array(buffer, place(BYTES.sums), 2 * CHUNK);
     this.extremes = new Float32Array(buffer, this.sums.byteOffset, 2 * CHUNK);
-    this.counted = new Int32Array(buffer, this.sums.byteOffset, LANES * BINS);
+    this.counted = new Int32Array(buffer, this.sums.byteOffset, 2 * BINS);
     this.x = new Float32Array(buffer, place(BYTES.x), CHUNK);
     this.dy = new Float32Array(buffer, place(BYTES.dy), CHUNK);
     this.y = new Float32Array(buffer, place(BYTES.y), CHUNK);
@@ -257,14 +257,13 @@ class Simd implements Passes {
   }
 
   histogram(x: Float32Array, bins: Bins, counts: Int32Array): void {
+    if (x.length < BINS) return countIn(counts, x, bins);
     const {counted} = this.#scratch;
     counted.fill(0);
     this.#forEachWhole(x, at =>
       this.#module.histogram(at.x, at.count, 1 / bins.width, bins.below, BINS, counted.byteOffset),
     );
-    for (let lane = 0; lane < LANES; ++lane) {
-      for (let bin = 0; bin < BINS; ++bin) counts[bin]! += counted[lane * BINS + bin]!;
-    }
+    for (let bin = 0; bin < BINS; ++bin) counts[bin]! += counted[bin]! + counted[BINS + bin]!;
     countIn(counts, x.subarray(x.length - (x.length % LANES)), bins);
   }
 

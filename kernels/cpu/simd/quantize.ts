@@ -130,11 +130,11 @@ function endOf(grids: usize, period: usize): usize {
   return grids + (period / 4) * RECORD;
 }
 
-/** Held between two ends, those of a ReLU, or infinite ones; NaN stays. */
+/** Held between two ends, those of a ReLU, or infinite ones; NaN stays. `none` is 0 of a sign that -0 is to have in the end. */
 // @ts-expect-error: a decorator of AssemblyScript
 @inline
-function held(v: v128, lowest: v128, highest: v128): v128 {
-  return f32x4.max(f32x4.min(v, highest), lowest);
+function held(v: v128, lowest: v128, highest: v128, none: v128): v128 {
+  return f32x4.add(f32x4.pmax(f32x4.pmin(v, highest), lowest), none);
 }
 
 /** x, held between two ends first, on its grid, by fakeQuantize or quantizeDequantize. */
@@ -152,18 +152,19 @@ export function roundToGrid(
   const last = endOf(grids, period);
   const from = f32x4.splat(lowest);
   const to = f32x4.splat(highest);
+  const none = f32x4.splat(lowest == 0 ? 0 : -0.0);
   let grid = grids;
   if (rounding == MULTIPLY) {
     for (; x < end; x += 16, y += 16, grid = next(grid, grids, last)) {
-      v128.store(y, fakeQuantizeLanes(held(v128.load(x), from, to), grid, MULTIPLY));
+      v128.store(y, fakeQuantizeLanes(held(v128.load(x), from, to, none), grid, MULTIPLY));
     }
   } else if (rounding == DIVIDE) {
     for (; x < end; x += 16, y += 16, grid = next(grid, grids, last)) {
-      v128.store(y, fakeQuantizeLanes(held(v128.load(x), from, to), grid, DIVIDE));
+      v128.store(y, fakeQuantizeLanes(held(v128.load(x), from, to, none), grid, DIVIDE));
     }
   } else {
     for (; x < end; x += 16, y += 16, grid = next(grid, grids, last)) {
-      v128.store(y, quantizeDequantizeLanes(held(v128.load(x), from, to), grid, rounding));
+      v128.store(y, quantizeDequantizeLanes(held(v128.load(x), from, to, none), grid, rounding));
     }
   }
 }
@@ -273,15 +274,25 @@ export function measure(x: usize, count: usize, extremes: usize, period: usize):
 /** The lowest and the highest x of each lane: four lows, then four highs. NaN where any is NaN. */
 export function extremes(x: usize, count: usize, into: usize): void {
   const end = x + count * 4;
+  const whole = x + (count / 8) * 32;
   let low = f32x4.splat(Infinity);
   let high = f32x4.splat(-Infinity);
-  for (; x < end; x += 16) {
-    const v = v128.load(x);
-    low = f32x4.min(low, v);
-    high = f32x4.max(high, v);
+  let nan = i32x4.splat(0);
+  for (; x < whole; x += 32) {
+    const one = v128.load(x);
+    const two = v128.load(x, 16);
+    low = f32x4.pmin(low, f32x4.pmin(one, two));
+    high = f32x4.pmax(high, f32x4.pmax(one, two));
+    nan = v128.or(nan, v128.or(f32x4.ne(one, one), f32x4.ne(two, two)));
   }
-  v128.store(into, low);
-  v128.store(into, high, 16);
+  if (x < end) {
+    const v = v128.load(x);
+    low = f32x4.pmin(low, v);
+    high = f32x4.pmax(high, v);
+    nan = v128.or(nan, f32x4.ne(v, v));
+  }
+  v128.store(into, v128.or(low, nan));
+  v128.store(into, v128.or(high, nan), 16);
 }
 
 /** Adds one to a count. */
@@ -293,21 +304,24 @@ function countIn(counts: usize, bin: i32): void {
 }
 
 /**
- * Counts each x in one of `bins` bins, each 1 / perUnit wide, of which `below` lie below 0; all x are finite. The four lanes
- * have counts of their own, side by side: the same bin may come four times in a row, and would wait for itself.
+ * Counts each x in one of `bins` bins, each 1 / perUnit wide, of which `below` lie below 0; all x are finite. Every other one
+ * counts in bins that come after the first: the same bin may come again and again, and would wait for itself.
  */
 export function histogram(x: usize, count: usize, perUnit: f32, below: f32, bins: i32, counts: usize): void {
   const end = x + count * 4;
-  const row = <usize>bins << 2;
+  const others = counts + (<usize>bins << 2);
   const scales = f32x4.splat(perUnit);
   const shift = f32x4.splat(below);
   const last = f32x4.splat(<f32>(bins - 1));
+  // A float of this size has an integer in its last bits.
+  const whole = f32x4.splat(8388608);
+  const mask = i32x4.splat(0x7fffff);
   for (; x < end; x += 16) {
     const steps = f32x4.add(f32x4.floor(f32x4.mul(v128.load(x), scales)), shift);
-    const bin = i32x4.trunc_sat_f32x4_s(f32x4.max(f32x4.splat(0), f32x4.min(last, steps)));
+    const bin = v128.and(f32x4.add(f32x4.pmax(f32x4.splat(0), f32x4.pmin(last, steps)), whole), mask);
     countIn(counts, i32x4.extract_lane(bin, 0));
-    countIn(counts + row, i32x4.extract_lane(bin, 1));
-    countIn(counts + 2 * row, i32x4.extract_lane(bin, 2));
-    countIn(counts + 3 * row, i32x4.extract_lane(bin, 3));
+    countIn(others, i32x4.extract_lane(bin, 1));
+    countIn(counts, i32x4.extract_lane(bin, 2));
+    countIn(others, i32x4.extract_lane(bin, 3));
   }
 }
