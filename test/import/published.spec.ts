@@ -134,7 +134,7 @@ describe('published models', () => {
 
     it(`${name} trains quantized`, async () => {
       needsTraining();
-      if (name !== 'emotion') needsSpeed();
+      needsSpeed();
       // Of which the gradients of convolutions take most, where they are tfjs's.
       if (setup.backend === 'cpu') restore = hastenCpu();
       const float = await importModel(await artifactsOf(name));

@@ -180,6 +180,7 @@ describe('quantizedSaveHandler', () => {
   });
 
   it('saves recurrent models, to the nearest of 256 values', async () => {
+    needsSpeed();
     const model = tfl.sequential({
       layers: [layers.gru({units: 8, inputShape: [5, 4], name: 'gru'}), layers.dense({units: 2, name: 'out'})],
     });
