@@ -10,6 +10,8 @@ export interface Plan {
   readonly backend: string;
   readonly row: RowName;
   readonly sizes?: readonly string[];
+  /** The row's. */
+  readonly place?: string;
   /** Rounds that are timed at most. */
   readonly rounds: number;
 }
@@ -87,8 +89,9 @@ async function measureCase(plan: Plan, each: Case, probe: Probe): Promise<Result
 const LONG_ENOUGH = 10;
 const MANY = 1000;
 
-/** Rounds of every case, and at most of compositions, whose ratios are large; and those of both once a case has taken its time. */
-const ROUNDS = {least: 5, composed: 5, late: 3};
+/** Rounds of every case, and those once a case has taken its time; of compositions, whose ratios are large, at most, and then. */
+const ROUNDS = {least: 5, late: 3};
+const COMPOSED = {most: 5, late: 1};
 const LATE = 1500;
 
 interface Runner {
@@ -125,7 +128,7 @@ async function race(runners: Readonly<Record<string, Runner>>, rounds: number, p
   for (let round = 0; round < rounds; ++round) {
     if (round >= ROUNDS.late && isLate()) break;
     if (round >= ROUNDS.least && isSettled(over())) break;
-    const isOver = round >= ROUNDS.composed;
+    const isOver = round >= (isLate() ? COMPOSED.late : COMPOSED.most);
     const racing = names.filter(name => !isOver || name === 'ours' || name === 'yardstick');
     // Another one begins each round, so that nobody always follows the same one.
     for (let turn = 0; turn < racing.length; ++turn) {

@@ -5,7 +5,7 @@ import {mobileNetV2, settleNorms, waves} from '../lab/mobilenet';
 import {importModel} from '../src/entries/import';
 import {calibrate, quantizeModel} from '../src/entries/qat';
 import {toTFLite} from '../src/entries/tflite';
-import type {Case, NetworkCallName} from './catalogue';
+import {type Case, GPU, type NetworkCallName} from './catalogue';
 import type {Contestants} from './contestants';
 import {graphOf} from './network_graph';
 
@@ -99,10 +99,20 @@ function setAnew(model: LayersModel): void {
   tf.dispose(weights);
 }
 
-/** Made on the cpu backend, where nothing has to be compiled. */
-async function settingOf([count, size]: readonly number[]): Promise<Setting> {
+const settings = new Map<string, Promise<Setting>>();
+
+/** Made once in a page or process, for all rows that it is given. */
+function settingOf(shape: readonly number[]): Promise<Setting> {
+  const key = shape.join();
+  const setting = settings.get(key) ?? makeSetting(shape);
+  settings.set(key, setting);
+  return setting;
+}
+
+/** Made where nothing has to be compiled. */
+async function makeSetting([count, size]: readonly number[]): Promise<Setting> {
   const backend = tf.getBackend();
-  await tf.setBackend('cpu');
+  if (GPU.includes(backend)) await tf.setBackend('cpu');
   const images = waves(count!, size!);
   const float = mobileNetV2(size!, EXTENT);
   await settleNorms(float, images);
@@ -114,14 +124,10 @@ async function settingOf([count, size]: readonly number[]): Promise<Setting> {
 
 export async function contestantsOfNetwork(row: NetworkCallName, {shape}: Case): Promise<Contestants> {
   const setting = await settingOf(shape);
-  const {images, float, q} = setting;
+  const {images, float} = setting;
   return {
     ...(await CALLS[row](setting)),
     yardstick: () => tf.dispose(predicted(float, images)),
-    dispose() {
-      float.dispose();
-      q.dispose();
-      images.dispose();
-    },
+    dispose: () => undefined,
   };
 }

@@ -18,16 +18,21 @@ async function openDawn(): Promise<void> {
   Object.defineProperty(globalThis, 'navigator', {value: {gpu: create([])}, configurable: true});
 }
 
-process.once('message', (plan: Plan) => {
+let isOpen = false;
+
+/** What holds for all plans that the process is given. */
+async function open({backend}: Plan): Promise<void> {
+  if (isOpen) return;
+  isOpen = true;
+  if (backend === 'webgpu') await openDawn();
+  setWasmPaths(`${dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json'))}/dist/`);
+}
+
+process.on('message', (plan: Plan) => {
   const run = async () => {
-    if (plan.backend === 'webgpu') await openDawn();
-    setWasmPaths(`${dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json'))}/dist/`);
+    await open(plan);
     const {runPlan} = await import('./session');
     tell({report: await runPlan(plan, (...args) => tell({case: args}))});
   };
-  void run()
-    .catch((error: unknown) => tell({error: error instanceof Error ? error.message : String(error)}))
-    // Dawn keeps the process alive.
-    .finally(() => process.disconnect())
-    .finally(() => process.exit());
+  void run().catch((error: unknown) => tell({error: error instanceof Error ? error.message : String(error)}));
 });
