@@ -1,15 +1,15 @@
 /** What is measured of activations on the device, for histograms that are added up on the host. */
-import {clone, concat, keep, reshape, slice, type Tensor, type Tensor2D} from '@tensorflow/tfjs-core';
+import {clone, concat, keep, type Tensor, type Tensor2D} from '@tensorflow/tfjs-core';
 import {CODES_EACH, extremesIn} from '../../kernels/histogram';
 import {countBins, extremesOfParts, histogramOf} from '../ops/training';
-import {type Histogram, LOOKED_AT} from './histogram';
+import type {Histogram} from './histogram';
 
 /** What is asked for, beside the extremes. */
 export interface Asked {
   /** Counts, in the bins of kernels/histogram.ts. */
   readonly counting: boolean;
-  /** Some of the values. */
-  readonly sampling: boolean;
+  /** The values themselves, for what is distinct among them. */
+  readonly keeping: boolean;
 }
 
 /** An activation that passed. */
@@ -20,7 +20,7 @@ interface Passed {
   readonly extremes: Tensor2D;
   /** Counts; or bins, in float32, until they are counted. */
   counts: Tensor | undefined;
-  readonly sample: Tensor | undefined;
+  readonly values: Tensor | undefined;
 }
 
 /**
@@ -63,7 +63,7 @@ function isTold(counts: Tensor | undefined): counts is Tensor & {dtype: 'float32
   return counts?.dtype === 'float32';
 }
 
-/** A batch on its way through a model. It keeps what was measured, and no activation. */
+/** A batch on its way through a model. It keeps what was measured, and no activation but one that is asked for. */
 export class MeasuredBatch {
   readonly #told: ToldBins;
   readonly #passed: Passed[] = [];
@@ -74,15 +74,15 @@ export class MeasuredBatch {
   }
 
   /** Measures `x`, which is not empty. */
-  add(histogram: Histogram, x: Tensor, {counting, sampling}: Asked): void {
+  add(histogram: Histogram, x: Tensor, {counting, keeping}: Asked): void {
     this.#largest = Math.max(this.#largest, x.size);
     const most = Math.max(KEPT_BINS.least, KEPT_BINS.share * this.#largest);
     this.#told.countUntil(most - x.size / CODES_EACH);
     const extremes = extremesOfParts(x);
     const counts = counting ? histogramOf(x, extremes) : undefined;
-    const sample = sampling ? someOf(x) : undefined;
-    for (const each of [extremes, counts, sample]) if (each) keep(each);
-    const passed: Passed = {histogram, size: x.size, extremes, counts, sample};
+    const values = keeping ? clone(x) : undefined;
+    for (const each of [extremes, counts, values]) if (each) keep(each);
+    const passed: Passed = {histogram, size: x.size, extremes, counts, values};
     this.#passed.push(passed);
     this.#told.add(passed);
     this.#told.countUntil(most);
@@ -94,10 +94,10 @@ export class MeasuredBatch {
    */
   async read(): Promise<ReadonlySet<Histogram>> {
     const notFinite = new Set<Histogram>();
-    const [ends, counted, samples] = await Promise.all([
+    const [ends, counted, all] = await Promise.all([
       read(this.#passed.map(({extremes}) => extremes)),
-      Promise.all(this.#passed.map(({counts}) => (isTold(counts) ? undefined : counts?.data<'int32'>()))),
-      Promise.all(this.#passed.map(({sample}) => sample?.data())),
+      Promise.all(this.#passed.map(async ({counts}) => (isTold(counts) ? undefined : counts?.data<'int32'>()))),
+      Promise.all(this.#passed.map(async ({values}) => values?.data())),
     ]);
     // What was told before the extremes were read is there as well.
     this.#told.countAllOf(this.#passed);
@@ -110,21 +110,16 @@ export class MeasuredBatch {
       histogram.addExtremes(low, high);
       const numbers = counted[i] ?? (await counts?.data<'int32'>());
       if (numbers) histogram.addCounts(low, high, numbers);
-      if (samples[i]) histogram.note(samples[i]);
+      if (all[i]) histogram.note(all[i]);
     }
     return notFinite;
   }
 
   dispose(): void {
-    for (const {extremes, counts, sample} of this.#passed) {
-      for (const each of [extremes, counts, sample]) each?.dispose();
+    for (const {extremes, counts, values} of this.#passed) {
+      for (const each of [extremes, counts, values]) each?.dispose();
     }
   }
-}
-
-/** Not sliced for nothing: tfjs's WebGPU backend cannot slice what were integers. */
-function someOf(x: Tensor): Tensor {
-  return x.size <= LOOKED_AT ? clone(x) : slice(reshape(x, [-1]), 0, LOOKED_AT);
 }
 
 type Rows = readonly ArrayLike<number>[];

@@ -380,4 +380,53 @@ describe('a batch that is read while the next one passes', () => {
     expect(await describeQuantization(q).read()).toEqual(ranges);
     expect(tf.memory().numTensors).toBe(numTensors);
   });
+
+  it('tells no progress once that has failed', async () => {
+    const q = model();
+    const x = tf.randomNormal([20, 4], 0, 1, 'float32', 7);
+    let calls = 0;
+    const onProgress = () => {
+      if (++calls === 2) throw new Error('stop');
+    };
+    await expectAsync(calibrate(q, x, {batchSize: 4, onProgress})).toBeRejectedWithError('stop');
+    expect(calls).toBe(2);
+  });
+
+  it('passes whole, or is said to be gone, where it is disposed of at once', async () => {
+    for (const options of [{}, {weights: {numBits: 3}}] as const) {
+      const q = quantizeModel(tfl.sequential({layers: [layers.dense({units: 2, inputShape: [4]})]}), options);
+      const x = tf.ones([2, 4]);
+      const calibrated = calibrate(q, x);
+      x.dispose();
+      const error = await calibrated.then(
+        () => 'disposed',
+        (error: unknown) => String(error),
+      );
+      expect(error).toContain('disposed');
+    }
+  });
+});
+
+describe('the range of images', () => {
+  scoped();
+
+  it('does not depend on how they come in batches, few distinct values or many', async () => {
+    const SIDE = 256;
+    const pixels = tf.tidy(() => tf.sub(tf.div(tf.mod(tf.range(0, 2 * SIDE * SIDE * 3), 256), 127.5), 1));
+    const images = tf.reshape<tf.Rank.R4>(pixels, [2, SIDE, SIDE, 3]);
+    // Of one value, before all others.
+    const black = tf.fill<tf.Rank.R4>([4, SIDE, SIDE, 3], -1);
+    const smooth = tf.randomUniform<tf.Rank.R4>([2, SIDE, SIDE, 3], -1, 1, 'float32', 7);
+    for (const x of [tf.concat4d([black, images], 0), tf.concat4d([images, smooth], 0)]) {
+      const rangeBy = async (batchSize: number) => {
+        const q = quantizeModel(
+          tfl.sequential({layers: [layers.averagePooling2d({poolSize: SIDE, inputShape: [SIDE, SIDE, 3]})]}),
+        );
+        await calibrate(q, x, {method: 'minMax', batchSize});
+        const {min, max} = (await describeQuantization(q).read())[0]!;
+        return [min, max];
+      };
+      expect(await rangeBy(1)).toEqual(await rangeBy(16));
+    }
+  });
 });

@@ -257,7 +257,10 @@ class Simd implements Passes {
   }
 
   histogram(x: Float32Array, bins: Bins, counts: Int32Array): void {
-    if (x.length < BINS) return countIn(counts, x, bins);
+    if (x.length < BINS) {
+      countIn(counts, x, bins);
+      return;
+    }
     const {counted} = this.#scratch;
     counted.fill(0);
     this.#forEachWhole(x, at =>

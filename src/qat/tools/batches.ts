@@ -1,5 +1,5 @@
 /** Samples that pass a model, batch by batch. */
-import {dispose, slice, type Tensor, type TensorContainer, tidy} from '@tensorflow/tfjs-core';
+import {clone, dispose, slice, type Tensor, type TensorContainer, tidy} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {
   type BatchedDataset,
@@ -51,13 +51,29 @@ function upTo(total: number, {batchSize, atMost}: Passing): number {
   return Math.min(total, Math.ceil(atMost / batchSize) * batchSize);
 }
 
-/** Slices of tensors, or the batches themselves, in the order of the model's inputs. Throws if they do not fit the model. */
+/** Of a caller's tensors, which may be gone once they are checked. */
+function clones(tensors: readonly Tensor[]): Tensor[] {
+  return tensors.map(each => clone(each));
+}
+
+function* ours(tensors: Tensor[]): Generator<Tensor[]> {
+  try {
+    yield tensors;
+  } finally {
+    dispose(tensors);
+  }
+}
+
+/**
+ * Slices of tensors, or the batches themselves, in the order of the model's inputs. Throws if they do not fit the model. They are
+ * disposed of when the next ones are asked for; what is taken out of the array before is whose takes it.
+ */
 export async function* batchesOf(
   caller: string,
   model: LayersModel,
   samples: Samples,
   passing: Passing,
-): AsyncGenerator<readonly Tensor[]> {
+): AsyncGenerator<Tensor[]> {
   const {batchSize, atMost} = passing;
   checkSamples(caller, model, samples, atMost);
   if (!isWhole(samples)) {
@@ -67,7 +83,7 @@ export async function* batchesOf(
       const size = tensors[0]!.shape[0];
       if (size > 0) {
         checkStates(caller, model, size, size);
-        yield tensors;
+        yield* ours(clones(tensors));
       }
       seen += size;
       if (seen >= atMost) return;
@@ -80,16 +96,8 @@ export async function* batchesOf(
   for (let start = 0; start < total; start += batchSize) {
     const size = Math.min(batchSize, total - start);
     const tensors = checkedInputs(caller, model, samples);
-    if (size === tensors[0]!.shape[0]) {
-      yield tensors;
-      return;
-    }
-    const slices = tidy(() => tensors.map(each => slice(each, start, size)));
-    try {
-      yield slices;
-    } finally {
-      dispose(slices);
-    }
+    const isAll = size === tensors[0]!.shape[0];
+    yield* ours(isAll ? clones(tensors) : tidy(() => tensors.map(each => slice(each, start, size))));
   }
 }
 

@@ -1,5 +1,5 @@
 /** Ranges of activations from samples, before the first step of training. */
-import {clone, dispose, keep, type Tensor} from '@tensorflow/tfjs-core';
+import {dispose, keep, type Tensor} from '@tensorflow/tfjs-core';
 import type {LayersModel} from '@tensorflow/tfjs-layers';
 import {symmetricRatio} from '../../../kernels/observe';
 import {checkOptions} from '../../check/options';
@@ -33,7 +33,7 @@ export type {CalibrationMethod};
  * ```js
  * import {calibrate} from 'tfjs-quantization/qat';
  *
- * const onProgress = ({done, total}) => console.log(`${Math.round((100 * done) / total)} %`);
+ * const onProgress = ({done, total}) => console.log(`${done} of ${total ?? 'as many as come'}`);
  * await calibrate(q, images, {onProgress});
  * ```
  */
@@ -71,7 +71,10 @@ export interface CalibrateOptions {
    * samples have to pass more than once: what a generator gives does not. False by default.
    */
   readonly reestimateBatchNorm?: boolean;
-  /** How many samples to look at; all (Infinity) by default, so that batches without end need it. What more there are is left alone. */
+  /**
+   * How many samples to look at, and what more the last batch of them has; all (Infinity) by default, so that batches without end
+   * need it. What more there are is left alone.
+   */
   readonly samples?: number;
   /**
    * Called after each batch; before the first, with nothing done, after each weight whose learned range has to be found, and
@@ -125,19 +128,16 @@ async function watch(
   told: ToldBins,
 ): Promise<ReadonlySet<FakeQuantizer>> {
   const measured = new MeasuredBatch(told);
-  // The caller's may be gone by the time that there is NaN among what is read.
-  const kept = batch.map(x => clone(x));
   try {
-    passSeen(model, kept, activations, (quantizer, x) => {
+    passSeen(model, batch, activations, (quantizer, x) => {
       const histogram = seen.get(quantizer);
       if (!histogram || x.size === 0) return;
-      measured.add(histogram, x, {counting, sampling: quantizer.options.offTies && histogram.mayBeFew});
+      measured.add(histogram, x, {counting, keeping: quantizer.options.offTies && histogram.mayBeFew});
     });
     const left = await measured.read();
     const notFinite = new Set(activations.filter(quantizer => left.has(seen.get(quantizer)!)));
-    return notFinite.size > 0 ? await watchFinite(model, kept, activations, notFinite, seen) : notFinite;
+    return notFinite.size > 0 ? await watchFinite(model, batch, activations, notFinite, seen) : notFinite;
   } finally {
-    dispose(kept);
     measured.dispose();
   }
 }
@@ -207,10 +207,12 @@ function fitted(
  * @param model - a quantized model.
  * @param samples - a tensor (or one for each input, or by the inputs' names) of all samples, or batches of them: an array, a
  * generator, a tf.data.Dataset. Some hundreds of samples do. Targets that go along, as in `{xs, ys}`, are left alone.
- * Batches that a dataset makes are disposed of after use; all other tensors stay the caller's.
+ * Batches that a dataset makes are disposed of after use; all other tensors stay the caller's. Two batches are there at a time,
+ * as one is read while the next one passes.
  * @param options - the method, how many samples, the batch size and a callback for the progress.
  * @throws if the samples do not fit the model, or there are none, or if the model is at work in another call: activations' ranges
- * then are as they were, and so are statistics; and after the others are set, if an activation was NaN or infinite.
+ * then are as they were, and so are statistics; and after the ranges are set, of the other values, if there was NaN in an
+ * activation, or nothing finite. Infinite values among others, such as a mask's, are left out.
  *
  * @example
  * ```js
@@ -297,11 +299,21 @@ async function measure(
     restartWeights(started);
   }
   const told = new ToldBins();
-  const watchBatch = async (batch: readonly Tensor[]) => {
-    const left = await watch(model, batch, activations, seen, options.method !== 'minMax', told);
-    for (const {name} of left) bad.add(name);
-    done += batch[0]!.shape[0];
-    onProgress?.({done, total});
+  let isOver = false;
+  const watchBatch = async (batch: Tensor[]) => {
+    const size = batch[0]!.shape[0];
+    try {
+      const left = await watch(model, batch, activations, seen, options.method !== 'minMax', told);
+      if (isOver) return;
+      for (const {name} of left) bad.add(name);
+      done += size;
+      onProgress?.({done, total});
+    } catch (error) {
+      isOver = true;
+      throw error;
+    } finally {
+      dispose(batch);
+    }
   };
   // A batch is read while the next one passes: neither does the device wait for the host, nor that for it.
   let reading: Promise<void> | undefined;
@@ -309,12 +321,16 @@ async function measure(
     for await (const batch of batchesOf(caller, model, samples, passing)) {
       if (!reading) await startWeights(layers, onNone);
       const before = reading;
-      reading = watchBatch(batch);
+      reading = watchBatch(batch.splice(0));
+      // What fails later is told with the next batch.
       reading.catch(() => undefined);
+      // What is on the host is read by then, and not held while the next batch passes.
+      await Promise.race([reading, new Promise(resolve => setTimeout(resolve))]);
       await before;
     }
     await reading;
   } finally {
+    isOver = true;
     await Promise.allSettled([reading]);
   }
   const ranges = new Map<FakeQuantizer, readonly [number, number]>();
