@@ -179,15 +179,16 @@ export class Histogram {
 class DistinctValues {
   readonly all = new Set<number>();
   /** The last value that came to each place: most of those that came before are known by it, as a set takes ten times as long. */
-  readonly #known = new Float32Array(4 * FEW).fill(NaN);
+  #known: Float32Array | undefined;
 
   /** Adds the finite ones; gives whether they are still few. */
   add(values: ArrayLike<number>): boolean {
+    const known = (this.#known ??= new Float32Array(2 ** PLACE_BITS).fill(NaN));
     for (let i = 0; i < values.length; ++i) {
       const value = values[i]!;
-      const place = placeOf(value, this.#known.length);
-      if (this.#known[place] === value || !Number.isFinite(value)) continue;
-      this.#known[place] = value;
+      const place = placeOf(value);
+      if (known[place] === value || !Number.isFinite(value)) continue;
+      known[place] = value;
       this.all.add(value);
       if (this.all.size > FEW) return false;
     }
@@ -195,13 +196,14 @@ class DistinctValues {
   }
 }
 
+const PLACE_BITS = 12;
 const FLOAT = new Float32Array(1);
 const BITS = new Uint32Array(FLOAT.buffer);
 
-/** One of so many places, a power of two, for a value: the upper bits of a product with 2 ** 32 by the golden ratio. */
-function placeOf(value: number, places: number): number {
+/** The upper bits of a product with 2 ** 32 by the golden ratio, which values close to each other have apart. */
+function placeOf(value: number): number {
   FLOAT[0] = value;
-  return Math.imul(BITS[0]!, 0x9e3779b1) >>> (32 - Math.log2(places));
+  return Math.imul(BITS[0]!, 0x9e3779b1) >>> (32 - PLACE_BITS);
 }
 
 /** How many values there are in each of some bins, whose width is a power of two, so that two make one of twice the width. */

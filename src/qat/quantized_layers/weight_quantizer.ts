@@ -150,7 +150,7 @@ export class WeightQuantizer {
 
 function depthwiseView(kernel: Tensor): Tensor {
   const [height, width, channels, multiplier] = kernel.shape as [number, number, number, number];
-  // The last dimension costs nothing: a packed texture of one input each stays as it is.
+  // With the last dimension a kernel of multiplier 1 lies in WebGL's packed textures as it did, and is not moved.
   return reshape(kernel, [height * width, channels * multiplier, 1]);
 }
 
