@@ -98,7 +98,13 @@ function plansOf({backend, op, sizes, quick, rounds, node}, {ROWS, casesOf}) {
   return (node ? ['webgpu'] : (backend ?? BACKENDS)).flatMap(name =>
     rows
       .filter(row => (row.backends?.includes(name) ?? true) && casesOf(row, name, chosen).length > 0)
-      .map(({name: row, place}) => ({backend: name, row, place, rounds: Number(rounds), ...(chosen && {sizes: chosen})})),
+      .map(({name: row, place}) => ({
+        backend: name,
+        row,
+        place,
+        rounds: Number(rounds),
+        ...(chosen && {sizes: chosen}),
+      })),
   );
 }
 
