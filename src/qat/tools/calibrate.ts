@@ -316,11 +316,11 @@ async function measure(
     }
   };
   // A batch is read while the next one passes: neither does the device wait for the host, nor that for it.
-  let reading: Promise<void> | undefined;
+  let [before, reading]: (Promise<void> | undefined)[] = [];
   try {
     for await (const batch of batchesOf(caller, model, samples, passing)) {
       if (!reading) await startWeights(layers, onNone);
-      const before = reading;
+      before = reading;
       reading = watchBatch(batch.splice(0));
       // What fails later is told with the next batch.
       reading.catch(() => undefined);
@@ -331,7 +331,7 @@ async function measure(
     await reading;
   } finally {
     isOver = true;
-    await Promise.allSettled([reading]);
+    await Promise.allSettled([before, reading]);
   }
   const ranges = new Map<FakeQuantizer, readonly [number, number]>();
   const rest = new Rest();
