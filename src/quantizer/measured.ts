@@ -27,7 +27,7 @@ interface Passed {
  * Numbers that tell bins wait, on their way to the host, up to this share of the largest activation, as a prediction holds two
  * such, and so many at least: while the first ones are counted the device is at work on what came after.
  */
-const KEPT_BINS = {share: 1 / 2, least: 2 ** 14};
+const KEPT_BINS = {share: 1 / 4, least: 2 ** 14};
 
 /** Bins that a device told, on their way to the host to be counted: those of a batch that passes, and of the one before it. */
 export class ToldBins {
