@@ -230,7 +230,7 @@ Written by \`npm run bench -- --results\`; do not edit. The machine:
 
 ${machineText(run)}
 
-Each case was timed up to ${run.rounds} times after warm-up, ours, yardstick and, up to 5 times, the composition in turn, until the device was
+Each case was timed up to ${run.rounds} times after warm-up, ours, yardstick and, up to 5 times (once where it takes long), the composition in turn, until the device was
 done. Ratios are taken within a round: median (smallest–largest). A yardstick is the backend's own op on the same tensor: one memory
 pass; or what the float model takes. Where
 GPU work is drawn on a CPU (SwiftShader, llvmpipe), times say nothing about a GPU; ratios and counts do.

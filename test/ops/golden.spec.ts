@@ -34,7 +34,7 @@ const DESCRIBED = 5;
 
 /**
  * From each residency so many cases are asked: all, but where another browser or version of WebGL runs the same programs on all.
- * There each residency has its own share of them, and each case is asked from one.
+ * There each residency has its own share of them: each op is asked each case from one, and tf.grads those of the host's share.
  */
 const EACH = onSecondWebGL ? RESIDENCIES.length : 1;
 
